@@ -1,0 +1,134 @@
+package remediate
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Label is one name and value of an alert.
+type Label struct{ Name, Value string }
+
+// Labels is a label set sorted by name, without repeated names.
+// Build one with [LabelsOf].
+type Labels []Label
+
+// LabelsOf returns the sorted label set of m.
+func LabelsOf(m map[string]string) Labels {
+	ls := make(Labels, 0, len(m))
+	for n, v := range m {
+		ls = append(ls, Label{n, v})
+	}
+	slices.SortFunc(ls, func(a, b Label) int { return strings.Compare(a.Name, b.Name) })
+	return ls
+}
+
+// Get returns the value of the label called name, "" when there is none.
+// Prometheus holds a label with an empty value and a missing one to be equal.
+func (ls Labels) Get(name string) string {
+	i, ok := slices.BinarySearchFunc(ls, name, func(l Label, n string) int { return strings.Compare(l.Name, n) })
+	if !ok {
+		return ""
+	}
+	return ls[i].Value
+}
+
+// Without returns the label set less the named ones.
+func (ls Labels) Without(names []string) Labels {
+	out := make(Labels, 0, len(ls))
+	for _, l := range ls {
+		if !slices.Contains(names, l.Name) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// String returns the labels as {a="1", b="2"}.
+func (ls Labels) String() string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, l := range ls {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s=%q", l.Name, l.Value)
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// MarshalJSON writes the labels as an object whose keys are in order.
+func (ls Labels) MarshalJSON() ([]byte, error) {
+	m := make(map[string]string, len(ls))
+	for _, l := range ls {
+		m[l.Name] = l.Value
+	}
+	return json.Marshal(m)
+}
+
+// UnmarshalJSON reads an object of strings.
+func (ls *Labels) UnmarshalJSON(b []byte) error {
+	var m map[string]string
+	if err := json.Unmarshal(b, &m); err != nil {
+		return err
+	}
+	*ls = LabelsOf(m)
+	return nil
+}
+
+// AlertID identifies an alert: 128 bits of SHA-256 over its labels less the
+// replica-type ones. Alertmanager's own fingerprint is over all labels, so the
+// two replicas of a highly available Prometheus would be two alerts.
+type AlertID [16]byte
+
+// IdentityOf returns the identity of the alert with these labels.
+func IdentityOf(ls Labels, replicaLabels []string) AlertID {
+	h := sha256.New()
+	var n [4]byte
+	put := func(s string) {
+		binary.BigEndian.PutUint32(n[:], uint32(len(s)))
+		h.Write(n[:])
+		h.Write([]byte(s))
+	}
+	for _, l := range ls {
+		if l.Value != "" && !slices.Contains(replicaLabels, l.Name) {
+			put(l.Name)
+			put(l.Value)
+		}
+	}
+	return AlertID(h.Sum(nil)[:16])
+}
+
+// String returns the 32 hexadecimal digits of the identity.
+func (id AlertID) String() string { return hex.EncodeToString(id[:]) }
+
+// MarshalText is [AlertID.String], so that an identity can be a JSON key.
+func (id AlertID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (id *AlertID) UnmarshalText(b []byte) error {
+	if len(b) != 2*len(id) {
+		return fmt.Errorf("alert identity %q: want %d hexadecimal digits", b, 2*len(id))
+	}
+	_, err := hex.Decode(id[:], b)
+	return err
+}
+
+// Alert is one alert as Alertmanager told it.
+type Alert struct {
+	Labels       Labels            `json:"labels"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
+	StartsAt     time.Time         `json:"startsAt"`        // a hint: peers of a cluster may differ by seconds
+	EndsAt       time.Time         `json:"endsAt,omitzero"` // zero while it fires
+	GeneratorURL string            `json:"generatorURL,omitempty"`
+	Fingerprint  string            `json:"fingerprint,omitempty"` // Alertmanager's, over all labels; an attribute, not the identity
+}
+
+// Name returns the alert's alertname label.
+func (a Alert) Name() string { return a.Labels.Get("alertname") }

@@ -1,0 +1,139 @@
+package remediate
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+)
+
+// Record is a fact as it is kept: encoded once, by the core, and moved
+// untouched by journals, exports and imports ever after.
+type Record struct {
+	Seq   uint64    // 1 is the founding fact; no gaps
+	At    time.Time // UTC, whole milliseconds, never before the record before it
+	Kind  string    // kind/version, for example "opened/1"
+	Bytes []byte    // the fact as JSON
+	Sum   Sum       // over the Sum before and all of the above
+}
+
+// Sum is a link of the hash chain over all records of a journal.
+type Sum [sha256.Size]byte
+
+// String returns the sum in hexadecimal.
+func (s Sum) String() string { return hex.EncodeToString(s[:]) }
+
+// MarshalText is [Sum.String].
+func (s Sum) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Sum) UnmarshalText(b []byte) error {
+	if len(b) != 2*len(s) {
+		return fmt.Errorf("sum %q: want %d hexadecimal digits", b, 2*len(s))
+	}
+	_, err := hex.Decode(s[:], b)
+	return err
+}
+
+// ErrUnknownKind is returned for a fact that this release does not know. The
+// journal was written by a newer one: stand aside, do not guess.
+var ErrUnknownKind = errors.New("fact of an unknown kind or version")
+
+// DamageError names the first record of a journal that is not what was written.
+type DamageError struct {
+	Seq uint64
+	Why string
+}
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("journal: record %d is damaged: %s", e.Seq, e.Why)
+}
+
+// chain returns the sum of r when it follows a record whose sum is before.
+func chain(before Sum, r Record) Sum {
+	h := sha256.New()
+	h.Write(before[:])
+	var n [8]byte
+	put := func(v uint64) {
+		binary.BigEndian.PutUint64(n[:], v)
+		h.Write(n[:])
+	}
+	put(r.Seq)
+	put(uint64(r.At.UnixMilli()))
+	put(uint64(len(r.Kind)))
+	h.Write([]byte(r.Kind))
+	put(uint64(len(r.Bytes)))
+	h.Write(r.Bytes)
+	return Sum(h.Sum(nil))
+}
+
+// Verify checks that r follows the record numbered seq whose sum is before.
+// It returns a [*DamageError] that names r when it does not.
+func (r Record) Verify(seq uint64, before Sum) error {
+	if r.Seq != seq+1 {
+		return &DamageError{seq + 1, fmt.Sprintf("record %d stands in its place", r.Seq)}
+	}
+	if chain(before, r) != r.Sum {
+		return &DamageError{r.Seq, "its checksum does not fit its contents"}
+	}
+	return nil
+}
+
+// Encode makes the record of body that follows the record numbered seq whose
+// sum is before.
+func Encode(seq uint64, before Sum, at time.Time, body Body) (Record, error) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return Record{}, fmt.Errorf("encode %T: %w", body, err)
+	}
+	r := Record{Seq: seq + 1, At: at.UTC().Truncate(time.Millisecond), Kind: body.kind(), Bytes: b}
+	r.Sum = chain(before, r)
+	return r, nil
+}
+
+// Decode returns the fact of a record that was verified. It returns
+// [ErrUnknownKind] for what a newer release wrote, a [*DamageError] for bytes
+// that are not the fact they claim to be.
+func (r Record) Decode() (Fact, error) {
+	t, ok := kinds[r.Kind]
+	if !ok {
+		return Fact{}, fmt.Errorf("record %d, %q: %w", r.Seq, r.Kind, ErrUnknownKind)
+	}
+	p := reflect.New(t)
+	d := json.NewDecoder(bytes.NewReader(r.Bytes))
+	d.DisallowUnknownFields()
+	if err := d.Decode(p.Interface()); err != nil {
+		return Fact{}, &DamageError{r.Seq, err.Error()}
+	}
+	return Fact{Seq: r.Seq, At: r.At, Body: p.Elem().Interface().(Body)}, nil
+}
+
+// Checkpoint is a State that stands for all the records up to and with Seq,
+// which may then be cut off. It is truth, not a cache: it carries the head of
+// the chain, so that the first record after it can be verified.
+type Checkpoint struct {
+	Seq   uint64    `json:"seq"`
+	At    time.Time `json:"at"`
+	Head  Sum       `json:"head"`
+	State []byte    `json:"state"` // what [State.Snapshot] returned
+	Sum   Sum       `json:"sum"`   // over all of the above
+}
+
+// Seal returns c with its own sum.
+func (c Checkpoint) Seal() Checkpoint {
+	c.Sum = chain(c.Head, Record{Seq: c.Seq, At: c.At, Kind: "checkpoint", Bytes: c.State})
+	return c
+}
+
+// Verify tells whether c is what was sealed.
+func (c Checkpoint) Verify() error {
+	if c.Seal().Sum != c.Sum {
+		return &DamageError{c.Seq, "the checksum of the checkpoint does not fit its contents"}
+	}
+	return nil
+}

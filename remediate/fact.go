@@ -1,0 +1,390 @@
+package remediate
+
+import (
+	"encoding/json"
+	"reflect"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// Fact is one thing that happened, as read back from its [Record].
+type Fact struct {
+	Seq  uint64
+	At   time.Time
+	Body Body
+}
+
+// Body is what a fact says. Facts are for ever: a kind may be added, never
+// changed. What needs another shape becomes a new version beside the old one.
+type Body interface{ kind() string }
+
+// KindOf returns the kind and version of a body, for example "opened/1".
+func KindOf(b Body) string { return b.kind() }
+
+// IncidentOf returns the number of the incident that a body is about, 0 when
+// it is about none.
+func IncidentOf(b Body) uint64 {
+	if f, ok := b.(interface{ incident() uint64 }); ok {
+		return f.incident()
+	}
+	return 0
+}
+
+// kinds lists every fact there is. It is the only list.
+var kinds = func() map[string]reflect.Type {
+	m := map[string]reflect.Type{}
+	for _, b := range []Body{
+		Founded{}, RulebookLoaded{}, ClockJumped{},
+		AlertFiring{}, AlertResolved{}, AlertSuppressed{}, AlertReleased{}, CommandGiven{},
+		Opened{}, Joined{}, Left{}, Judged{}, BreakerCounted{}, Healed{}, Reopened{}, Exhausted{}, Escalated{}, Closed{},
+		Started{}, Delayed{}, Finished{},
+	} {
+		m[b.kind()] = reflect.TypeOf(b)
+	}
+	return m
+}()
+
+// What was heard.
+
+// Founded is the first fact of every journal.
+type Founded struct {
+	// Journal is 8 random base32 characters, drawn by whoever makes the
+	// journal and anew at each import or restore, so that an attempt of one
+	// journal is never taken for an attempt of another.
+	Journal string `json:"journal"`
+}
+
+// RulebookLoaded says which rulebook governs from here on. Its source was kept
+// under its digest before.
+type RulebookLoaded struct {
+	Digest   string `json:"digest"`
+	Policies int    `json:"policies"`
+}
+
+// ClockJumped says that the wall clock and the monotonic clock disagreed.
+type ClockJumped struct {
+	By model.Duration `json:"by"`
+}
+
+// AlertFiring is an edge: the alert was not known to fire.
+type AlertFiring struct {
+	ID    AlertID `json:"id"`
+	Alert Alert   `json:"alert"`
+	Via   string  `json:"via"` // webhook or listing
+	// Suppressed names the silences or inhibiting alerts, as heard with it.
+	Suppressed []string `json:"suppressed,omitempty"`
+	// Found says that it fired already before this journal or the policy that
+	// matches it existed: it is listed, and neither acted on nor paged for.
+	Found bool `json:"found,omitempty"`
+}
+
+// AlertResolved is an edge: a known alert no longer fires. It does not say
+// that anything was repaired.
+type AlertResolved struct {
+	ID     AlertID   `json:"id"`
+	EndsAt time.Time `json:"endsAt,omitzero"`
+	Via    string    `json:"via"` // webhook, or listing when it was gone from all Alertmanagers
+}
+
+// AlertSuppressed says that a firing alert was silenced or inhibited.
+type AlertSuppressed struct {
+	ID AlertID  `json:"id"`
+	By []string `json:"by"`
+}
+
+// AlertReleased says that it is no longer.
+type AlertReleased struct {
+	ID AlertID `json:"id"`
+}
+
+// Commands that a human may give. Those on an incident are named by its
+// number, the others by their scope.
+const (
+	Ack      = "ack"      // I have seen it: stop the ladder; automation goes on
+	TakeOver = "takeover" // I am on it: hold further acts
+	Approve  = "approve"  // carry out the plan with this hash
+	Deny     = "deny"     // do not
+	Run      = "run"      // act on an incident that was only listed, or try again from the first step
+	Close    = "close"    // it is over
+	Pause    = "pause"    // the kill switch for Scope
+	Resume   = "resume"
+)
+
+// CommandGiven is a human's word.
+type CommandGiven struct {
+	Command  string `json:"command"`
+	By       string `json:"by"`
+	Incident uint64 `json:"incident,omitempty"`
+	Plan     string `json:"plan,omitempty"`  // Approve, Deny: hash of the plan, or the beginning of it
+	Scope    string `json:"scope,omitempty"` // Pause, Resume: "all", "policy/NAME" or "namespace/NAME"
+	Reason   string `json:"reason,omitempty"`
+}
+
+// What was decided.
+
+// Opened begins an incident: one policy, one key, one life.
+type Opened struct {
+	Incident uint64   `json:"incident"`
+	Alert    AlertID  `json:"alert"`
+	Policy   string   `json:"policy"`
+	Rulebook string   `json:"rulebook"` // digest; its steps, verification and ladder govern to the end
+	Key      string   `json:"key"`
+	Severity Severity `json:"severity"`
+	Target   Target   `json:"target"`
+	// ToldOnly says why nothing may be done by itself, for example a label
+	// that the policy needs and the alert lacks.
+	ToldOnly string `json:"toldOnly,omitempty"`
+	Found    bool   `json:"found,omitempty"`
+}
+
+// Joined adds an alert to an open incident.
+type Joined struct {
+	Incident uint64  `json:"incident"`
+	Alert    AlertID `json:"alert"`
+}
+
+// Left says that an alert of the incident resolved.
+type Left struct {
+	Incident uint64  `json:"incident"`
+	Alert    AlertID `json:"alert"`
+	Firing   int     `json:"firing"` // how many of its alerts still fire
+}
+
+// Judged is the decision about the next step, with every guard's verdict.
+type Judged struct {
+	Incident uint64    `json:"incident"`
+	Step     int       `json:"step"`
+	Decision Decision  `json:"decision"`
+	Verdicts []Verdict `json:"verdicts"`
+	Target   Target    `json:"target,omitzero"` // what was found to be meant, when it was asked for
+	Plan     *Plan     `json:"plan,omitempty"`  // when the world was asked
+	Hash     string    `json:"hash,omitempty"`  // of the plan
+	// Until is when to judge anew; zero: when something that it waits for happens.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// BreakerCounted is the remedy breaker's state after an outcome was counted.
+type BreakerCounted struct {
+	Incident uint64          `json:"incident"`
+	Breaker  string          `json:"breaker"` // policy and target
+	Success  bool            `json:"success"`
+	State    string          `json:"state"`  // closed, half-open, open
+	Shared   json.RawMessage `json:"shared"` // gobreaker's SharedState
+	Until    time.Time       `json:"until,omitzero"`
+}
+
+// Healed says that the verification held. The incident stays open, and is
+// probed on, until its alerts resolve.
+type Healed struct {
+	Incident  uint64         `json:"incident"`
+	Attempt   string         `json:"attempt,omitempty"`
+	FirstGood time.Time      `json:"firstGood"` // the objective's end: the first good sample of the hold that held
+	Took      model.Duration `json:"took"`      // from the opening to FirstGood
+	Objective model.Duration `json:"objective,omitempty"`
+	Met       bool           `json:"met"`
+}
+
+// Reopened says that a healed incident failed a later probe.
+type Reopened struct {
+	Incident uint64 `json:"incident"`
+	Why      string `json:"why"`
+}
+
+// Exhausted says that every step was tried and none was verified.
+type Exhausted struct {
+	Incident uint64 `json:"incident"`
+	Attempts int    `json:"attempts"`
+}
+
+// Escalated says that a rung of the ladder is due: these people must hear of it.
+type Escalated struct {
+	Incident uint64 `json:"incident"`
+	Rung     int    `json:"rung"` // 0 is the first; counts on through the repeats
+	Tell     string `json:"tell"`
+	Why      string `json:"why"`
+	Skipped  int    `json:"skipped,omitempty"` // rungs that were due as well, while we were away
+}
+
+// Closed ends an incident.
+type Closed struct {
+	Incident uint64         `json:"incident"`
+	Why      string         `json:"why"`
+	Verified bool           `json:"verified"` // a verification held after the last act
+	Took     model.Duration `json:"took"`
+}
+
+// What was begun and how it ended.
+
+// Started says that a dealing with the world begins. Exactly one of Ask, Act
+// and Tell is set. ID is its idempotency key.
+type Started struct {
+	ID       string    `json:"id"` // q4m2x7kd-i42-a1: journal, incident, a for act, q for ask, t for tell
+	Incident uint64    `json:"incident"`
+	Deadline time.Time `json:"deadline"` // absolute; the core ends it as unknown then
+	Ask      *Ask      `json:"ask,omitempty"`
+	Act      *Act      `json:"act,omitempty"`
+	Tell     *Tell     `json:"tell,omitempty"`
+
+	// Again says that it was begun before and nobody knows how far it came:
+	// read back before repeating. It is set by who performs, never kept.
+	Again bool `json:"-"`
+}
+
+// Purposes of an ask.
+const (
+	ForGuards       = "guards"
+	ForVerification = "verification"
+	ForProbingOn    = "probing on"
+)
+
+// Ask puts questions. For guards they are asked once; a verification samples
+// until all of them have held for Hold, within Within.
+type Ask struct {
+	Purpose   string         `json:"purpose"`
+	Questions []Question     `json:"questions"`
+	Hold      model.Duration `json:"hold,omitempty"`
+	Within    model.Duration `json:"within,omitempty"`
+	Every     model.Duration `json:"every,omitempty"`
+}
+
+// Question is put to the probe of its kind.
+type Question struct {
+	Kind   string          `json:"kind"` // alert, workload, promql, rollout, pods, postgres, redis, http
+	Target Target          `json:"target,omitzero"`
+	Labels Labels          `json:"labels,omitempty"` // alert: whether this one still fires
+	Args   json.RawMessage `json:"args,omitempty"`   // the kind's arguments, references filled in
+}
+
+// Answer is what a probe saw. Not knowing means no: when Err is set, OK is false.
+type Answer struct {
+	Kind string `json:"kind"`
+	OK   bool   `json:"ok"`
+	Text string `json:"text"` // one line for people, with its numbers
+	Err  string `json:"err,omitempty"`
+	// Values are what guards and preconditions judge by; see the constants
+	// below for those of the alert and workload questions.
+	Values map[string]string `json:"values,omitempty"`
+}
+
+// Values of an answer to a question about an alert or a workload.
+const (
+	ValueState           = "state"           // alert: firing, suppressed or gone
+	ValueSuppressedBy    = "suppressedBy"    // alert: what silences or inhibits it
+	ValueTarget          = "target"          // workload: the object that is meant, for an owner the one found
+	ValueUID             = "uid"             // workload: metadata.uid
+	ValueTemplate        = "template"        // workload: hash of the pod template less our own annotation
+	ValueAttempt         = "attempt"         // workload: our attempt annotation on its pod template
+	ValueReplicas        = "replicas"        // workload: wanted
+	ValueAvailable       = "available"       // workload: available
+	ValueRefused         = "refused"         // workload: why this kind of target is refused by name
+	AlertStateFiring     = "firing"          // still active
+	AlertStateSuppressed = "suppressed"      // silenced, inhibited or muted
+	AlertStateGone       = "gone"            // no Alertmanager has it
+	RefusedGone          = "it is not there" // ValueRefused of a target that does not exist
+)
+
+// Act changes something. What was seen when it was decided goes with it as a
+// precondition: the performer refuses when the object is another one by now.
+type Act struct {
+	Attempt  string          `json:"attempt"` // of one step; several acts may be one attempt's procedure
+	Step     int             `json:"step"`
+	Index    int             `json:"index"` // which act of the step's procedure
+	Kind     string          `json:"kind"`
+	Target   Target          `json:"target"`
+	Args     json.RawMessage `json:"args,omitempty"`
+	UID      string          `json:"uid,omitempty"`      // the object must still be this one
+	Template string          `json:"template,omitempty"` // and its pod template this
+}
+
+// Plan is what would be done if all guards allow: what a human approves.
+type Plan struct {
+	Step     string `json:"step"`
+	Acts     []Act  `json:"acts"` // without attempt
+	Observed string `json:"observed,omitempty"`
+}
+
+// Tell shows people something at a destination: "slack" (the incident's one
+// message), "slack/thread" (what happened, line by line) or "pagerduty/RUNG".
+type Tell struct {
+	Destination string `json:"destination"`
+	Notice      Notice `json:"notice"`
+	Digest      string `json:"digest"`        // of the notice: what is shown once it finished
+	Ref         string `json:"ref,omitempty"` // what an earlier tell's Finished gave: which message to edit
+}
+
+// Outcomes of what was started.
+const (
+	OK      = "ok"
+	Failed  = "failed"  // it is known to have failed; a verification: it did not hold
+	Refused = "refused" // nothing was done: a precondition did not hold, or it is refused by name
+	Unknown = "unknown" // nobody knows: read back and verify, do not repeat
+	// Later is not an end: try again at Result.Until, under the same ID.
+	Later = "later"
+)
+
+// Result is what a performer reports.
+type Result struct {
+	Outcome string    `json:"outcome"`
+	Text    string    `json:"text,omitempty"`
+	Until   time.Time `json:"until,omitzero"`    // Later
+	Answers []Answer  `json:"answers,omitempty"` // Ask: the last sample
+	// FirstGood and Held are a verification's: the first good sample of the
+	// hold that is running or held, and for how long it held.
+	FirstGood time.Time      `json:"firstGood,omitzero"`
+	Held      model.Duration `json:"held,omitempty"`
+	Samples   int            `json:"samples,omitempty"`
+	Ref       string         `json:"ref,omitempty"` // Tell: names the message for later edits
+}
+
+// Delayed says that a try did not get through and when the next one is due.
+type Delayed struct {
+	ID       string    `json:"id"`
+	Incident uint64    `json:"incident"`
+	Until    time.Time `json:"until"`
+	Why      string    `json:"why"`
+}
+
+// Finished says how what was started ended.
+type Finished struct {
+	ID       string `json:"id"`
+	Incident uint64 `json:"incident"`
+	Result
+}
+
+func (Founded) kind() string         { return "founded/1" }
+func (RulebookLoaded) kind() string  { return "rulebook-loaded/1" }
+func (ClockJumped) kind() string     { return "clock-jumped/1" }
+func (AlertFiring) kind() string     { return "alert-firing/1" }
+func (AlertResolved) kind() string   { return "alert-resolved/1" }
+func (AlertSuppressed) kind() string { return "alert-suppressed/1" }
+func (AlertReleased) kind() string   { return "alert-released/1" }
+func (CommandGiven) kind() string    { return "command-given/1" }
+func (Opened) kind() string          { return "opened/1" }
+func (Joined) kind() string          { return "joined/1" }
+func (Left) kind() string            { return "left/1" }
+func (Judged) kind() string          { return "judged/1" }
+func (BreakerCounted) kind() string  { return "breaker-counted/1" }
+func (Healed) kind() string          { return "healed/1" }
+func (Reopened) kind() string        { return "reopened/1" }
+func (Exhausted) kind() string       { return "exhausted/1" }
+func (Escalated) kind() string       { return "escalated/1" }
+func (Closed) kind() string          { return "closed/1" }
+func (Started) kind() string         { return "started/1" }
+func (Delayed) kind() string         { return "delayed/1" }
+func (Finished) kind() string        { return "finished/1" }
+
+func (b CommandGiven) incident() uint64   { return b.Incident }
+func (b Opened) incident() uint64         { return b.Incident }
+func (b Joined) incident() uint64         { return b.Incident }
+func (b Left) incident() uint64           { return b.Incident }
+func (b Judged) incident() uint64         { return b.Incident }
+func (b BreakerCounted) incident() uint64 { return b.Incident }
+func (b Healed) incident() uint64         { return b.Incident }
+func (b Reopened) incident() uint64       { return b.Incident }
+func (b Exhausted) incident() uint64      { return b.Incident }
+func (b Escalated) incident() uint64      { return b.Incident }
+func (b Closed) incident() uint64         { return b.Incident }
+func (b Started) incident() uint64        { return b.Incident }
+func (b Delayed) incident() uint64        { return b.Incident }
+func (b Finished) incident() uint64       { return b.Incident }

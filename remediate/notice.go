@@ -1,0 +1,66 @@
+package remediate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// Notice is what people are shown of an incident. It is data: the packages
+// under notify put it into words.
+type Notice struct {
+	Key      string   `json:"key"`      // q4m2x7kd-i42: the same for all notices of the incident
+	Incident uint64   `json:"incident"` // 42
+	Action   string   `json:"action"`   // trigger, acknowledge, resolve or show
+	Status   Status   `json:"status"`
+	Policy   string   `json:"policy"`
+	Severity Severity `json:"severity"`
+	Target   Target   `json:"target,omitzero"`
+	Alert    string   `json:"alert"`             // alertname
+	Labels   Labels   `json:"labels,omitempty"`  // of the alert that opened it
+	Summary  string   `json:"summary,omitempty"` // its summary annotation: text from outside
+	Firing   int      `json:"firing"`            // alerts that still fire
+
+	Opened    time.Time      `json:"opened"`
+	Healed    time.Time      `json:"healed,omitzero"`
+	Closed    time.Time      `json:"closed,omitzero"`
+	Took      model.Duration `json:"took,omitempty"`      // to the first good sample
+	Objective model.Duration `json:"objective,omitempty"` // RTO
+
+	Attempts []Attempt `json:"attempts,omitempty"`
+	Why      string    `json:"why,omitempty"`   // the reason for the status: a refusal, what it waits for
+	Rung     string    `json:"rung,omitempty"`  // who is paged
+	Acked    string    `json:"acked,omitempty"` // by whom
+	Plan     string    `json:"plan,omitempty"`  // hash of the plan that waits for approval
+	Lines    []Line    `json:"lines,omitempty"` // slack/thread: what happened since the last
+}
+
+// Line is one happening of an incident's story.
+type Line struct {
+	At   time.Time `json:"at"`
+	Text string    `json:"text"`
+}
+
+// Attempt is one try of one step.
+type Attempt struct {
+	ID     string    `json:"id"` // q4m2x7kd-i42-a1
+	Step   string    `json:"step"`
+	Act    string    `json:"act"` // restart prod/deployment/shop/db
+	At     time.Time `json:"at"`
+	Result string    `json:"result,omitempty"` // how the act ended
+	Verify string    `json:"verify,omitempty"` // what the verification saw
+	OK     bool      `json:"ok"`               // the verification held
+}
+
+// digest tells one content of a notice from another.
+func (n Notice) digest() string {
+	b, err := json.Marshal(n)
+	if err != nil {
+		panic("remediate: a notice is plain data: " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,277 @@
+package remediate
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/prometheus/alertmanager/pkg/labels"
+	"github.com/prometheus/common/model"
+)
+
+// Severity is how bad an incident is, by the runbook: P1, P2 or P3.
+type Severity string
+
+const (
+	P1 Severity = "P1" // service completely unavailable, data at risk, more than half of the traffic lost
+	P2 Severity = "P2" // degraded: 10-50 % of the traffic lost, more than 10 % slower, intermittent errors
+	P3 Severity = "P3" // minor: goes to the next sprint
+)
+
+// Mode is what a policy is allowed to do by itself.
+type Mode string
+
+const (
+	ModeObserve Mode = "observe" // ask, judge, write down what would be done; the default
+	ModeApprove Mode = "approve" // a human approves each plan
+	ModeAct     Mode = "act"
+)
+
+// Rulebook is all that governs decisions: the policies and what applies to all
+// of them. It is a plain value; [Rulebook.Encode] is its canonical form, kept
+// in the journal under its digest, so that a replay decides as we did.
+type Rulebook struct {
+	Cluster       string               `json:"cluster"`
+	ReplicaLabels []string             `json:"replicaLabels"` // not part of an alert's identity
+	Budget        []Budget             `json:"budget,omitempty"`
+	Runbooks      map[Severity]Runbook `json:"runbooks"`
+	// Destinations that can be told: "slack", "pagerduty/oncall", ...
+	Destinations []string `json:"destinations,omitempty"`
+	Policies     []Policy `json:"policies"`
+
+	digest string
+}
+
+// Policy says which alerts are an incident and what may be done about it.
+type Policy struct {
+	Name      string         `json:"name"`
+	Source    string         `json:"source,omitempty"` // file:line, for people
+	When      []string       `json:"when"`             // Alertmanager matchers; all must match
+	Per       []string       `json:"per,omitempty"`    // labels that make it one incident
+	Continue  bool           `json:"continue,omitempty"`
+	Severity  Severity       `json:"severity"`
+	Mode      Mode           `json:"mode"`
+	Target    string         `json:"target,omitempty"` // kind/namespace/name, $label takes a label's value
+	Guards    Guards         `json:"guards"`
+	Objective model.Duration `json:"objective,omitempty"` // RTO: from the opening to the first good sample
+	Steps     []Step         `json:"steps,omitempty"`
+
+	matchers labels.Matchers
+}
+
+// Guards are a policy's own numbers.
+type Guards struct {
+	Cooldown model.Duration `json:"cooldown,omitempty"` // between incidents on one target
+	Settle   model.Duration `json:"settle,omitempty"`   // between steps
+	Budget   []Budget       `json:"budget,omitempty"`
+	Breaker  Breaker        `json:"breaker"`
+	Healthy  *Healthy       `json:"healthy,omitempty"`
+}
+
+// Budget allows so many acts in any window of this length.
+type Budget struct {
+	Actions int            `json:"actions"`
+	Per     model.Duration `json:"per"`
+}
+
+// Breaker opens after so many failed verifications in a row, for Reset.
+type Breaker struct {
+	Failures uint32         `json:"failures"`
+	Reset    model.Duration `json:"reset"`
+}
+
+// Healthy is a floor under which we do not add to the trouble.
+type Healthy struct {
+	// Query is PromQL with one value; acting needs it to be at least Min.
+	Query string  `json:"query,omitempty"`
+	Min   float64 `json:"min,omitempty"`
+	// Available is how many replicas of the target must be available.
+	Available int `json:"available,omitempty"`
+}
+
+// Step is one remedy: a procedure and how to see whether it helped.
+type Step struct {
+	Name     string         `json:"name"`
+	Approval *ApprovalBy    `json:"approval,omitempty"`
+	Do       []Do           `json:"do"`
+	Verify   Verify         `json:"verify"`
+	Within   model.Duration `json:"within,omitempty"` // the deadline of each act; default 2m
+}
+
+// ApprovalBy says who may approve a step and for how long it is waited for.
+type ApprovalBy struct {
+	By     []string       `json:"by,omitempty"` // roles
+	Within model.Duration `json:"within"`
+}
+
+// Do is one act of a procedure.
+type Do struct {
+	Kind string          `json:"kind"`
+	Args json.RawMessage `json:"args,omitempty"`
+}
+
+// Verify says what must be seen, for how long, and by when.
+type Verify struct {
+	All    []Check        `json:"all"`
+	For    model.Duration `json:"for,omitempty"`
+	Within model.Duration `json:"within"`
+	Every  model.Duration `json:"every"`
+}
+
+// Check is one probe of a verification.
+type Check struct {
+	Kind string          `json:"kind"`
+	Args json.RawMessage `json:"args,omitempty"`
+}
+
+// Paging says when a runbook calls people.
+type Paging string
+
+const (
+	PageAtOnce Paging = "at once"
+	PageOnNeed Paging = "on need" // exhausted, denied, or not verified in time
+	PageNever  Paging = "never"
+)
+
+// Runbook says who hears of an incident of one severity, and when.
+type Runbook struct {
+	Objective model.Duration `json:"objective,omitempty"` // to the end of the incident
+	Page      Paging         `json:"page"`
+	After     model.Duration `json:"after,omitempty"` // on need: page when not healed by then
+	Ladder    []Rung         `json:"ladder,omitempty"`
+	Repeat    int            `json:"repeat,omitempty"` // how often the ladder is gone up; 0 is once
+}
+
+// Rung is told, then waited for before the next one is told.
+type Rung struct {
+	Tell string         `json:"tell"`
+	Wait model.Duration `json:"wait"`
+}
+
+// DefaultRunbooks are the P1-P3 runbooks. On-call, manager and director wait
+// for 5, 15 and 30 minutes, so they are told at 0, 5 and 20 minutes and again
+// from the top at 50.
+func DefaultRunbooks() map[Severity]Runbook {
+	ladder := []Rung{{"oncall", minutes(5)}, {"manager", minutes(15)}, {"director", minutes(30)}}
+	return map[Severity]Runbook{
+		P1: {Objective: minutes(30), Page: PageAtOnce, Ladder: ladder, Repeat: 2},
+		P2: {Objective: minutes(120), Page: PageOnNeed, After: minutes(5), Ladder: ladder, Repeat: 2},
+		P3: {Page: PageNever},
+	}
+}
+
+// DefaultReplicaLabels are the labels by which the members of a highly
+// available Prometheus differ.
+func DefaultReplicaLabels() []string { return []string{"replica", "prometheus_replica"} }
+
+// DefaultBreaker opens after two failed verifications, for an hour.
+func DefaultBreaker() Breaker { return Breaker{Failures: 2, Reset: minutes(60)} }
+
+// Defaults of a step, used where it says nothing.
+const (
+	DefaultSettle      = model.Duration(10e9)  // 10 s
+	DefaultActWithin   = model.Duration(120e9) // 2 m
+	DefaultVerifyEvery = model.Duration(1e9)   // 1 s
+)
+
+func minutes(n int) model.Duration { return model.Duration(n) * 60e9 }
+
+// Encode returns the canonical form of the rulebook.
+func (rb *Rulebook) Encode() ([]byte, error) { return json.Marshal(rb) }
+
+// DecodeRulebook reads what Encode wrote and makes it ready to decide with.
+func DecodeRulebook(b []byte) (*Rulebook, error) {
+	rb := new(Rulebook)
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(rb); err != nil {
+		return nil, fmt.Errorf("rulebook: %w", err)
+	}
+	return rb, rb.Compile()
+}
+
+// Compile parses the matchers and computes the digest. It is called once,
+// before the rulebook is used; a rulebook is not changed after.
+func (rb *Rulebook) Compile() error {
+	for i := range rb.Policies {
+		p := &rb.Policies[i]
+		p.matchers = nil
+		for _, s := range p.When {
+			m, err := labels.ParseMatcher(s)
+			if err != nil {
+				return fmt.Errorf("policy %s: when: %w", p.Name, err)
+			}
+			p.matchers = append(p.matchers, m)
+		}
+	}
+	b, err := rb.Encode()
+	if err != nil {
+		return fmt.Errorf("rulebook: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	rb.digest = hex.EncodeToString(sum[:])
+	return nil
+}
+
+// Digest is the SHA-256 of the canonical form, in hexadecimal.
+func (rb *Rulebook) Digest() string { return rb.digest }
+
+// Policy returns the policy called name, nil when there is none.
+func (rb *Rulebook) Policy(name string) *Policy {
+	for i := range rb.Policies {
+		if rb.Policies[i].Name == name {
+			return &rb.Policies[i]
+		}
+	}
+	return nil
+}
+
+// Match returns the policies that an alert with these labels concerns: the
+// first that matches, and further ones while those before say continue. That
+// is how Alertmanager's routes are read too.
+func (rb *Rulebook) Match(ls Labels) []*Policy {
+	var out []*Policy
+	for i := range rb.Policies {
+		p := &rb.Policies[i]
+		if !p.matches(ls) {
+			continue
+		}
+		out = append(out, p)
+		if !p.Continue {
+			break
+		}
+	}
+	return out
+}
+
+func (p *Policy) matches(ls Labels) bool {
+	for _, m := range p.matchers {
+		if !m.Matches(ls.Get(m.Name)) {
+			return false
+		}
+	}
+	return len(p.matchers) > 0 // no matcher is no selector, and an empty selector selects nothing
+}
+
+// key returns what makes an alert part of one incident of the policy, and
+// which of the labels that it needs are missing.
+func (p *Policy) key(cluster string, ls Labels) (key string, missing []string) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s cluster=%q", p.Name, cluster)
+	for _, name := range p.Per {
+		v := ls.Get(name)
+		if v == "" {
+			missing = append(missing, name)
+		}
+		fmt.Fprintf(&b, " %s=%q", name, v)
+	}
+	return b.String(), missing
+}
+
+// can tells whether a destination is configured.
+func (rb *Rulebook) can(destination string) bool {
+	return slices.Contains(rb.Destinations, destination)
+}
