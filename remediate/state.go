@@ -240,3 +240,6 @@ func (i *Incident) telling(destination string) bool {
 	}
 	return false
 }
+
+// Degraded is what [State.Degrade] was told.
+func (s *State) Degraded() string { return s.degraded }
