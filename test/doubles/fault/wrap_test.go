@@ -1,6 +1,7 @@
 package fault_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -140,15 +141,19 @@ func TestDelayPassesBeforeAndDelayReplyAfterCarryingOut(t *testing.T) {
 
 func TestDelayedRequestIsCarriedOutThoughTheClientHungUp(t *testing.T) {
 	carriedOut := make(chan struct{})
-	var script fault.Script
+	ctx, hangUp := context.WithCancel(t.Context())
+	script := fault.Script{OnRequest: hangUp}
 	if err := script.Add(fault.Delay("", time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(script.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(carriedOut) })))
 	defer server.Close()
-	client := &http.Client{Timeout: 20 * time.Millisecond}
-	if _, err := client.Post(server.URL, "text/plain", strings.NewReader("one")); err == nil {
-		t.Fatal("the delayed request was answered at once")
+	r, err := http.NewRequestWithContext(ctx, "POST", server.URL, strings.NewReader("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := http.DefaultClient.Do(r); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want to have hung up", err)
 	}
 	<-carriedOut
 }

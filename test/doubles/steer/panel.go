@@ -58,7 +58,8 @@ func (p Panel) look(view func() any) http.HandlerFunc {
 				return
 			}
 			if p.Changes.Wait(r.Context(), after) != nil {
-				return // the client has hung up
+				http.Error(w, "the double stops, or the client has hung up", http.StatusServiceUnavailable)
+				return
 			}
 		}
 		revision := p.Changes.Revision() // before the view, see Await
