@@ -17,7 +17,7 @@ import (
 const (
 	maxSummary  = 1024    // characters
 	maxDedupKey = 255     // characters
-	maxEvent    = 512_000 // bytes; 512 KB by whichever count
+	maxEvent    = 500_000 // bytes, of the 512 KB allowed
 	maxAttempts = 50
 	maxLabels   = 100
 	maxValue    = 1024 // characters, of one label
