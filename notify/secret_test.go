@@ -87,6 +87,17 @@ func TestSecretDoesNotPrint(t *testing.T) {
 	}
 }
 
+func TestSecretIsShownAsRedacted(t *testing.T) {
+	s, err := secretFile(t, canary).Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(map[string]Secret{"token": s})
+	if got := fmt.Sprintf("%v %#v %x %s %s", s, s, s, s.String(), b); err != nil || got != `[redacted] [redacted] [redacted] [redacted] {"token":"[redacted]"}` {
+		t.Errorf("shown as %s, %v", got, err)
+	}
+}
+
 func TestNoSecretRedactsNothing(t *testing.T) {
 	if got := (Secret{}).Redact("all of it"); got != "all of it" {
 		t.Errorf("got %q", got)

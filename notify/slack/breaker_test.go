@@ -1,10 +1,15 @@
 package slack
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +27,9 @@ import (
 type direct struct{ http.Handler }
 
 func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, r)
 	return w.Result(), nil
@@ -104,5 +112,59 @@ func TestWhatSlackRefusesDoesNotOpenTheBreaker(t *testing.T) {
 				t.Errorf("breaker %s after %d calls", s.Breaker(), len(w.Faults.Requests()))
 			}
 		})
+	}
+}
+
+func TestOurOwnStopDoesNotOpenTheBreaker(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var changes []string
+	s := newDirect(t, double.New(double.Options{}), &changes)
+	for range 20 {
+		var final *notify.FinalError
+		if _, err := s.Tell(ctx, started()); err == nil || errors.As(err, &final) {
+			t.Fatalf("stopped: %v, want an error that may pass", err)
+		}
+	}
+	if s.Breaker() != "closed" {
+		t.Errorf("breaker %s; our stop says nothing about Slack", s.Breaker())
+	}
+}
+
+// TestSlackIsToldNotToMakeLinks looks at arguments that have no effect on the double.
+func TestSlackIsToldNotToMakeLinks(t *testing.T) {
+	w := double.New(double.Options{})
+	var changes []string
+	asked := map[string]url.Values{}
+	s := newDirect(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		asked[path.Base(r.URL.Path)], err = url.ParseQuery(string(body))
+		if err != nil {
+			t.Error(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		w.ServeHTTP(rw, r)
+	}), &changes)
+	first := started()
+	ref, err := s.Tell(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Tell.Ref = ref
+	if _, err := s.Tell(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	for method, want := range map[string]map[string]string{
+		"chat.postMessage": {"parse": "none", "mrkdwn": "false", "unfurl_links": "false", "unfurl_media": "false", "link_names": ""},
+		"chat.update":      {"parse": "none", "link_names": ""},
+	} {
+		for name, value := range want {
+			if got := asked[method].Get(name); asked[method] == nil || got != value {
+				t.Errorf("%s: %s=%q, want %q", method, name, got, value)
+			}
+		}
 	}
 }
