@@ -20,14 +20,29 @@ var opened = time.Date(2025, 11, 22, 14, 2, 11, 0, time.UTC)
 
 func minutes(n int) model.Duration { return model.Duration(time.Duration(n) * time.Minute) }
 
-// notices are one incident at the points of its life at which people look.
-func notices() map[string]remediate.Notice {
-	base := remediate.Notice{
+// firing is an incident that has just been opened.
+func firing() remediate.Notice {
+	return remediate.Notice{
 		Key: "q4m2x7kd-i42", Incident: 42, Action: "trigger", Status: remediate.StatusDeciding, Policy: "postgres-down",
 		Severity: remediate.P2, Target: remediate.Target{Cluster: "prod", Kind: "deployment", Namespace: "shop", Name: "db"},
 		Alert: "PostgresDown", Labels: remediate.LabelsOf(map[string]string{"alertname": "PostgresDown", "job": "database"}),
 		Summary: "Postgres does not answer", Firing: 1, Opened: opened,
 	}
+}
+
+// hostile is an incident whose texts would be more than text if they could.
+func hostile(n *remediate.Notice) {
+	n.Policy, n.Severity, n.Status = "", "\u202eP1\x00", "up\nside"
+	n.Alert = strings.Repeat("x", 10_000)
+	n.Summary = "line one\n\tline two \u2066hidden\u2069 \xff"
+	n.Why = strings.Repeat("because ", 10_000)
+	n.Plan = "$(reboot)"
+	n.Attempts = []remediate.Attempt{{ID: "no dash", Step: "\x1b[31mred", Act: "`rm -rf`", Result: "failed\r\nbadly"}}
+}
+
+// notices are one incident at the points of its life at which people look.
+func notices() map[string]remediate.Notice {
+	base := firing()
 	first := remediate.Attempt{ID: "q4m2x7kd-i42-a1", Step: "restart the database", Act: "restart prod/deployment/shop/db",
 		At: opened.Add(2 * time.Second), Result: "ok"}
 	change := func(f func(*remediate.Notice)) remediate.Notice {
@@ -69,15 +84,8 @@ func notices() map[string]remediate.Notice {
 		"listed": change(func(n *remediate.Notice) {
 			n.Status, n.Why, n.Target = remediate.StatusListed, "it fired before the policy was loaded", remediate.Target{}
 		}),
-		"hostile": change(func(n *remediate.Notice) {
-			n.Policy, n.Severity, n.Status = "", "\u202eP1\x00", "up\nside"
-			n.Alert = strings.Repeat("x", 10_000)
-			n.Summary = "line one\n\tline two \u2066hidden\u2069 \xff"
-			n.Why = strings.Repeat("because ", 10_000)
-			n.Plan = "$(reboot)"
-			n.Attempts = []remediate.Attempt{{ID: "no dash", Step: "\x1b[31mred", Act: "`rm -rf`", Result: "failed\r\nbadly"}}
-		}),
-		"empty": {},
+		"hostile": change(hostile),
+		"empty":   {},
 	}
 }
 

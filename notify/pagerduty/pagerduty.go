@@ -34,6 +34,8 @@ const Prefix = "pagerduty/"
 // service region; the one for the EU is https://events.eu.pagerduty.com/v2/enqueue.
 const DefaultEventsURL = "https://events.pagerduty.com/v2/enqueue"
 
+const eventsPath = "/v2/enqueue"
+
 // maxAnswer is how much of an answer is read, in bytes.
 const maxAnswer = 64 << 10
 
@@ -41,7 +43,7 @@ const maxAnswer = 64 << 10
 type Options struct {
 	// RoutingKeys are the integration keys by rung.
 	RoutingKeys map[string]notify.SecretFile
-	EventsURL   string        // with its path, as in Alertmanager's pagerduty_url; empty: DefaultEventsURL
+	EventsURL   string        // with its path, as in Alertmanager's pagerduty_url, or without; empty: DefaultEventsURL
 	Timeout     time.Duration // of one call; zero: notify.DefaultTimeout
 	// Page returns the address at which people see an incident; nil: there is none.
 	Page func(incident uint64) string
@@ -81,6 +83,9 @@ func New(o Options) (*PagerDuty, error) {
 	}
 	if o.EventsURL == "" {
 		o.EventsURL = DefaultEventsURL
+	}
+	if u, err := url.Parse(o.EventsURL); err == nil && strings.Trim(u.Path, "/") == "" {
+		o.EventsURL = u.JoinPath(eventsPath).String()
 	}
 	return &PagerDuty{options: o, client: notify.HTTPClient(o.Timeout)}, nil
 }

@@ -151,6 +151,17 @@ func TestAPageSaysWhatItIsAboutAndWhatWasTried(t *testing.T) {
 	}
 }
 
+func TestTheAddressMayComeWithoutItsPath(t *testing.T) {
+	for _, tail := range []string{"", "/"} {
+		b := newBench(t, func(o *pagerduty.Options) { o.EventsURL = strings.TrimSuffix(o.EventsURL, "/v2/enqueue") + tail })
+		b.perform(page("oncall", "trigger", nil), remediate.OK)
+	}
+	b := newBench(t, func(o *pagerduty.Options) { o.EventsURL += "/else" })
+	if r := b.perform(page("oncall", "trigger", nil), remediate.Failed); !strings.Contains(r.Text, "events_url") {
+		t.Errorf("%q", r.Text)
+	}
+}
+
 func TestTriggerAcknowledgeAndResolveAreOneIncident(t *testing.T) {
 	b := newBench(t, nil)
 	for _, action := range []string{"trigger", "acknowledge", "trigger", "resolve"} {

@@ -54,7 +54,7 @@ func newDirect(t *testing.T, w http.Handler, changes *[]string) *Slack {
 
 func started() remediate.Started {
 	n := remediate.Notice{Key: "q-i1", Incident: 1, Policy: "p", Opened: time.Now()}
-	return remediate.Started{ID: "q-i1-t1", Tell: &remediate.Tell{Destination: Root, Notice: n}}
+	return remediate.Started{ID: "q-i1-t1", Tell: &remediate.Tell{Destination: remediate.Slack, Notice: n}}
 }
 
 func TestTheBreakerOpensAfterFiveFailuresForAMinute(t *testing.T) {

@@ -47,7 +47,7 @@ func TestHostileTextStaysText(t *testing.T) {
 		ref := b.perform(rootTell("q-i42-t1", "", filled(text)), remediate.OK).Ref
 		s := rootTell("q-i42-t2", ref, filled(text))
 		b.perform(s, remediate.OK) // chat.update has other limits
-		s.Tell.Destination = slack.Thread
+		s.Tell.Destination = remediate.SlackThread
 		b.perform(s, remediate.OK)
 		for _, m := range b.workspace.Messages() {
 			for _, c := range append(m.Earlier, m.Content) {

@@ -16,11 +16,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
-// TestLayoutIsTheGoldenOne shows the messages whole, so that a change of what
-// people see is read in a review.
-func TestLayoutIsTheGoldenOne(t *testing.T) {
+// denied is an incident for which people are paged.
+func denied() remediate.Notice {
 	opened := time.Date(2025, 11, 22, 14, 2, 11, 0, time.UTC)
-	n := remediate.Notice{
+	return remediate.Notice{
 		Key: "q4m2x7kd-i42", Incident: 42, Status: remediate.StatusDenied, Policy: "postgres-down", Severity: remediate.P2,
 		Target: remediate.Target{Cluster: "prod", Kind: "deployment", Namespace: "shop", Name: "db"},
 		Alert:  "PostgresDown", Summary: "Postgres <does not> answer & `sulks`", Firing: 1, Opened: opened, Rung: "oncall",
@@ -29,8 +28,14 @@ func TestLayoutIsTheGoldenOne(t *testing.T) {
 			At: opened.Add(2 * time.Second), Result: "ok", Verify: "connection refused after 3m"}},
 		Lines: []remediate.Line{{At: opened, Text: "restart prod/deployment/shop/db: ok"}, {At: opened.Add(3 * time.Minute), Text: "not verified"}},
 	}
+}
+
+// TestLayoutIsTheGoldenOne shows the messages whole, so that a change of what
+// people see is read in a review.
+func TestLayoutIsTheGoldenOne(t *testing.T) {
+	n := denied()
 	healed := n
-	healed.Status, healed.Healed, healed.Took, healed.Objective = remediate.StatusHealed, opened.Add(72*time.Second), model.Duration(72*time.Second), model.Duration(5*time.Minute)
+	healed.Status, healed.Healed, healed.Took, healed.Objective = remediate.StatusHealed, n.Opened.Add(72*time.Second), model.Duration(72*time.Second), model.Duration(5*time.Minute)
 	healed.Rung, healed.Why = "", ""
 	s := &Slack{options: Options{Page: func(uint64) string { return "https://remediated.example/i42" }}}
 	for name, render := range map[string]func() (string, any){

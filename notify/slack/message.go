@@ -2,6 +2,8 @@ package slack
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -64,17 +66,31 @@ func (s *Slack) rootMessage(n remediate.Notice) (string, []api.Block) {
 	})
 }
 
+// Of a reply's lines, so many go into one section, and so many are shown at
+// all. The core sends fewer at a time: what a reply leaves out is told nowhere
+// else in the channel.
+const (
+	linesPerSection = 5
+	maxLines        = 25
+)
+
 // replyMessage renders a reply: what happened since the last.
 func (s *Slack) replyMessage(n remediate.Notice) (string, []api.Block) {
 	all := notify.Lines(n)
 	text := escape(notify.ID(n)+": "+all[len(all)-1], maxText)
+	title := notify.ID(n)
+	if left := len(all) - maxLines; left > 0 {
+		all = all[left:]
+		title += fmt.Sprintf(" (%d earlier: see remedy incident explain %s)", left, notify.ID(n))
+	}
 	return text, fitting(func(z size) []api.Block {
-		title, shown := notify.ID(n), all
-		if most := 2 * z.attempts; len(all) > most {
-			shown = all[len(all)-most:]
-			title += " (earlier: see remedy incident explain " + notify.ID(n) + ")"
+		var blocks []api.Block
+		head := title
+		for some := range slices.Chunk(all, linesPerSection) {
+			blocks = append(blocks, lines(head, some, z))
+			head = ""
 		}
-		return []api.Block{lines(title, shown, z)}
+		return blocks
 	})
 }
 
@@ -117,15 +133,18 @@ func prose(text string, limit int) api.Block {
 	return api.NewSectionBlock(plain(text, limit), nil, nil)
 }
 
-// lines shows a title and each line, cut so that the last is still there.
+// lines shows a title, if there is one, and each line, cut so that the last is
+// still there.
 func lines(title string, ls []string, z size) api.Block {
-	each := min(z.line, (maxSection-len(title))/max(len(ls), 1)-1)
-	var b strings.Builder
-	b.WriteString(escape(title, maxHeader))
-	for _, l := range ls {
-		b.WriteString("\n" + escape(l, each))
+	var shown []string
+	if title != "" {
+		shown = append(shown, escape(title, maxHeader))
 	}
-	return api.NewSectionBlock(api.NewTextBlockObject(api.PlainTextType, b.String(), false, false), nil, nil)
+	each := min(z.line, (maxSection-maxHeader)/max(len(ls), 1)-1)
+	for _, l := range ls {
+		shown = append(shown, escape(l, each))
+	}
+	return api.NewSectionBlock(api.NewTextBlockObject(api.PlainTextType, strings.Join(shown, "\n"), false, false), nil, nil)
 }
 
 // plain is a text in which Slack formats nothing.

@@ -28,12 +28,6 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-// Destinations of tells.
-const (
-	Root   = "slack"        // the incident's one message
-	Thread = "slack/thread" // what happened since, as a reply to it
-)
-
 // Breaker of the calls to Slack: after 5 failures in a row none is tried for a
 // minute. What Slack refuses (4xx, "ok": false) is not a failure of Slack.
 const (
@@ -110,17 +104,17 @@ func newBreaker(o Options) *gobreaker.CircuitBreaker[struct{}] {
 	return gobreaker.NewCircuitBreaker[struct{}](settings)
 }
 
-// Destinations returns [Root] and [Thread].
-func (s *Slack) Destinations() []string { return []string{Root, Thread} }
+// Destinations returns [remediate.Slack] and [remediate.SlackThread].
+func (s *Slack) Destinations() []string { return []string{remediate.Slack, remediate.SlackThread} }
 
 // Breaker returns the state of the breaker: closed, half-open or open.
 func (s *Slack) Breaker() string { return s.breaker.State().String() }
 
 // Tell makes one try. The reference is "channelID/ts" of the message that was
-// posted, edited or found: of the root message for [Root], of the reply for
-// [Thread], whose Tell.Ref names the root message.
+// posted, edited or found. For [remediate.SlackThread] it is of the reply; the
+// tell's own Ref names the root message.
 func (s *Slack) Tell(ctx context.Context, started remediate.Started) (string, error) {
-	if started.Tell.Destination == Thread {
+	if started.Tell.Destination == remediate.SlackThread {
 		return s.reply(ctx, started)
 	}
 	return s.root(ctx, started)

@@ -1,6 +1,7 @@
 package slack_test
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -110,7 +111,7 @@ func notice(change func(*remediate.Notice)) remediate.Notice {
 
 func rootTell(id, ref string, n remediate.Notice) remediate.Started {
 	return remediate.Started{ID: id, Incident: n.Incident, Deadline: time.Now().Add(time.Hour),
-		Tell: &remediate.Tell{Destination: slack.Root, Notice: n, Ref: ref}}
+		Tell: &remediate.Tell{Destination: remediate.Slack, Notice: n, Ref: ref}}
 }
 
 func threadTell(id, ref string, texts ...string) remediate.Started {
@@ -119,7 +120,7 @@ func threadTell(id, ref string, texts ...string) remediate.Started {
 		n.Lines = append(n.Lines, remediate.Line{At: time.Now(), Text: text})
 	}
 	s := rootTell(id, ref, n)
-	s.Tell.Destination = slack.Thread
+	s.Tell.Destination = remediate.SlackThread
 	return s
 }
 
@@ -172,6 +173,26 @@ func TestWhatHappenedIsToldInTheThread(t *testing.T) {
 	}
 	if reply.Metadata.EventType != "remediated_update" || reply.Metadata.EventPayload["id"] != "q-i42-t2" {
 		t.Errorf("metadata %+v", reply.Metadata)
+	}
+}
+
+func TestNoLineOfTheStoryIsLeftOutOfTheThread(t *testing.T) {
+	for name, tail := range map[string]string{"short": "", "long": strings.Repeat(" and more", 100), "hostile": strings.Repeat("&<", 1000)} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			root := b.perform(rootTell("q-i42-t1", "", notice(nil)), remediate.OK).Ref
+			var texts []string
+			for i := range 20 {
+				texts = append(texts, fmt.Sprintf("happening %d.", i)+tail)
+			}
+			b.perform(threadTell("q-i42-t2", root, texts...), remediate.OK)
+			shown := string(b.workspace.Messages()[1].Blocks)
+			for i := range 20 {
+				if !strings.Contains(shown, fmt.Sprintf("happening %d.", i)) {
+					t.Errorf("happening %d is not told", i)
+				}
+			}
+		})
 	}
 }
 
