@@ -86,7 +86,9 @@ func (c *PagerDutyClient) Incidents(ctx context.Context) ([]pagerduty.Incident, 
 }
 
 // AwaitIncidents returns the incidents once until holds for them, or with an error what there was by then.
-func (c *PagerDutyClient) AwaitIncidents(ctx context.Context, until func([]pagerduty.Incident) bool) ([]pagerduty.Incident, error) {
+func (c *PagerDutyClient) AwaitIncidents(
+	ctx context.Context, until func([]pagerduty.Incident) bool,
+) ([]pagerduty.Incident, error) {
 	return await(ctx, c.Client, "incidents", until)
 }
 

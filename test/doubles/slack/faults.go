@@ -10,6 +10,8 @@ import (
 	"github.com/x0tta6bl4/remediated/test/doubles/fault"
 )
 
+// Calls of a method are selected by the method's name, as in fault.LoseReply("chat.postMessage").
+
 // NotOK refuses the next call of the method ("chat.update"; empty for any) as Slack does: HTTP 200 with "ok": false
 // and the error code. The call is not carried out.
 func NotOK(method, code string) fault.Fault { return answer(method, http.StatusOK, code) }

@@ -47,7 +47,8 @@ func parse(args []string) (doubles.Options, error) {
 	var channels []string
 	var strict bool
 	app := kingpin.New("doubles", "Doubles of Slack and PagerDuty for tests.")
-	app.Flag("slack.listen-address", "Loopback address of the double of Slack.").Default("127.0.0.1:0").StringVar(&o.SlackAddress)
+	app.Flag("slack.listen-address", "Loopback address of the double of Slack.").Default("127.0.0.1:0").
+		StringVar(&o.SlackAddress)
 	app.Flag("slack.token", "Bot token that calls must carry.").StringVar(&o.Slack.Token)
 	app.Flag("slack.channel", "A channel as ID=name. May be repeated.").StringsVar(&channels)
 	app.Flag("slack.post-interval", "Least time between two messages in a channel; 0 for no limit.").
