@@ -9,17 +9,17 @@ import (
 )
 
 // always are guards that stand before every act and have nothing to be set.
-var always = []string{"approval", "busy", "journal", "mode", "paused", "silenced"}
+var always = []string{"approval", "busy", "firing", "journal", "mode", "paused", "silenced", "takeover", "target"}
 
 // guards reads a policy's own guards.
-func (w *written) guards(v value) {
+func (r *policyReader) guards(v value, w *written) {
 	g := &w.Policy.Guards
 	v.object("guards", fields{
 		"cooldown": func(v value) { w.cooldown = true; g.Cooldown = v.duration() },
 		"settle":   func(v value) { g.Settle = v.duration() },
 		"budget":   func(v value) { g.Budget = v.budget() },
 		"breaker":  func(v value) { g.Breaker = v.breaker() },
-		"healthy":  func(v value) { g.Healthy = w.healthy(v) },
+		"healthy":  func(v value) { g.Healthy = r.healthy(v) },
 	})
 }
 
@@ -51,10 +51,16 @@ func (v value) breaker() remediate.Breaker {
 
 // healthy reads the floor under which nothing is done: a query with its least
 // value, a number of available replicas, or both.
-func (w *written) healthy(v value) *remediate.Healthy {
+func (r *policyReader) healthy(v value) *remediate.Healthy {
 	h := &remediate.Healthy{Min: math.NaN()}
 	v.object("the guard healthy", fields{
-		"query":     func(v value) { h.Query, _ = v.text("a PromQL query"); w.take(v, h.Query) },
+		"query": func(v value) {
+			h.Query, _ = v.text("a PromQL query")
+			if reference.MatchString(h.Query) {
+				v.fail("no alert's label can be taken into this query", "ask about the service as a whole, for example 'sum(up{job=\"shop\"})'")
+			}
+			r.needPrometheus(v)
+		},
 		"min":       func(v value) { h.Min = v.number() },
 		"available": func(v value) { h.Available = v.count(1, math.MaxInt32) },
 	})
@@ -70,4 +76,15 @@ func (w *written) healthy(v value) *remediate.Healthy {
 		h.Min = 0
 	}
 	return h
+}
+
+// promQL is the kind of probe that asks Prometheus.
+const promQL = "promql"
+
+// needPrometheus refuses a query that there is nobody to put to: it would deny
+// every act, or fail every verification.
+func (r *policyReader) needPrometheus(v value) {
+	if r.config.Prometheus == nil {
+		v.fail("there is no Prometheus to ask", "add prometheus: {url: http://localhost:9090} to the configuration")
+	}
 }

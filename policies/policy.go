@@ -66,7 +66,7 @@ func (r *policyReader) policy(v value) written {
 		"severity": func(v value) { p.Severity = v.severity() },
 		"mode":     func(v value) { w.mode = v; p.Mode = v.mode() },
 		"target":   func(v value) { w.target = v; p.Target = w.readTarget(v) },
-		"guards":   func(v value) { w.guards(v) },
+		"guards":   func(v value) { r.guards(v, &w) },
 		"objective": func(v value) {
 			v.object("an objective", fields{"rto": func(v value) { p.Objective = v.duration() }}, "rto")
 		},

@@ -18,6 +18,7 @@ policies:
   - files: [policies/*.yml]
   - {files: [team/*.yml], namespaces: [shop, shop-test]}
 alertmanagers: [{url: http://localhost:9093}]
+prometheus: {url: http://localhost:9090}
 people: [{name: anna, slack: U1, roles: [operator, approver]}]
 notify:
   slack: {token_file: slack-token, channel: "#incidents"}
@@ -35,6 +36,17 @@ notify:
       - name: restart
         do: [{restart: {}}]
         verify: {all: [{rollout: $target}], within: 3m}
+`
+	queryPolicy = `policies:
+  - name: slow
+    when: ['alertname="Slow"']
+    severity: P3
+    target: deployment/shop/web
+    guards: {healthy: {query: 'sum(up)', min: 2}}
+    steps:
+      - name: restart
+        do: [{restart: {}}]
+        verify: {all: [{promql: {query: 'sum(up)'}}], within: 3m}
 `
 	approvalPolicy = `policies:
   - name: restart-by-hand
@@ -80,6 +92,7 @@ func loadCase(t *testing.T, name, text string) (*Loaded, []Problem) {
 	case strings.HasPrefix(name, "config-"):
 		files["remediated.yml"] = text
 		files["approval/a.yml"] = approvalPolicy
+		files["query/q.yml"] = queryPolicy
 	case strings.HasPrefix(name, "policy-"):
 		files["policies/p.yml"] = text
 	case strings.HasPrefix(name, "team-"):

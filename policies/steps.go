@@ -75,6 +75,9 @@ func (r *policyReader) verify(v value, w *written) remediate.Verify {
 			v.list("probes", func(v value) {
 				if u, ok := r.use(v, r.catalogue.probes()); ok {
 					w.takeArgs(u)
+					if u.kind == promQL {
+						r.needPrometheus(v)
+					}
 					y.All = append(y.All, remediate.Check{Kind: u.kind, Args: u.args})
 				}
 			})
