@@ -1,0 +1,136 @@
+package policies
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Catalogue is what can be done and asked. It is given by whoever wires the
+// daemon, since the kinds are implemented by packages that are not known here.
+// Action and Probe say why a kind cannot be used with these arguments, nil when
+// it can. The arguments are canonical JSON; $label stands in them as written
+// and takes the label's value only when an alert is at hand.
+type Catalogue struct {
+	Actions []string // every known kind of action
+	Probes  []string // every known kind of probe
+	Action  func(kind string, args json.RawMessage) error
+	Probe   func(kind string, args json.RawMessage) error
+}
+
+// role is what a kind stands for in a sentence, and how it is checked.
+type role struct {
+	noun, other string
+	known       []string
+	others      []string
+	elsewhere   string // where the other role's kinds belong
+	check       func(kind string, args json.RawMessage) error
+}
+
+func (c Catalogue) actions() role {
+	return role{"action", "probe", c.Actions, c.Probes, `under "verify"`, c.Action}
+}
+
+func (c Catalogue) probes() role {
+	return role{"probe", "action", c.Probes, c.Actions, `under "do"`, c.Probe}
+}
+
+// use is one use of a kind: {restart: {}}.
+type use struct {
+	kind string
+	args json.RawMessage
+	at   value // where its arguments stand
+}
+
+// use reads {kind: arguments} and has the catalogue check it.
+func (r *policyReader) use(v value, ro role) (use, bool) {
+	if v.node.Kind != yaml.MappingNode || len(v.node.Content) != 2 {
+		kind := "kind"
+		if slices.Contains(ro.known, v.node.Value) {
+			kind = v.node.Value
+		}
+		v.fail(fmt.Sprintf("want one %s here", ro.noun), fmt.Sprintf("write {%s: {}}, one for each item of the list", kind))
+		return use{}, false
+	}
+	key, at := v.pair(0)
+	kind := key.node.Value
+	if !slices.Contains(ro.known, kind) {
+		key.fail(fmt.Sprintf("unknown %s %q", ro.noun, kind), ro.hint(kind))
+		return use{}, false
+	}
+	args, ok := r.arguments(at, kind)
+	if !ok {
+		return use{}, false
+	}
+	if err := ro.check(kind, args); err != nil {
+		at.blamed(err.Error(), key).fail(fmt.Sprintf("%s %s: %v", ro.noun, kind, err), "")
+		return use{}, false
+	}
+	return use{kind, args, at}, true
+}
+
+func (ro role) hint(kind string) string {
+	if slices.Contains(ro.others, kind) {
+		return fmt.Sprintf("%s is a kind of %s: it belongs %s", kind, ro.other, ro.elsewhere)
+	}
+	return suggest(kind, ro.known)
+}
+
+// arguments returns the canonical JSON of a kind's arguments. The shorthand
+// $target is the empty object: the policy's target goes with every question
+// and every act anyway.
+func (r *policyReader) arguments(v value, kind string) (json.RawMessage, bool) {
+	if v.node.Kind == yaml.ScalarNode && v.node.Value == "$target" {
+		return json.RawMessage("{}"), true
+	}
+	if v.node.Kind != yaml.MappingNode {
+		v.fail(fmt.Sprintf("%s: want its arguments as {name: value}", kind),
+			fmt.Sprintf("without arguments write {%s: {}}, for the policy's target also {%s: $target}", kind, kind))
+		return nil, false
+	}
+	if v.hasSecret() {
+		return nil, false // said by checkPlainYAML
+	}
+	r.resolveFiles(v)
+	plain, ok := v.plain()
+	if !ok {
+		return nil, false
+	}
+	b, err := json.Marshal(plain)
+	if err != nil {
+		v.fail(fmt.Sprintf("%s: the arguments cannot be written as JSON: %v", kind, err), "")
+		return nil, false
+	}
+	return b, true
+}
+
+// resolveFiles makes the paths of *_file arguments relative to the folder of
+// the configuration.
+func (r *policyReader) resolveFiles(v value) {
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		key, n := v.node.Content[i], v.node.Content[i+1]
+		if n.Kind == yaml.ScalarNode && strings.HasSuffix(key.Value, "_file") && n.Value != "" {
+			n.Value = r.resolve(n.Value)
+		}
+	}
+}
+
+// blamed returns the key that a message names in quotes, otherwise whole.
+func (v value) blamed(message string, whole value) value {
+	if v.node.Kind != yaml.MappingNode {
+		return whole
+	}
+	for i := range len(v.node.Content) / 2 {
+		key, child := v.pair(i)
+		if strings.Contains(message, `"`+key.node.Value+`"`) {
+			return key
+		}
+		if found := child.blamed(message, whole); found.node != whole.node {
+			return found
+		}
+	}
+	return whole
+}
