@@ -45,7 +45,7 @@ func (b *Bed) startAlertmanager(ctx context.Context) error {
 // StartSecondAlertmanager adds a peer to the cluster, tells Prometheus of it
 // and returns its URL. A peer holds a notification back for peerTimeout, during
 // which it may learn that the other one has sent it; with a timeout of 0 both
-// send. Stop ends it; the bed's own Alertmanager stays.
+// send. Stop takes it away again.
 func (b *Bed) StartSecondAlertmanager(ctx context.Context, peerTimeout time.Duration) (string, error) {
 	err := b.startOneAlertmanager(ctx, "alertmanager-2", secondAlertmanagerAddress, secondAlertmanagerGossip,
 		"--cluster.peer="+alertmanagerGossip, "--cluster.peer-timeout="+peerTimeout.String())
@@ -55,7 +55,11 @@ func (b *Bed) StartSecondAlertmanager(ctx context.Context, peerTimeout time.Dura
 	if err := b.awaitPeers(ctx, 2); err != nil {
 		return "", err
 	}
-	return "http://" + secondAlertmanagerAddress, b.notifyAlertmanagers(alertmanagerAddress, secondAlertmanagerAddress)
+	b.onStop(func() error { return b.notifyAlertmanagers(alertmanagerAddress) })
+	if err := b.notifyAlertmanagers(alertmanagerAddress, secondAlertmanagerAddress); err != nil {
+		return "", err
+	}
+	return "http://" + secondAlertmanagerAddress, b.awaitDiscovered(ctx, 2)
 }
 
 func (b *Bed) startOneAlertmanager(ctx context.Context, name, web, gossip string, more ...string) error {
@@ -89,6 +93,26 @@ func (b *Bed) awaitPeers(ctx context.Context, n int) error {
 		}
 		if got := len(status.Cluster.Peers); got != n || status.Cluster.Status != "ready" {
 			return fmt.Errorf("Alertmanager's cluster is %s with %d of %d members", status.Cluster.Status, got, n)
+		}
+		return nil
+	})
+}
+
+// awaitDiscovered waits until Prometheus sends to n Alertmanagers.
+func (b *Bed) awaitDiscovered(ctx context.Context, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	return poll(ctx, func(ctx context.Context) error {
+		var answer struct {
+			Data struct {
+				ActiveAlertmanagers []struct{ URL string }
+			}
+		}
+		if err := getJSON(ctx, b.Prometheus+"/api/v1/alertmanagers", &answer); err != nil {
+			return err
+		}
+		if got := len(answer.Data.ActiveAlertmanagers); got != n {
+			return fmt.Errorf("Prometheus sends to %d of %d Alertmanagers", got, n)
 		}
 		return nil
 	})
