@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/common/version"
@@ -33,6 +34,7 @@ type daemon struct {
 	journal atomic.Pointer[journal.SQLite] // the one in use; opened anew after a failure
 	outside atomic.Pointer[outside]        // replaced by a reload
 	poll    func()                         // begins to list anew, after a reload
+	loading sync.Mutex                     // one reload at a time
 }
 
 // run runs the daemon until ctx ends or a part of it fails.
@@ -164,6 +166,8 @@ func (d *daemon) startPolling(parts *lifecycle) {
 // before anything that runs is touched; a group of files that is broken keeps
 // its last good version.
 func (d *daemon) reload(ctx context.Context) []policies.Problem {
+	d.loading.Lock()
+	defer d.loading.Unlock()
 	loaded, problems := policies.Reload(d.loaded, d.options.config, catalogue.New())
 	for _, p := range problems {
 		d.log.Warn("configuration", "problem", p.String())
@@ -188,4 +192,3 @@ func (d *daemon) reload(ctx context.Context) []policies.Problem {
 	d.watch.reloaded(len(problems) == 0)
 	return problems
 }
-

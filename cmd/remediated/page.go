@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 )
 
@@ -8,5 +9,6 @@ import (
 func (d *daemon) page() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", d.metrics())
+	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ready") })
 	return mux, nil
 }

@@ -18,21 +18,21 @@ type watcher struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 
-	facts       *prometheus.CounterVec
-	lastFact    prometheus.Gauge
-	open        *prometheus.GaugeVec
-	opened      map[uint64]remediate.Opened // the open incidents
-	verdicts    *prometheus.CounterVec
-	acts        *prometheus.CounterVec
-	healing     *prometheus.HistogramVec
-	webhooks    *prometheus.CounterVec
-	garbage     prometheus.Counter
-	truncated   prometheus.Counter
-	requests    *prometheus.CounterVec
-	listing     prometheus.Gauge
-	breakers    *prometheus.GaugeVec
-	reloadOK    prometheus.Gauge
-	reloadTime  prometheus.Gauge
+	facts      *prometheus.CounterVec
+	lastFact   prometheus.Gauge
+	open       *prometheus.GaugeVec
+	opened     map[uint64]remediate.Opened // the open incidents
+	verdicts   *prometheus.CounterVec
+	acts       *prometheus.CounterVec
+	healing    *prometheus.HistogramVec
+	webhooks   *prometheus.CounterVec
+	garbage    prometheus.Counter
+	truncated  prometheus.Counter
+	requests   *prometheus.CounterVec
+	listing    prometheus.Gauge
+	breakers   *prometheus.GaugeVec
+	reloadOK   prometheus.Gauge
+	reloadTime prometheus.Gauge
 }
 
 func newWatcher(log *slog.Logger) *watcher {
