@@ -33,6 +33,9 @@ func TestOptionsAreChecked(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
+	if _, err := New(Options{URLs: []string{"http://am:9093"}, MinUptime: -1}); err == nil || !strings.Contains(err.Error(), "MinUptime") {
+		t.Errorf("negative: %v", err)
+	}
 	if _, err := New(Options{URLs: []string{"http://am:9093/one", "https://am:9093/two/"}}); err != nil {
 		t.Error(err)
 	}
