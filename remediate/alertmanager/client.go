@@ -1,6 +1,7 @@
 package alertmanager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,10 +86,18 @@ func New(o Options) (*Client, error) {
 	if len(o.URLs) == 0 {
 		return nil, errors.New("alertmanager client: Options.URLs is empty: name all Alertmanagers of the cluster")
 	}
+	if o.Timeout < 0 || o.MinUptime < 0 {
+		return nil, fmt.Errorf("alertmanager client: Options.Timeout is %s and MinUptime %s: want 0 for the default, or more", o.Timeout, o.MinUptime)
+	}
+	return connect(o.orDefaults())
+}
+
+// orDefaults returns the options with all that is zero replaced, but the URLs.
+func (o Options) orDefaults() Options {
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{}
 	}
-	o.Timeout, o.MinUptime = or(o.Timeout, 5*time.Second), or(o.MinUptime, 5*time.Minute)
+	o.Timeout, o.MinUptime = cmp.Or(o.Timeout, 5*time.Second), cmp.Or(o.MinUptime, 5*time.Minute)
 	if o.ReplicaLabels == nil {
 		o.ReplicaLabels = func() []string { return nil }
 	}
@@ -101,6 +110,10 @@ func New(o Options) (*Client, error) {
 	if o.Breaker == nil {
 		o.Breaker = func(string, string) {}
 	}
+	return o
+}
+
+func connect(o Options) (*Client, error) {
 	c := &Client{o: o, pull: make(chan struct{}, 1)}
 	for _, raw := range o.URLs {
 		p, err := newPeer(raw, o)

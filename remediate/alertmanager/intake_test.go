@@ -505,12 +505,13 @@ func TestIntakeOptionsAreChecked(t *testing.T) {
 	for want, change := range map[string]func(*IntakeOptions){
 		"Submit":     func(o *IntakeOptions) { o.Submit = nil },
 		"Quarantine": func(o *IntakeOptions) { o.Quarantine = nil },
+		"negative":   func(o *IntakeOptions) { o.Limits.Submit = -1 },
 		"no-such":    func(o *IntakeOptions) { o.TokenFiles = []string{filepath.Join(t.TempDir(), "no-such")} },
 	} {
 		o := d.options()
 		change(&o)
 		if _, err := NewIntake(o); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("without %s: %v", want, err)
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 	o := d.options()
