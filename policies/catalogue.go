@@ -3,6 +3,7 @@ package policies
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -94,11 +95,11 @@ func (r *policyReader) arguments(v value, kind string) (json.RawMessage, bool) {
 	if v.hasSecret() {
 		return nil, false // said by checkPlainYAML
 	}
-	r.resolveFiles(v)
 	plain, ok := v.plain()
 	if !ok {
 		return nil, false
 	}
+	r.resolveFiles(v, plain)
 	b, err := json.Marshal(plain)
 	if err != nil {
 		v.fail(fmt.Sprintf("%s: the arguments cannot be written as JSON: %v", kind, err), "")
@@ -108,13 +109,32 @@ func (r *policyReader) arguments(v value, kind string) (json.RawMessage, bool) {
 }
 
 // resolveFiles makes the paths of *_file arguments relative to the folder of
-// the configuration.
-func (r *policyReader) resolveFiles(v value) {
-	for i := 0; i+1 < len(v.node.Content); i += 2 {
-		key, n := v.node.Content[i], v.node.Content[i+1]
-		if n.Kind == yaml.ScalarNode && strings.HasSuffix(key.Value, "_file") && n.Value != "" {
-			n.Value = r.resolve(n.Value)
+// the configuration. plain is what v reads as.
+func (r *policyReader) resolveFiles(v value, plain any) {
+	args, ok := plain.(map[string]any)
+	if !ok {
+		return
+	}
+	for i := range len(v.node.Content) / 2 {
+		key, child := v.pair(i)
+		name := key.node.Value
+		if path, ok := args[name].(string); ok && path != "" && strings.HasSuffix(name, "_file") {
+			args[name] = r.resolve(path)
+			r.confineFile(child, r.resolve(path))
 		}
+		r.resolveFiles(child, args[name])
+	}
+}
+
+// confineFile sees to it that a team's policies name files of the team only:
+// the daemon can read the secrets of all, and would hand them to a probe.
+func (r *policyReader) confineFile(v value, path string) {
+	if len(r.namespaces) == 0 {
+		return
+	}
+	own := r.resolve(filepath.Dir(v.doc.source))
+	if beside, err := filepath.Rel(own, path); err != nil || !filepath.IsLocal(beside) {
+		v.fail("these policies may only name files beside them", "put the file into "+filepath.Dir(v.doc.name))
 	}
 }
 

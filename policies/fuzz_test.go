@@ -66,3 +66,33 @@ func sameAfterKeeping(t *testing.T, rb *remediate.Rulebook) {
 		t.Errorf("the rulebook is another one after it was kept:\n%s", b)
 	}
 }
+
+// FuzzConfig reads anything as a configuration. Nothing may panic, and what is
+// accepted must make a rulebook that is the same after it was kept.
+func FuzzConfig(f *testing.F) {
+	paths, err := filepath.Glob("testdata/*/config-*.yml")
+	if err != nil || len(paths) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, path := range append(paths, "../deploy/remediated.example.yml") {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte(wholeConfig))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		doc, v, ok := parse(file{name: "remediated.yml", text: text})
+		r := newConfigReader(folder{shown: ".", path: "/etc/remediated"})
+		if ok {
+			r.read(v)
+		}
+		if !ok && len(doc.problems) == 0 {
+			t.Error("it was not read, and nothing is said about it")
+		}
+		if !HasErrors(doc.problems) {
+			sameAfterKeeping(t, r.config.rulebook())
+		}
+	})
+}

@@ -68,7 +68,7 @@ func load(previous *Loaded, path string, c Catalogue) (*Loaded, []Problem) {
 		return nil, []Problem{*problem}
 	}
 	doc, v, ok := parse(f)
-	r := &configReader{folder: dir, rungs: map[rungAt]value{}}
+	r := newConfigReader(dir)
 	if ok {
 		r.read(v)
 	}
@@ -215,8 +215,8 @@ func (l *loading) compose() bool {
 func (l *loading) checkReached(i int) {
 	w := l.policies[i]
 	for _, before := range l.policies[:i] {
-		wider := func(m string) bool { return slices.Contains(w.When, m) }
-		if !before.Continue && !slices.ContainsFunc(before.When, func(m string) bool { return !wider(m) }) {
+		narrower := func(m string) bool { return !slices.Contains(w.matchers, m) }
+		if !before.Continue && !slices.ContainsFunc(before.matchers, narrower) {
 			w.when.warn(fmt.Sprintf("the policy %s is never reached", w.Name), fmt.Sprintf("%s at %s comes first and matches all that it does: put this one before it, or let that one say continue: true", before.Name, before.Source))
 			return
 		}

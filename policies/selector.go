@@ -10,23 +10,24 @@ import (
 )
 
 // when reads the matchers that say which alerts a policy is for.
-func (v value) when() []string {
-	var out []string
+// It returns them as written, and in the one way that equal ones share.
+func (v value) when() (written, same []string) {
 	var ms []*labels.Matcher
 	v.list("matchers", func(item value) {
 		if m := item.matcher(); m != nil {
 			ms = append(ms, m)
-			out = append(out, item.node.Value)
+			written = append(written, item.node.Value)
+			same = append(same, m.String())
 		}
 	})
 	if len(ms) == 0 || len(ms) != len(v.items()) {
-		return nil // what is wrong is said
+		return nil, nil // what is wrong is said
 	}
 	if !slices.ContainsFunc(ms, selects) {
 		v.fail("these matchers select nearly every alert: none of them names a value that must be there", `add one that does, for example 'alertname="PostgresDown"'`)
 	}
 	v.contradictions(ms)
-	return out
+	return written, same
 }
 
 // matcher reads one matcher in Alertmanager's syntax. Quotes are required:
