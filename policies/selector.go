@@ -11,12 +11,12 @@ import (
 
 // when reads the matchers that say which alerts a policy is for.
 // It returns them as written, and in the one way that equal ones share.
-func (v value) when() (written, same []string) {
+func (v value) when() (asWritten, same []string) {
 	var ms []*labels.Matcher
 	v.list("matchers", func(item value) {
 		if m := item.matcher(); m != nil {
 			ms = append(ms, m)
-			written = append(written, item.node.Value)
+			asWritten = append(asWritten, item.node.Value)
 			same = append(same, m.String())
 		}
 	})
@@ -27,7 +27,7 @@ func (v value) when() (written, same []string) {
 		v.fail("these matchers select nearly every alert: none of them names a value that must be there", `add one that does, for example 'alertname="PostgresDown"'`)
 	}
 	v.contradictions(ms)
-	return written, same
+	return asWritten, same
 }
 
 // matcher reads one matcher in Alertmanager's syntax. Quotes are required:
