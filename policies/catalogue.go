@@ -22,21 +22,22 @@ type Catalogue struct {
 	Probe   func(kind string, args json.RawMessage) error
 }
 
-// role is what a kind stands for in a sentence, and how it is checked.
-type role struct {
+// half is the half of the catalogue that may be used in one place, and what is
+// needed to say that a word of the other half does not belong there.
+type half struct {
 	noun, other string
 	known       []string
 	others      []string
-	elsewhere   string // where the other role's kinds belong
+	elsewhere   string // where the other half's kinds belong
 	check       func(kind string, args json.RawMessage) error
 }
 
-func (c Catalogue) actions() role {
-	return role{"action", "probe", c.Actions, c.Probes, `under "verify"`, c.Action}
+func (c Catalogue) actions() half {
+	return half{"action", "probe", c.Actions, c.Probes, `under "verify"`, c.Action}
 }
 
-func (c Catalogue) probes() role {
-	return role{"probe", "action", c.Probes, c.Actions, `under "do"`, c.Probe}
+func (c Catalogue) probes() half {
+	return half{"probe", "action", c.Probes, c.Actions, `under "do"`, c.Probe}
 }
 
 // use is one use of a kind: {restart: {}}.
@@ -47,37 +48,37 @@ type use struct {
 }
 
 // use reads {kind: arguments} and has the catalogue check it.
-func (r *policyReader) use(v value, ro role) (use, bool) {
+func (r *policyReader) use(v value, h half) (use, bool) {
 	if v.node.Kind != yaml.MappingNode || len(v.node.Content) != 2 {
 		kind := "kind"
-		if slices.Contains(ro.known, v.node.Value) {
+		if slices.Contains(h.known, v.node.Value) {
 			kind = v.node.Value
 		}
-		v.fail(fmt.Sprintf("want one %s here", ro.noun), fmt.Sprintf("write {%s: {}}, one for each item of the list", kind))
+		v.fail(fmt.Sprintf("want one %s here", h.noun), fmt.Sprintf("write {%s: {}}, one for each item of the list", kind))
 		return use{}, false
 	}
 	key, at := v.pair(0)
 	kind := key.node.Value
-	if !slices.Contains(ro.known, kind) {
-		key.fail(fmt.Sprintf("unknown %s %q", ro.noun, kind), ro.hint(kind))
+	if !slices.Contains(h.known, kind) {
+		key.fail(fmt.Sprintf("unknown %s %q", h.noun, kind), h.hint(kind))
 		return use{}, false
 	}
 	args, ok := r.arguments(at, kind)
 	if !ok {
 		return use{}, false
 	}
-	if err := ro.check(kind, args); err != nil {
-		at.blamed(err.Error(), key).fail(fmt.Sprintf("%s %s: %v", ro.noun, kind, err), "")
+	if err := h.check(kind, args); err != nil {
+		at.blamed(err.Error(), key).fail(fmt.Sprintf("%s %s: %v", h.noun, kind, err), "")
 		return use{}, false
 	}
 	return use{kind, args, at}, true
 }
 
-func (ro role) hint(kind string) string {
-	if slices.Contains(ro.others, kind) {
-		return fmt.Sprintf("%s is a kind of %s: it belongs %s", kind, ro.other, ro.elsewhere)
+func (h half) hint(kind string) string {
+	if slices.Contains(h.others, kind) {
+		return fmt.Sprintf("%s is a kind of %s: it belongs %s", kind, h.other, h.elsewhere)
 	}
-	return suggest(kind, ro.known)
+	return suggest(kind, h.known)
 }
 
 // arguments returns the canonical JSON of a kind's arguments. The shorthand

@@ -84,8 +84,21 @@ func TestLoadMeansWhatItSays(t *testing.T) {
 
 func wantRulebook(t *testing.T, rb *remediate.Rulebook, dsn string) {
 	t.Helper()
+	want := wholeRulebook(dsn)
+	if err := want.Compile(); err != nil {
+		t.Fatal(err)
+	}
+	if rb.Digest() != want.Digest() || rb.Digest() == "" {
+		got, _ := json.MarshalIndent(rb, "", " ")
+		expected, _ := json.MarshalIndent(want, "", " ")
+		t.Errorf("the rulebook is\n%s\nwant\n%s", got, expected)
+	}
+}
+
+// wholeRulebook is what wholeConfig and wholePolicy mean.
+func wholeRulebook(dsn string) *remediate.Rulebook {
 	args := func(s string) json.RawMessage { return json.RawMessage(s) }
-	want := &remediate.Rulebook{
+	return &remediate.Rulebook{
 		Cluster: "prod", ReplicaLabels: []string{"replica"}, Budget: []remediate.Budget{{Actions: 10, Per: 60 * minute}},
 		Destinations: []string{"slack", "slack/thread", "pagerduty/boss", "pagerduty/oncall"},
 		Runbooks: map[remediate.Severity]remediate.Runbook{
@@ -117,14 +130,6 @@ func wantRulebook(t *testing.T, rb *remediate.Rulebook, dsn string) {
 				},
 			}},
 		}},
-	}
-	if err := want.Compile(); err != nil {
-		t.Fatal(err)
-	}
-	if rb.Digest() != want.Digest() || rb.Digest() == "" {
-		got, _ := json.MarshalIndent(rb, "", " ")
-		expected, _ := json.MarshalIndent(want, "", " ")
-		t.Errorf("the rulebook is\n%s\nwant\n%s", got, expected)
 	}
 }
 

@@ -6,60 +6,63 @@ import (
 	"testing"
 )
 
-// TestReload walks through what operators do to files under a running daemon.
-// Each case starts from two groups that load, changes files, and says what is in
-// force then.
+var broken = strings.Replace(named("broken"), "severity", "severty", 1)
+
+// reloads are what operators do to files under a running daemon, and what is in
+// force then. Each begins with the two groups p and t.
+var reloads = map[string]struct {
+	change   map[string]string // "" takes the file away
+	policies string
+	stale    string
+	says     []string
+}{
+	"nothing": {nil, "p t", "", nil},
+	"a new policy": {
+		map[string]string{"policies/q.yml": named("q")}, "p q t", "", nil,
+	},
+	"a team's file is broken: the others move on": {
+		map[string]string{"team/t.yml": broken, "policies/p.yml": named("p2")}, "p2 t", "team/*.yml",
+		[]string{`unknown key "severty"`, "the last good version of these files stays in force"},
+	},
+	"one broken file holds its whole group": {
+		map[string]string{"policies/q.yml": broken, "policies/p.yml": named("p2")}, "p t", "policies/*.yml",
+		[]string{`unknown key "severty"`},
+	},
+	"both are broken": {
+		map[string]string{"policies/p.yml": broken, "team/t.yml": broken}, "p t", "policies/*.yml team/*.yml", nil,
+	},
+	"the files are gone, perhaps with their mount": {
+		map[string]string{"team/t.yml": ""}, "p t", "team/*.yml", []string{"team/*.yml: error: the files are gone"},
+	},
+	"the configuration is broken": {
+		map[string]string{"remediated.yml": "cluster: [\n", "policies/p.yml": named("p2")}, "p t", "", []string{"not YAML"},
+	},
+	"the configuration is gone": {
+		map[string]string{"remediated.yml": ""}, "p t", "", []string{"the file cannot be read"},
+	},
+	"a team takes the name of another's policy": {
+		map[string]string{"team/t.yml": named("p")}, "p t", "team/*.yml", []string{`the name "p" is taken`},
+	},
+	"a name is taken that a last good version needs": {
+		map[string]string{"policies/p.yml": named("t"), "team/t.yml": broken}, "p t", "",
+		[]string{"these files are broken, and their last good version does not fit to the new configuration"},
+	},
+	"a team loses its namespace": {
+		map[string]string{"remediated.yml": strings.Replace(goodConfig, "[shop, shop-test]", "[shop-test]", 1)}, "p t", "",
+		[]string{"the namespace shop is not one that these files may target", "does not fit to the new configuration"},
+	},
+	"a new group is broken": {
+		map[string]string{"remediated.yml": strings.Replace(goodConfig, "[policies/*.yml]", "[policies/*.yml, new/*.yml]", 1), "new/n.yml": broken}, "p t", "",
+		[]string{"these files are broken and have no last good version"},
+	},
+	"a group is taken out": {
+		map[string]string{"remediated.yml": strings.Replace(goodConfig, "  - {files: [team/*.yml], namespaces: [shop, shop-test]}\n", "", 1)}, "p", "", nil,
+	},
+}
+
+// TestReload goes through what operators do to files under a running daemon.
 func TestReload(t *testing.T) {
-	broken := strings.Replace(named("broken"), "severity", "severty", 1)
-	for name, tc := range map[string]struct {
-		change   map[string]string // "" takes the file away
-		policies string
-		stale    string
-		says     []string
-	}{
-		"nothing": {nil, "p t", "", nil},
-		"a new policy": {
-			map[string]string{"policies/q.yml": named("q")}, "p q t", "", nil,
-		},
-		"a team's file is broken: the others move on": {
-			map[string]string{"team/t.yml": broken, "policies/p.yml": named("p2")}, "p2 t", "team/*.yml",
-			[]string{`unknown key "severty"`, "the last good version of these files stays in force"},
-		},
-		"one broken file holds its whole group": {
-			map[string]string{"policies/q.yml": broken, "policies/p.yml": named("p2")}, "p t", "policies/*.yml",
-			[]string{`unknown key "severty"`},
-		},
-		"both are broken": {
-			map[string]string{"policies/p.yml": broken, "team/t.yml": broken}, "p t", "policies/*.yml team/*.yml", nil,
-		},
-		"the files are gone, perhaps with their mount": {
-			map[string]string{"team/t.yml": ""}, "p t", "team/*.yml", []string{"team/*.yml: error: the files are gone"},
-		},
-		"the configuration is broken": {
-			map[string]string{"remediated.yml": "cluster: [\n", "policies/p.yml": named("p2")}, "p t", "", []string{"not YAML"},
-		},
-		"the configuration is gone": {
-			map[string]string{"remediated.yml": ""}, "p t", "", []string{"the file cannot be read"},
-		},
-		"a team takes the name of another's policy": {
-			map[string]string{"team/t.yml": named("p")}, "p t", "team/*.yml", []string{`the name "p" is taken`},
-		},
-		"a name is taken that a last good version needs": {
-			map[string]string{"policies/p.yml": named("t"), "team/t.yml": broken}, "p t", "",
-			[]string{"these files are broken, and their last good version does not fit to the new configuration"},
-		},
-		"a team loses its namespace": {
-			map[string]string{"remediated.yml": strings.Replace(goodConfig, "[shop, shop-test]", "[shop-test]", 1)}, "p t", "",
-			[]string{"the namespace shop is not one that these files may target", "does not fit to the new configuration"},
-		},
-		"a new group is broken": {
-			map[string]string{"remediated.yml": strings.Replace(goodConfig, "[policies/*.yml]", "[policies/*.yml, new/*.yml]", 1), "new/n.yml": broken}, "p t", "",
-			[]string{"these files are broken and have no last good version"},
-		},
-		"a group is taken out": {
-			map[string]string{"remediated.yml": strings.Replace(goodConfig, "  - {files: [team/*.yml], namespaces: [shop, shop-test]}\n", "", 1)}, "p", "", nil,
-		},
-	} {
+	for name, tc := range reloads {
 		t.Run(name, func(t *testing.T) {
 			inFolder(t, map[string]string{"remediated.yml": goodConfig, "policies/p.yml": named("p"), "team/t.yml": named("t")})
 			before, problems := Load("remediated.yml", testCatalogue())

@@ -94,7 +94,8 @@ func (v value) contradictions(ms []*labels.Matcher) {
 		}
 		for j, o := range ms {
 			if o.Name == m.Name && !o.Matches(m.Value) && (o.Type != labels.MatchEqual || j < i) {
-				v.items()[max(i, j)].fail(fmt.Sprintf("%s and %s cannot both hold", ms[min(i, j)], ms[max(i, j)]), "all matchers must match; write two policies for two kinds of alerts")
+				v.items()[max(i, j)].fail(fmt.Sprintf("%s and %s cannot both hold", ms[min(i, j)], ms[max(i, j)]),
+					"all matchers must match; write two policies for two kinds of alerts")
 				return
 			}
 		}
