@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"text/template"
 
 	"github.com/prometheus/common/model"
@@ -65,6 +67,8 @@ func (b *Bed) rules(ctx context.Context) ([]string, error) {
 		if rules, err = filepath.Glob(filepath.Join(root, "deploy", "prometheus", "*.yml")); err != nil {
 			return nil, err
 		}
+		// promtool's unit tests lie beside the rules that they test.
+		rules = slices.DeleteFunc(rules, func(path string) bool { return strings.HasSuffix(path, "_test.yml") })
 	}
 	if len(rules) == 0 && b.options.Rules == nil {
 		own := filepath.Join(b.Dir, "rules.yml")

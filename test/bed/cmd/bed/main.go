@@ -59,7 +59,7 @@ func run(args []string) (int, error) {
 	defer stop()
 	switch command {
 	case "build":
-		_, err := bed.Build(ctx)
+		_, err := bed.Build(ctx, os.Stderr)
 		return 0, err
 	case "packages":
 		return 0, bed.InstallPackages(ctx, os.Stderr)
@@ -76,7 +76,7 @@ func launch(ctx context.Context, args []string, o bed.Options) (int, error) {
 	if missing := bed.MissingPackages(ctx); len(missing) > 0 {
 		return 1, fmt.Errorf("these Debian packages are missing: %v; run \"go run ./test/bed/cmd/bed packages\"", missing)
 	}
-	if _, err := bed.Build(ctx); err != nil {
+	if _, err := bed.Build(ctx, os.Stderr); err != nil {
 		return 1, err
 	}
 	if o.Dir == "" {
