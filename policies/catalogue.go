@@ -14,12 +14,15 @@ import (
 // daemon, since the kinds are implemented by packages that are not known here.
 // Action and Probe say why a kind cannot be used with these arguments, nil when
 // it can. The arguments are canonical JSON; $label stands in them as written
-// and takes the label's value only when an alert is at hand.
+// and takes the label's value only when an alert is at hand. No field may be nil.
 type Catalogue struct {
 	Actions []string // every known kind of action
 	Probes  []string // every known kind of probe
 	Action  func(kind string, args json.RawMessage) error
 	Probe   func(kind string, args json.RawMessage) error
+	// Targets returns the kinds of objects that an action can be done to, once
+	// the owner of a pod was found.
+	Targets func(action string) []string
 }
 
 // half is the half of the catalogue that may be used in one place, and what is
@@ -45,6 +48,7 @@ type use struct {
 	kind string
 	args json.RawMessage
 	at   value // where its arguments stand
+	name value // where its kind stands
 }
 
 // use reads {kind: arguments} and has the catalogue check it.
@@ -71,7 +75,7 @@ func (r *policyReader) use(v value, h half) (use, bool) {
 		at.blamed(err.Error(), key).fail(fmt.Sprintf("%s %s: %v", h.noun, kind, err), "")
 		return use{}, false
 	}
-	return use{kind, args, at}, true
+	return use{kind, args, at, key}, true
 }
 
 func (h half) hint(kind string) string {

@@ -31,6 +31,7 @@ type written struct {
 	mode     value
 	cooldown bool
 	matchers []string // When, in one way of writing
+	acts     []use
 	// takes are the labels whose values go into the target and the arguments,
 	// each with the place where they are taken.
 	takes []taken
@@ -106,6 +107,7 @@ func (r *policyReader) check(w *written) {
 	if w.steps.node != nil && w.target.node == nil && !w.at.meant("target") {
 		w.at.fail("a policy with steps needs a target", "write for example target: deployment/shop/db, or target: owner/$namespace/$pod")
 	}
+	r.checkActs(w)
 	r.checkTaken(w)
 	r.confine(w)
 	r.checkLimits(w)

@@ -30,6 +30,7 @@ func (r *policyReader) step(v value, w *written) remediate.Step {
 			v.list("actions", func(v value) {
 				if u, ok := r.use(v, r.catalogue.actions()); ok {
 					w.takeArgs(u)
+					w.acts = append(w.acts, u)
 					s.Do = append(s.Do, remediate.Do{Kind: u.kind, Args: u.args})
 				}
 			})
