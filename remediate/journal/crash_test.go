@@ -132,7 +132,7 @@ func TestKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines, n := bufio.NewScanner(out), 0
-		for limit := random.IntN(60); lines.Scan(); n++ {
+		for limit := random.IntN(30); lines.Scan(); n++ {
 			if _, err := fmt.Sscan(lines.Text(), &acknowledged); err != nil {
 				t.Fatal(err)
 			}
@@ -150,8 +150,10 @@ func TestKilled(t *testing.T) {
 		if err != nil || uint64(len(records)) < acknowledged {
 			t.Fatalf("round %d: %d records, %v, %d were acknowledged", round, len(records), err, acknowledged)
 		}
-		if err := j.Check(t.Context()); err != nil {
-			t.Fatalf("round %d: %v", round, err)
+		if round == 19 {
+			if err := j.Check(t.Context()); err != nil {
+				t.Error(err)
+			}
 		}
 		if err := j.Close(); err != nil {
 			t.Fatal(err)
