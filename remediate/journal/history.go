@@ -17,12 +17,32 @@ import (
 // Nothing is decided by the history; [SQLite.Rebuild] makes it anew.
 var ErrDamagedHistory = errors.New("the history is damaged, the journal is not; rebuild the history")
 
+// prepared runs statements of a transaction, each of which it prepares once.
+type prepared struct {
+	tx         *sql.Tx
+	statements map[string]*sql.Stmt // closed by the transaction
+}
+
+func (p prepared) exec(ctx context.Context, query string, args ...any) error {
+	statement, ok := p.statements[query]
+	if !ok {
+		var err error
+		if statement, err = p.tx.PrepareContext(ctx, query); err != nil {
+			return err
+		}
+		p.statements[query] = statement
+	}
+	_, err := statement.ExecContext(ctx, args...)
+	return err
+}
+
 // projectAll brings the history up to date with facts, in their transaction.
 func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
+	p := prepared{tx, map[string]*sql.Stmt{}}
 	touched := map[uint64]*IncidentRow{} // nil: not in the history
 	for _, f := range facts {
 		if b, ok := f.Body.(remediate.AlertFiring); ok {
-			if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO alerts (id, seq, name) VALUES (?, ?, ?)", b.ID[:], int64(f.Seq), b.Alert.Name()); err != nil {
+			if err := p.exec(ctx, "INSERT OR REPLACE INTO alerts (id, seq, name) VALUES (?, ?, ?)", b.ID[:], int64(f.Seq), b.Alert.Name()); err != nil {
 				return err
 			}
 			continue
@@ -31,7 +51,7 @@ func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
 		if id == 0 {
 			continue
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO incident_facts (incident, seq) VALUES (?, ?)", int64(id), int64(f.Seq)); err != nil {
+		if err := p.exec(ctx, "INSERT OR IGNORE INTO incident_facts (incident, seq) VALUES (?, ?)", int64(id), int64(f.Seq)); err != nil {
 			return err
 		}
 		if err := foldInto(ctx, tx, touched, id, f); err != nil {
@@ -40,7 +60,7 @@ func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
 	}
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
 		if row := touched[id]; row != nil {
-			if err := storeRow(ctx, tx, *row); err != nil {
+			if err := storeRow(ctx, p, *row); err != nil {
 				return err
 			}
 		}
@@ -96,15 +116,14 @@ func fetchRow(ctx context.Context, q querier, id uint64) (*IncidentRow, error) {
 	return &row, nil
 }
 
-func storeRow(ctx context.Context, tx *sql.Tx, r IncidentRow) error {
+func storeRow(ctx context.Context, p prepared, r IncidentRow) error {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode the row of incident %d: %w", r.ID, err)
 	}
 	sum := sha256.Sum256(b)
-	_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO incidents (id, policy, severity, status, target, first, last, row, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	return p.exec(ctx, "INSERT OR REPLACE INTO incidents (id, policy, severity, status, target, first, last, row, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		int64(r.ID), r.Policy, string(r.Severity), string(r.Status), r.Target.String(), int64(r.FirstSeq), int64(r.LastSeq), b, sum[:])
-	return err
 }
 
 func decodeRow(id uint64, b, sum []byte) (IncidentRow, error) {
