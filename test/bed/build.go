@@ -187,7 +187,7 @@ func (b build) key(module string) (string, error) {
 	fmt.Fprintln(sum, runtime.Version(), runtime.GOARCH, b.ldflags)
 	for _, source := range b.sources {
 		err := filepath.WalkDir(filepath.Join(module, source), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
+			if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
 			text, err := os.ReadFile(path)

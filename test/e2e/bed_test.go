@@ -226,7 +226,7 @@ func TestKilledBedLeavesNothing(t *testing.T) {
 	}
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(sig.String(), func(t *testing.T) {
-			dir, err := os.MkdirTemp("", "remediated-bed-killed-")
+			dir, err := os.MkdirTemp("", "remediated-killed-bed-")
 			if err != nil {
 				t.Fatal(err)
 			}

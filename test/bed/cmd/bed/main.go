@@ -80,12 +80,11 @@ func launch(ctx context.Context, args []string, o bed.Options) (int, error) {
 		return 1, err
 	}
 	if o.Dir == "" {
-		// Made and removed out here, so that it goes even when all inside is killed.
-		dir, err := os.MkdirTemp("", "remediated-bed-")
+		dir, remove, err := makeState()
 		if err != nil {
 			return 1, err
 		}
-		defer os.RemoveAll(dir)
+		defer remove()
 		args = append([]string{"--dir=" + dir}, args...)
 	}
 	return isolate.Run(args)
