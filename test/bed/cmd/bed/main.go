@@ -41,7 +41,7 @@ func run(args []string) (int, error) {
 	app := kingpin.New("bed", "The real systems that the end-to-end tests of remediated run against.")
 	app.HelpFlag.Short('h')
 	app.Flag("dir", "Folder for state and logs, kept afterwards; its parents must be open to the postgres user. Default: a temporary one.").StringVar(&o.Dir)
-	app.Flag("rules", "Prometheus rule file, repeatable. Default: deploy/prometheus/*.yml.").StringsVar(&o.Rules)
+	app.Flag("rules", "Prometheus rule file, repeatable. Default: the shipped alerts, quick to fire.").StringsVar(&o.Rules)
 	app.Flag("webhook.url", "Where Alertmanager notifies.").Default(bed.DefaultWebhookURL).StringVar(&o.WebhookURL)
 	app.Flag("webhook.token-file", "File with the bearer token that Alertmanager sends along.").StringVar(&o.WebhookTokenFile)
 	app.Flag("crash-loop-backoff", "Wait before the second restart of a crashing container.").Default("10s").DurationVar(&o.CrashLoopBackOff)
