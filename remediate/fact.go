@@ -37,7 +37,7 @@ var kinds = func() map[string]reflect.Type {
 	for _, b := range []Body{
 		Founded{}, RulebookLoaded{}, ClockJumped{},
 		AlertFiring{}, AlertResolved{}, AlertSuppressed{}, AlertReleased{}, CommandGiven{},
-		Opened{}, Joined{}, Left{}, Judged{}, BreakerCounted{}, Healed{}, Reopened{}, Exhausted{}, Escalated{}, Closed{},
+		Opened{}, Joined{}, Left{}, Judged{}, BreakerCounted{}, Healed{}, Reopened{}, Exhausted{}, Escalated{}, Closed{}, Filed{},
 		Started{}, Delayed{}, Finished{},
 	} {
 		m[b.kind()] = reflect.TypeOf(b)
@@ -58,8 +58,8 @@ type Founded struct {
 // RulebookLoaded says which rulebook governs from here on. Its source was kept
 // under its digest before.
 type RulebookLoaded struct {
-	Digest   string `json:"digest"`
-	Policies int    `json:"policies"`
+	Digest   string   `json:"digest"`
+	Policies []string `json:"policies"` // their names; one that is new here finds what already fires
 }
 
 // ClockJumped says that the wall clock and the monotonic clock disagreed.
@@ -71,7 +71,7 @@ type ClockJumped struct {
 type AlertFiring struct {
 	ID    AlertID `json:"id"`
 	Alert Alert   `json:"alert"`
-	Via   string  `json:"via"` // webhook or listing
+	Via   Via     `json:"via"`
 	// Suppressed names the silences or inhibiting alerts, as heard with it.
 	Suppressed []string `json:"suppressed,omitempty"`
 	// Found says that it fired already before this journal or the policy that
@@ -84,8 +84,16 @@ type AlertFiring struct {
 type AlertResolved struct {
 	ID     AlertID   `json:"id"`
 	EndsAt time.Time `json:"endsAt,omitzero"`
-	Via    string    `json:"via"` // webhook, or listing when it was gone from all Alertmanagers
+	Via    Via       `json:"via"`
 }
+
+// Via says how an edge was heard of.
+type Via string
+
+const (
+	ViaWebhook Via = "webhook"
+	ViaListing Via = "listing" // the webhook was missed, or is yet to come
+)
 
 // AlertSuppressed says that a firing alert was silenced or inhibited.
 type AlertSuppressed struct {
@@ -142,6 +150,7 @@ type Opened struct {
 type Joined struct {
 	Incident uint64  `json:"incident"`
 	Alert    AlertID `json:"alert"`
+	Found    bool    `json:"found,omitempty"` // a fresh edge, by contrast, releases an incident that is only listed
 }
 
 // Left says that an alert of the incident resolved.
@@ -214,6 +223,12 @@ type Closed struct {
 	Took     model.Duration `json:"took"`
 }
 
+// Filed says that all there was to tell of a closed incident was told, or was
+// tried for long enough: it is history now.
+type Filed struct {
+	Incident uint64 `json:"incident"`
+}
+
 // What was begun and how it ended.
 
 // Started says that a dealing with the world begins. Exactly one of Ask, Act
@@ -278,6 +293,7 @@ const (
 	ValueReplicas        = "replicas"        // workload: wanted
 	ValueAvailable       = "available"       // workload: available
 	ValueRefused         = "refused"         // workload: why this kind of target is refused by name
+	ValueNumber          = "value"           // promql: the one value, as strconv writes it
 	AlertStateFiring     = "firing"          // still active
 	AlertStateSuppressed = "suppressed"      // silenced, inhibited or muted
 	AlertStateGone       = "gone"            // no Alertmanager has it
@@ -370,6 +386,7 @@ func (Reopened) kind() string        { return "reopened/1" }
 func (Exhausted) kind() string       { return "exhausted/1" }
 func (Escalated) kind() string       { return "escalated/1" }
 func (Closed) kind() string          { return "closed/1" }
+func (Filed) kind() string           { return "filed/1" }
 func (Started) kind() string         { return "started/1" }
 func (Delayed) kind() string         { return "delayed/1" }
 func (Finished) kind() string        { return "finished/1" }
@@ -385,6 +402,7 @@ func (b Reopened) incident() uint64       { return b.Incident }
 func (b Exhausted) incident() uint64      { return b.Incident }
 func (b Escalated) incident() uint64      { return b.Incident }
 func (b Closed) incident() uint64         { return b.Incident }
+func (b Filed) incident() uint64          { return b.Incident }
 func (b Started) incident() uint64        { return b.Incident }
 func (b Delayed) incident() uint64        { return b.Incident }
 func (b Finished) incident() uint64       { return b.Incident }

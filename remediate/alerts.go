@@ -1,0 +1,185 @@
+package remediate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// maxKnown is how many firing alerts are remembered that no policy concerns.
+// Beyond it they are not written down, and looked at anew with each repeat.
+const maxKnown = 100_000
+
+// heard takes one alert of a webhook. What is known writes nothing.
+func (h *handler) heard(in Heard) {
+	id := IdentityOf(in.Alert.Labels, h.replicaLabels())
+	k := h.s.Known[id]
+	switch {
+	case !in.Firing:
+		if k != nil && k.Firing {
+			h.resolve(id, AlertResolved{ID: id, EndsAt: moment(in.Alert.EndsAt), Via: ViaWebhook})
+		}
+	case k == nil:
+		h.fire(id, in.Alert, nil, ViaWebhook)
+	case k.Firing:
+		h.rematch(id, k, in.Alert)
+	case in.Alert.StartsAt.After(k.EndsAt):
+		h.fire(id, in.Alert, nil, ViaWebhook)
+	default:
+		// A peer that is behind tells of the life that ended already.
+	}
+}
+
+// rematch looks again at an alert that no incident has, after the rulebook
+// changed since it was last looked at.
+func (h *handler) rematch(id AlertID, k *Known, a Alert) {
+	if k.Generation == h.s.Generation || len(h.s.index.byAlert[id]) > 0 || len(h.match(a.Labels)) == 0 {
+		return
+	}
+	h.fire(id, a, k.Suppressed, ViaListing)
+}
+
+// fire writes the edge down and gives the alert to the incidents it concerns.
+func (h *handler) fire(id AlertID, a Alert, suppressed []string, via Via) {
+	policies := h.match(a.Labels)
+	if len(policies) == 0 && len(h.s.Known) >= maxKnown {
+		return
+	}
+	a.StartsAt, a.EndsAt = moment(a.StartsAt), time.Time{}
+	if a.StartsAt.IsZero() {
+		a.StartsAt = h.now
+	}
+	found := a.StartsAt.Before(h.s.FoundedAt)
+	h.emit(AlertFiring{ID: id, Alert: a, Via: via, Suppressed: suppressed, Found: found})
+	for _, p := range policies {
+		h.join(id, a, p, found || a.StartsAt.Before(h.s.PolicySince[p.Name]))
+	}
+}
+
+// join gives the alert to the open incident of its key, or opens one.
+func (h *handler) join(id AlertID, a Alert, p *Policy, found bool) {
+	book := h.books[h.s.Rulebook]
+	key, missing := p.key(book.Cluster, a.Labels)
+	if n, open := h.s.index.byKey[key]; open {
+		h.emit(Joined{Incident: n, Alert: id, Found: found})
+		return
+	}
+	target, toldOnly := p.resolve(book.Cluster, a.Labels)
+	if len(missing) > 0 {
+		toldOnly = "the alert lacks the label " + strings.Join(missing, ", ") + ", which policy " + p.Name + " keeps incidents apart by"
+	}
+	h.emit(Opened{
+		Incident: h.s.Last + 1, Alert: id, Policy: p.Name, Rulebook: book.Digest(), Key: key,
+		Severity: p.Severity, Target: target, ToldOnly: toldOnly, Found: found,
+	})
+}
+
+// resolve writes the edge down and takes the alert from its incidents.
+func (h *handler) resolve(id AlertID, b AlertResolved) {
+	h.emit(b)
+	for _, n := range slices.Clone(h.s.index.byAlert[id]) {
+		i := h.s.Incidents[n]
+		if i.Firing[id] {
+			h.emit(Left{Incident: n, Alert: id, Firing: len(i.Firing) - 1})
+		}
+	}
+}
+
+// listing holds what is known against what is listed, and writes down only
+// where they differ.
+func (h *handler) listing(in Listing) {
+	listed := make(map[AlertID]bool, len(in.Alerts))
+	for _, l := range in.Alerts {
+		id := IdentityOf(l.Alert.Labels, h.replicaLabels())
+		if listed[id] {
+			continue // the same alert, by another replica
+		}
+		listed[id] = true
+		h.listed(id, l)
+	}
+	if !in.Complete {
+		return // absence proves nothing
+	}
+	for _, id := range h.goneFrom(listed, in.At) {
+		h.resolve(id, AlertResolved{ID: id, Via: ViaListing})
+	}
+}
+
+func (h *handler) listed(id AlertID, l ListedAlert) {
+	k := h.s.Known[id]
+	switch {
+	case k == nil || !k.Firing:
+		h.fire(id, l.Alert, l.Suppressed, ViaListing)
+	case len(l.Suppressed) > 0 && !slices.Equal(k.Suppressed, l.Suppressed):
+		h.emit(AlertSuppressed{ID: id, By: l.Suppressed})
+	case len(l.Suppressed) == 0 && len(k.Suppressed) > 0:
+		h.emit(AlertReleased{ID: id})
+	default:
+		h.rematch(id, k, l.Alert)
+	}
+}
+
+// goneFrom returns the alerts known to fire that were not listed, in a fixed
+// order. One that was heard of after the listing was begun is not among them.
+func (h *handler) goneFrom(listed map[AlertID]bool, begun time.Time) []AlertID {
+	var gone []AlertID
+	for id, k := range h.s.Known {
+		if k.Firing && !listed[id] && k.At.Before(begun) {
+			gone = append(gone, id)
+		}
+	}
+	slices.SortFunc(gone, func(a, b AlertID) int { return slices.Compare(a[:], b[:]) })
+	return gone
+}
+
+func (h *handler) match(ls Labels) []*Policy {
+	if book := h.books[h.s.Rulebook]; book != nil {
+		return book.Match(ls)
+	}
+	return nil
+}
+
+func (h *handler) replicaLabels() []string {
+	if book := h.books[h.s.Rulebook]; book != nil {
+		return book.ReplicaLabels
+	}
+	return DefaultReplicaLabels()
+}
+
+// resolve fills in the policy's target, and says why nothing may be done by
+// itself when something that a step needs cannot be filled in.
+func (p *Policy) resolve(cluster string, ls Labels) (Target, string) {
+	if p.Target == "" || len(p.Steps) == 0 {
+		return Target{}, "policy " + p.Name + " has no remedy"
+	}
+	t, err := targetOf(cluster, p.Target, ls)
+	if err != nil {
+		return Target{}, err.Error()
+	}
+	for _, st := range p.Steps {
+		for _, d := range st.Do {
+			if _, err := fill(d.Args, ls); err != nil {
+				return t, err.Error()
+			}
+		}
+		for _, c := range st.Verify.All {
+			if _, err := fill(c.Args, ls); err != nil {
+				return t, err.Error()
+			}
+		}
+	}
+	return t, ""
+}
+
+// moment is a time as facts keep it.
+func moment(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}
+
+// durationOf is a duration as facts keep it.
+func durationOf(d time.Duration) model.Duration { return model.Duration(d.Truncate(time.Millisecond)) }

@@ -1,0 +1,461 @@
+package remediate
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Apply folds one fact into the state. It decides nothing: what a fact means
+// stays the same for ever, while what follows from it may change with each
+// release.
+func (s *State) Apply(f Fact) {
+	s.Seq, s.At = f.Seq, f.At
+	switch b := f.Body.(type) {
+	case Founded:
+		s.Journal, s.FoundedAt = b.Journal, f.At
+	case RulebookLoaded:
+		s.loaded(b, f.At)
+	case AlertFiring:
+		s.firing(b, f)
+	case AlertResolved:
+		s.resolved(b, f)
+	case AlertSuppressed:
+		s.suppressed(b.ID, b.By)
+	case AlertReleased:
+		s.suppressed(b.ID, nil)
+	case CommandGiven:
+		s.commanded(b, f.At)
+	case Opened:
+		s.opened(b, f)
+	case ClockJumped:
+		// Fact time is already the later of both clocks; it is there to be read.
+	default:
+		s.applyIncident(f)
+	}
+}
+
+// applyIncident folds a fact about an incident that exists. One about an
+// incident that has been let go (a late tell) changes nothing.
+func (s *State) applyIncident(f Fact) {
+	i := s.Incidents[IncidentOf(f.Body)]
+	if i == nil {
+		return
+	}
+	switch b := f.Body.(type) {
+	case Joined:
+		s.joined(i, b)
+	case Left:
+		delete(i.Firing, b.Alert)
+	case Judged:
+		s.judged(i, b)
+	case BreakerCounted:
+		s.Breakers[b.Breaker] = BreakerState{State: b.State, Shared: b.Shared, Until: b.Until}
+		i.Counted = true
+	case Healed:
+		i.healed(b, f.At)
+	case Reopened:
+		i.reopened()
+	case Exhausted:
+		i.Exhausted = true
+	case Escalated:
+		i.escalated(b, f.At)
+	case Closed:
+		s.closed(i, b, f.At)
+	case Started:
+		s.started(i, b, f.At)
+	case Delayed:
+		if p := i.pending(b.ID); p != nil {
+			p.NotBefore, p.Why = b.Until, b.Why
+		}
+	case Finished:
+		s.finished(i, b, f.At)
+	case Filed:
+		delete(s.Incidents, i.ID)
+		s.index.drop(i)
+		return
+	}
+	s.touch(i.ID)
+	if line := i.line(f.Body); line != "" {
+		i.Lines = append(i.Lines, Line{f.At, line})
+		i.Lines = i.Lines[max(0, len(i.Lines)-maxLines):]
+	}
+}
+
+func (s *State) loaded(b RulebookLoaded, at time.Time) {
+	s.Rulebook = b.Digest
+	s.Generation++
+	since := make(map[string]time.Time, len(b.Policies))
+	for _, name := range b.Policies {
+		since[name] = at
+		if t, ok := s.PolicySince[name]; ok {
+			since[name] = t
+		}
+	}
+	s.PolicySince = since
+	for _, i := range s.Incidents { // permission is judged by the new rulebook too
+		s.lookAgain(i)
+	}
+}
+
+func (s *State) firing(b AlertFiring, f Fact) {
+	s.Known[b.ID] = &Known{
+		Firing: true, Seq: f.Seq, At: f.At, StartsAt: b.Alert.StartsAt,
+		Generation: s.Generation, Suppressed: b.Suppressed,
+	}
+	s.Heard = b
+}
+
+func (s *State) resolved(b AlertResolved, f Fact) {
+	k := s.Known[b.ID]
+	if k == nil {
+		return
+	}
+	ends := b.EndsAt
+	if ends.IsZero() {
+		ends = f.At
+	}
+	*k = Known{Seq: f.Seq, At: f.At, StartsAt: k.StartsAt, EndsAt: ends, Generation: k.Generation}
+	s.Ended = append(s.Ended, b.ID)
+	for len(s.Ended) > 0 {
+		old := s.Known[s.Ended[0]]
+		if old != nil && !old.Firing && f.At.Sub(old.At) < rememberEnd {
+			break
+		}
+		if old != nil && !old.Firing {
+			delete(s.Known, s.Ended[0])
+		}
+		s.Ended = s.Ended[1:]
+	}
+}
+
+func (s *State) suppressed(id AlertID, by []string) {
+	if k := s.Known[id]; k != nil {
+		k.Suppressed = by
+	}
+	for _, n := range s.index.byAlert[id] {
+		s.lookAgain(s.Incidents[n])
+	}
+}
+
+// lookAgain makes an incident that a guard keeps waiting be judged anew: what
+// it waits for may have changed.
+func (s *State) lookAgain(i *Incident) {
+	switch i.Status {
+	case StatusWaiting, StatusDenied, StatusHeld:
+		i.Until = s.At
+	}
+	s.touch(i.ID)
+}
+
+func (s *State) opened(b Opened, f Fact) {
+	i := &Incident{
+		ID: b.Incident, Key: b.Key, Policy: b.Policy, Rulebook: b.Rulebook, Severity: b.Severity,
+		Target: b.Target, ToldOnly: b.ToldOnly, Found: b.Found, Opened: f.At, Status: StatusDeciding,
+		Alerts: map[AlertID]Labels{}, Firing: map[AlertID]bool{}, Shown: map[string]Showed{},
+		Alert: s.Heard.Alert,
+	}
+	if b.Found {
+		i.Status = StatusListed
+	}
+	s.Last = b.Incident
+	s.Incidents[i.ID] = i
+	s.index.byKey[i.Key] = i.ID
+	s.member(i, b.Alert)
+	s.touch(i.ID)
+}
+
+func (s *State) joined(i *Incident, b Joined) {
+	s.member(i, b.Alert)
+	if i.Found && !b.Found {
+		i.Found, i.Status = false, StatusDeciding
+	}
+	if i.Status == StatusHealed {
+		i.Probed = time.Time{} // another alert: probe again now
+	}
+	s.lookAgain(i)
+}
+
+// member makes the alert heard last one of the incident's.
+func (s *State) member(i *Incident, id AlertID) {
+	i.Alerts[id] = s.Heard.Alert.Labels
+	i.Firing[id] = true
+	if k := s.Known[id]; k != nil {
+		k.Generation = s.Generation
+	}
+	s.index.addAlert(id, i.ID)
+}
+
+func (s *State) judged(i *Incident, b Judged) {
+	i.Step, i.Failed, i.Outcome, i.Verdicts, i.Until = b.Step, false, "", b.Verdicts, b.Until
+	i.Plan, i.Hash = b.Plan, b.Hash
+	i.Asked, i.Answers = false, nil
+	if !b.Target.IsZero() {
+		i.Target = b.Target
+	}
+	i.Status = map[Decision]Status{
+		Allowed: StatusActing, Waiting: StatusWaiting, Denied: StatusDenied,
+		Held: StatusHeld, Approval: StatusApproval, Observed: StatusObserved,
+	}[b.Decision]
+	s.index.wait(i)
+}
+
+func (i *Incident) healed(b Healed, at time.Time) {
+	i.Status, i.Healed, i.First, i.Verified, i.Probed = StatusHealed, at, b.FirstGood, true, at
+	i.Failed, i.Outcome, i.Verdicts, i.Until = false, "", nil, time.Time{}
+}
+
+// reopened begins anew from the first step. What was tried stays on record,
+// and so do budget and breaker, or a flapping alert would be a restart loop.
+func (i *Incident) reopened() {
+	i.Status, i.Healed, i.First, i.Verified = StatusDeciding, time.Time{}, time.Time{}, false
+	i.Step, i.Failed, i.Exhausted, i.Lost, i.Ladder = 0, false, false, "", Ladder{To: i.Ladder.To}
+}
+
+func (i *Incident) escalated(b Escalated, at time.Time) {
+	if i.Ladder.Since.IsZero() {
+		i.Ladder.Since, i.Ladder.Why = at, b.Why
+	}
+	i.Ladder.Told = b.Rung + 1
+	if !slices.Contains(i.Ladder.To, b.Tell) {
+		i.Ladder.To = append(i.Ladder.To, b.Tell)
+	}
+}
+
+func (s *State) closed(i *Incident, b Closed, at time.Time) {
+	i.Status, i.Closed, i.Verified, i.Until = StatusClosed, at, b.Verified, time.Time{}
+	i.Pending = slices.DeleteFunc(i.Pending, func(p Pending) bool { return p.Tell == nil })
+	s.release(i, at)
+	if s.index.byKey[i.Key] == i.ID {
+		delete(s.index.byKey, i.Key)
+	}
+	for id := range i.Alerts {
+		s.index.dropAlert(id, i.ID)
+	}
+}
+
+func (s *State) started(i *Incident, b Started, at time.Time) {
+	i.Pending = append(i.Pending, Pending{Started: b})
+	switch {
+	case b.Ask != nil:
+		i.Asks++
+		if b.Ask.Purpose == ForVerification {
+			i.Status = StatusVerifying
+		}
+		if b.Ask.Purpose == ForProbingOn {
+			i.Probed = at
+		}
+	case b.Tell != nil:
+		i.Tells++
+	case b.Act != nil:
+		s.startedAct(i, *b.Act, at)
+	}
+}
+
+func (s *State) startedAct(i *Incident, a Act, at time.Time) {
+	i.Status = StatusActing
+	i.Acted = a.Index + 1
+	s.occupancy(a.Target).Holder = i.ID
+	if a.Index > 0 {
+		return // a further act of the same attempt
+	}
+	i.Tries++
+	i.Approved, i.Approver = "", "" // one approval, one attempt
+	for _, key := range []string{"", i.Policy} {
+		ring := append(s.Acts[key], at)
+		for at.Sub(ring[0]) > rememberAct {
+			ring = ring[1:]
+		}
+		s.Acts[key] = ring
+	}
+	name := ""
+	if i.Plan != nil {
+		name = i.Plan.Step
+	}
+	i.Attempts = append(i.Attempts, Attempt{ID: a.Attempt, Step: name, Act: a.Kind + " " + a.Target.String(), At: at})
+	i.Attempts = i.Attempts[max(0, len(i.Attempts)-maxAttempts):]
+}
+
+func (s *State) finished(i *Incident, b Finished, at time.Time) {
+	p := i.pending(b.ID)
+	if p == nil {
+		return // nobody waits for it
+	}
+	what := p.Started
+	i.Pending = slices.DeleteFunc(i.Pending, func(p Pending) bool { return p.ID == b.ID })
+	switch {
+	case what.Tell != nil:
+		i.told(*what.Tell, b, at)
+	case what.Act != nil:
+		s.acted(i, b, at)
+	case what.Ask.Purpose == ForGuards:
+		i.Asked, i.Answers = true, b.Answers
+	case what.Ask.Purpose == ForVerification:
+		s.verified(i, b, at)
+	case what.Ask.Purpose == ForProbingOn && b.Outcome == Failed && i.Status == StatusHealed:
+		i.Lost = b.Text
+	}
+}
+
+// acted folds the end of an act. One that was refused or failed ends the
+// attempt: there is nothing to verify.
+func (s *State) acted(i *Incident, b Finished, at time.Time) {
+	if n := len(i.Attempts); n > 0 {
+		i.Attempts[n-1].Result = b.Outcome + said(b.Text)
+	}
+	if b.Outcome == Refused || b.Outcome == Failed {
+		i.Failed, i.Ended, i.Status = true, at, StatusDeciding
+		s.release(i, at)
+	}
+}
+
+// verified folds the end of a verification.
+func (s *State) verified(i *Incident, b Finished, at time.Time) {
+	if n := len(i.Attempts); n > 0 {
+		i.Attempts[n-1].Verify = b.Outcome + said(b.Text)
+		i.Attempts[n-1].OK = b.Outcome == OK
+	}
+	if b.Outcome == Unknown && i.Unknowns < maxUnknowns {
+		i.Unknowns++
+		return
+	}
+	i.Unknowns, i.Ended, i.Outcome, i.Counted, i.First = 0, at, OK, false, b.FirstGood
+	if b.Outcome != OK {
+		i.Outcome, i.Failed, i.Status = Failed, true, StatusDeciding
+	}
+	s.release(i, at)
+}
+
+func (i *Incident) told(t Tell, b Finished, at time.Time) {
+	sh := i.Shown[t.Destination]
+	sh.At = at
+	if b.Outcome != OK {
+		sh.Failures++
+		i.Shown[t.Destination] = sh
+		return
+	}
+	sh.Digest, sh.Action, sh.Failures = t.Digest, t.Notice.Action, 0
+	if b.Ref != "" {
+		sh.Ref = b.Ref
+	}
+	i.Shown[t.Destination] = sh
+	if n := len(t.Notice.Lines); n > 0 {
+		last := t.Notice.Lines[n-1]
+		if k := slices.Index(i.Lines, last); k >= 0 {
+			i.Lines = slices.Clone(i.Lines[k+1:])
+		}
+	}
+}
+
+func (s *State) commanded(b CommandGiven, at time.Time) {
+	switch b.Command {
+	case Pause:
+		s.Paused[b.Scope] = b
+		return
+	case Resume:
+		delete(s.Paused, b.Scope)
+		s.wakeWaiters("paused")
+		return
+	}
+	i := s.Incidents[b.Incident]
+	if i == nil {
+		return
+	}
+	switch b.Command {
+	case Ack:
+		i.Acked = b.By
+	case TakeOver:
+		i.Acked, i.Taken = b.By, b.By
+	case Approve:
+		i.Approved, i.Approver, i.Refused, i.Status, i.Until = i.Hash, b.By, "", StatusDeciding, time.Time{}
+	case Deny:
+		i.Refused, i.Status, i.Until = b.By, StatusHeld, time.Time{}
+	case Run:
+		i.rerun()
+	}
+	s.touch(i.ID)
+	i.Lines = append(i.Lines, Line{at, i.line(b)})
+}
+
+// rerun clears what stood in the way of an incident that a human wants tried.
+func (i *Incident) rerun() {
+	i.Found, i.Taken, i.Refused, i.Exhausted, i.Failed = false, "", "", false, false
+	i.Step, i.Until = 0, time.Time{}
+	if !i.acting() && !i.asking(ForVerification) {
+		i.Status, i.Healed, i.Verified = StatusDeciding, time.Time{}, false
+	}
+}
+
+// occupancy returns who is at work on t, made when nobody ever was.
+func (s *State) occupancy(t Target) *Occupancy {
+	o := s.Targets[t]
+	if o == nil {
+		o = new(Occupancy)
+		s.Targets[t] = o
+	}
+	return o
+}
+
+// release lets go of what the incident holds and wakes who waits for it.
+func (s *State) release(i *Incident, at time.Time) {
+	o := s.Targets[i.Target]
+	if o == nil || o.Holder != i.ID {
+		return
+	}
+	*o = Occupancy{Last: i.ID, Ended: at}
+	s.wakeWaiters("target/" + i.Target.String())
+}
+
+func said(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+// line is how a fact reads in the story that is told in the incident's thread,
+// "" for those that are of no interest there.
+func (i *Incident) line(b Body) string {
+	switch b := b.(type) {
+	case Joined:
+		return fmt.Sprintf("another alert joined; %d fire", len(i.Firing))
+	case Judged:
+		if b.Decision == Allowed {
+			return ""
+		}
+		return string(b.Decision) + ": " + because(b.Verdicts)
+	case Started:
+		if b.Act == nil {
+			return ""
+		}
+		return fmt.Sprintf("%s: %s %s", b.ID, b.Act.Kind, b.Act.Target)
+	case Finished:
+		return i.finishedLine(b)
+	case Healed:
+		return fmt.Sprintf("healed: first good sample after %s", b.Took)
+	case Reopened:
+		return "reopened: " + b.Why
+	case Exhausted:
+		return fmt.Sprintf("every step was tried, %d attempts, none was verified", b.Attempts)
+	case Escalated:
+		return fmt.Sprintf("told %s: %s", b.Tell, b.Why)
+	case CommandGiven:
+		return fmt.Sprintf("%s by %s%s", b.Command, b.By, said(b.Reason))
+	case Closed:
+		return "closed after " + b.Took.String() + ": " + b.Why
+	}
+	return ""
+}
+
+func (i *Incident) finishedLine(b Finished) string {
+	n := len(i.Attempts)
+	switch {
+	case n == 0 || b.Text == "":
+		return ""
+	case b.ID == i.Attempts[n-1].ID:
+		return b.ID + ": " + i.Attempts[n-1].Result
+	case i.Attempts[n-1].Verify == b.Outcome+said(b.Text):
+		return "verification: " + i.Attempts[n-1].Verify
+	}
+	return ""
+}

@@ -1,0 +1,187 @@
+package remediate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Describe says a fact in one line, for logs and for the story of an incident.
+func Describe(b Body) string {
+	switch b := b.(type) {
+	case Founded:
+		return "journal " + b.Journal + " is founded"
+	case RulebookLoaded:
+		return fmt.Sprintf("rulebook %.12s governs: %d policies", b.Digest, len(b.Policies))
+	case ClockJumped:
+		return "the clock jumped by " + b.By.String()
+	case AlertFiring:
+		return fmt.Sprintf("alert %s fires since %s%s", b.Alert.Labels, b.Alert.StartsAt.Format(time.RFC3339), firingNote(b))
+	case AlertResolved:
+		return fmt.Sprintf("alert %.8s resolved, by %s", b.ID, b.Via)
+	case AlertSuppressed:
+		return fmt.Sprintf("alert %.8s is silenced or inhibited, by %s", b.ID, strings.Join(b.By, ", "))
+	case AlertReleased:
+		return fmt.Sprintf("alert %.8s is no longer silenced or inhibited", b.ID)
+	case CommandGiven:
+		return fmt.Sprintf("%s %s%s by %s%s", b.Command, b.Scope, b.Plan, b.By, said(b.Reason))
+	case Started:
+		return describeStarted(b)
+	case Delayed:
+		return fmt.Sprintf("%s did not get through: %s; next try at %s", b.ID, b.Why, b.Until.Format(time.TimeOnly))
+	case Finished:
+		return describeFinished(b)
+	}
+	return describeDecided(b)
+}
+
+func firingNote(b AlertFiring) string {
+	note := ", by " + string(b.Via)
+	if b.Found {
+		note += ", found firing"
+	}
+	if len(b.Suppressed) > 0 {
+		note += ", suppressed by " + strings.Join(b.Suppressed, ", ")
+	}
+	return note
+}
+
+func describeDecided(b Body) string {
+	switch b := b.(type) {
+	case Opened:
+		return describeOpened(b)
+	case Joined:
+		return fmt.Sprintf("alert %.8s joined", b.Alert)
+	case Left:
+		return fmt.Sprintf("alert %.8s left, %d still fire", b.Alert, b.Firing)
+	case Judged:
+		return describeJudged(b)
+	case BreakerCounted:
+		s := fmt.Sprintf("breaker %q is %s", b.Breaker, b.State)
+		if !b.Until.IsZero() {
+			s += " until " + b.Until.Format(time.TimeOnly)
+		}
+		return s
+	case Healed:
+		return describeHealed(b)
+	case Reopened:
+		return "reopened: " + b.Why
+	case Exhausted:
+		return fmt.Sprintf("every step was tried, %d attempts, none was verified", b.Attempts)
+	case Escalated:
+		s := fmt.Sprintf("rung %d: tell %s, because %s", b.Rung+1, b.Tell, b.Why)
+		if b.Skipped > 0 {
+			s += fmt.Sprintf(" (%d rungs were overdue)", b.Skipped)
+		}
+		return s
+	case Closed:
+		return fmt.Sprintf("closed after %s: %s", b.Took, b.Why)
+	case Filed:
+		return "filed: all was told"
+	}
+	return KindOf(b)
+}
+
+func describeOpened(b Opened) string {
+	s := fmt.Sprintf("opened by policy %s, %s, for alert %.8s", b.Policy, b.Severity, b.Alert)
+	if !b.Target.IsZero() {
+		s += ", about " + b.Target.String()
+	}
+	if b.ToldOnly != "" {
+		s += "; nothing will be done: " + b.ToldOnly
+	}
+	if b.Found {
+		s += "; found firing: listed only"
+	}
+	return s
+}
+
+func describeJudged(b Judged) string {
+	s := fmt.Sprintf("step %d: %s", b.Step+1, b.Decision)
+	if why := because(b.Verdicts); why != "" {
+		s += ", " + why
+	}
+	if b.Hash != "" {
+		s += "; plan " + b.Hash
+	}
+	if !b.Until.IsZero() {
+		s += "; again at " + b.Until.Format(time.TimeOnly)
+	}
+	return s
+}
+
+func describeHealed(b Healed) string {
+	s := "healed: first good sample after " + b.Took.String()
+	switch {
+	case b.Objective == 0:
+		return s
+	case b.Met:
+		return s + " of " + b.Objective.String()
+	}
+	return s + ", more than the objective of " + b.Objective.String()
+}
+
+func describeStarted(b Started) string {
+	switch {
+	case b.Act != nil:
+		return fmt.Sprintf("%s: %s %s", b.ID, b.Act.Kind, b.Act.Target)
+	case b.Tell != nil:
+		s := fmt.Sprintf("%s: tell %s: %s, %s", b.ID, b.Tell.Destination, b.Tell.Notice.Action, b.Tell.Notice.Status)
+		if n := len(b.Tell.Notice.Lines); n > 0 {
+			s += fmt.Sprintf(", %d lines", n)
+		}
+		return s
+	}
+	var kinds []string
+	for _, q := range b.Ask.Questions {
+		kinds = append(kinds, q.Kind)
+	}
+	slices.Sort(kinds)
+	return fmt.Sprintf("%s: ask for %s: %s", b.ID, b.Ask.Purpose, strings.Join(slices.Compact(kinds), ", "))
+}
+
+func describeFinished(b Finished) string {
+	s := b.ID + ": " + b.Outcome + said(b.Text)
+	if b.Text != "" {
+		return s
+	}
+	for k, a := range b.Answers {
+		sep := "; "
+		if k == 0 {
+			sep = ": "
+		}
+		s += sep + a.Kind + " " + a.saw()
+	}
+	return s
+}
+
+// saw is what the probe saw, or why nobody knows.
+func (a Answer) saw() string {
+	switch {
+	case a.Err != "":
+		return "not known: " + a.Err
+	case a.OK:
+		return "ok: " + a.Text
+	}
+	return "not ok: " + a.Text
+}
+
+// Explain tells a fact at length: the line of [Describe], and below it what
+// was judged, each guard with its numbers.
+func Explain(b Body) []string {
+	lines := []string{Describe(b)}
+	switch b := b.(type) {
+	case Judged:
+		for _, v := range b.Verdicts {
+			lines = append(lines, "  "+v.String())
+		}
+	case Finished:
+		if b.Text != "" {
+			for _, a := range b.Answers {
+				lines = append(lines, "  "+a.Kind+" "+a.saw())
+			}
+		}
+	}
+	return lines
+}

@@ -1,0 +1,366 @@
+package remediate
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// view is what the guards look at when they judge one step of one incident.
+type view struct {
+	h    *handler
+	i    *Incident
+	p    *Policy // as it was when the incident was opened
+	step int
+
+	// What the world answered, for the guards that need it.
+	alert    Answer
+	workload Answer
+	query    Answer
+	target   Target // the incident's, or the owner that was found to be meant
+}
+
+// guard answers whether acting may be done now, always with its reason.
+type guard struct {
+	name  string
+	judge func(*view) Verdict
+}
+
+// cheapGuards need no question: they are judged first.
+var cheapGuards = []guard{
+	{"paused", paused},
+	{"mode", mode},
+	{"journal", journal},
+	{"takeover", takeover},
+	{"silenced", silenced},
+	{"busy", busy},
+	{"settle", settle},
+	{"cooldown", cooldown},
+	{"budget", budget},
+	{"breaker", breaker},
+}
+
+// askingGuards judge by what was answered.
+var askingGuards = []guard{
+	{"firing", firing},
+	{"target", target},
+	{"healthy", healthy},
+}
+
+func (v *view) judge(guards []guard) []Verdict {
+	out := make([]Verdict, 0, len(guards)+len(askingGuards)+1)
+	for _, g := range guards {
+		verdict := g.judge(v)
+		verdict.Guard = g.name
+		out = append(out, verdict)
+	}
+	return out
+}
+
+// read takes up what the world answered. What is missing was not answered.
+func (v *view) read() {
+	v.alert, v.workload, v.query = answer(v.i, "alert"), answer(v.i, "workload"), answer(v.i, "promql")
+	v.target = v.i.Target
+	var found Target
+	if t := v.workload.Values[ValueTarget]; t != "" && found.UnmarshalText([]byte(t)) == nil {
+		v.target = found
+	}
+}
+
+func answer(i *Incident, kind string) Answer {
+	for _, a := range i.Answers {
+		if a.Kind == kind {
+			return a
+		}
+	}
+	return Answer{Kind: kind, Err: "no answer"}
+}
+
+// targetNow is the target as it is known when the guard is judged.
+func (v *view) targetNow() Target {
+	if !v.target.IsZero() {
+		return v.target
+	}
+	return v.i.Target
+}
+
+// paused is the kill switch.
+func paused(v *view) Verdict {
+	for _, scope := range []string{"all", "policy/" + v.p.Name, "namespace/" + v.targetNow().Namespace} {
+		if c, on := v.h.s.Paused[scope]; on {
+			d := deny("", time.Time{}, "%s is paused by %s%s", scope, c.By, said(c.Reason))
+			d.For = "paused"
+			return d
+		}
+	}
+	return allow("", "nothing is paused")
+}
+
+// mode is what the policy may do by itself: the stricter of what it was when
+// the incident was opened and of what it is now.
+func mode(v *view) Verdict {
+	m, gone := v.h.modeOf(v.i)
+	switch {
+	case gone:
+		return deny("", time.Time{}, "policy %s is no longer in the rulebook", v.p.Name)
+	case m == ModeObserve:
+		return Verdict{Decision: Observed, Reason: "policy " + v.p.Name + " only observes"}
+	}
+	return allow("", "policy %s may %s", v.p.Name, m)
+}
+
+// modeOf returns the incident's effective mode, and whether its policy is gone.
+func (h *handler) modeOf(i *Incident) (m Mode, gone bool) {
+	opened := h.policy(i)
+	if opened == nil {
+		return ModeObserve, true
+	}
+	book := h.books[h.s.Rulebook]
+	if book == nil || book.Policy(i.Policy) == nil {
+		return opened.Mode, true
+	}
+	order := []Mode{ModeObserve, ModeApprove, ModeAct}
+	now := book.Policy(i.Policy).Mode
+	return order[max(0, min(slices.Index(order, opened.Mode), slices.Index(order, now)))], false
+}
+
+// journal denies while what we do would not be remembered.
+func journal(v *view) Verdict {
+	if why := v.h.s.degraded; why != "" {
+		return deny("", v.h.now.Add(askAgain), "what is done now would not be remembered: %s", why)
+	}
+	return allow("", "what is done is remembered")
+}
+
+func takeover(v *view) Verdict {
+	if v.i.Taken != "" {
+		return hold("", "taken over by %s", v.i.Taken)
+	}
+	return allow("", "nobody has taken it over")
+}
+
+// silenced is a human's word to stop, as far as it is known without asking.
+func silenced(v *view) Verdict {
+	var by []string
+	for id := range v.i.Firing {
+		k := v.h.s.Known[id]
+		if k == nil || len(k.Suppressed) == 0 {
+			return allow("", "%d of its alerts fire and are not suppressed", len(v.i.Firing))
+		}
+		by = append(by, k.Suppressed...)
+	}
+	slices.Sort(by)
+	return hold("", "all of its alerts are silenced or inhibited, by %s", strings.Join(slices.Compact(by), ", "))
+}
+
+// busy keeps two incidents from working on one target.
+func busy(v *view) Verdict {
+	t := v.targetNow()
+	if o := v.h.s.Targets[t]; o != nil && o.Holder != 0 && o.Holder != v.i.ID {
+		w := wait("", time.Time{}, "incident i%d is at work on %s", o.Holder, t)
+		w.For = "target/" + t.String()
+		return w
+	}
+	return allow("", "nobody is at work on %s", t)
+}
+
+// settle leaves a little time between steps.
+func settle(v *view) Verdict {
+	pause := time.Duration(orElse(v.p.Guards.Settle, time.Duration(DefaultSettle)))
+	if v.i.Ended.IsZero() {
+		return allow("", "no step was tried before")
+	}
+	if until := v.i.Ended.Add(pause); until.After(v.h.now) {
+		return wait("", until, "the last step ended %s ago; %s are left between steps", since(v.h.now, v.i.Ended), pause)
+	}
+	return allow("", "the last step ended %s ago, %s are left between steps", since(v.h.now, v.i.Ended), pause)
+}
+
+// cooldown leaves time between two incidents on one target.
+func cooldown(v *view) Verdict {
+	need := time.Duration(v.p.Guards.Cooldown)
+	o := v.h.s.Targets[v.targetNow()]
+	switch {
+	case need == 0:
+		return allow("", "the policy has none")
+	case o == nil || o.Ended.IsZero() || o.Last == v.i.ID:
+		return allow("", "no other incident has worked on %s", v.targetNow())
+	}
+	if until := o.Ended.Add(need); until.After(v.h.now) {
+		return wait("", until, "incident i%d worked on it until %s ago, less than the cooldown of %s", o.Last, since(v.h.now, o.Ended), need)
+	}
+	return allow("", "incident i%d worked on it until %s ago, more than the cooldown of %s", o.Last, since(v.h.now, o.Ended), need)
+}
+
+// budget bounds how often is acted, by the policy and by all together.
+func budget(v *view) Verdict {
+	var global []Budget
+	if book := v.h.books[v.h.s.Rulebook]; book != nil {
+		global = book.Budget
+	}
+	var spent []string
+	for _, b := range []struct {
+		whose, key string
+		limits     []Budget
+	}{{"policy " + v.p.Name, v.p.Name, v.p.Guards.Budget}, {"all policies", "", global}} {
+		for _, limit := range b.limits {
+			used, until := v.h.spent(b.key, limit)
+			if used >= limit.Actions {
+				return deny("", until, "%s: %d of %d acts in %s are used", b.whose, used, limit.Actions, limit.Per)
+			}
+			spent = append(spent, fmt.Sprintf("%s: %d of %d in %s", b.whose, used, limit.Actions, limit.Per))
+		}
+	}
+	if len(spent) == 0 {
+		return allow("", "none is set")
+	}
+	return allow("", "%s", strings.Join(spent, "; "))
+}
+
+// spent counts the acts within the budget's window, and says when the next
+// one will fit.
+func (h *handler) spent(key string, b Budget) (used int, until time.Time) {
+	begin := h.now.Add(-time.Duration(b.Per))
+	ring := h.s.Acts[key]
+	first, _ := slices.BinarySearchFunc(ring, begin, func(t, begin time.Time) int {
+		if t.After(begin) {
+			return 1
+		}
+		return -1
+	})
+	used = len(ring) - first
+	if used >= b.Actions && b.Actions > 0 {
+		until = ring[len(ring)-b.Actions].Add(time.Duration(b.Per))
+	}
+	return used, until
+}
+
+// breaker stops a remedy that did not help.
+func breaker(v *view) Verdict {
+	name := breakerName(v.p.Name, v.targetNow())
+	b, known := v.h.s.Breakers[name]
+	if !known {
+		return allow("", "closed: no failed verification is on record for %s", v.targetNow())
+	}
+	look, err := lookAtBreaker(name, v.p.Guards.Breaker, b, v.h.now)
+	if err != nil {
+		return deny("", time.Time{}, "its state cannot be read: %v", err)
+	}
+	switch look.State {
+	case "open":
+		return deny("", b.Until, "open until %s, after %d failed verifications in a row on %s", b.Until.Format(time.RFC3339), v.p.Guards.Breaker.Failures, v.targetNow())
+	case "half-open":
+		return allow("", "half-open: one try")
+	}
+	return allow("", "closed: %d of %d failed verifications in a row", look.Failures, v.p.Guards.Breaker.Failures)
+}
+
+// firing asks Alertmanager itself: a webhook may be minutes old.
+func firing(v *view) Verdict {
+	switch state := v.alert.Values[ValueState]; {
+	case v.alert.Err != "":
+		return wait("", v.h.now.Add(askAgain), "it is not known whether the alert still fires: %s", v.alert.Err)
+	case state == AlertStateSuppressed:
+		h := hold("", "the alert is silenced or inhibited, by %s", v.alert.Values[ValueSuppressedBy])
+		h.Until = v.h.now.Add(askAgain)
+		return h
+	case state != AlertStateFiring:
+		return wait("", v.h.now.Add(askAgain), "the alert no longer fires at Alertmanager: waiting for its end")
+	}
+	return allow("", "%s", v.alert.Text)
+}
+
+// target looks whether what would be acted on is there and may be acted on.
+func target(v *view) Verdict {
+	next := fmt.Sprintf("%s-a%d", v.h.s.Wire(v.i.ID), v.i.Tries+1)
+	switch {
+	case v.workload.Values[ValueRefused] != "":
+		return deny("", v.h.now.Add(4*askAgain), "%s: %s", v.targetNow(), v.workload.Values[ValueRefused])
+	case v.workload.Err != "":
+		return wait("", v.h.now.Add(askAgain), "it is not known how %s is: %s", v.targetNow(), v.workload.Err)
+	case v.workload.Values[ValueUID] == "":
+		return wait("", v.h.now.Add(askAgain), "it is not known which object %s is", v.targetNow())
+	case v.target.Kind == "owner":
+		return deny("", time.Time{}, "the owner of pod %s/%s was not found", v.target.Namespace, v.target.Name)
+	case v.workload.Values[ValueAttempt] == next:
+		return deny("", time.Time{}, "the attempt %s is on the object before it was made: another daemon with this journal is at work", next)
+	}
+	return allow("", "%s", v.workload.Text)
+}
+
+// healthy is the floor under which we do not add to the trouble.
+func healthy(v *view) Verdict {
+	g := v.p.Guards.Healthy
+	if g == nil {
+		return allow("", "no floor is set")
+	}
+	if g.Query != "" {
+		value, err := strconv.ParseFloat(v.query.Values[ValueNumber], 64)
+		switch {
+		case v.query.Err != "" || err != nil:
+			return wait("", v.h.now.Add(askAgain), "%s is not known: %s", g.Query, v.query.Err)
+		case value < g.Min:
+			return deny("", v.h.now.Add(4*askAgain), "%s is %v, at least %v is needed", g.Query, value, g.Min)
+		}
+	}
+	if g.Available > 0 {
+		n, err := strconv.Atoi(v.workload.Values[ValueAvailable])
+		switch {
+		case err != nil:
+			return wait("", v.h.now.Add(askAgain), "how many replicas are available is not known")
+		case n < g.Available:
+			return deny("", v.h.now.Add(4*askAgain), "%d replicas are available, at least %d are needed", n, g.Available)
+		}
+	}
+	return allow("", "above the floor")
+}
+
+// approval asks a human when the mode or the step wants it. What was approved
+// is a plan: another one needs another approval.
+func (v *view) approval(hash string) Verdict {
+	m, _ := v.h.modeOf(v.i)
+	by := v.p.Steps[v.step].Approval
+	verdict := func() Verdict {
+		switch {
+		case m != ModeApprove && by == nil:
+			return allow("", "not needed")
+		case v.i.Refused != "":
+			return hold("", "denied by %s", v.i.Refused)
+		case v.i.Approved == hash:
+			return allow("", "plan %s is approved by %s", hash, v.i.Approver)
+		case v.i.Status == StatusApproval && v.i.Hash == hash:
+			return deny("", time.Time{}, "nobody approved plan %s in time", hash)
+		}
+		within := defaultApproval
+		if by != nil && by.Within > 0 {
+			within = time.Duration(by.Within)
+		}
+		why := "plan " + hash + " waits for a human"
+		if v.i.Approved != "" {
+			why += fmt.Sprintf(": what %s approved was plan %s, and things have changed", v.i.Approver, v.i.Approved)
+		}
+		return Verdict{Decision: Approval, Reason: why, Until: v.h.now.Add(within)}
+	}()
+	verdict.Guard = "approval"
+	return verdict
+}
+
+// defaultApproval is how long a human is waited for.
+const defaultApproval = 10 * time.Minute
+
+// because joins the reasons of the verdicts that stand in the way.
+func because(vs []Verdict) string {
+	d, _ := strictest(vs)
+	var why []string
+	for _, v := range vs {
+		if v.Decision == d && d != Allowed {
+			why = append(why, v.Guard+": "+v.Reason)
+		}
+	}
+	return strings.Join(why, "; ")
+}
+
+// since is the time from then to now, rounded for people.
+func since(now, then time.Time) time.Duration { return now.Sub(then).Round(time.Second) }

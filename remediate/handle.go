@@ -1,0 +1,208 @@
+package remediate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Rulebooks are those that any open incident was opened under, and the one
+// that governs, by digest.
+type Rulebooks map[string]*Rulebook
+
+// slice is how many incidents one Handle decides about. A mass wake is worked
+// off in slices, so that answers and commands are not kept waiting behind it.
+const slice = 1000
+
+// Handle hears one input at the moment now and decides what follows from it.
+// It applies the resulting facts to the state and returns them as records,
+// which the caller makes durable in one write before anybody acts on them. If
+// they cannot be made durable the state must be thrown away and folded anew.
+//
+// It returns a [*RefusedError], and has changed nothing, when the input is a
+// command that does not fit.
+func Handle(books Rulebooks, s *State, now time.Time, in Input) ([]Record, error) {
+	h := &handler{books: books, s: s, now: factTime(s, now)}
+	if err := h.hear(in); err != nil {
+		return nil, err
+	}
+	for id := s.index.wakes.due(h.now); id != 0; id = s.index.wakes.due(h.now) {
+		s.touch(id)
+	}
+	for left := slice; left > 0; {
+		batch := s.takeTouched(left)
+		if len(batch) == 0 {
+			break
+		}
+		left -= len(batch)
+		for _, i := range batch {
+			h.decide(i)
+		}
+	}
+	return h.out, h.err
+}
+
+// Found makes the first record of a new journal. Its name is 8 random base32
+// characters, drawn by the caller.
+func Found(s *State, now time.Time, journal string) (Record, error) {
+	if s.Seq != 0 {
+		return Record{}, fmt.Errorf("journal %s is founded already", s.Journal)
+	}
+	if len(journal) != 8 || strings.Trim(journal, "abcdefghijklmnopqrstuvwxyz234567") != "" {
+		return Record{}, fmt.Errorf("journal name %q: want 8 characters of a-z and 2-7", journal)
+	}
+	h := &handler{s: s, now: factTime(s, now)}
+	h.emit(Founded{Journal: journal})
+	return h.out[0], h.err
+}
+
+// factTime is never before the last fact, whatever the wall clock says.
+func factTime(s *State, now time.Time) time.Time {
+	now = now.UTC().Truncate(time.Millisecond)
+	if now.Before(s.At) {
+		return s.At
+	}
+	return now
+}
+
+// handler is one call of Handle.
+type handler struct {
+	books Rulebooks
+	s     *State
+	now   time.Time
+	out   []Record
+	err   error
+}
+
+// emit writes a fact down and folds it.
+func (h *handler) emit(b Body) {
+	r, err := Encode(h.s.Seq, h.s.Head, h.now, b)
+	if err != nil {
+		h.err = err // only a body that cannot be encoded, which no test has found
+		return
+	}
+	h.s.Apply(Fact{Seq: r.Seq, At: r.At, Body: b})
+	h.s.Head = r.Sum
+	h.out = append(h.out, r)
+}
+
+func (h *handler) hear(in Input) error {
+	switch in := in.(type) {
+	case Heard:
+		h.heard(in)
+	case Listing:
+		h.listing(in)
+	case Command:
+		return h.command(CommandGiven(in))
+	case Loaded:
+		h.emit(RulebookLoaded{Digest: in.Digest, Policies: in.Policies})
+	case Reported:
+		h.reported(in)
+	case Jumped:
+		h.emit(ClockJumped{By: durationOf(in.By)})
+	case Tick:
+	}
+	return nil
+}
+
+// reported takes a performer's result. One that nobody waits for decides
+// nothing and is not written down.
+func (h *handler) reported(in Reported) {
+	i := h.s.Incidents[in.Incident]
+	if i == nil {
+		return
+	}
+	p := i.pending(in.ID)
+	switch {
+	case p == nil:
+	case in.Outcome == Later:
+		h.emit(Delayed{ID: in.ID, Incident: i.ID, Until: moment(in.Until), Why: in.Text})
+	case p.Ask != nil && p.Ask.Purpose == ForGuards && h.now.Sub(in.At) > freshAnswer:
+		h.emit(Finished{ID: in.ID, Incident: i.ID, Result: Result{Outcome: Unknown, Text: staleText}})
+	default:
+		in.Result.FirstGood = moment(in.FirstGood)
+		h.emit(Finished{ID: in.ID, Incident: i.ID, Result: in.Result})
+	}
+}
+
+// freshAnswer is how old what was seen may be when it is judged.
+const (
+	freshAnswer = 2 * time.Second
+	staleText   = "the answer was too old when it could be judged"
+)
+
+// decide brings one incident as far as it goes without hearing more.
+func (h *handler) decide(i *Incident) {
+	h.expire(i)
+	for h.advance(i) {
+	}
+	h.escalate(i)
+	h.tell(i)
+	if h.s.Incidents[i.ID] == nil {
+		return // it was filed
+	}
+	delete(h.s.index.touched, i.ID)
+	h.s.index.wakes.set(i.ID, h.wake(i))
+}
+
+// expire ends what has passed its deadline. Only the core does.
+func (h *handler) expire(i *Incident) {
+	for _, p := range slices.Clone(i.Pending) {
+		if p.Deadline.After(h.now) {
+			continue
+		}
+		why := "no answer by its deadline"
+		if p.Why != "" {
+			why += "; last: " + p.Why
+		}
+		h.emit(Finished{ID: p.ID, Incident: i.ID, Result: Result{Outcome: Unknown, Text: why}})
+	}
+}
+
+// wake is when the incident wants to be looked at if nothing is heard before:
+// zero is never.
+func (h *handler) wake(i *Incident) time.Time {
+	var at time.Time
+	by := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	for _, p := range i.Pending {
+		by(p.Deadline)
+	}
+	switch i.Status {
+	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval:
+		if !i.asking(ForGuards) {
+			by(i.Until)
+		}
+	case StatusHealed:
+		if !i.asking(ForProbingOn) {
+			by(i.Probed.Add(probeEvery))
+		}
+	}
+	by(h.nextRung(i))
+	by(h.nextTell(i))
+	return at
+}
+
+// Rewake sets when each incident wants to be looked at. It is called once,
+// after the state was folded or restored and the rulebooks are at hand.
+func (s *State) Rewake(books Rulebooks) {
+	h := &handler{books: books, s: s, now: s.At}
+	for _, i := range s.Incidents {
+		s.index.wakes.set(i.ID, h.wake(i))
+	}
+}
+
+// Started returns all that was started and has not finished: what is left to
+// do after a restart.
+func (s *State) Started() []Pending {
+	var all []Pending
+	for _, i := range s.Incidents {
+		all = append(all, i.Pending...)
+	}
+	slices.SortFunc(all, func(a, b Pending) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}

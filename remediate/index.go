@@ -1,0 +1,175 @@
+package remediate
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+	"time"
+)
+
+// index finds, without going through all incidents, those that a fact or the
+// time concerns. It can be rebuilt from the state at any moment.
+type index struct {
+	byKey   map[string]uint64
+	byAlert map[AlertID][]uint64
+	waiters map[string][]uint64 // by what they wait for
+	wakes   wakes
+	touched map[uint64]bool // changed since they were last decided about
+}
+
+func newIndex() index {
+	return index{
+		byKey:   map[string]uint64{},
+		byAlert: map[AlertID][]uint64{},
+		waiters: map[string][]uint64{},
+		wakes:   wakes{at: map[uint64]int{}},
+		touched: map[uint64]bool{},
+	}
+}
+
+// reindex rebuilds every index but the wakes, which need the rulebooks.
+func (s *State) reindex() {
+	s.index = newIndex()
+	for _, i := range s.Incidents {
+		s.touch(i.ID)
+		if i.Status == StatusClosed {
+			continue
+		}
+		s.index.byKey[i.Key] = i.ID
+		for id := range i.Alerts {
+			s.index.addAlert(id, i.ID)
+		}
+		s.index.wait(i)
+	}
+}
+
+func (s *State) touch(id uint64) { s.index.touched[id] = true }
+
+func (x *index) addAlert(id AlertID, incident uint64) {
+	at, found := slices.BinarySearch(x.byAlert[id], incident)
+	if !found {
+		x.byAlert[id] = slices.Insert(x.byAlert[id], at, incident)
+	}
+}
+
+func (x *index) dropAlert(id AlertID, incident uint64) {
+	left := slices.DeleteFunc(x.byAlert[id], func(n uint64) bool { return n == incident })
+	if len(left) == 0 {
+		delete(x.byAlert, id)
+		return
+	}
+	x.byAlert[id] = left
+}
+
+// drop forgets the incident; its alerts and key went when it closed.
+func (x *index) drop(i *Incident) {
+	delete(x.touched, i.ID)
+	x.wakes.set(i.ID, time.Time{})
+}
+
+// wait enters the incident under everything that its verdicts wait for.
+func (x *index) wait(i *Incident) {
+	for _, v := range i.Verdicts {
+		if v.For != "" && !slices.Contains(x.waiters[v.For], i.ID) {
+			x.waiters[v.For] = append(x.waiters[v.For], i.ID)
+		}
+	}
+}
+
+// wakeWaiters makes all who wait for key be judged anew.
+func (s *State) wakeWaiters(key string) {
+	for _, id := range s.index.waiters[key] {
+		if i := s.Incidents[id]; i != nil {
+			s.lookAgain(i)
+		}
+	}
+	delete(s.index.waiters, key)
+}
+
+// takeTouched takes up to limit touched incidents, those first that matter
+// most: by severity, then the oldest.
+func (s *State) takeTouched(limit int) []*Incident {
+	all := make([]*Incident, 0, len(s.index.touched))
+	for id := range s.index.touched {
+		if i := s.Incidents[id]; i != nil {
+			all = append(all, i)
+		} else {
+			delete(s.index.touched, id)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Incident) int {
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID))
+	})
+	all = all[:min(limit, len(all))]
+	for _, i := range all {
+		delete(s.index.touched, i.ID)
+	}
+	return all
+}
+
+// wakes is a heap of the times at which incidents want to be looked at.
+type wakes struct {
+	heap []wake
+	at   map[uint64]int // where an incident is in the heap
+}
+
+type wake struct {
+	when     time.Time
+	incident uint64
+}
+
+func (w *wakes) Len() int { return len(w.heap) }
+func (w *wakes) Less(a, b int) bool {
+	if c := w.heap[a].when.Compare(w.heap[b].when); c != 0 {
+		return c < 0
+	}
+	return w.heap[a].incident < w.heap[b].incident
+}
+func (w *wakes) Swap(a, b int) {
+	w.heap[a], w.heap[b] = w.heap[b], w.heap[a]
+	w.at[w.heap[a].incident], w.at[w.heap[b].incident] = a, b
+}
+func (w *wakes) Push(x any) {
+	w.at[x.(wake).incident] = len(w.heap)
+	w.heap = append(w.heap, x.(wake))
+}
+func (w *wakes) Pop() any {
+	last := w.heap[len(w.heap)-1]
+	w.heap = w.heap[:len(w.heap)-1]
+	delete(w.at, last.incident)
+	return last
+}
+
+// set wakes the incident at when; a zero when never.
+func (w *wakes) set(incident uint64, when time.Time) {
+	k, there := w.at[incident]
+	switch {
+	case when.IsZero() && there:
+		heap.Remove(w, k)
+	case when.IsZero():
+	case there:
+		w.heap[k].when = when
+		heap.Fix(w, k)
+	default:
+		heap.Push(w, wake{when, incident})
+	}
+}
+
+// due takes an incident whose time has come, 0 when there is none.
+func (w *wakes) due(now time.Time) uint64 {
+	if len(w.heap) == 0 || w.heap[0].when.After(now) {
+		return 0
+	}
+	return heap.Pop(w).(wake).incident
+}
+
+// Next returns when [Handle] wants a [Tick], zero when nothing is waited for.
+func (s *State) Next() time.Time {
+	if len(s.index.touched) > 0 {
+		return s.At // a mass wake is worked off in slices
+	}
+	if len(s.index.wakes.heap) == 0 {
+		return time.Time{}
+	}
+	return s.index.wakes.heap[0].when
+}

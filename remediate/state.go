@@ -1,0 +1,245 @@
+package remediate
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// State is what all facts so far come to. Only [State.Apply] changes it.
+// What is exported is what a snapshot keeps; the rest are indexes, rebuilt
+// from it.
+type State struct {
+	Seq  uint64    `json:"seq"`  // of the last fact
+	At   time.Time `json:"at"`   // of the last fact
+	Head Sum       `json:"head"` // of the chain
+
+	Journal     string               `json:"journal"`
+	FoundedAt   time.Time            `json:"foundedAt"`
+	Rulebook    string               `json:"rulebook"`    // digest of the one that governs
+	Generation  int                  `json:"generation"`  // of the rulebook: counts the loads
+	PolicySince map[string]time.Time `json:"policySince"` // since when each policy has been there
+
+	Known     map[AlertID]*Known      `json:"known"`
+	Ended     []AlertID               `json:"ended"` // known alerts in the order in which they resolved
+	Incidents map[uint64]*Incident    `json:"incidents"`
+	Last      uint64                  `json:"last"` // number of the last incident
+	Targets   map[Target]*Occupancy   `json:"targets"`
+	Breakers  map[string]BreakerState `json:"breakers"`
+	Acts      map[string][]time.Time  `json:"acts"` // when acts were started: by policy, and of all under ""
+	Paused    map[string]CommandGiven `json:"paused"`
+	Heard     AlertFiring             `json:"heard"` // the last edge: what Opened and Joined are about
+
+	degraded string // why the journal cannot be trusted to remember; see Degrade
+	index    index
+}
+
+// Known is what is remembered of an alert.
+type Known struct {
+	Firing     bool      `json:"firing"`
+	Seq        uint64    `json:"seq"` // of the fact that told the last edge
+	At         time.Time `json:"at"`  // of that fact
+	StartsAt   time.Time `json:"startsAt"`
+	EndsAt     time.Time `json:"endsAt,omitzero"`
+	Generation int       `json:"generation"` // of the rulebook it was last matched with
+	Suppressed []string  `json:"suppressed,omitempty"`
+}
+
+// Occupancy is who is at work on a target, or was last.
+type Occupancy struct {
+	Holder uint64    `json:"holder,omitempty"` // incident; 0 is nobody
+	Last   uint64    `json:"last,omitempty"`   // the incident that held it last
+	Ended  time.Time `json:"ended,omitzero"`   // when it let go
+}
+
+// BreakerState is the remedy breaker of one policy and target.
+type BreakerState struct {
+	State  string          `json:"state"`
+	Shared json.RawMessage `json:"shared"`
+	Until  time.Time       `json:"until,omitzero"`
+}
+
+// Incident is one policy, one key, one life.
+type Incident struct {
+	ID       uint64             `json:"id"`
+	Key      string             `json:"key"`
+	Policy   string             `json:"policy"`
+	Rulebook string             `json:"rulebook"`
+	Severity Severity           `json:"severity"`
+	Target   Target             `json:"target,omitzero"`
+	ToldOnly string             `json:"toldOnly,omitempty"`
+	Found    bool               `json:"found,omitempty"`
+	Alert    Alert              `json:"alert"` // the one that opened it
+	Alerts   map[AlertID]Labels `json:"alerts"`
+	Firing   map[AlertID]bool   `json:"firing"` // those of Alerts that fire
+
+	Status   Status    `json:"status"`
+	Opened   time.Time `json:"opened"`
+	Healed   time.Time `json:"healed,omitzero"` // when; zero while it is not
+	First    time.Time `json:"first,omitzero"`  // the first good sample
+	Closed   time.Time `json:"closed,omitzero"`
+	Verified bool      `json:"verified,omitempty"`
+
+	Step      int       `json:"step"`                // the one judged last
+	Failed    bool      `json:"failed,omitempty"`    // and its attempt did not help: the next is due
+	Outcome   string    `json:"outcome,omitempty"`   // of a verification that ended, until it was counted and concluded from
+	Counted   bool      `json:"counted,omitempty"`   // the breaker was told
+	Ended     time.Time `json:"ended,omitzero"`      // when the last attempt ended
+	Unknowns  int       `json:"unknowns,omitempty"`  // verifications in a row whose outcome nobody knows
+	Exhausted bool      `json:"exhausted,omitempty"` // every step was tried
+	Until     time.Time `json:"until,omitzero"`      // judge anew at
+	Verdicts  []Verdict `json:"verdicts,omitempty"`  // of the last judgement
+	Answers   []Answer  `json:"answers,omitempty"`   // of the guards' ask, until they are judged
+	Asked     bool      `json:"asked,omitempty"`     // the guards' ask ended; Answers may be empty: nobody knows
+	Plan      *Plan     `json:"plan,omitempty"`
+	Acted     int       `json:"acted,omitempty"` // acts of the plan that were begun
+	Hash      string    `json:"hash,omitempty"`
+	Approved  string    `json:"approved,omitempty"` // hash of the plan that a human approved
+	Approver  string    `json:"approver,omitempty"`
+	Refused   string    `json:"refused,omitempty"` // who denied the plan
+	Acked     string    `json:"acked,omitempty"`
+	Taken     string    `json:"taken,omitempty"` // who took it over
+	Probed    time.Time `json:"probed,omitzero"` // when it was last probed on
+	Lost      string    `json:"lost,omitempty"`  // what a probe after the healing saw amiss
+
+	Pending  []Pending `json:"pending,omitempty"` // started and not finished
+	Asks     int       `json:"asks"`
+	Tries    int       `json:"tries"` // attempts
+	Tells    int       `json:"tells"`
+	Attempts []Attempt `json:"attempts,omitempty"`
+
+	Ladder Ladder            `json:"ladder"`
+	Shown  map[string]Showed `json:"shown"` // by destination
+	Lines  []Line            `json:"lines,omitempty"` // of the story, not yet told
+}
+
+// Pending is something started and not finished.
+type Pending struct {
+	Started
+	NotBefore time.Time `json:"notBefore,omitzero"` // the next try, when one did not get through
+	Why       string    `json:"why,omitempty"`
+}
+
+// Ladder is how far up people were called.
+type Ladder struct {
+	Since time.Time `json:"since,omitzero"` // when its first rung was told
+	Told  int       `json:"told"`           // rungs told or skipped, through all repeats
+	To    []string  `json:"to,omitempty"`   // who was told, in order, once each
+	Why   string    `json:"why,omitempty"`
+}
+
+// Showed is what a destination shows of an incident.
+type Showed struct {
+	Digest   string    `json:"digest,omitempty"`
+	Action   string    `json:"action,omitempty"`
+	Ref      string    `json:"ref,omitempty"`
+	Failures int       `json:"failures,omitempty"` // tells in a row that did not arrive
+	At       time.Time `json:"at,omitzero"`        // of the last tell's end
+}
+
+// How long and how much is remembered. Each bound is generous for people and
+// small for a machine.
+const (
+	maxAttempts = 50             // shown of one incident
+	maxLines    = 100            // of story that could not be told
+	rememberEnd = 24 * time.Hour // how long a resolved alert is known, so that a late "firing" is not news
+	rememberAct = 7 * 24 * time.Hour
+	maxUnknowns = 2 // verifications begun anew after one whose outcome nobody knows
+)
+
+// NewState returns the state before any fact.
+func NewState() *State {
+	s := &State{
+		PolicySince: map[string]time.Time{},
+		Known:       map[AlertID]*Known{},
+		Incidents:   map[uint64]*Incident{},
+		Targets:     map[Target]*Occupancy{},
+		Breakers:    map[string]BreakerState{},
+		Acts:        map[string][]time.Time{},
+		Paused:      map[string]CommandGiven{},
+	}
+	s.index = newIndex()
+	return s
+}
+
+// Snapshot returns the state as bytes, for [Restore].
+func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
+
+// Restore returns the state that Snapshot wrote, its indexes rebuilt. The
+// wakes need the rulebooks: see [State.Rewake].
+func Restore(b []byte) (*State, error) {
+	s := NewState()
+	if err := json.Unmarshal(b, s); err != nil {
+		return nil, fmt.Errorf("snapshot of the state: %w", err)
+	}
+	s.reindex()
+	return s, nil
+}
+
+// Fold applies a record that follows the last one applied. It verifies the
+// chain, and returns a [*DamageError] or [ErrUnknownKind] without having
+// changed anything.
+func (s *State) Fold(r Record) error {
+	if err := r.Verify(s.Seq, s.Head); err != nil {
+		return err
+	}
+	f, err := r.Decode()
+	if err != nil {
+		return err
+	}
+	s.Apply(f)
+	s.Head = r.Sum
+	return nil
+}
+
+// Degrade makes the guard journal deny every act, for the reason given: what
+// we do now would not be remembered. "" ends it. It is not a fact, since facts
+// are what can no longer be kept.
+func (s *State) Degrade(why string) { s.degraded = why }
+
+// Wire returns the incident's name on the wire: <journal>-i42.
+func (s *State) Wire(incident uint64) string { return fmt.Sprintf("%s-i%d", s.Journal, incident) }
+
+// pending returns the started and not finished dealing called id, nil when
+// there is none: then nobody waits for it.
+func (i *Incident) pending(id string) *Pending {
+	for k := range i.Pending {
+		if i.Pending[k].ID == id {
+			return &i.Pending[k]
+		}
+	}
+	return nil
+}
+
+// asking tells whether an ask for this purpose is open.
+func (i *Incident) asking(purpose string) bool {
+	for _, p := range i.Pending {
+		if p.Ask != nil && p.Ask.Purpose == purpose {
+			return true
+		}
+	}
+	return false
+}
+
+// acting tells whether an act is open.
+func (i *Incident) acting() bool {
+	for _, p := range i.Pending {
+		if p.Act != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// telling tells whether a tell to this destination is open.
+func (i *Incident) telling(destination string) bool {
+	for _, p := range i.Pending {
+		if p.Tell != nil && p.Tell.Destination == destination {
+			return true
+		}
+	}
+	return false
+}
+
+// Degraded is what [State.Degrade] was told.
+func (s *State) Degraded() string { return s.degraded }
