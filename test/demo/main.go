@@ -22,7 +22,6 @@ import (
 	"github.com/x0tta6bl4/remediated/test/bed"
 	"github.com/x0tta6bl4/remediated/test/doubles"
 	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
-	"github.com/x0tta6bl4/remediated/test/doubles/slack"
 )
 
 const (
