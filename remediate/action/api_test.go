@@ -77,11 +77,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if status != nil {
-<<<<<<< HEAD
-		status.TypeMeta, answer = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, status
-=======
 		answer = status
->>>>>>> adapters
 		if status.Details != nil && status.Details.RetryAfterSeconds > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(status.Details.RetryAfterSeconds)))
 		}
@@ -125,11 +121,7 @@ func (a *api) serve(r *http.Request) (any, *metav1.Status) {
 }
 
 func says(code int32, reason metav1.StatusReason, message string) *metav1.Status {
-<<<<<<< HEAD
-	return &metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message, Details: &metav1.StatusDetails{}}
-=======
 	return &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message, Details: &metav1.StatusDetails{}}
->>>>>>> adapters
 }
 
 func (a *api) decode(r *http.Request, into any) {

@@ -1,10 +1,7 @@
 package action
 
 import (
-<<<<<<< HEAD
-=======
 	"io"
->>>>>>> adapters
 	"net/http"
 	"strings"
 	"testing"
@@ -149,10 +146,7 @@ func TestRestartWhoseAnswerIsLost(t *testing.T) {
 		"before it was done": {cut(1, false), remediate.Unknown},
 		"hung": {func(_ http.ResponseWriter, r *http.Request, after bool) bool {
 			if isWrite(r) && !after {
-<<<<<<< HEAD
-=======
 				io.Copy(io.Discard, r.Body) // or the server does not see the client leave
->>>>>>> adapters
 				<-r.Context().Done()
 				return true
 			}
