@@ -109,7 +109,7 @@ type Incident struct {
 	Attempts []Attempt `json:"attempts,omitempty"`
 
 	Ladder Ladder            `json:"ladder"`
-	Shown  map[string]Showed `json:"shown,omitempty"` // by destination
+	Shown  map[string]Showed `json:"shown"` // by destination
 	Lines  []Line            `json:"lines,omitempty"` // of the story, not yet told
 }
 
@@ -240,3 +240,6 @@ func (i *Incident) telling(destination string) bool {
 	}
 	return false
 }
+
+// Degraded is what [State.Degrade] was told.
+func (s *State) Degraded() string { return s.degraded }

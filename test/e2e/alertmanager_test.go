@@ -18,7 +18,7 @@ import (
 
 	openapi "github.com/go-openapi/runtime/client"
 	"github.com/go-openapi/strfmt"
-	api "github.com/prometheus/alertmanager/api/v2/client"
+	amclient "github.com/prometheus/alertmanager/api/v2/client"
 	"github.com/prometheus/alertmanager/api/v2/client/alert"
 	"github.com/prometheus/alertmanager/api/v2/client/silence"
 	"github.com/prometheus/alertmanager/api/v2/models"
@@ -155,7 +155,7 @@ func TestRealAlertmanager(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	operator := api.New(openapi.New(url[len("http://"):], "/api/v2", []string{"http"}), strfmt.Default)
+	operator := amclient.New(openapi.New(url[len("http://"):], "/api/v2", []string{"http"}), strfmt.Default)
 	q := remediate.Question{Kind: alertmanager.QuestionAlert, Labels: remediate.LabelsOf(oddLabels)}
 
 	if a := client.Answer(t.Context(), q); a.Values[remediate.ValueState] != remediate.AlertStateGone {
@@ -207,7 +207,7 @@ func TestRealAlertmanager(t *testing.T) {
 	}
 }
 
-func postAlert(t *testing.T, to *api.AlertmanagerAPI, from, until time.Time) {
+func postAlert(t *testing.T, to *amclient.AlertmanagerAPI, from, until time.Time) {
 	t.Helper()
 	_, err := to.Alert.PostAlerts(alert.NewPostAlertsParams().WithAlerts(models.PostableAlerts{{
 		Alert:       models.Alert{Labels: oddLabels, GeneratorURL: "http://prometheus.invalid/graph"},
@@ -219,7 +219,7 @@ func postAlert(t *testing.T, to *api.AlertmanagerAPI, from, until time.Time) {
 	}
 }
 
-func postSilence(t *testing.T, to *api.AlertmanagerAPI) string {
+func postSilence(t *testing.T, to *amclient.AlertmanagerAPI) string {
 	t.Helper()
 	name, value, yes, no, who := "alertname", "PostgresDown", true, false, "anna"
 	from, until := strfmt.DateTime(time.Now()), strfmt.DateTime(time.Now().Add(time.Hour))

@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// maxRound is how many requests one durable write answers at most.
+const maxRound = 256
+
+// round waits for something to do and does it.
+func (e *Engine) round(ctx context.Context) error {
+	timer := time.NewTimer(e.untilNext())
+	defer timer.Stop()
+	var batch []request
+	select {
+	case <-ctx.Done():
+		return nil
+	case r := <-e.answers:
+		batch = append(batch, r)
+	case r := <-e.alerts:
+		batch = append(batch, r)
+	case <-timer.C:
+	}
+	return e.work(ctx, e.drain(batch))
+}
+
+// untilNext is how long nothing needs to be done if nothing comes in.
+func (e *Engine) untilNext() time.Duration {
+	now, wait := e.clock.told, time.Hour
+	sooner := func(t time.Time) {
+		if !t.IsZero() {
+			wait = max(0, min(wait, t.Sub(now)))
+		}
+	}
+	sooner(e.state.Next())
+	for _, p := range e.later {
+		sooner(p.NotBefore)
+	}
+	if e.degraded != nil {
+		sooner(e.mendAt)
+	}
+	return wait
+}
+
+// drain adds to the batch what has come in besides: answers and commands
+// first, so that a storm of alerts does not keep them waiting.
+func (e *Engine) drain(batch []request) []request {
+	for _, queue := range []chan request{e.answers, e.alerts} {
+		for len(batch) < maxRound {
+			select {
+			case r := <-queue:
+				batch = append(batch, r)
+				continue
+			default:
+			}
+			break
+		}
+	}
+	return batch
+}
+
+// work is one round: decide about all of the batch, make it durable in one
+// write, answer, perform.
+func (e *Engine) work(ctx context.Context, batch []request) error {
+	now, jumped := e.clock.now()
+	if e.degraded != nil && !now.Before(e.mendAt) {
+		e.mend(ctx)
+	}
+	var records []remediate.Record
+	refused := make([]error, len(batch))
+	if jumped != 0 {
+		rs, _ := remediate.Handle(e.books, e.state, now, remediate.Jumped{By: jumped})
+		records = append(records, rs...)
+	}
+	for k, r := range batch {
+		rs, err := e.decide(ctx, now, r)
+		records, refused[k] = append(records, rs...), err
+	}
+	if next := e.state.Next(); !next.IsZero() && !next.After(now) {
+		rs, err := remediate.Handle(e.books, e.state, now, remediate.Tick{})
+		if err != nil {
+			return err
+		}
+		records = append(records, rs...)
+	}
+	if err := e.append(ctx, records); err != nil {
+		answer(batch, refused, fmt.Errorf("%w: %w", ErrNotKept, err))
+		return e.failed(ctx, err)
+	}
+	answer(batch, refused, nil)
+	for _, r := range batch {
+		if r.look != nil {
+			r.look(e.state, e.books)
+			r.done <- nil
+		}
+	}
+	e.performLater()
+	e.snapshot()
+	return nil
+}
+
+// decide asks Handle about each input of a request.
+func (e *Engine) decide(ctx context.Context, now time.Time, r request) ([]remediate.Record, error) {
+	var records []remediate.Record
+	for _, in := range r.batch {
+		if back, ok := in.(returned); ok {
+			if back.epoch != e.epoch {
+				continue // it was begun before the state was folded anew
+			}
+			delete(e.running, back.ID)
+			in = back.Reported
+		} else if e.degraded != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNotKept, e.degraded)
+		}
+		if l, ok := in.(loading); ok {
+			kept, err := e.keepBook(ctx, l.book)
+			if err != nil {
+				return records, err
+			}
+			in = kept
+		}
+		rs, err := remediate.Handle(e.books, e.state, now, in)
+		if err != nil {
+			return records, err
+		}
+		records = append(records, rs...)
+	}
+	return records, nil
+}
+
+// answer tells those who wait how it ended: refused, not kept, or kept.
+func answer(batch []request, refused []error, err error) {
+	for k, r := range batch {
+		switch {
+		case r.look != nil && err == nil:
+			continue // it is answered when it has looked
+		case refused[k] != nil:
+			r.done <- refused[k]
+		default:
+			r.done <- err
+		}
+	}
+}
+
+// append makes the records durable, then lets them be seen and performs what
+// they start. While the journal cannot be written, nothing is kept and telling
+// goes on.
+func (e *Engine) append(ctx context.Context, records []remediate.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	if e.degraded == nil {
+		// A write that was begun is brought to its end, also when we stop.
+		err := e.journal.Append(context.WithoutCancel(ctx), records[0].Seq-1, records)
+		if err != nil {
+			return err
+		}
+	}
+	for _, r := range records {
+		f, err := r.Decode()
+		if err != nil {
+			return err
+		}
+		e.opt.Observe(f)
+		e.follow(f)
+	}
+	return nil
+}
+
+// follow begins and ends performances as a fact says.
+func (e *Engine) follow(f remediate.Fact) {
+	switch b := f.Body.(type) {
+	case remediate.Started:
+		e.start(b)
+	case remediate.Delayed:
+		for _, p := range e.state.Incidents[b.Incident].Pending {
+			if p.ID == b.ID {
+				p.Again = true
+				e.later[b.ID] = p
+			}
+		}
+	case remediate.Finished:
+		e.cancel(b.ID)
+	case remediate.Closed:
+		for id, p := range e.running {
+			if p.incident == b.Incident && !p.tell {
+				e.cancel(id)
+			}
+		}
+	}
+}

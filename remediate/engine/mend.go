@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/x0tta6bl4/remediated/remediate/journal"
+)
+
+// failed goes on after an append that failed. What was decided and not kept is
+// thrown away: the state is folded anew from what is durable. When the journal
+// cannot be had back, the engine goes on without remembering: the guard
+// journal denies every act, what comes in is answered with ErrNotKept, and
+// what is known is still told.
+func (e *Engine) failed(ctx context.Context, cause error) error {
+	if errors.Is(cause, journal.ErrLost) {
+		return fmt.Errorf("another daemon writes to this journal: %w", cause)
+	}
+	e.opt.Log.Error("the journal failed; nothing will be done until it can remember again", "err", cause)
+	e.degraded = cause
+	e.cancelAll()
+	e.reopen(ctx)
+	return nil
+}
+
+// mend tries to get the journal back.
+func (e *Engine) mend(ctx context.Context) {
+	e.cancelAll()
+	e.reopen(ctx)
+	if e.degraded == nil {
+		e.opt.Log.Info("the journal remembers again", "seq", e.state.Seq)
+	}
+}
+
+// reopen opens the journal anew (the failed handle is never used again), folds
+// what is durable, and sees whether it can be written.
+func (e *Engine) reopen(ctx context.Context) {
+	if e.journal != nil {
+		e.awaitSnapshot()
+		if err := e.journal.Close(); err != nil {
+			e.opt.Log.Error("close the failed journal", "err", err)
+		}
+		e.journal = nil
+	}
+	err := e.open(ctx)
+	if err == nil {
+		_, err = e.journal.Keep(ctx, []byte("can this journal be written?"))
+	}
+	now, _ := e.clock.now()
+	e.degraded, e.mendAt = err, now.Add(e.opt.Mend)
+	if err != nil {
+		e.opt.Log.Error("the journal cannot be written", "err", err, "again", e.mendAt)
+		e.state.Degrade(err.Error())
+	}
+	e.takeUpTells()
+}
+
+// takeUpTells takes up what is open. While nothing can be remembered that is
+// the tells and asks only: an act under way is read back when the journal can
+// be written again.
+func (e *Engine) takeUpTells() {
+	if e.degraded == nil {
+		e.takeUp()
+		return
+	}
+	for _, p := range e.state.Started() {
+		if p.Act == nil {
+			p.Again = true
+			e.start(p.Started)
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// loading is a rulebook on its way to being loaded.
+type loading struct {
+	remediate.Loaded // it becomes one when it was kept
+	book             *remediate.Rulebook
+}
+
+// open opens the journal and folds it to the last durable state.
+func (e *Engine) open(ctx context.Context) error {
+	j, err := e.opt.Open(ctx)
+	if err != nil {
+		return fmt.Errorf("open the journal: %w", err)
+	}
+	state, saved, err := fold(ctx, j)
+	if err == nil {
+		err = e.readBooks(ctx, j, state)
+	}
+	if err != nil {
+		return closing(j, err)
+	}
+	state.Rewake(e.books)
+	e.journal, e.state, e.saved = j, state, saved
+	return nil
+}
+
+// closing closes j, whose use ended with err.
+func closing(j Journal, err error) error {
+	if also := j.Close(); also != nil {
+		return fmt.Errorf("%w (and closing it: %v)", err, also)
+	}
+	return err
+}
+
+// fold reads the state from the newest snapshot or checkpoint and the records
+// after it. It also returns up to which record a snapshot is saved.
+func fold(ctx context.Context, j Journal) (*remediate.State, uint64, error) {
+	state, err := behind(ctx, j)
+	if err != nil {
+		return nil, 0, err
+	}
+	saved := state.Seq
+	return state, saved, foldOn(ctx, j, state, math.MaxUint64)
+}
+
+// behind is the state that the records yet to be read follow: that of the
+// newest snapshot, else of the checkpoint, else none.
+func behind(ctx context.Context, j Journal) (*remediate.State, error) {
+	c, ok, err := j.Snapshot(ctx)
+	if !ok || err != nil {
+		c, ok, err = j.Checkpoint(ctx)
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the checkpoint: %w", err)
+	case !ok:
+		return remediate.NewState(), nil
+	}
+	return remediate.Restore(c.State)
+}
+
+// foldOn folds the records after the state's, up to one of them.
+func foldOn(ctx context.Context, j Journal, s *remediate.State, upTo uint64) error {
+	for r, err := range j.Read(ctx, s.Seq+1) {
+		if err == nil && r.Seq > upTo {
+			return nil
+		}
+		if err == nil {
+			err = s.Fold(r)
+		}
+		if err != nil {
+			return fmt.Errorf("read the journal: %w", err)
+		}
+	}
+	return nil
+}
+
+// readBooks loads the rulebooks that open incidents were opened under, and the
+// one that governs.
+func (e *Engine) readBooks(ctx context.Context, j Journal, s *remediate.State) error {
+	need := map[string]bool{}
+	if s.Rulebook != "" {
+		need[s.Rulebook] = true
+	}
+	for _, i := range s.Incidents {
+		need[i.Rulebook] = true
+	}
+	for digest := range need {
+		if e.books[digest] != nil {
+			continue
+		}
+		b, err := j.Load(ctx, digest)
+		if err != nil {
+			return fmt.Errorf("read the rulebook that an open incident was opened under: %w", err)
+		}
+		book, err := remediate.DecodeRulebook(b)
+		if err != nil {
+			return fmt.Errorf("rulebook %.12s: %w", digest, err)
+		}
+		e.books[digest] = book
+	}
+	return nil
+}
+
+// begin founds a new journal, loads the rulebook when it is another one, and
+// takes up what was open.
+func (e *Engine) begin(ctx context.Context) error {
+	now, _ := e.clock.now()
+	if e.state.Seq == 0 {
+		r, err := remediate.Found(e.state, now, e.opt.Name())
+		if err != nil {
+			return err
+		}
+		if err := e.append(ctx, []remediate.Record{r}); err != nil {
+			return err
+		}
+	}
+	if e.state.Rulebook != e.opt.Rulebook.Digest() {
+		in, err := e.keepBook(ctx, e.opt.Rulebook)
+		if err != nil {
+			return err
+		}
+		rs, err := remediate.Handle(e.books, e.state, now, in)
+		if err != nil {
+			return err
+		}
+		if err := e.append(ctx, rs); err != nil {
+			return err
+		}
+	}
+	e.takeUp()
+	return nil
+}
+
+// takeUp performs what is open in the state and not being performed.
+func (e *Engine) takeUp() {
+	for _, p := range e.state.Started() {
+		if _, ok := e.running[p.ID]; ok {
+			continue
+		}
+		p.Again = true
+		if p.NotBefore.After(e.clock.told) {
+			e.later[p.ID] = p
+			continue
+		}
+		e.start(p.Started)
+	}
+}
+
+// keepBook keeps the rulebook and returns the input that makes it govern.
+func (e *Engine) keepBook(ctx context.Context, book *remediate.Rulebook) (remediate.Input, error) {
+	b, err := book.Encode()
+	if err != nil {
+		return nil, err
+	}
+	digest, err := e.journal.Keep(ctx, b)
+	if err != nil {
+		return nil, fmt.Errorf("keep the rulebook: %w", err)
+	}
+	if digest != book.Digest() {
+		return nil, fmt.Errorf("keep the rulebook: kept as %.12s, its digest is %.12s", digest, book.Digest())
+	}
+	e.books[digest] = book
+	names := make([]string, 0, len(book.Policies))
+	for _, p := range book.Policies {
+		names = append(names, p.Name)
+	}
+	return remediate.Loaded{Digest: digest, Policies: names}, nil
+}

@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// snapshot saves one in the background when enough has happened since the
+// last. It is folded a second time from the journal, so that the loop need not
+// stand still, and is a cache: nothing is lost when it fails.
+func (e *Engine) snapshot() {
+	if e.degraded != nil || e.state.Seq-e.saved < e.opt.SnapshotEvery {
+		return
+	}
+	e.awaitSnapshot() // the one before, long ended
+	e.snapshotting = true
+	j, upTo := e.journal, e.state.Seq
+	go func() { e.saving <- saveSnapshot(e.perform, j, upTo) }()
+	e.saved = upTo
+}
+
+// awaitSnapshot waits for one that is being saved.
+func (e *Engine) awaitSnapshot() {
+	if !e.snapshotting {
+		return
+	}
+	e.snapshotting = false
+	if err := <-e.saving; err != nil && e.perform.Err() == nil {
+		e.opt.Log.Warn("no snapshot was saved; the next start reads more of the journal", "err", err)
+	}
+}
+
+// saveSnapshot folds the journal up to a record and saves what it comes to.
+func saveSnapshot(ctx context.Context, j Journal, upTo uint64) error {
+	state, err := behind(ctx, j)
+	if err != nil {
+		return err
+	}
+	if err := foldOn(ctx, j, state, upTo); err != nil {
+		return err
+	}
+	b, err := state.Snapshot()
+	if err != nil {
+		return err
+	}
+	return j.SaveSnapshot(ctx, remediate.Checkpoint{Seq: state.Seq, At: state.At, Head: state.Head, State: b}.Seal())
+}

@@ -1,0 +1,39 @@
+package remediate
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// IndexesFit holds every index against its naive recomputation.
+func IndexesFit(s *State, books Rulebooks) error {
+	naive := &State{Incidents: s.Incidents, index: newIndex()}
+	naive.reindex()
+	if !maps.Equal(naive.index.byKey, s.index.byKey) {
+		return fmt.Errorf("index by key is %v, should be %v", s.index.byKey, naive.index.byKey)
+	}
+	if !reflect.DeepEqual(naive.index.byAlert, s.index.byAlert) {
+		return fmt.Errorf("index by alert is %v, should be %v", s.index.byAlert, naive.index.byAlert)
+	}
+	for key, waiters := range naive.index.waiters {
+		for _, id := range waiters {
+			if !slices.Contains(s.index.waiters[key], id) && s.Incidents[id].Until.IsZero() {
+				return fmt.Errorf("i%d waits for %s and is not in the index", id, key)
+			}
+		}
+	}
+	h := &handler{books: books, s: s, now: s.At}
+	for _, i := range s.Incidents {
+		if s.index.touched[i.ID] {
+			continue
+		}
+		k, there := s.index.wakes.at[i.ID]
+		want := h.wake(i)
+		if want.IsZero() != !there || there && !s.index.wakes.heap[k].when.Equal(want) {
+			return fmt.Errorf("i%d wants to wake at %v, the index has %v", i.ID, want, s.index.wakes.heap)
+		}
+	}
+	return nil
+}

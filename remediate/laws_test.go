@@ -1,0 +1,282 @@
+package remediate_test
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	. "github.com/x0tta6bl4/remediated/remediate"
+)
+
+// checkLaws holds the whole run against what must be true of every run.
+func (w *world) checkLaws() {
+	w.t.Helper()
+	w.foldedIsLive()
+	if err := IndexesFit(w.state, w.books); err != nil {
+		w.t.Error(err)
+	}
+	for _, law := range laws {
+		if err := law.broken(w); err != nil {
+			w.t.Errorf("law %q: %v", law.name, err)
+		}
+	}
+}
+
+// foldedIsLive: the state folded from the decoded bytes equals the live one,
+// also when it was restored from a snapshot many times on the way.
+func (w *world) foldedIsLive() {
+	w.t.Helper()
+	folded := NewState()
+	for k, r := range w.records {
+		if err := folded.Fold(r); err != nil {
+			w.t.Fatal(err)
+		}
+		if k%7 == 3 {
+			b, err := folded.Snapshot()
+			w.must(err)
+			folded, err = Restore(b)
+			w.must(err)
+		}
+	}
+	a, err := w.state.Snapshot()
+	w.must(err)
+	b, err := folded.Snapshot()
+	w.must(err)
+	if !bytes.Equal(a, b) {
+		w.t.Errorf("the folded state is another than the live one\nlive   %s\nfolded %s", a, b)
+	}
+}
+
+// law is something that no run may break, whatever the world did.
+type law struct {
+	name   string
+	broken func(*world) error
+}
+
+var laws = []law{
+	{"an act follows a judgement that allowed it, in the same moment", actsAreAllowed},
+	{"no two incidents act on one target at a time", targetsAreHeldByOne},
+	{"no more acts in any window than the policy's budget", budgetsHold},
+	{"no act while its breaker is open", breakersHold},
+	{"an incident that observes, is only listed or was taken over does not act", handsOff},
+	{"at most one tell per incident and destination is open, and none triggers after a resolve", tellsInOrder},
+	{"what is started is finished once, or still open", startedIsFinishedOnce},
+	{"closed is closed", closedIsClosed},
+}
+
+func actsAreAllowed(w *world) error {
+	last := map[uint64]Fact{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case Judged:
+			last[b.Incident] = f
+		case Started:
+			if b.Act == nil || b.Act.Index > 0 {
+				continue
+			}
+			j := last[b.Incident]
+			if body, ok := j.Body.(Judged); !ok || body.Decision != Allowed || !j.At.Equal(f.At) {
+				return fmt.Errorf("%s was started at %s without being allowed", b.ID, f.At)
+			}
+		}
+	}
+	return nil
+}
+
+func targetsAreHeldByOne(w *world) error {
+	holder := map[Target]uint64{}
+	target := map[uint64]Target{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case Started:
+			if b.Act == nil {
+				continue
+			}
+			if h := holder[b.Act.Target]; h != 0 && h != b.Incident {
+				return fmt.Errorf("i%d acts on %s, which i%d holds", b.Incident, b.Act.Target, h)
+			}
+			holder[b.Act.Target], target[b.Incident] = b.Incident, b.Act.Target
+		case Healed, BreakerCounted, Closed:
+			n := IncidentOf(b)
+			if holder[target[n]] == n {
+				delete(holder, target[n])
+			}
+		case Finished:
+			if b.Outcome == Refused || b.Outcome == Failed {
+				if holder[target[b.Incident]] == b.Incident {
+					delete(holder, target[b.Incident])
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func budgetsHold(w *world) error {
+	acts := map[string][]time.Time{}
+	policy, book := map[uint64]string{}, map[uint64]string{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case Opened:
+			policy[b.Incident], book[b.Incident] = b.Policy, b.Rulebook
+		case Started:
+			if b.Act == nil || b.Act.Index > 0 {
+				continue
+			}
+			name := policy[b.Incident]
+			acts[name] = append(acts[name], f.At)
+			for _, limit := range w.books[book[b.Incident]].Policy(name).Guards.Budget {
+				n := 0
+				for _, t := range acts[name] {
+					if t.After(f.At.Add(-time.Duration(limit.Per))) {
+						n++
+					}
+				}
+				if n > limit.Actions {
+					return fmt.Errorf("%s is act %d of %s in %s, %d are allowed", b.ID, n, name, limit.Per, limit.Actions)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func breakersHold(w *world) error {
+	open := map[string]time.Time{}
+	policy := map[uint64]string{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case Opened:
+			policy[b.Incident] = b.Policy
+		case BreakerCounted:
+			open[b.Breaker] = time.Time{}
+			if b.State == "open" {
+				open[b.Breaker] = b.Until
+			}
+		case Started:
+			if b.Act == nil {
+				continue
+			}
+			name := policy[b.Incident] + " on " + b.Act.Target.String()
+			if until := open[name]; f.At.Before(until) {
+				return fmt.Errorf("%s at %s, while breaker %s is open until %s", b.ID, f.At, name, until)
+			}
+		}
+	}
+	return nil
+}
+
+func handsOff(w *world) error {
+	off := map[uint64]string{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case Opened:
+			if b.Found {
+				off[b.Incident] = "is only listed"
+			}
+			if b.ToldOnly != "" {
+				off[b.Incident] = "is told only"
+			}
+			if w.books[b.Rulebook].Policy(b.Policy).Mode == ModeObserve {
+				off[b.Incident] = "only observes"
+			}
+		case Joined:
+			if !b.Found && off[b.Incident] == "is only listed" {
+				delete(off, b.Incident)
+			}
+		case CommandGiven:
+			if b.Command == TakeOver {
+				off[b.Incident] = "was taken over"
+			}
+			if b.Command == Run && off[b.Incident] != "only observes" {
+				delete(off, b.Incident)
+			}
+		case Started:
+			if why := off[b.Incident]; b.Act != nil && b.Act.Index == 0 && why != "" {
+				return fmt.Errorf("%s, though i%d %s", b.ID, b.Incident, why)
+			}
+			if off[b.Incident] == "only observes" && b.Tell != nil {
+				return fmt.Errorf("%s tells of i%d, which only observes", b.ID, b.Incident)
+			}
+		}
+	}
+	return nil
+}
+
+func tellsInOrder(w *world) error {
+	open, resolved := map[string]string{}, map[string]bool{}
+	where := map[string]string{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case Started:
+			if b.Tell == nil {
+				continue
+			}
+			key := fmt.Sprintf("i%d %s", b.Incident, b.Tell.Destination)
+			if open[key] != "" {
+				return fmt.Errorf("%s was started while %s is open", b.ID, open[key])
+			}
+			if resolved[key] && b.Tell.Notice.Action != "resolve" {
+				return fmt.Errorf("%s tells %s to %s after a resolve", b.ID, b.Tell.Destination, b.Tell.Notice.Action)
+			}
+			resolved[key] = b.Tell.Notice.Action == "resolve"
+			open[key], where[b.ID] = b.ID, key
+		case Finished:
+			delete(open, where[b.ID])
+		}
+	}
+	return nil
+}
+
+func startedIsFinishedOnce(w *world) error {
+	open := map[string]bool{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case Started:
+			if open[b.ID] {
+				return fmt.Errorf("%s was started twice", b.ID)
+			}
+			open[b.ID] = true
+		case Finished:
+			if !open[b.ID] {
+				return fmt.Errorf("%s finished, but was not open", b.ID)
+			}
+			delete(open, b.ID)
+		case Closed:
+			for _, s := range w.heard { // asks end with the incident
+				if a, ok := s.Body.(Started); ok && a.Incident == b.Incident && a.Ask != nil {
+					delete(open, a.ID)
+				}
+			}
+		}
+	}
+	for _, p := range w.state.Started() {
+		if !open[p.ID] {
+			return fmt.Errorf("%s is open in the state and not in the facts", p.ID)
+		}
+	}
+	return nil
+}
+
+func closedIsClosed(w *world) error {
+	closed := map[uint64]bool{}
+	for _, f := range w.heard {
+		n := IncidentOf(f.Body)
+		switch b := f.Body.(type) {
+		case Closed:
+			closed[n] = true
+		case Filed:
+		case Started:
+			if closed[n] && b.Tell == nil {
+				return fmt.Errorf("%s was started after i%d was closed", b.ID, n)
+			}
+		case Finished:
+		case Delayed:
+		default:
+			if closed[n] {
+				return fmt.Errorf("%s of i%d, which is closed", KindOf(f.Body), n)
+			}
+		}
+	}
+	return nil
+}

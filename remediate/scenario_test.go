@@ -1,0 +1,220 @@
+package remediate_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	. "github.com/x0tta6bl4/remediated/remediate"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output of the scenario files")
+
+// TestScenarios tells the stories of testdata/*.txt. A story is a sequence of
+// blocks: commands, a line ----, and the facts that followed. Run with -update
+// to write the facts anew, and read the difference as code. What the commands
+// mean is said in testdata/README.md.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenario files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { tell(t, file) })
+	}
+}
+
+func tell(t *testing.T, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	var out strings.Builder
+	for n, block := range strings.Split(strings.TrimSpace(string(text)), "\n\n") {
+		commands, want, asks := strings.Cut(block, "\n----")
+		if !asks { // a comment
+			fmt.Fprintf(&out, "%s\n\n", block)
+			continue
+		}
+		from := len(w.heard)
+		var said strings.Builder
+		for _, c := range commandsOf(commands) {
+			if err := w.do(c); err != nil {
+				fmt.Fprintf(&said, "refused: %v\n", err)
+			}
+			w.settle()
+		}
+		got := strings.TrimSpace(said.String() + w.story(w.heard[from:]))
+		if got != strings.TrimSpace(want) && !*update {
+			t.Errorf("%s: block %d\n%s\n---- got\n%s\n---- want\n%s", file, n+1, commands, got, strings.TrimSpace(want))
+		}
+		fmt.Fprintf(&out, "%s\n----\n%s\n\n", commands, got)
+	}
+	w.checkLaws()
+	if *update {
+		if err := os.WriteFile(file, []byte(strings.TrimSpace(out.String())+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// commandsOf joins indented lines to the one they belong to.
+func commandsOf(block string) []string {
+	var cs []string
+	for _, line := range strings.Split(block, "\n") {
+		switch {
+		case strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, " ") && len(cs) > 0:
+			cs[len(cs)-1] += "\n" + line
+		default:
+			cs = append(cs, line)
+		}
+	}
+	return cs
+}
+
+// do carries out one command of a scenario.
+func (w *world) do(command string) error {
+	first, rest, _ := strings.Cut(command, "\n")
+	words := strings.Fields(first)
+	switch words[0] {
+	case "rulebook":
+		w.load(bookOf(w.t, rest))
+	case "world":
+		for _, s := range words[1:] {
+			k, v, _ := strings.Cut(s, "=")
+			w.set[k] = v
+		}
+	case "pass":
+		d, err := time.ParseDuration(words[1])
+		w.must(err)
+		w.pass(d)
+	case "alert", "resolve":
+		return w.hear(Heard{Alert: w.alert(words[1:]), Firing: words[0] == "alert"})
+	case "listing":
+		return w.hear(w.listing(words[1:], rest))
+	case "report":
+		return w.hear(w.report(words[1:]))
+	case "restart":
+		w.refold()
+		return w.hear(Tick{})
+	case "degrade":
+		w.state.Degrade(strings.Join(words[1:], " "))
+	default:
+		return w.hear(w.command(words))
+	}
+	return nil
+}
+
+// alert reads NAME label=value ... ; ago=1h is how long it has fired.
+func (w *world) alert(words []string) Alert {
+	labels := map[string]string{"alertname": words[0]}
+	a := Alert{StartsAt: w.now, Annotations: map[string]string{"summary": words[0] + " says its rule"}}
+	for _, s := range words[1:] {
+		k, v, _ := strings.Cut(s, "=")
+		switch k {
+		case "ago":
+			d, err := time.ParseDuration(v)
+			w.must(err)
+			a.StartsAt = w.now.Add(-d)
+		case "ends":
+			d, err := time.ParseDuration(v)
+			w.must(err)
+			a.EndsAt = w.now.Add(-d)
+		case "suppressed":
+		default:
+			labels[k] = v
+		}
+	}
+	a.Labels = LabelsOf(labels)
+	return a
+}
+
+// listing reads the alerts that are listed, one an indented line.
+func (w *world) listing(words []string, rest string) Listing {
+	l := Listing{At: w.now, Complete: len(words) > 0 && words[0] == "complete"}
+	for _, line := range strings.Split(strings.TrimSpace(rest), "\n") {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		a := ListedAlert{Alert: w.alert(words)}
+		for _, s := range words {
+			if by, ok := strings.CutPrefix(s, "suppressed="); ok {
+				a.Suppressed = strings.Split(by, ",")
+			}
+		}
+		l.Alerts = append(l.Alerts, a)
+	}
+	return l
+}
+
+// report reads i1-a1 ok [text]: a result that comes by itself.
+func (w *world) report(words []string) Reported {
+	n, err := strconv.ParseUint(strings.TrimPrefix(strings.Split(words[0], "-")[0], "i"), 10, 64)
+	w.must(err)
+	return Reported{ID: "q4m2x7kd-" + words[0], Incident: n, At: w.now, Result: Result{
+		Outcome: words[1], Text: strings.Join(words[2:], " "),
+	}}
+}
+
+// command reads ack|takeover|... i1 by=anna plan=... reason=..., or pause and
+// resume with a scope.
+func (w *world) command(words []string) Command {
+	c := Command{Command: words[0]}
+	for _, s := range words[1:] {
+		k, v, named := strings.Cut(s, "=")
+		switch {
+		case k == "by":
+			c.By = v
+		case k == "plan" && v == "shown":
+			c.Plan = w.state.Incidents[c.Incident].Hash
+		case k == "plan":
+			c.Plan = v
+		case k == "reason":
+			c.Reason = v
+		case c.Command == Pause || c.Command == Resume:
+			c.Scope = s
+		case !named:
+			n, err := strconv.ParseUint(strings.TrimPrefix(s, "i"), 10, 64)
+			w.must(err)
+			c.Incident = n
+		}
+	}
+	return c
+}
+
+// bookOf reads a rulebook in YAML, with the shipped runbooks where it has none.
+func bookOf(t testing.TB, text string) *Rulebook {
+	t.Helper()
+	var v map[string]any
+	if err := yaml.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
+	}
+	for k, d := range map[string]any{
+		"cluster": "prod", "replicaLabels": DefaultReplicaLabels(), "runbooks": DefaultRunbooks(),
+		"destinations": []string{"slack", "slack/thread", "pagerduty/oncall", "pagerduty/manager", "pagerduty/director"},
+	} {
+		if _, ok := v[k]; !ok {
+			v[k] = d
+		}
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := DecodeRulebook(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return book
+}

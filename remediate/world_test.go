@@ -1,0 +1,289 @@
+package remediate_test
+
+import (
+	"container/heap"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/x0tta6bl4/remediated/remediate"
+)
+
+// epoch is when every scenario begins.
+var epoch = time.Date(2026, 1, 14, 10, 0, 0, 0, time.UTC)
+
+// world drives Handle in virtual time: it keeps the records as a journal
+// would, performs what is started as its settings say, and ticks when Handle
+// wants to be ticked.
+type world struct {
+	t       testing.TB
+	books   Rulebooks
+	state   *State
+	now     time.Time
+	records []Record
+	heard   []Fact // as decoded from the records, for who asks what happened
+
+	// set is how the world answers, by what is asked: "verify" -> "ok/20s".
+	set     map[string]string
+	soon    events
+	started int
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{t: t, books: Rulebooks{}, state: NewState(), now: epoch, set: map[string]string{
+		"alert": "firing", "workload": "ok", "act": "ok", "verify": "ok", "probe": "ok", "promql": "1", "tell": "ok",
+	}}
+	r, err := Found(w.state, w.now, "q4m2x7kd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.keep([]Record{r})
+	return w
+}
+
+// keep does what a journal and the loop do with what Handle returned.
+func (w *world) keep(rs []Record) {
+	w.t.Helper()
+	for _, r := range rs {
+		f, err := r.Decode()
+		if err != nil {
+			w.t.Fatalf("record %d: %v", r.Seq, err)
+		}
+		w.records = append(w.records, r)
+		w.heard = append(w.heard, f)
+		if s, ok := f.Body.(Started); ok {
+			w.perform(s)
+		}
+	}
+}
+
+// hear hands Handle an input now, and then works off what it left over.
+func (w *world) hear(in Input) error {
+	w.t.Helper()
+	rs, err := Handle(w.books, w.state, w.now, in)
+	if err != nil {
+		return err
+	}
+	w.keep(rs)
+	for n := 0; !w.state.Next().IsZero() && !w.state.Next().After(w.now); n++ {
+		rs, err := Handle(w.books, w.state, w.now, Tick{})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.keep(rs)
+		if n > 10_000 {
+			w.t.Fatal("Handle wants to be ticked without end")
+		}
+	}
+	return nil
+}
+
+// load makes book govern.
+func (w *world) load(book *Rulebook) {
+	w.t.Helper()
+	w.books[book.Digest()] = book
+	names := make([]string, 0, len(book.Policies))
+	for _, p := range book.Policies {
+		names = append(names, p.Name)
+	}
+	if err := w.hear(Loaded{Digest: book.Digest(), Policies: names}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// pass lets d go by, and everything happen that is due in it.
+func (w *world) pass(d time.Duration) {
+	w.t.Helper()
+	end := w.now.Add(d)
+	for n := 0; ; n++ {
+		next := w.state.Next()
+		if len(w.soon) > 0 && (next.IsZero() || w.soon[0].at.Before(next)) {
+			next = w.soon[0].at
+		}
+		if next.IsZero() || next.After(end) {
+			break
+		}
+		if next.After(w.now) {
+			w.now = next
+		}
+		if len(w.soon) > 0 && !w.soon[0].at.After(w.now) {
+			e := heap.Pop(&w.soon).(event)
+			e.in.At = w.now
+			w.must(w.hear(e.in))
+			continue
+		}
+		w.must(w.hear(Tick{}))
+		if n > 100_000 {
+			w.t.Fatal("time does not pass")
+		}
+	}
+	w.now = end
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// settle lets everything happen that is due at this very moment.
+func (w *world) settle() { w.pass(0) }
+
+// refold throws the state away and folds it anew from the records, as a
+// restart does; what was started is performed again.
+func (w *world) refold() {
+	w.t.Helper()
+	s := NewState()
+	for _, r := range w.records {
+		w.must(s.Fold(r))
+	}
+	s.Rewake(w.books)
+	w.state, w.soon = s, nil
+	for _, p := range s.Started() {
+		p.Started.Again = true
+		w.perform(p.Started)
+	}
+}
+
+// perform answers what was started as the world's settings say.
+func (w *world) perform(s Started) {
+	w.started++
+	what := "tell"
+	switch {
+	case s.Act != nil:
+		what = "act"
+	case s.Ask != nil && s.Ask.Purpose == ForVerification:
+		what = "verify"
+	case s.Ask != nil && s.Ask.Purpose == ForProbingOn:
+		what = "probe"
+	case s.Ask != nil:
+		what = "ask"
+	}
+	how, after := w.how(what)
+	if how == "silent" {
+		return
+	}
+	r := Result{Outcome: how}
+	at := w.now.Add(after)
+	switch what {
+	case "ask":
+		r.Outcome = OK
+		for _, q := range s.Ask.Questions {
+			r.Answers = append(r.Answers, w.answer(q))
+		}
+	case "verify":
+		r.FirstGood = at.Add(-time.Duration(s.Ask.Hold))
+		r.Text = map[string]string{OK: "held for " + s.Ask.Hold.String(), Failed: "postgres not ok: connection refused"}[how]
+	case "probe":
+		r.Text = map[string]string{Failed: "postgres not ok: connection refused"}[how]
+	case "tell":
+		r.Ref = "ref-" + s.Tell.Destination
+		if how == Later {
+			r.Until, r.Text = at.Add(30*time.Second), "429 Too Many Requests"
+		}
+	case "act":
+		r.Text = map[string]string{Refused: "the object is another one by now", Failed: "forbidden"}[how]
+	}
+	heap.Push(&w.soon, event{at: at, seq: w.started, in: Reported{ID: s.ID, Incident: s.Incident, Result: r}})
+}
+
+// how reads a setting such as ok/20s.
+func (w *world) how(what string) (string, time.Duration) {
+	how, after, _ := strings.Cut(w.set[what], "/")
+	if how == "" {
+		how = OK
+	}
+	if after == "" {
+		return how, 0
+	}
+	d, err := time.ParseDuration(after)
+	w.must(err)
+	return how, d
+}
+
+func (w *world) answer(q Question) Answer {
+	how, _ := w.how(q.Kind)
+	a := Answer{Kind: q.Kind, OK: true, Values: map[string]string{}}
+	switch {
+	case how == "unknown":
+		a.OK, a.Err = false, "connection refused"
+	case q.Kind == "alert":
+		a.Values[ValueState] = how
+		a.Text = "still firing, not suppressed"
+		if how == AlertStateSuppressed {
+			a.Values[ValueSuppressedBy] = "silence 7c1"
+		}
+	case q.Kind == "workload":
+		w.workload(&a, q.Target, how)
+	case q.Kind == "promql":
+		a.Values[ValueNumber] = how
+	}
+	return a
+}
+
+// workload answers about a target: "ok", "refused", or a number of available
+// replicas; "moved" is the same object with another pod template.
+func (w *world) workload(a *Answer, t Target, how string) {
+	if t.Kind == "owner" {
+		t.Kind, t.Name = "deployment", strings.Split(t.Name, "-")[0]
+	}
+	a.Text = "0 of 1 available"
+	a.Values = map[string]string{
+		ValueTarget: t.String(), ValueUID: "uid-1", ValueTemplate: "hash-1",
+		ValueAttempt: w.set["attempt"], ValueReplicas: "1", ValueAvailable: "0",
+	}
+	switch how {
+	case "refused":
+		a.OK, a.Text = false, ""
+		a.Values[ValueRefused] = "it is owned by a custom resource"
+	case "moved":
+		a.Values[ValueTemplate] = "hash-2"
+	case "ok":
+	default:
+		if _, err := strconv.Atoi(how); err != nil {
+			w.t.Fatalf("workload=%s: want ok, refused, moved, unknown or a number", how)
+		}
+		a.Values[ValueAvailable] = how
+		a.Text = how + " available"
+	}
+}
+
+// event is a result that comes in at a time.
+type event struct {
+	at  time.Time
+	seq int
+	in  Reported
+}
+
+type events []event
+
+func (e events) Len() int { return len(e) }
+func (e events) Less(a, b int) bool {
+	if c := e[a].at.Compare(e[b].at); c != 0 {
+		return c < 0
+	}
+	return e[a].seq < e[b].seq
+}
+func (e events) Swap(a, b int) { e[a], e[b] = e[b], e[a] }
+func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
+func (e *events) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}
+
+// story renders facts as scenario files show them.
+func (w *world) story(facts []Fact) string {
+	var b strings.Builder
+	for _, f := range facts {
+		where := ""
+		if n := IncidentOf(f.Body); n != 0 {
+			where = fmt.Sprintf("i%d ", n)
+		}
+		fmt.Fprintf(&b, "%-8s %s%s\n", "+"+f.At.Sub(epoch).String(), where, strings.TrimPrefix(strings.ReplaceAll(Describe(f.Body), "q4m2x7kd-", ""), strings.TrimSpace(where)+"-"))
+	}
+	return b.String()
+}
