@@ -60,7 +60,7 @@ fuzz: ## Fuzz what reads bytes from outside, 30 s each
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml
-	go tool golangci-lint run ./...
+	go tool -modfile=test/tools/go.mod golangci-lint run ./...
 
 .PHONY: bed
 bed: setup ## Start the bed, print its addresses, stop on Ctrl-C
