@@ -33,7 +33,7 @@ type breakerStore struct {
 func newBreakerStore(b BreakerState, set Breaker, now time.Time) (*breakerStore, error) {
 	st := &breakerStore{now: now, timeout: time.Duration(set.Reset)}
 	if len(b.Shared) == 0 {
-		st.state.Generation, st.state.Start = 1, now
+		st.state = gobreaker.SharedState{Generation: 1, Start: now, Buckets: []gobreaker.Counts{{}}}
 		return st, nil
 	}
 	return st, json.Unmarshal(b.Shared, &st.state)

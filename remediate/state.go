@@ -109,7 +109,7 @@ type Incident struct {
 	Attempts []Attempt `json:"attempts,omitempty"`
 
 	Ladder Ladder            `json:"ladder"`
-	Shown  map[string]Showed `json:"shown,omitempty"` // by destination
+	Shown  map[string]Showed `json:"shown"` // by destination
 	Lines  []Line            `json:"lines,omitempty"` // of the story, not yet told
 }
 

@@ -1,0 +1,142 @@
+package pagerduty
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"time"
+
+	api "github.com/PagerDuty/go-pagerduty"
+
+	"github.com/x0tta6bl4/remediated/notify"
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Limits of the Events API v2
+// (https://developer.pagerduty.com/docs/events-api-v2-overview).
+const (
+	maxSummary  = 1024    // characters
+	maxDedupKey = 255     // characters
+	maxEvent    = 500_000 // bytes, of the 512 KB allowed
+	maxAttempts = 50
+	maxLabels   = 100
+	maxValue    = 1024 // characters, of one label
+)
+
+// Actions of an event.
+const (
+	trigger     = "trigger"
+	acknowledge = "acknowledge"
+	resolve     = "resolve"
+)
+
+// event returns the event of a notice, without its routing key.
+func (p *PagerDuty) event(n remediate.Notice) (*api.V2Event, error) {
+	switch {
+	case n.Key == "":
+		// PagerDuty would draw a key of its own, which nothing could resolve.
+		return nil, fmt.Errorf("the notice of %s has no key", notify.ID(n))
+	case len(n.Key) > maxDedupKey:
+		return nil, fmt.Errorf("the key of %s has %d characters, at most %d are allowed", notify.ID(n), len(n.Key), maxDedupKey)
+	}
+	e := &api.V2Event{Action: n.Action, DedupKey: n.Key, Client: "remediated"}
+	switch n.Action {
+	case acknowledge, resolve:
+		return e, nil // PagerDuty looks at no more than the key
+	case trigger:
+	default:
+		return nil, fmt.Errorf("the action %q cannot be sent: want trigger, acknowledge or resolve", notify.Clean(n.Action, 40))
+	}
+	e.Payload = payload(n)
+	if link := p.page(n); link != "" {
+		e.ClientURL = link
+		e.Links = []any{map[string]string{"href": link, "text": "open " + notify.ID(n)}}
+	}
+	if b, err := json.Marshal(e); err != nil || len(b) > maxEvent {
+		e.Payload.Details = map[string]string{"too long": "see " + notify.Next(n)[0]}
+	}
+	return e, nil
+}
+
+// payload says what is the matter and, as evidence, what was tried and seen.
+func payload(n remediate.Notice) *api.V2Payload {
+	p := &api.V2Payload{
+		Summary:   notify.Cut(notify.Summary(n), maxSummary),
+		Source:    source(n),
+		Severity:  severity(n.Severity),
+		Component: notify.Clean(n.Target.String(), maxValue),
+		Group:     notify.Clean(n.Policy, maxValue),
+		Class:     notify.Clean(n.Alert, maxValue),
+		Details:   details(n),
+	}
+	if !n.Opened.IsZero() {
+		p.Timestamp = n.Opened.UTC().Format(time.RFC3339)
+	}
+	return p
+}
+
+// details are shown in the order of their names, hence the numbers.
+func details(n remediate.Notice) map[string]any {
+	d := map[string]any{"5 next": notify.Next(n)}
+	put := func(name, text string) {
+		if text != "" {
+			d[name] = text
+		}
+	}
+	put("1 the alert says", notify.Says(n))
+	put("2 why", notify.Why(n))
+	if story := notify.Story(n, maxAttempts); len(story) > 0 {
+		d["3 what was tried"] = story
+	}
+	facts := map[string]string{}
+	for _, f := range notify.Details(n) {
+		facts[f.Name] = f.Text
+	}
+	d["4 incident"] = facts
+	if len(n.Labels) > 0 {
+		d["6 labels"] = labels(n.Labels)
+	}
+	return d
+}
+
+func labels(ls remediate.Labels) map[string]string {
+	m := map[string]string{}
+	for _, l := range ls[:min(len(ls), maxLabels)] {
+		m[notify.Clean(l.Name, maxValue)] = notify.Clean(l.Value, maxValue)
+	}
+	return m
+}
+
+// source is the affected system, which PagerDuty insists on having.
+func source(n remediate.Notice) string {
+	for _, s := range []string{n.Target.String(), n.Labels.Get("instance"), n.Policy} {
+		if s = notify.Clean(s, maxValue); s != "" {
+			return s
+		}
+	}
+	return "remediated"
+}
+
+// severity is error for a severity that nobody told us of: too loud rather
+// than not at all.
+func severity(s remediate.Severity) string {
+	switch s {
+	case remediate.P1:
+		return "critical"
+	case remediate.P3:
+		return "warning"
+	}
+	return "error"
+}
+
+// page returns the address of the incident's page if it is one.
+func (p *PagerDuty) page(n remediate.Notice) string {
+	if p.options.Page == nil {
+		return ""
+	}
+	u, err := url.Parse(p.options.Page(n.Incident))
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return ""
+	}
+	return u.String()
+}

@@ -1,0 +1,70 @@
+package slack
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/*.golden")
+
+// denied is an incident for which people are paged.
+func denied() remediate.Notice {
+	opened := time.Date(2025, 11, 22, 14, 2, 11, 0, time.UTC)
+	return remediate.Notice{
+		Key: "q4m2x7kd-i42", Incident: 42, Status: remediate.StatusDenied, Policy: "postgres-down", Severity: remediate.P2,
+		Target: remediate.Target{Cluster: "prod", Kind: "deployment", Namespace: "shop", Name: "db"},
+		Alert:  "PostgresDown", Summary: "Postgres <does not> answer & `sulks`", Firing: 1, Opened: opened, Rung: "oncall",
+		Why: "breaker: 2 of 2 verifications failed, open until 15:10",
+		Attempts: []remediate.Attempt{{ID: "q4m2x7kd-i42-a1", Step: "restart the database", Act: "restart prod/deployment/shop/db",
+			At: opened.Add(2 * time.Second), Result: "ok", Verify: "connection refused after 3m"}},
+		Lines: []remediate.Line{{At: opened, Text: "restart prod/deployment/shop/db: ok"}, {At: opened.Add(3 * time.Minute), Text: "not verified"}},
+	}
+}
+
+// TestLayoutIsTheGoldenOne shows the messages whole, so that a change of what
+// people see is read in a review.
+func TestLayoutIsTheGoldenOne(t *testing.T) {
+	n := denied()
+	healed := n
+	healed.Status, healed.Healed, healed.Took, healed.Objective = remediate.StatusHealed, n.Opened.Add(72*time.Second), model.Duration(72*time.Second), model.Duration(5*time.Minute)
+	healed.Rung, healed.Why = "", ""
+	s := &Slack{options: Options{Page: func(uint64) string { return "https://remediated.example/i42" }}}
+	for name, render := range map[string]func() (string, any){
+		"denied": func() (string, any) { text, blocks := s.rootMessage(n); return text, blocks },
+		"healed": func() (string, any) { text, blocks := s.rootMessage(healed); return text, blocks },
+		"reply":  func() (string, any) { text, blocks := s.replyMessage(n); return text, blocks },
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, blocks := render()
+			var out bytes.Buffer
+			e := json.NewEncoder(&out)
+			e.SetEscapeHTML(false)
+			e.SetIndent("", "  ")
+			if err := e.Encode(map[string]any{"text": text, "blocks": blocks}); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatalf("%v; run go test -update", err)
+			}
+			if out.String() != string(want) {
+				t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)
+			}
+		})
+	}
+}

@@ -1,0 +1,200 @@
+// Package slack tells an incident in one Slack channel: one message per
+// incident, edited in place, and what happened since as replies in its thread.
+//
+// Slack has no idempotency key: a message posted twice is two messages. So
+// each message carries the incident and the tell in its metadata, and a tell
+// whose outcome nobody knows looks for its message before it posts.
+//
+// The app needs the scope chat:write and, to look, channels:history (in a
+// private channel groups:history). A channel that is configured by name is
+// looked up with channels:read; a private one is best configured by its ID.
+// Without these it posts unseeing, perhaps twice, rather than not at all.
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	api "github.com/slack-go/slack"
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/x0tta6bl4/remediated/notify"
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Breaker of the calls to Slack: after 5 failures in a row none is tried for a
+// minute. What Slack refuses (4xx, "ok": false) is not a failure of Slack.
+const (
+	breakerFailures = 5
+	breakerTimeout  = time.Minute
+)
+
+// Options say where to post. Token and Channel are needed.
+type Options struct {
+	Token   notify.SecretFile // of the bot, xoxb-...
+	Channel string            // "#incidents" or an ID such as C0123456789; an ID survives a renaming
+	APIURL  string            // empty: Slack's own
+	Timeout time.Duration     // of one call; zero: notify.DefaultTimeout
+	// Page returns the address at which people see an incident; nil: there is none.
+	Page func(incident uint64) string
+	// OnBreaker hears of each change of the breaker's state (closed, half-open,
+	// open). It is called under the breaker's lock: do not call back.
+	OnBreaker func(from, to string)
+}
+
+// Validate names what is missing or wrong.
+func (o Options) Validate() error {
+	if o.Token == "" {
+		return errors.New("notify.slack.token_file: want the path of a file with the bot token")
+	}
+	if strings.Trim(o.Channel, "# ") == "" {
+		return errors.New("notify.slack.channel: want #name or the ID of a channel")
+	}
+	if o.APIURL == "" {
+		return nil
+	}
+	if u, err := url.Parse(o.APIURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return errors.New("notify.slack.api_url: want an address such as https://slack.com/api/")
+	}
+	return nil
+}
+
+// Slack is a [notify.Service]. Its methods may be called from any goroutine.
+type Slack struct {
+	options Options
+	client  *http.Client
+	breaker *gobreaker.CircuitBreaker[struct{}]
+
+	mu      sync.Mutex
+	channel string // ID of options.Channel, once Slack has told it
+}
+
+// New returns a Slack that posts as the options say. It calls nobody.
+func New(o Options) (*Slack, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	if o.APIURL == "" {
+		o.APIURL = api.APIURL
+	}
+	if !strings.HasSuffix(o.APIURL, "/") {
+		o.APIURL += "/"
+	}
+	return &Slack{options: o, client: notify.HTTPClient(o.Timeout), breaker: newBreaker(o)}, nil
+}
+
+func newBreaker(o Options) *gobreaker.CircuitBreaker[struct{}] {
+	settings := gobreaker.Settings{
+		Name:         "slack",
+		Timeout:      breakerTimeout,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerFailures },
+		IsSuccessful: func(err error) bool { return err == nil || refused(err) },
+		// Our own stop says nothing about Slack.
+		IsExcluded: func(err error) bool { return errors.Is(err, context.Canceled) },
+	}
+	if o.OnBreaker != nil {
+		settings.OnStateChange = func(_ string, from, to gobreaker.State) { o.OnBreaker(from.String(), to.String()) }
+	}
+	return gobreaker.NewCircuitBreaker[struct{}](settings)
+}
+
+// Destinations returns [remediate.Slack] and [remediate.SlackThread].
+func (s *Slack) Destinations() []string { return []string{remediate.Slack, remediate.SlackThread} }
+
+// Breaker returns the state of the breaker: closed, half-open or open.
+func (s *Slack) Breaker() string { return s.breaker.State().String() }
+
+// Tell makes one try. The reference is "channelID/ts" of the message that was
+// posted, edited or found. For [remediate.SlackThread] it is of the reply; the
+// tell's own Ref names the root message.
+func (s *Slack) Tell(ctx context.Context, started remediate.Started) (string, error) {
+	if started.Tell.Destination == remediate.SlackThread {
+		return s.reply(ctx, started)
+	}
+	return s.root(ctx, started)
+}
+
+// lookAfter is how old an incident without a message may be before its message
+// is looked for, even when the tell itself is new: the tell before it may have
+// ended without anybody knowing whether it posted.
+const lookAfter = time.Minute
+
+// root edits the incident's message; without one it looks whether one must be
+// looked for, and posts at last.
+func (s *Slack) root(ctx context.Context, started remediate.Started) (string, error) {
+	n := started.Tell.Notice
+	m := message{kind: rootEvent, incident: n.Key, id: started.ID}
+	m.text, m.blocks = s.rootMessage(n)
+	ref, err := parseRef(started.Tell.Ref)
+	if err != nil {
+		return "", err
+	}
+	if ref.ts == "" && (started.Again || time.Since(n.Opened) > lookAfter) {
+		if ref, err = s.findRoot(ctx, n); err != nil {
+			return "", err
+		}
+	}
+	if ref.ts != "" {
+		err := s.update(ctx, ref, m)
+		if !lost(err) {
+			return ref.String(), err
+		}
+	}
+	return s.post(ctx, s.destination(), "", m)
+}
+
+// reply posts what happened into the incident's thread.
+func (s *Slack) reply(ctx context.Context, started remediate.Started) (string, error) {
+	n := started.Tell.Notice
+	parent, err := parseRef(started.Tell.Ref)
+	switch {
+	case err != nil:
+		return "", err
+	case parent.ts == "":
+		return "", bug("a reply for %s came without the message that it answers", notify.ID(n))
+	case len(n.Lines) == 0:
+		return "", bug("a reply for %s came without lines", notify.ID(n))
+	}
+	if started.Again {
+		ref, err := s.findReply(ctx, parent, started)
+		if err != nil || ref.ts != "" {
+			return ref.String(), err
+		}
+	}
+	m := message{kind: updateEvent, incident: n.Key, id: started.ID}
+	m.text, m.blocks = s.replyMessage(n)
+	return s.post(ctx, parent.channel, parent.ts, m)
+}
+
+// bug is for tells that the core should not have started.
+func bug(format string, args ...any) error {
+	return &notify.FinalError{Err: fmt.Errorf("slack: "+format, args...), Do: "this is a bug in remediated: please report it"}
+}
+
+// ref names one message.
+type ref struct{ channel, ts string }
+
+func (r ref) String() string {
+	if r.ts == "" {
+		return ""
+	}
+	return r.channel + "/" + r.ts
+}
+
+// parseRef reads what String wrote; an empty text is no message.
+func parseRef(text string) (ref, error) {
+	if text == "" {
+		return ref{}, nil
+	}
+	channel, ts, ok := strings.Cut(text, "/")
+	if !ok || channel == "" || ts == "" {
+		return ref{}, bug("%q names no message: want channelID/ts", notify.Clean(text, 80))
+	}
+	return ref{channel, ts}, nil
+}

@@ -1,0 +1,68 @@
+package policies
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// testCatalogue is a small working catalogue, as strict about arguments as the
+// real one: each kind is a struct that its arguments must fit.
+func testCatalogue() Catalogue {
+	actions := map[string]func() any{
+		"restart":    func() any { return &struct{}{} },
+		"evict_pod":  func() any { return &struct{}{} },
+		"delete_pod": func() any { return &struct{}{} },
+		"scale": func() any {
+			return &struct {
+				Replicas *int `json:"replicas"`
+			}{}
+		},
+	}
+	probes := map[string]func() any{
+		"rollout": func() any { return &struct{}{} },
+		"pods":    func() any { return &struct{}{} },
+		"promql": func() any {
+			return &struct {
+				Query string `json:"query"`
+			}{}
+		},
+		"postgres": func() any { return &fileArgs{} },
+		"redis": func() any {
+			return &struct {
+				Address string `json:"address"`
+			}{}
+		},
+	}
+	check := func(kinds map[string]func() any) func(string, json.RawMessage) error {
+		return func(kind string, args json.RawMessage) error { return fits(args, kinds[kind]()) }
+	}
+	return Catalogue{
+		Actions: slices.Sorted(maps.Keys(actions)), Probes: slices.Sorted(maps.Keys(probes)),
+		Action: check(actions), Probe: check(probes),
+		Targets: func(action string) []string {
+			if action == "evict_pod" || action == "delete_pod" {
+				return []string{"pod"}
+			}
+			return []string{"deployment", "statefulset", "daemonset"}
+		},
+	}
+}
+
+type fileArgs struct {
+	DSNFile string `json:"dsn_file"`
+}
+
+func fits(args json.RawMessage, to any) error {
+	d := json.NewDecoder(bytes.NewReader(args))
+	d.DisallowUnknownFields()
+	if err := d.Decode(to); err != nil {
+		return err
+	}
+	if f, ok := to.(*fileArgs); ok && f.DSNFile == "" {
+		return fmt.Errorf("needs dsn_file, the path of a file with the connection string")
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package policies
+
+import (
+	"github.com/prometheus/common/config"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Config is how the daemon is set up: with whom it talks and where the secrets
+// for that are. Paths of files are absolute, or relative to where the daemon
+// was started when the configuration's own path is. No field holds a secret.
+type Config struct {
+	Cluster       string
+	Alertmanagers []Endpoint
+	Prometheus    *Endpoint // nil: there is none, and no PromQL can be asked
+	Clusters      []Cluster // at least one; one of them is called Cluster
+	People        []Person
+	Slack         *Slack     // nil: not used
+	PagerDuty     *PagerDuty // nil: not used
+	ReplicaLabels []string
+	Budget        []remediate.Budget // over all policies
+	Runbooks      map[remediate.Severity]remediate.Runbook
+	Groups        []Group
+}
+
+// Endpoint is a server that speaks HTTP, and how to reach it.
+type Endpoint struct {
+	URL  string
+	HTTP config.HTTPClientConfig // Prometheus's common client settings
+}
+
+// Cluster is a Kubernetes cluster. With an empty Kubeconfig it is the one that
+// the daemon runs in or the current context.
+type Cluster struct {
+	Name, Kubeconfig, Context string
+}
+
+// Roles of people.
+const (
+	RoleOperator = "operator" // may give every command but approve
+	RoleApprover = "approver" // may approve and deny plans
+)
+
+// Person is one human, however they press.
+type Person struct {
+	Name      string
+	Slack     string // user ID, "" when they do not use it
+	PagerDuty string // user ID
+	TokenFile string // bearer token for the API and the CLI
+	Roles     []string
+}
+
+// Slack is where incidents are shown.
+type Slack struct {
+	TokenFile         string
+	SigningSecretFile string // "": buttons are not accepted over HTTP
+	AppTokenFile      string // "": no socket mode
+	Channel           string
+	APIURL            string // "": Slack's own
+}
+
+// PagerDuty is how people are paged.
+type PagerDuty struct {
+	RoutingKeys        map[string]string // by rung: the file with the integration's key
+	EventsURL          string            // "": PagerDuty's own
+	APIURL             string            // "": PagerDuty's own
+	APITokenFile       string
+	WebhookSecretFiles []string
+}
+
+// Group is a number of policy files that stand and fall together: when one of
+// them is broken, the whole group keeps its last good version.
+type Group struct {
+	Files []string // patterns, as [path/filepath.Match] has them
+	// Namespaces are the only ones that the group's policies may target; none
+	// means any. Policies that are confined so may name no files but those in
+	// the folder they are in themselves.
+	Namespaces []string
+}
+
+// destinations returns what can be told with this configuration.
+func (c *Config) destinations() []string {
+	var out []string
+	if c.Slack != nil {
+		out = append(out, "slack", "slack/thread")
+	}
+	if c.PagerDuty != nil {
+		for _, name := range sortedKeys(c.PagerDuty.RoutingKeys) {
+			out = append(out, "pagerduty/"+name)
+		}
+	}
+	return out
+}
+
+// rulebook returns the rulebook that the configuration makes, without policies.
+func (c *Config) rulebook() *remediate.Rulebook {
+	return &remediate.Rulebook{
+		Cluster: c.Cluster, ReplicaLabels: c.ReplicaLabels, Budget: c.Budget,
+		Runbooks: c.Runbooks, Destinations: c.destinations(),
+	}
+}

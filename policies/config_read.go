@@ -1,0 +1,198 @@
+package policies
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// configReader reads remediated.yml into a Config.
+type configReader struct {
+	folder
+	config Config
+	groups []value // where each of the groups is written
+	// rungs are the places where a runbook of the file tells somebody, checked
+	// when it is known whom PagerDuty can page.
+	rungs map[rungAt]value
+}
+
+// rungAt is who is told in the runbook of a severity.
+type rungAt struct {
+	severity remediate.Severity
+	tell     string
+}
+
+func newConfigReader(dir folder) *configReader {
+	return &configReader{folder: dir, rungs: map[rungAt]value{}}
+}
+
+// read reads the configuration. The Config is only of use when the value's
+// document has no errors.
+func (r *configReader) read(v value) {
+	c := &r.config
+	c.ReplicaLabels = remediate.DefaultReplicaLabels()
+	c.Runbooks = remediate.DefaultRunbooks()
+	var notify, clusters value
+	ok := v.object("the configuration", fields{
+		"cluster":        func(v value) { c.Cluster = v.label("the cluster's name") },
+		"policies":       func(v value) { v.list("groups of files", r.group) },
+		"alertmanagers":  func(v value) { v.list("Alertmanagers", r.alertmanager) },
+		"prometheus":     func(v value) { c.Prometheus = r.endpoint(v) },
+		"clusters":       func(v value) { clusters = v; v.list("clusters", r.cluster) },
+		"people":         func(v value) { v.list("people", r.person) },
+		"notify":         func(v value) { notify = v; r.notify(v) },
+		"runbooks":       r.runbooks,
+		"replica_labels": func(v value) { c.ReplicaLabels = v.labelNames("replica labels") },
+		"guards": func(v value) {
+			v.object("guards of all policies", fields{"budget": func(v value) { c.Budget = v.budget() }})
+		},
+	}, "cluster", "policies", "alertmanagers")
+	if ok {
+		r.checkClusters(clusters)
+		r.checkRungs(v, notify)
+	}
+}
+
+// label reads a name that becomes part of identities and paths: what a
+// Kubernetes label may be, without dots.
+func (v value) label(what string) string {
+	s, ok := v.text(what)
+	if !ok {
+		return ""
+	}
+	if strings.Contains(s, ".") || len(s) > 63 || remediate.CheckName(s) != nil {
+		v.fail(fmt.Sprintf("%s cannot be %q", what, s), "want lower case letters, digits and '-', at most 63, beginning and ending with a letter or digit")
+		return ""
+	}
+	return s
+}
+
+// labelNames reads names of alert labels.
+func (v value) labelNames(what string) []string {
+	out := v.texts(what)
+	for _, item := range v.items() {
+		if name := item.node.Value; name != "" && !model.LegacyValidation.IsValidLabelName(name) {
+			item.fail(fmt.Sprintf("%q is not the name of a label", name), "want letters, digits and '_', not beginning with a digit")
+		}
+	}
+	return out
+}
+
+func (v value) file(dir folder) string {
+	s, ok := v.text("the path of a file")
+	if !ok {
+		return ""
+	}
+	return dir.resolve(s)
+}
+
+func (r *configReader) group(v value) {
+	var g Group
+	v.object("a group of policies", fields{
+		"files": func(v value) {
+			for _, pattern := range v.texts("files") {
+				if _, err := filepath.Match(pattern, ""); err != nil {
+					v.fail(fmt.Sprintf("%q is not a pattern for files", pattern), "write for example policies/*.yaml")
+					continue
+				}
+				g.Files = append(g.Files, pattern)
+			}
+		},
+		"namespaces": func(v value) {
+			v.list("namespaces", func(v value) { g.Namespaces = append(g.Namespaces, v.label("a namespace")) })
+		},
+	}, "files")
+	r.groups = append(r.groups, v)
+	r.config.Groups = append(r.config.Groups, g)
+}
+
+func (r *configReader) alertmanager(v value) {
+	if e := r.endpoint(v); e != nil {
+		r.config.Alertmanagers = append(r.config.Alertmanagers, *e)
+	}
+}
+
+func (r *configReader) cluster(v value) {
+	var c Cluster
+	v.object("a cluster", fields{
+		"name":       func(v value) { c.Name = v.label("the cluster's name") },
+		"kubeconfig": func(v value) { c.Kubeconfig = v.optional(func(v value) string { return v.file(r.folder) }) },
+		"context":    func(v value) { c.Context = v.optional(func(v value) string { s, _ := v.text("a context"); return s }) },
+	}, "name")
+	if slices.ContainsFunc(r.config.Clusters, func(o Cluster) bool { return o.Name == c.Name }) {
+		v.fail(fmt.Sprintf("two clusters are called %q", c.Name), "rename one of them")
+	}
+	r.config.Clusters = append(r.config.Clusters, c)
+}
+
+// optional reads a text that may be written as "".
+func (v value) optional(read func(value) string) string {
+	if v.isText() && v.node.Value == "" {
+		return ""
+	}
+	return read(v)
+}
+
+// checkClusters sees to it that the cluster that policies act on can be reached.
+func (r *configReader) checkClusters(at value) {
+	c := &r.config
+	if at.node == nil {
+		c.Clusters = []Cluster{{Name: c.Cluster}}
+		return
+	}
+	if c.Cluster == "" {
+		return // said already
+	}
+	found := false
+	for i, k := range c.Clusters {
+		if k.Name == c.Cluster {
+			found = true
+		} else if k.Name != "" {
+			at.items()[i].warn(fmt.Sprintf("the cluster %q is never acted on", k.Name), fmt.Sprintf("targets are in the cluster %q; run one daemon for each cluster", c.Cluster))
+		}
+	}
+	if !found {
+		at.fail(fmt.Sprintf("none of the clusters is called %q, which is where policies act", c.Cluster), "let one of the names be the same as cluster")
+	}
+}
+
+func (r *configReader) person(v value) {
+	var p Person
+	id := func(to *string) func(value) {
+		return func(v value) { *to, _ = v.text("an ID") }
+	}
+	v.object("a person", fields{
+		"name":       func(v value) { p.Name, _ = v.text("a name") },
+		"slack":      id(&p.Slack),
+		"pagerduty":  id(&p.PagerDuty),
+		"token_file": func(v value) { p.TokenFile = v.file(r.folder) },
+		"roles": func(v value) {
+			v.list("roles", func(v value) {
+				if s, ok := v.word("a role", RoleOperator, RoleApprover); ok {
+					p.Roles = append(p.Roles, s)
+				}
+			})
+		},
+	}, "name")
+	for _, o := range r.config.People {
+		for _, same := range []struct{ what, other, this string }{
+			{"are called", o.Name, p.Name},
+			{"have the Slack ID", o.Slack, p.Slack},
+			{"have the PagerDuty ID", o.PagerDuty, p.PagerDuty},
+			{"have the token file", o.TokenFile, p.TokenFile},
+		} {
+			if same.other == same.this && same.this != "" {
+				v.fail(fmt.Sprintf("two people %s %q", same.what, same.this), "a decision must be traced to one human")
+			}
+		}
+	}
+	r.config.People = append(r.config.People, p)
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

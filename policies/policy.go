@@ -1,0 +1,147 @@
+package policies
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// policyName keeps names usable in URLs, file names, metrics and commands.
+var policyName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// policyReader reads the policy files of one group.
+type policyReader struct {
+	folder
+	catalogue  Catalogue
+	config     *Config
+	namespaces []string // the only ones that may be targeted; none: any
+}
+
+// written is a policy and where its parts were written, for the checks that
+// need to see more than one place.
+type written struct {
+	remediate.Policy
+	at       value
+	name     value
+	when     value
+	target   value
+	steps    value
+	mode     value
+	cooldown bool
+	matchers []string // When, in one way of writing
+	acts     []use
+	// takes are the labels whose values go into the target and the arguments,
+	// each with the place where they are taken.
+	takes []taken
+}
+
+// taken is one use of a label's value: $namespace.
+type taken struct {
+	label string
+	at    value
+}
+
+// read reads one policy file.
+func (r *policyReader) read(v value) []written {
+	var out []written
+	v.object("a policy file", fields{
+		"policies": func(v value) {
+			v.list("policies", func(v value) { out = append(out, r.policy(v)) })
+		},
+	}, "policies")
+	return out
+}
+
+func (r *policyReader) policy(v value) written {
+	w := written{at: v}
+	p := &w.Policy
+	p.Mode = remediate.ModeObserve
+	p.Guards = remediate.Guards{Settle: remediate.DefaultSettle, Breaker: remediate.DefaultBreaker()}
+	p.Source = fmt.Sprintf("%s:%d", v.doc.source, v.node.Line)
+	ok := v.object("a policy", fields{
+		"name":     func(v value) { w.name = v; p.Name = v.policyName() },
+		"when":     func(v value) { w.when = v; p.When, w.matchers = v.when() },
+		"per":      func(v value) { p.Per = v.labelNames("labels") },
+		"continue": func(v value) { p.Continue = v.truth() },
+		"severity": func(v value) { p.Severity = v.severity() },
+		"mode":     func(v value) { w.mode = v; p.Mode = v.mode() },
+		"target":   func(v value) { w.target = v; p.Target = w.readTarget(v) },
+		"guards":   func(v value) { r.guards(v, &w) },
+		"objective": func(v value) {
+			v.object("an objective", fields{"rto": func(v value) { p.Objective = v.duration() }}, "rto")
+		},
+		"steps": func(v value) { w.steps = v; r.steps(v, &w) },
+	}, "name", "when", "severity")
+	if ok {
+		r.check(&w)
+	}
+	return w
+}
+
+func (v value) policyName() string {
+	s, ok := v.text("a name")
+	if ok && !policyName.MatchString(s) {
+		v.fail(fmt.Sprintf("%q cannot be the name of a policy", s), "want lower case letters, digits and '-', at most 63, for example postgres-down")
+		return ""
+	}
+	return s
+}
+
+func (v value) severity() remediate.Severity {
+	s, _ := v.word("a severity", string(remediate.P1), string(remediate.P2), string(remediate.P3))
+	return remediate.Severity(s)
+}
+
+func (v value) mode() remediate.Mode {
+	s, _ := v.word("a mode", string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct))
+	return remediate.Mode(s)
+}
+
+// check looks at a policy as a whole.
+func (r *policyReader) check(w *written) {
+	if w.steps.node == nil && !w.at.meant("steps") && w.mode.node != nil && w.Mode != remediate.ModeObserve && w.Mode != "" {
+		w.mode.fail(fmt.Sprintf("the mode is %s, but there are no steps", w.Mode), "add steps, or leave out mode for a policy that only tells")
+	}
+	if w.steps.node != nil && w.target.node == nil && !w.at.meant("target") {
+		w.at.fail("a policy with steps needs a target", "write for example target: deployment/shop/db, or target: owner/$namespace/$pod")
+	}
+	r.checkActs(w)
+	r.checkTaken(w)
+	r.confine(w)
+	r.checkLimits(w)
+}
+
+// checkTaken sees to it that a label whose value is used is the same for all
+// alerts of an incident: otherwise the first alert would decide what is done
+// and verified for the others.
+func (r *policyReader) checkTaken(w *written) {
+	for _, t := range w.takes {
+		switch {
+		case slices.Contains(r.config.ReplicaLabels, t.label):
+			t.at.fail(fmt.Sprintf("$%s is a replica label, which is not part of an alert's identity", t.label), "use a label that tells alerts apart")
+		case !slices.Contains(w.Per, t.label) && len(w.fixed(t.label)) != 1:
+			t.at.fail(fmt.Sprintf("$%s may differ between the alerts of one incident", t.label), fmt.Sprintf("add %s to per, or fix it in when: '%s=\"...\"'", t.label, t.label))
+		}
+	}
+}
+
+// checkLimits warns of a policy that may never act, and of one that may act as
+// often as it likes.
+func (r *policyReader) checkLimits(w *written) {
+	if w.Mode == remediate.ModeApprove && !r.anyoneIs(RoleApprover) {
+		w.mode.warn("nobody may approve what this policy wants to do", "give one of the people in the configuration the role "+RoleApprover)
+	}
+	if w.steps.node == nil || w.Mode != remediate.ModeAct || w.cooldown || len(w.Guards.Budget) > 0 || len(r.config.Budget) > 0 {
+		return
+	}
+	w.mode.warn("nothing limits how often this policy acts while its remedy helps", "add guards: {cooldown: 10m, budget: [{actions: 3, per: 1h}]}")
+}
+
+// anyoneIs tells whether one of the people has one of the roles.
+func (r *policyReader) anyoneIs(roles ...string) bool {
+	return slices.ContainsFunc(r.config.People, func(p Person) bool {
+		return slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(p.Roles, role) })
+	})
+}

@@ -1,0 +1,20 @@
+package policies
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed shipped/*.yaml
+var shipped embed.FS
+
+// Shipped returns the policy files that come with the daemon, by file name:
+// for crash-looping pods, a database and a cache that do not answer. Each only
+// observes until its user has read it and set its mode.
+func Shipped() fs.FS {
+	files, err := fs.Sub(shipped, "shipped")
+	if err != nil {
+		panic("policies: the shipped files are not where they were put: " + err.Error())
+	}
+	return files
+}

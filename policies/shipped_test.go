@@ -1,0 +1,96 @@
+package policies
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// TestExampleAndShippedPolicies lays out an installation as the documentation
+// describes it: the example configuration beside the shipped policies.
+func TestExampleAndShippedPolicies(t *testing.T) {
+	files := map[string]string{
+		"remediated.yml":      read(t, "../deploy/remediated.example.yml"),
+		"teams/shop/web.yaml": strings.ReplaceAll(goodPolicy, "NAME", "web"),
+	}
+	names, err := fs.Glob(Shipped(), "*.yaml")
+	if err != nil || len(names) != 3 {
+		t.Fatalf("the shipped files are %v, %v; want three", names, err)
+	}
+	for _, name := range names {
+		b, err := fs.ReadFile(Shipped(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files["policies/"+name] = string(b)
+	}
+	inFolder(t, files)
+	c := testCatalogue()
+	c.Actions = []string{"delete_pod", "evict_pod", "restart"} // what there really is
+	l, problems := Load("remediated.yml", c)
+	if len(problems) > 0 {
+		t.Fatalf("the example has problems:\n%s", render(t, problems))
+	}
+	if !reflect.DeepEqual(l.Config.Runbooks, remediate.DefaultRunbooks()) {
+		t.Errorf("the example shows other runbooks than the defaults: %+v", l.Config.Runbooks)
+	}
+	if got := l.Config.ReplicaLabels; !reflect.DeepEqual(got, remediate.DefaultReplicaLabels()) {
+		t.Errorf("the example shows other replica labels than the defaults: %v", got)
+	}
+	wantShipped(t, l)
+}
+
+func wantShipped(t *testing.T, l *Loaded) {
+	t.Helper()
+	for _, tc := range []struct {
+		policy   string
+		severity remediate.Severity
+		rto      time.Duration
+		alert    map[string]string
+	}{
+		{"pod-restarts", remediate.P2, 30 * time.Second, map[string]string{"alertname": "PodRestarts", "namespace": "x", "pod": "y"}},
+		{"postgres-down", remediate.P2, 5 * time.Minute, map[string]string{"alertname": "PostgresDown", "job": "database"}},
+		{"redis-down", remediate.P3, time.Minute, map[string]string{"alertname": "RedisDown", "job": "cache"}},
+	} {
+		p := l.Rulebook.Policy(tc.policy)
+		if p == nil {
+			t.Errorf("there is no policy %s", tc.policy)
+			continue
+		}
+		if p.Severity != tc.severity || time.Duration(p.Objective) != tc.rto {
+			t.Errorf("%s: %s, objective %s; want %s, %s", tc.policy, p.Severity, p.Objective, tc.severity, tc.rto)
+		}
+		if p.Mode != remediate.ModeObserve {
+			t.Errorf("%s: mode %s; what is shipped acts only when its user says so", tc.policy, p.Mode)
+		}
+		if got := l.Rulebook.Match(remediate.LabelsOf(tc.alert)); len(got) != 1 || got[0] != p {
+			t.Errorf("%s does not match %v", tc.policy, tc.alert)
+		}
+		delete(tc.alert, "alertname")
+		if got := l.Rulebook.Match(remediate.LabelsOf(tc.alert)); len(got) != 0 {
+			t.Errorf("%s matches %v, an alert of another name", got[0].Name, tc.alert)
+		}
+	}
+}
+
+// TestExampleRefused shows that the example is held to the same rules: with a
+// team's file that reaches into another namespace it does not load.
+func TestExampleRefused(t *testing.T) {
+	inFolder(t, map[string]string{
+		"remediated.yml":      read(t, "../deploy/remediated.example.yml"),
+		"teams/shop/web.yaml": strings.ReplaceAll(named("web"), "deployment/shop/", "deployment/bank/"),
+	})
+	if err := os.CopyFS("policies", Shipped()); err != nil {
+		t.Fatal(err)
+	}
+	l, problems := Load("remediated.yml", testCatalogue())
+	if l != nil || len(problems) != 1 || problems[0].File != filepath.Join("teams", "shop", "web.yaml") {
+		t.Errorf("loaded: %v, problems:\n%s", l != nil, render(t, problems))
+	}
+}

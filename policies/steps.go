@@ -1,0 +1,125 @@
+package policies
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+func (r *policyReader) steps(v value, w *written) {
+	v.list("steps", func(v value) {
+		s := r.step(v, w)
+		if slices.ContainsFunc(w.Steps, func(o remediate.Step) bool { return o.Name == s.Name && s.Name != "" }) {
+			v.fail(fmt.Sprintf("two steps are called %q", s.Name), "people read these names in reports: rename one of them")
+		}
+		w.Steps = append(w.Steps, s)
+	})
+}
+
+func (r *policyReader) step(v value, w *written) remediate.Step {
+	s := remediate.Step{Within: remediate.DefaultActWithin}
+	v.object("a step", fields{
+		"name":     func(v value) { s.Name, _ = v.text("a name") },
+		"approval": func(v value) { s.Approval = r.approval(v) },
+		"do": func(v value) {
+			v.list("actions", func(v value) {
+				if u, ok := r.use(v, r.catalogue.actions()); ok {
+					w.takeArgs(u)
+					w.acts = append(w.acts, u)
+					s.Do = append(s.Do, remediate.Do{Kind: u.kind, Args: u.args})
+				}
+			})
+		},
+		"verify": func(v value) { s.Verify = r.verify(v, w) },
+		"within": func(v value) { s.Within = v.duration() },
+	}, "name", "do", "verify")
+	return s
+}
+
+// approval reads who may approve a step, approvers where nothing is said, and
+// for how long it is waited for them.
+func (r *policyReader) approval(v value) *remediate.ApprovalBy {
+	a := &remediate.ApprovalBy{By: []string{RoleApprover}}
+	v.object("an approval", fields{
+		"by": func(v value) {
+			a.By = nil
+			v.list("roles", func(v value) {
+				if s, ok := v.word("a role", RoleOperator, RoleApprover); ok {
+					a.By = append(a.By, s)
+				}
+			})
+		},
+		"within": func(v value) { a.Within = v.duration() },
+	}, "within")
+	if len(a.By) > 0 && !r.anyoneIs(a.By...) {
+		v.warn("nobody may approve this step", fmt.Sprintf("give one of the people in the configuration the role %s", strings.Join(a.By, " or ")))
+	}
+	return a
+}
+
+func (r *policyReader) verify(v value, w *written) remediate.Verify {
+	y := remediate.Verify{Every: remediate.DefaultVerifyEvery}
+	if v.node.Kind == yaml.SequenceNode {
+		v.fail("verify is a mapping, not a list", "write verify: {all: [...], within: 3m}")
+		return y
+	}
+	v.object("verify", fields{
+		"all": func(v value) {
+			v.list("probes", func(v value) {
+				if u, ok := r.use(v, r.catalogue.probes()); ok {
+					w.takeArgs(u)
+					if u.kind == promQL {
+						r.needPrometheus(v)
+					}
+					y.All = append(y.All, remediate.Check{Kind: u.kind, Args: u.args})
+				}
+			})
+		},
+		"for":    func(v value) { y.For = v.duration() },
+		"within": func(v value) { y.Within = v.duration() },
+		"every":  func(v value) { y.Every = v.duration() },
+	}, "all", "within")
+	if y.Within > 0 && y.For >= y.Within {
+		v.fail(fmt.Sprintf("it must hold for %s, but only %s are left for all of it", y.For, y.Within), "let within be longer than for and the time that the remedy takes")
+	}
+	if y.Within > 0 && y.Every > y.Within {
+		v.fail(fmt.Sprintf("it is looked at every %s, but only %s are left for all of it", y.Every, y.Within), "let every be shorter than within")
+	}
+	return y
+}
+
+// takeArgs notes the labels whose values go into arguments.
+func (w *written) takeArgs(u use) {
+	if u.at.node.Kind == yaml.MappingNode {
+		w.takeFrom(u.at, u.kind)
+	}
+}
+
+func (w *written) takeFrom(v value, kind string) {
+	for _, item := range v.items() {
+		w.takeFrom(item, kind)
+	}
+	switch {
+	case v.node.Kind == yaml.MappingNode:
+		for i := range len(v.node.Content) / 2 {
+			key, child := v.pair(i)
+			if strings.HasSuffix(key.node.Value, "_file") && strings.Contains(child.node.Value, "$") {
+				child.fail("the path of a file may not depend on an alert", "an alert must not choose which file is read: write the path out")
+				continue
+			}
+			w.takeFrom(child, kind)
+		}
+	case v.node.Kind == yaml.ScalarNode && wholeTarget.MatchString(v.node.Value):
+		v.fail("$target cannot be a part of the arguments", fmt.Sprintf("the policy's target goes with every probe and action: write {%s: $target}, or leave it out", kind))
+	case v.node.Kind == yaml.ScalarNode:
+		w.take(v, v.node.Value)
+	}
+}
+
+// wholeTarget finds $target where it was meant to be filled in.
+var wholeTarget = regexp.MustCompile(`\$target\b|\$\{target\}`)

@@ -1,0 +1,181 @@
+package alertmanager
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/prometheus/alertmanager/template"
+	"github.com/prometheus/common/model"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Limits of one alert. They are not configurable: the webhook and the listing
+// must agree on what an alert is, today's and last month's alike. Otherwise an
+// alert that one of them took and the other did not would look resolved.
+const (
+	maxLabels     = 64
+	maxLabelName  = 256  // bytes
+	maxLabelValue = 4096 // bytes
+
+	// Annotations are text for people. A long one is cut, because it must not
+	// keep a remedy from its alert.
+	maxAnnotations = 64
+	maxAnnotation  = 8192 // bytes
+	maxURL         = 2048 // bytes; a longer one is left out: half a link leads nowhere
+	maxFingerprint = 64   // characters
+)
+
+// Statuses of an alert in a webhook.
+const (
+	firing   = string(model.AlertFiring)
+	resolved = string(model.AlertResolved)
+)
+
+// heardAlert reads one alert of a webhook.
+func heardAlert(raw json.RawMessage) (remediate.Heard, error) {
+	var told struct {
+		template.Alert
+		// Labels hides the alert's own: into a plain map of strings a null
+		// would be read as "", which is how one says that there is no label.
+		Labels map[string]*string `json:"labels"`
+	}
+	if err := json.Unmarshal(raw, &told); err != nil {
+		return remediate.Heard{}, err
+	}
+	if told.Status != firing && told.Status != resolved {
+		return remediate.Heard{}, fmt.Errorf("its status is %.40q: want firing or resolved", told.Status)
+	}
+	values := make(map[string]string, len(told.Labels))
+	for name, value := range told.Labels {
+		if value == nil {
+			return remediate.Heard{}, fmt.Errorf("label %.80q is null: want a string", name)
+		}
+		values[name] = *value
+	}
+	a, err := newAlert(values, told.Annotations, told.StartsAt)
+	if err != nil {
+		return remediate.Heard{}, err
+	}
+	if told.Status == resolved {
+		if a.EndsAt, err = moment(told.EndsAt); err != nil {
+			return remediate.Heard{}, fmt.Errorf("endsAt: %w", err)
+		}
+	}
+	a.GeneratorURL, a.Fingerprint = link(told.GeneratorURL), fingerprint(told.Fingerprint)
+	return remediate.Heard{Alert: a, Firing: told.Status == firing}, nil
+}
+
+// newAlert returns the alert with these labels, checked, and annotations, cut.
+func newAlert(values, annotations map[string]string, startsAt time.Time) (remediate.Alert, error) {
+	ls, err := labelSet(values)
+	if err != nil {
+		return remediate.Alert{}, err
+	}
+	at, err := moment(startsAt)
+	if err != nil {
+		return remediate.Alert{}, fmt.Errorf("startsAt: %w", err)
+	}
+	if at.IsZero() {
+		return remediate.Alert{}, errors.New("it has no startsAt")
+	}
+	return remediate.Alert{Labels: ls, Annotations: cut(annotations), StartsAt: at}, nil
+}
+
+// labelSet returns the label set of values, or why no alert can have it. A
+// label without a value is left out: it is the same as no label.
+func labelSet(values map[string]string) (remediate.Labels, error) {
+	given := make(map[string]string, len(values))
+	for name, value := range values {
+		switch {
+		case len(name) > maxLabelName:
+			return nil, fmt.Errorf("the name of label %.80q... has %d bytes: at most %d", name, len(name), maxLabelName)
+		case !model.UTF8Validation.IsValidLabelName(name):
+			return nil, fmt.Errorf("%q is not a label name", name)
+		case !utf8.ValidString(value):
+			return nil, fmt.Errorf("the value of label %q is not UTF-8", name)
+		case len(value) > maxLabelValue:
+			return nil, fmt.Errorf("the value of label %q has %d bytes: at most %d", name, len(value), maxLabelValue)
+		case value != "":
+			given[name] = value
+		}
+	}
+	if len(given) == 0 {
+		return nil, errors.New("it has no labels")
+	}
+	if len(given) > maxLabels {
+		return nil, fmt.Errorf("it has %d labels: at most %d", len(given), maxLabels)
+	}
+	return remediate.LabelsOf(given), nil
+}
+
+// cut returns the annotations held to the limits: the first ones by name.
+func cut(annotations map[string]string) map[string]string {
+	out := make(map[string]string, min(len(annotations), maxAnnotations))
+	for _, name := range slices.Sorted(maps.Keys(annotations)) {
+		text := strings.ToValidUTF8(annotations[name], "\uFFFD")
+		if text == "" || len(name) > maxLabelName || !model.UTF8Validation.IsValidLabelName(name) {
+			continue
+		}
+		if len(out) == maxAnnotations {
+			break
+		}
+		out[name] = shorten(text, maxAnnotation)
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// shorten cuts text to at most limit bytes, between characters, and shows that
+// it did.
+func shorten(text string, limit int) string {
+	const mark = "..."
+	if len(text) <= limit {
+		return text
+	}
+	text = text[:limit-len(mark)]
+	for len(text) > 0 {
+		if r, size := utf8.DecodeLastRuneInString(text); r != utf8.RuneError || size > 1 {
+			break
+		}
+		text = text[:len(text)-1]
+	}
+	return text + mark
+}
+
+// moment returns t as times are kept: UTC and whole milliseconds. Zero stays
+// zero. Years that a journal could not write down are refused.
+func moment(t time.Time) (time.Time, error) {
+	if t.IsZero() {
+		return time.Time{}, nil
+	}
+	t = t.UTC().Truncate(time.Millisecond)
+	if t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, fmt.Errorf("the year %d cannot be meant", t.Year())
+	}
+	return t, nil
+}
+
+// link returns url when it is short enough to be one.
+func link(url string) string {
+	if len(url) > maxURL || !utf8.ValidString(url) {
+		return ""
+	}
+	return url
+}
+
+// fingerprint returns s when it can be one.
+func fingerprint(s string) string {
+	if len(s) > maxFingerprint || strings.Trim(s, "0123456789abcdef") != "" {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,479 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/engine"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
+)
+
+// A round's answer is durable: whoever opens the journal after Submit returned
+// finds the facts.
+func TestSubmitIsDurable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.submit(firing("Down"))
+		kinds := r.kinds()
+		for _, want := range []string{"founded/1", "rulebook-loaded/1", "alert-firing/1", "opened/1", "started/1"} {
+			if !strings.Contains(kinds, want) {
+				t.Errorf("the journal lacks %s: %s", want, kinds)
+			}
+		}
+	})
+}
+
+func TestARepeatWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.submit(firing("Down"))
+		synctest.Wait()
+		before := r.kinds()
+		r.submit(firing("Down"))
+		if after := r.kinds(); after != before {
+			t.Errorf("a repeat wrote facts:\n%s\n%s", before, after)
+		}
+	})
+}
+
+// The whole way: asked, acted, verified, healed, closed.
+func TestHeals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.submit(firing("Down"))
+		synctest.Wait()
+		if got := r.performed("act"); len(got) != 1 || got[0].ID != "q4m2x7kd-i1-a1" {
+			t.Fatalf("acts: %v", got)
+		}
+		r.submit(resolved("Down"))
+		synctest.Wait()
+		if !strings.Contains(r.kinds(), "closed/1") {
+			t.Errorf("not closed: %s", r.kinds())
+		}
+	})
+}
+
+// What was started and not finished is performed again after a restart, and
+// the performer is told that it is not the first time.
+func TestTakesUpWhatWasOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, func(ctx context.Context, s remediate.Started) remediate.Result {
+			if s.Act != nil && !s.Again {
+				<-ctx.Done() // the first daemon dies while the act is under way
+			}
+			return good(s)
+		})
+		r.submit(firing("Down"))
+		synctest.Wait()
+		r.stop()
+		r.run()
+		synctest.Wait()
+		acts := r.performed("act")
+		if len(acts) != 2 || acts[0].ID != acts[1].ID || acts[0].Again || !acts[1].Again {
+			t.Errorf("acts: %+v", acts)
+		}
+		if !strings.Contains(r.kinds(), "healed/1") {
+			t.Errorf("not healed: %s", r.kinds())
+		}
+	})
+}
+
+// A performer that says Later is asked again at the time it named, and that
+// time survives a restart.
+func TestLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		r := begin(t, func(_ context.Context, s remediate.Started) remediate.Result {
+			if s.Act != nil && time.Since(begun) < 20*time.Second {
+				return remediate.Result{Outcome: remediate.Later, Until: begun.Add(20 * time.Second), Text: "429"}
+			}
+			return good(s)
+		})
+		r.submit(firing("Down"))
+		time.Sleep(10 * time.Second)
+		r.stop()
+		r.run()
+		time.Sleep(9 * time.Second)
+		if n := len(r.performed("act")); n != 1 {
+			t.Fatalf("%d tries before the time that was named", n)
+		}
+		time.Sleep(2 * time.Second)
+		if acts := r.performed("act"); len(acts) != 2 || acts[0].ID != acts[1].ID {
+			t.Errorf("acts: %+v", acts)
+		}
+	})
+}
+
+// A performer that never comes back is ended by the core at its deadline; what
+// it reports after that decides nothing.
+func TestDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var late atomic.Bool
+		r := begin(t, func(ctx context.Context, s remediate.Started) remediate.Result {
+			if s.Act != nil {
+				<-ctx.Done()
+				time.Sleep(time.Second)
+				late.Store(true)
+				return remediate.Result{Outcome: remediate.Failed, Text: "too late to matter"}
+			}
+			return good(s)
+		})
+		r.submit(firing("Down"))
+		time.Sleep(3 * time.Minute)
+		if !late.Load() {
+			t.Fatal("the performer was not cancelled at its deadline")
+		}
+		unknown := false
+		for _, f := range r.facts() {
+			if b, ok := f.Body.(remediate.Finished); ok && b.ID == "q4m2x7kd-i1-a1" {
+				unknown = b.Outcome == remediate.Unknown
+			}
+		}
+		if !unknown || !strings.Contains(r.kinds(), "healed/1") {
+			t.Errorf("the act should have ended as unknown and been verified: %s", r.kinds())
+		}
+	})
+}
+
+func TestAPanicIsAnOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, func(_ context.Context, s remediate.Started) remediate.Result {
+			if s.Act != nil {
+				panic("nil map")
+			}
+			return good(s)
+		})
+		r.submit(firing("Down"))
+		synctest.Wait()
+		if !strings.Contains(r.kinds(), "healed/1") { // unknown, so it was verified
+			t.Errorf("not verified: %s", r.kinds())
+		}
+	})
+}
+
+// An append that fails once: nothing is acknowledged, the state is folded
+// anew, and what comes again is taken.
+func TestAFailedAppendIsNotAcknowledged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.disk.fail(1)
+		err := r.engine.Submit(t.Context(), []remediate.Input{firing("Down")})
+		if !errors.Is(err, engine.ErrNotKept) {
+			t.Fatalf("Submit = %v, want ErrNotKept", err)
+		}
+		if strings.Contains(r.kinds(), "opened/1") || len(r.performed("act")) > 0 {
+			t.Fatalf("what was not kept was done: %s", r.kinds())
+		}
+		r.submit(firing("Down"))
+		synctest.Wait()
+		if !strings.Contains(r.kinds(), "healed/1") || r.disk.opened.Load() != 2 {
+			t.Errorf("opened %d times: %s", r.disk.opened.Load(), r.kinds())
+		}
+	})
+}
+
+// A disk that stays full: alerts are answered with ErrNotKept, nothing is
+// acted, people are still told; when there is room it goes on by itself.
+func TestDegradedTellsAndDoesNotAct(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, func(_ context.Context, s remediate.Started) remediate.Result {
+			if s.Ask != nil && s.Ask.Purpose == remediate.ForVerification {
+				return remediate.Result{Outcome: remediate.Failed, Text: "still down"}
+			}
+			return good(s)
+		})
+		r.disk.full.Store(true)
+		if err := r.engine.Submit(t.Context(), []remediate.Input{firing("Down")}); !errors.Is(err, engine.ErrNotKept) {
+			t.Fatalf("Submit = %v, want ErrNotKept", err)
+		}
+		r.disk.full.Store(false)
+		time.Sleep(11 * time.Second)
+		r.submit(firing("Down"))
+		time.Sleep(time.Second) // the first attempt has failed; the next is 10 s away
+		r.disk.full.Store(true)
+		acts := len(r.performed("act"))
+		time.Sleep(6 * time.Minute)
+		if n := len(r.performed("act")); n != acts {
+			t.Errorf("%d acts while nothing can be remembered", n-acts)
+		}
+		told := false
+		for _, s := range r.performed("tell") {
+			told = told || s.Tell.Destination == "pagerduty/oncall"
+		}
+		if !told {
+			t.Error("nobody was told while the disk was full")
+		}
+		r.disk.full.Store(false)
+		time.Sleep(time.Minute)
+		if n := len(r.performed("act")); n == acts {
+			t.Error("it did not go on when there was room")
+		}
+	})
+}
+
+func TestAnotherWriterEndsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.disk.lost.Store(true)
+		if err := r.engine.Submit(t.Context(), []remediate.Input{firing("Down")}); err == nil {
+			t.Error("Submit was acknowledged")
+		}
+		if err := <-r.ended; !errors.Is(err, journal.ErrLost) {
+			t.Errorf("Run = %v, want ErrLost", err)
+		}
+		r.ended <- nil // for the clean-up
+	})
+}
+
+func TestOverloadIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := engine.New(engine.Options{Queue: 1, Rulebook: book(t)}) // never run
+		go e.Submit(t.Context(), []remediate.Input{firing("A")})
+		synctest.Wait()
+		if err := e.Submit(t.Context(), []remediate.Input{firing("B")}); !errors.Is(err, engine.ErrOverloaded) {
+			t.Errorf("Submit = %v, want ErrOverloaded", err)
+		}
+	})
+}
+
+func TestACommandThatDoesNotFitIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		before := r.kinds()
+		err := r.engine.Command(t.Context(), remediate.Command{Command: remediate.Ack, Incident: 7, By: "anna"})
+		var refused *remediate.RefusedError
+		if !errors.As(err, &refused) || !refused.NotFound {
+			t.Errorf("Command = %v, want a RefusedError", err)
+		}
+		if r.kinds() != before {
+			t.Error("a refused command was written down")
+		}
+	})
+}
+
+// A rulebook that was loaded is in the journal before the fact that names it.
+func TestLoadKeepsTheRulebook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		other := book(t)
+		other.Policies[0].Mode = remediate.ModeObserve
+		if err := other.Compile(); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.engine.Load(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.disk.mem.Load(t.Context(), other.Digest()); err != nil {
+			t.Errorf("the rulebook was not kept: %v", err)
+		}
+		r.submit(firing("Down"))
+		synctest.Wait()
+		if n := len(r.performed("act")); n > 0 {
+			t.Errorf("%d acts under a rulebook that only observes", n)
+		}
+	})
+}
+
+// A snapshot spares reading what is before it, and changes nothing else.
+func TestSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.submit(firing("Down"))
+		synctest.Wait()
+		r.stop()
+		c, ok, err := r.disk.mem.Snapshot(t.Context())
+		if err != nil || !ok || c.Seq < 10 {
+			t.Fatalf("Snapshot = %d, %v, %v", c.Seq, ok, err)
+		}
+		r.run()
+		r.submit(resolved("Down"))
+		synctest.Wait()
+		if !strings.Contains(r.kinds(), "closed/1") {
+			t.Errorf("not closed: %s", r.kinds())
+		}
+	})
+}
+
+// rig is an engine on a disk, with a performer that notes what it is given.
+type rig struct {
+	t      *testing.T
+	engine *engine.Engine
+	disk   *disk
+	do     func(context.Context, remediate.Started) remediate.Result
+	cancel context.CancelFunc
+	ended  chan error
+
+	mu   sync.Mutex
+	seen []remediate.Started
+}
+
+func begin(t *testing.T, do func(context.Context, remediate.Started) remediate.Result) *rig {
+	if do == nil {
+		do = func(_ context.Context, s remediate.Started) remediate.Result { return good(s) }
+	}
+	r := &rig{t: t, disk: &disk{mem: journal.NewMemory()}, do: do}
+	r.run()
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *rig) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel, r.ended = cancel, make(chan error, 1)
+	r.engine = engine.New(engine.Options{
+		Open: r.disk.open, Name: func() string { return "q4m2x7kd" }, Performer: r, Rulebook: book(r.t), SnapshotEvery: 10,
+	})
+	go func() { r.ended <- r.engine.Run(ctx) }()
+	<-r.engine.Ready()
+}
+
+func (r *rig) stop() {
+	r.cancel()
+	if err := <-r.ended; err != nil {
+		r.t.Error(err)
+	}
+	r.ended <- nil
+}
+
+func (r *rig) Perform(ctx context.Context, s remediate.Started) remediate.Result {
+	r.mu.Lock()
+	r.seen = append(r.seen, s)
+	r.mu.Unlock()
+	return r.do(ctx, s)
+}
+
+// performed returns what was performed of a kind: ask, act or tell.
+func (r *rig) performed(what string) []remediate.Started {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []remediate.Started
+	for _, s := range r.seen {
+		if what == "act" && s.Act != nil || what == "ask" && s.Ask != nil || what == "tell" && s.Tell != nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (r *rig) submit(in remediate.Input) {
+	r.t.Helper()
+	if err := r.engine.Submit(r.t.Context(), []remediate.Input{in}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) facts() []remediate.Fact {
+	r.t.Helper()
+	var fs []remediate.Fact
+	for rec, err := range r.disk.mem.Read(r.t.Context(), 1) {
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		f, err := rec.Decode()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		fs = append(fs, f)
+	}
+	return fs
+}
+
+func (r *rig) kinds() string {
+	var kinds []string
+	for _, f := range r.facts() {
+		kinds = append(kinds, remediate.KindOf(f.Body))
+	}
+	return strings.Join(kinds, " ")
+}
+
+// disk is a memory journal that outlives its handles and can be made to fail.
+type disk struct {
+	mem    *journal.Memory
+	opened atomic.Int32
+	full   atomic.Bool
+	lost   atomic.Bool
+	fails  atomic.Int32
+}
+
+func (d *disk) fail(times int32) { d.fails.Store(times) }
+
+func (d *disk) open(context.Context) (engine.Journal, error) {
+	d.opened.Add(1)
+	return &handle{Memory: d.mem, disk: d}, nil
+}
+
+// handle is one opening of the disk; like a real one it is done for after it
+// failed.
+type handle struct {
+	*journal.Memory
+	disk   *disk
+	broken bool
+}
+
+var errNoSpace = errors.New("no space left on device")
+
+func (h *handle) Append(ctx context.Context, after uint64, rs []remediate.Record) error {
+	switch {
+	case h.disk.lost.Load():
+		return journal.ErrLost
+	case h.broken:
+		panic("a handle that failed was used again")
+	case h.disk.full.Load() || h.disk.fails.Add(-1) >= 0:
+		h.broken = true
+		return errNoSpace
+	}
+	return h.Memory.Append(ctx, after, rs)
+}
+
+func (h *handle) Keep(ctx context.Context, b []byte) (string, error) {
+	if h.disk.full.Load() {
+		return "", errNoSpace
+	}
+	return h.Memory.Keep(ctx, b)
+}
+
+func good(s remediate.Started) remediate.Result {
+	r := remediate.Result{Outcome: remediate.OK, FirstGood: time.Now(), Ref: "ref"}
+	if s.Ask != nil && s.Ask.Purpose == remediate.ForGuards {
+		r.Answers = []remediate.Answer{
+			{Kind: "alert", OK: true, Values: map[string]string{remediate.ValueState: remediate.AlertStateFiring}},
+			{Kind: "workload", OK: true, Values: map[string]string{remediate.ValueUID: "uid-1", remediate.ValueTemplate: "hash-1"}},
+		}
+	}
+	return r
+}
+
+func alert(name string) remediate.Alert {
+	return remediate.Alert{Labels: remediate.LabelsOf(map[string]string{"alertname": name}), StartsAt: time.Now().Add(time.Second)}
+}
+
+func firing(name string) remediate.Heard   { return remediate.Heard{Alert: alert(name), Firing: true} }
+func resolved(name string) remediate.Heard { return remediate.Heard{Alert: alert(name)} }
+
+func book(t *testing.T) *remediate.Rulebook {
+	t.Helper()
+	b := &remediate.Rulebook{
+		Cluster: "prod", Runbooks: remediate.DefaultRunbooks(), Destinations: []string{"pagerduty/oncall"},
+		Policies: []remediate.Policy{{
+			Name: "down", When: []string{`alertname="Down"`}, Severity: remediate.P2, Mode: remediate.ModeAct,
+			Target: "deployment/shop/db", Guards: remediate.Guards{Breaker: remediate.DefaultBreaker()},
+			Steps: []remediate.Step{{
+				Name: "restart", Do: []remediate.Do{{Kind: "restart"}},
+				Verify: remediate.Verify{All: []remediate.Check{{Kind: "rollout"}}, Within: model.Duration(time.Minute)},
+			}},
+		}},
+	}
+	if err := b.Compile(); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -1,0 +1,131 @@
+// Package kube reads the objects of a cluster that something may be done to,
+// and says by name what must not be done to them. It reads only. The probes
+// show what it found to the guards; the actions look once more with the same
+// eyes before they write.
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Kinds of a target, as they stand in [remediate.Target].
+const (
+	Deployment  = "deployment"
+	StatefulSet = "statefulset"
+	DaemonSet   = "daemonset"
+	Pod         = "pod"
+	Owner       = "owner"
+)
+
+// Manager is our name in managedFields.
+const Manager = "remediated"
+
+// ErrGone is returned for a target that is not there.
+var ErrGone = errors.New(remediate.RefusedGone)
+
+// Reader reads one cluster.
+type Reader struct{ client kubernetes.Interface }
+
+// NewReader returns the reader of the cluster that client talks to.
+func NewReader(client kubernetes.Interface) Reader { return Reader{client} }
+
+// Workload reads the target and what is refused about it. An owner is replaced
+// by the workload that owns the pod of that name. The error is [ErrGone] when
+// the target is not there.
+func (r Reader) Workload(ctx context.Context, t remediate.Target) (*Workload, error) {
+	w, err := r.read(ctx, t)
+	switch {
+	case isGone(err):
+		return nil, fmt.Errorf("%s: %w", t, ErrGone)
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", t, err)
+	}
+	if w.Refused == "" {
+		if w.Refused, err = r.refused(ctx, w); err != nil {
+			return nil, fmt.Errorf("read %s: %w", t, err)
+		}
+	}
+	return w, nil
+}
+
+func (r Reader) read(ctx context.Context, t remediate.Target) (*Workload, error) {
+	switch t.Kind {
+	case Deployment:
+		d, err := r.client.AppsV1().Deployments(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return fromDeployment(t, d), nil
+	case StatefulSet:
+		s, err := r.client.AppsV1().StatefulSets(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return fromStatefulSet(t, s), nil
+	case DaemonSet:
+		d, err := r.client.AppsV1().DaemonSets(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return fromDaemonSet(t, d), nil
+	case Pod:
+		p, err := r.client.CoreV1().Pods(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return fromPod(t, p), nil
+	case Owner:
+		return r.owner(ctx, t)
+	}
+	return nil, judgement{fmt.Errorf("there is no target of kind %q; there is deployment, statefulset, daemonset, pod, owner", t.Kind)}
+}
+
+// Pods lists the pods of a namespace that a selector means. An empty selector
+// would mean all of them and is an error.
+func (r Reader) Pods(ctx context.Context, namespace string, selector labels.Selector) ([]corev1.Pod, error) {
+	if namespace == "" || selector == nil || selector.Empty() {
+		return nil, judgement{errors.New("list pods: an empty namespace or selector means every pod: name which")}
+	}
+	list, err := r.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	if err != nil {
+		return nil, fmt.Errorf("list pods of %s with %s: %w", namespace, selector, err)
+	}
+	return list.Items, nil
+}
+
+// isGone tells whether the API server itself said that the object is not there.
+// A proxy's "404 page not found" has the same code and says nothing.
+func isGone(err error) bool {
+	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+}
+
+// IsGone tells whether err says that the object is not there.
+func IsGone(err error) bool { return errors.Is(err, ErrGone) || isGone(err) }
+
+// IsFault tells whether err counts against the API server: it could not be
+// reached, did not answer in time, or could not do its work. That it answered
+// no is none.
+func IsFault(err error) bool {
+	if err == nil || errors.Is(err, ErrGone) {
+		return false
+	}
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		var j judgement
+		return !errors.As(err, &j)
+	}
+	return status.Status().Code >= 500
+}
+
+// judgement is an error about what was read, not about reading it.
+type judgement struct{ error }

@@ -1,0 +1,182 @@
+package journal
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Check reads everything there is: SQLite's own integrity check, the chain of
+// all records, the decoding of each, the kept blobs and the history. It
+// returns the first that is not as it was written: a [*remediate.DamageError],
+// [ErrDamagedBlob] or [ErrDamagedHistory]. Appends go on meanwhile.
+func (s *SQLite) Check(ctx context.Context) error {
+	if err := s.state(); err != nil {
+		return err
+	}
+	if err := checkStructure(ctx, s.reader, "integrity_check"); err != nil {
+		return fmt.Errorf("check journal %s: %w", s.dir, err)
+	}
+	for r, err := range s.Read(ctx, s.firstSeq(ctx)) {
+		if err == nil {
+			_, err = r.Decode()
+		}
+		if err != nil {
+			return fmt.Errorf("check journal %s: %w", s.dir, err)
+		}
+	}
+	for _, check := range []func(context.Context, querier) error{checkBlobs, checkHistory} {
+		err := view(ctx, s.reader, func(q querier) error { return check(ctx, q) })
+		if err != nil {
+			return fmt.Errorf("check journal %s: %w", s.dir, err)
+		}
+	}
+	return nil
+}
+
+// firstSeq returns the number of the first record that was not trimmed.
+func (s *SQLite) firstSeq(ctx context.Context) uint64 {
+	behind, err := readCheckpoint(ctx, s.reader)
+	if err != nil {
+		return 1 // reading will say what is wrong with the checkpoint
+	}
+	return behind.Seq + 1
+}
+
+func checkBlobs(ctx context.Context, q querier) error {
+	rows, err := q.QueryContext(ctx, "SELECT digest, bytes FROM blobs")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var digest, blob []byte
+		if err := rows.Scan(&digest, &blob); err != nil {
+			return err
+		}
+		if have := sha256.Sum256(blob); string(have[:]) != string(digest) {
+			return fmt.Errorf("blob %x: %w", digest, ErrDamagedBlob)
+		}
+	}
+	return rows.Err()
+}
+
+// checkHistory tells whether each incident whose beginning was not trimmed has
+// the row that its facts make.
+func checkHistory(ctx context.Context, q querier) error {
+	behind, err := readCheckpoint(ctx, q)
+	if err != nil {
+		return err
+	}
+	ids, err := numbers(ctx, q, "SELECT DISTINCT incident FROM incident_facts ORDER BY incident")
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		facts, err := factsOf(ctx, q, id, behind)
+		if err != nil {
+			return err
+		}
+		if err := checkRow(ctx, q, id, facts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkRow(ctx context.Context, q querier, id uint64, facts []remediate.Fact) error {
+	have, err := fetchRow(ctx, q, id)
+	if err != nil {
+		return err
+	}
+	opened, ok := facts[0].Body.(remediate.Opened)
+	if !ok {
+		return nil // its beginning was trimmed
+	}
+	if have == nil {
+		return fmt.Errorf("the row of incident %d: %w", id, ErrDamagedHistory)
+	}
+	want := openedRow(facts[0], opened, have.AlertName)
+	for _, f := range facts[1:] {
+		want.fold(f)
+	}
+	a, errA := json.Marshal(want)
+	b, errB := json.Marshal(have)
+	if errA != nil || errB != nil || string(a) != string(b) {
+		return fmt.Errorf("the row of incident %d: %w", id, ErrDamagedHistory)
+	}
+	return nil
+}
+
+// numbers returns the column of numbers that a query gives.
+func numbers(ctx context.Context, q querier, query string, args ...any) ([]uint64, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []uint64
+	for rows.Next() {
+		var n uint64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	return list, rows.Err()
+}
+
+// Rebuild makes the history anew from the facts. Rows of incidents whose
+// beginning was trimmed stay as they are.
+func (s *SQLite) Rebuild(ctx context.Context) error {
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
+		last, err := readHead(ctx, tx)
+		if err != nil {
+			return last, err
+		}
+		behind, err := readCheckpoint(ctx, tx)
+		if err != nil {
+			return last, err
+		}
+		for _, statement := range []string{
+			"DELETE FROM incident_facts",
+			"DELETE FROM alerts WHERE seq > ?1",
+			"DELETE FROM incidents WHERE first > ?1",
+		} {
+			if _, err := tx.ExecContext(ctx, statement, int64(behind.Seq)); err != nil {
+				return last, err
+			}
+		}
+		return last, refold(ctx, tx, headOf(behind), last)
+	})
+	if err != nil {
+		return fmt.Errorf("rebuild the history: %w", err)
+	}
+	return nil
+}
+
+// refold projects the records after behind, up to last, page by page.
+func refold(ctx context.Context, tx *sql.Tx, behind, last head) error {
+	for behind.seq < last.seq {
+		page, err := readPage(ctx, tx, behind.seq+1, last.seq)
+		if err == nil && len(page) == 0 {
+			err = &remediate.DamageError{Seq: behind.seq + 1, Why: "it is missing"}
+		}
+		if err != nil {
+			return err
+		}
+		next, facts, err := behind.extend(page)
+		if err != nil {
+			return err
+		}
+		if err := projectAll(ctx, tx, facts); err != nil {
+			return err
+		}
+		behind = next
+	}
+	return nil
+}

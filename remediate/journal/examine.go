@@ -1,0 +1,170 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// examine tells whether what lies in the folder is a sound journal that goes
+// at least as far as bound, before anything is written to it; fresh says that
+// nothing was ever put there.
+//
+// It uses a read-only connection of its own: the last other one to close would
+// move a damaged log into the database.
+func (s *SQLite) examine(ctx context.Context, bound head) (fresh bool, err error) {
+	size, err := sizeOf(s.database())
+	if err != nil {
+		return false, err
+	}
+	log, err := scanWALFile(s.wal())
+	if err != nil {
+		return false, err
+	}
+	if size == 0 {
+		if log.Frames > 0 || log.Damaged { // SQLite would delete the log
+			return false, &remediate.DamageError{Seq: 1, Why: "the database is empty, its write-ahead log is not"}
+		}
+		return true, s.acked.missing(bound, head{}, nil)
+	}
+	db, err := dial(s.database(), 1, readerParameters)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if empty, err := isEmpty(ctx, db); err == nil && empty && !log.Damaged {
+		return true, s.acked.missing(bound, head{}, nil)
+	}
+	return false, s.examineContents(ctx, db, size, log, bound)
+}
+
+func (s *SQLite) examineContents(ctx context.Context, db *sql.DB, size int64, log WAL, bound head) error {
+	if log.Damaged {
+		last, err := readHead(ctx, db)
+		if err != nil {
+			last = head{} // then nothing can be said of where it ends
+		}
+		return &remediate.DamageError{Seq: last.seq + 1, Why: log.Why}
+	}
+	if err := checkFormat(ctx, db); err != nil {
+		return err
+	}
+	last, err := checkEnds(ctx, db)
+	if err != nil {
+		return err
+	}
+	if err := s.checkAcked(ctx, db, bound, last); err != nil {
+		return err
+	}
+	if size <= s.options.CheckUpTo {
+		return checkStructure(ctx, db, "quick_check")
+	}
+	return nil
+}
+
+// checkAcked tells whether what was acknowledged is there.
+func (s *SQLite) checkAcked(ctx context.Context, q querier, bound, last head) error {
+	if bound.seq == 0 {
+		return nil
+	}
+	behind, err := readCheckpoint(ctx, q)
+	if err != nil || bound.seq < behind.Seq {
+		return err // what was trimmed was there
+	}
+	return s.acked.missing(bound, last, func(seq uint64) (remediate.Sum, error) { return sumOf(ctx, q, behind, seq) })
+}
+
+// checkEnds tells whether the facts begin after the checkpoint and end at the
+// head, and returns the head.
+func checkEnds(ctx context.Context, q querier) (head, error) {
+	last, err := readHead(ctx, q)
+	if err != nil {
+		return head{}, err
+	}
+	behind, err := readCheckpoint(ctx, q)
+	if err != nil {
+		return head{}, err
+	}
+	var first, end sql.NullInt64
+	if err := q.QueryRowContext(ctx, "SELECT (SELECT min(seq) FROM facts), (SELECT max(seq) FROM facts)").Scan(&first, &end); err != nil {
+		return head{}, damaged(behind.Seq+1, err)
+	}
+	if !first.Valid {
+		first.Int64, end.Int64 = int64(behind.Seq)+1, int64(behind.Seq)
+	}
+	switch from, to := uint64(first.Int64), uint64(end.Int64); {
+	case from != behind.Seq+1:
+		return head{}, &remediate.DamageError{Seq: behind.Seq + 1, Why: fmt.Sprintf("the records begin with %d", from)}
+	case to != last.seq:
+		return head{}, &remediate.DamageError{Seq: min(to, last.seq) + 1, Why: fmt.Sprintf("the records end with %d, and should with %d", to, last.seq)}
+	}
+	sum, err := sumOf(ctx, q, behind, last.seq)
+	if err != nil {
+		return head{}, err
+	}
+	if sum != last.sum {
+		return head{}, &remediate.DamageError{Seq: last.seq, Why: "it is not the one that the journal ends with"}
+	}
+	return last, nil
+}
+
+// checkStructure has SQLite look at every page. It names the first record that
+// cannot be read for what it finds, or the one after the last when all can.
+func checkStructure(ctx context.Context, db *sql.DB, pragma string) error {
+	var found string
+	err := db.QueryRowContext(ctx, "PRAGMA "+pragma+"(1)").Scan(&found)
+	switch {
+	case err == nil && found == "ok":
+		return nil
+	case err == nil:
+	case isDamage(damaged(1, err)):
+		found = err.Error()
+	default:
+		return explain(err)
+	}
+	next := uint64(1)
+	for r, err := range readAll(ctx, db) {
+		if d := (*remediate.DamageError)(nil); errors.As(err, &d) {
+			return fmt.Errorf("%w; SQLite says: %s", d, found)
+		} else if err != nil {
+			return err
+		}
+		next = r.Seq + 1
+	}
+	return &remediate.DamageError{Seq: next, Why: "the records before it can be read, but not added to: " + found}
+}
+
+func isDamage(err error) bool {
+	var d *remediate.DamageError
+	return errors.As(err, &d)
+}
+
+// scanWALFile is [ScanWAL] of a file, which need not be there.
+func scanWALFile(path string) (WAL, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return WAL{}, nil
+	}
+	if err != nil {
+		return WAL{}, err
+	}
+	log, err := ScanWAL(f)
+	return log, errors.Join(err, f.Close())
+}
+
+// sizeOf returns the size of a file in bytes, 0 when it is not there.
+func sizeOf(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}

@@ -1,0 +1,235 @@
+package journal
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// ErrDamagedHistory says that a row of the history is not what was written.
+// Nothing is decided by the history; [SQLite.Rebuild] makes it anew.
+var ErrDamagedHistory = errors.New("the history is damaged, the journal is not; rebuild the history")
+
+// prepared runs statements of a transaction, each of which it prepares once.
+type prepared struct {
+	tx         *sql.Tx
+	statements map[string]*sql.Stmt // closed by the transaction
+}
+
+func (p prepared) exec(ctx context.Context, query string, args ...any) error {
+	statement, ok := p.statements[query]
+	if !ok {
+		var err error
+		if statement, err = p.tx.PrepareContext(ctx, query); err != nil {
+			return err
+		}
+		p.statements[query] = statement
+	}
+	_, err := statement.ExecContext(ctx, args...)
+	return err
+}
+
+// projectAll brings the history up to date with facts, in their transaction.
+func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
+	p := prepared{tx, map[string]*sql.Stmt{}}
+	touched := map[uint64]*IncidentRow{} // nil: not in the history
+	for _, f := range facts {
+		if b, ok := f.Body.(remediate.AlertFiring); ok {
+			if err := p.exec(ctx, "INSERT OR REPLACE INTO alerts (id, seq, name) VALUES (?, ?, ?)", b.ID[:], int64(f.Seq), b.Alert.Name()); err != nil {
+				return err
+			}
+			continue
+		}
+		id := remediate.IncidentOf(f.Body)
+		if id == 0 {
+			continue
+		}
+		if err := p.exec(ctx, "INSERT OR IGNORE INTO incident_facts (incident, seq) VALUES (?, ?)", int64(id), int64(f.Seq)); err != nil {
+			return err
+		}
+		if err := foldInto(ctx, tx, touched, id, f); err != nil {
+			return err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(touched)) {
+		if row := touched[id]; row != nil {
+			if err := storeRow(ctx, p, *row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// foldInto folds f into the row of its incident, which it fetches at need. The
+// incident of a fact that straggles in after a trim has none.
+func foldInto(ctx context.Context, tx *sql.Tx, touched map[uint64]*IncidentRow, id uint64, f remediate.Fact) error {
+	if b, ok := f.Body.(remediate.Opened); ok {
+		name, err := alertName(ctx, tx, b.Alert)
+		row := openedRow(f, b, name)
+		touched[id] = &row
+		return err
+	}
+	if _, ok := touched[id]; !ok {
+		row, err := fetchRow(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		touched[id] = row
+	}
+	if row := touched[id]; row != nil {
+		row.fold(f)
+	}
+	return nil
+}
+
+func alertName(ctx context.Context, q querier, id remediate.AlertID) (name string, err error) {
+	err = q.QueryRowContext(ctx, "SELECT name FROM alerts WHERE id = ?", id[:]).Scan(&name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return name, err
+}
+
+// fetchRow returns the row of an incident, nil when there is none or it is
+// damaged: damage to the history must not keep facts from being written.
+func fetchRow(ctx context.Context, q querier, id uint64) (*IncidentRow, error) {
+	var b, sum []byte
+	err := q.QueryRowContext(ctx, "SELECT row, sum FROM incidents WHERE id = ?", int64(id)).Scan(&b, &sum)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	row, err := decodeRow(id, b, sum)
+	if err != nil {
+		return nil, nil
+	}
+	return &row, nil
+}
+
+func storeRow(ctx context.Context, p prepared, r IncidentRow) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode the row of incident %d: %w", r.ID, err)
+	}
+	sum := sha256.Sum256(b)
+	return p.exec(ctx, "INSERT OR REPLACE INTO incidents (id, policy, severity, status, target, first, last, row, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		int64(r.ID), r.Policy, string(r.Severity), string(r.Status), r.Target.String(), int64(r.FirstSeq), int64(r.LastSeq), b, sum[:])
+}
+
+func decodeRow(id uint64, b, sum []byte) (IncidentRow, error) {
+	var r IncidentRow
+	have := sha256.Sum256(b)
+	if string(have[:]) != string(sum) || json.Unmarshal(b, &r) != nil || r.ID != id {
+		return r, fmt.Errorf("the row of incident %d: %w", id, ErrDamagedHistory)
+	}
+	return r, nil
+}
+
+// Incidents returns the incidents that f selects, newest first. It returns
+// [ErrDamagedHistory] when a row of them is not what was written.
+func (s *SQLite) Incidents(ctx context.Context, f Filter) ([]IncidentRow, error) {
+	if err := s.state(); err != nil {
+		return nil, err
+	}
+	rows, err := s.reader.QueryContext(ctx, `SELECT id, row, sum FROM incidents
+		WHERE (?1 = '' OR policy = ?1) AND (?2 = '' OR severity = ?2) AND (?3 = '' OR status = ?3)
+		AND (?4 = '' OR target = ?4) AND (NOT ?5 OR status <> 'closed') AND (?6 = 0 OR id < ?6)
+		ORDER BY id DESC LIMIT ?7`,
+		f.Policy, string(f.Severity), string(f.Status), f.Target, f.Open, int64(f.Before), f.limit())
+	if err != nil {
+		return nil, fmt.Errorf("list incidents: %w", err)
+	}
+	defer rows.Close()
+	var list []IncidentRow
+	for rows.Next() {
+		var id uint64
+		var b, sum []byte
+		if err := rows.Scan(&id, &b, &sum); err != nil {
+			return nil, fmt.Errorf("list incidents: %w", err)
+		}
+		row, err := decodeRow(id, b, sum)
+		if err != nil {
+			return nil, fmt.Errorf("list incidents: %w", err)
+		}
+		list = append(list, row)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list incidents: %w", err)
+	}
+	return list, nil
+}
+
+// Facts returns the facts of one incident, oldest first, each verified against
+// the record before it. Those that were trimmed are not among them.
+func (s *SQLite) Facts(ctx context.Context, incident uint64) (facts []remediate.Fact, err error) {
+	if err := s.state(); err != nil {
+		return nil, err
+	}
+	err = view(ctx, s.reader, func(q querier) error {
+		behind, err := readCheckpoint(ctx, q)
+		if err != nil {
+			return err
+		}
+		facts, err = factsOf(ctx, q, incident, behind)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the facts of incident %d: %w", incident, err)
+	}
+	return facts, nil
+}
+
+func factsOf(ctx context.Context, q querier, incident uint64, behind remediate.Checkpoint) ([]remediate.Fact, error) {
+	rows, err := q.QueryContext(ctx, `SELECT f.seq, f.at, f.kind, f.bytes, f.sum, before.sum
+		FROM incident_facts i JOIN facts f ON f.seq = i.seq LEFT JOIN facts before ON before.seq = i.seq - 1
+		WHERE i.incident = ? ORDER BY i.seq`, int64(incident))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var facts []remediate.Fact
+	for rows.Next() {
+		f, err := scanFact(rows, behind)
+		if err != nil {
+			return nil, err
+		}
+		facts = append(facts, f)
+	}
+	return facts, rows.Err()
+}
+
+// scanFact reads a record and the sum of the one before it from a row.
+func scanFact(rows *sql.Rows, behind remediate.Checkpoint) (remediate.Fact, error) {
+	var before []byte
+	r, err := scanRecord(withLast{rows, &before})
+	if err != nil {
+		return remediate.Fact{}, err
+	}
+	sum := remediate.Sum{}
+	copy(sum[:], before)
+	if r.Seq == behind.Seq+1 {
+		sum = behind.Head
+	}
+	if err := r.Verify(r.Seq-1, sum); err != nil {
+		return remediate.Fact{}, err
+	}
+	return r.Decode()
+}
+
+// withLast scans one column more than it is asked for.
+type withLast struct {
+	rows *sql.Rows
+	last *[]byte
+}
+
+func (w withLast) Scan(to ...any) error { return w.rows.Scan(append(to, w.last)...) }

@@ -1,0 +1,132 @@
+package probe
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// counted answers with the number of the flight, after a while.
+func counted(n *int, mu *sync.Mutex, took time.Duration) func(context.Context) remediate.Answer {
+	return func(ctx context.Context) remediate.Answer {
+		mu.Lock()
+		*n++
+		text := string(rune('0' + *n))
+		mu.Unlock()
+		select {
+		case <-time.After(took):
+		case <-ctx.Done():
+			return remediate.Answer{Err: ctx.Err().Error()}
+		}
+		return remediate.Answer{OK: true, Text: text}
+	}
+}
+
+func TestEqualQuestionsJoinOnlyWhatHasNotBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := newFlights(1, time.Minute)
+		var n int
+		var mu sync.Mutex
+		put := counted(&n, &mu, time.Second)
+		got := make([]string, 4)
+		var wg sync.WaitGroup
+		ask := func(i int) {
+			wg.Go(func() {
+				a, _ := fs.fly(t.Context(), "up", "prometheus", put)
+				got[i] = a.Text
+			})
+			synctest.Wait()
+		}
+		ask(0) // begins at once
+		ask(1) // must not have the answer of a flight that began before it asked
+		ask(2) // waits beside 1: one flight for both
+		time.Sleep(1500 * time.Millisecond)
+		ask(3) // the second flight is in the air by now
+		wg.Wait()
+		fs.wait()
+		if want := [4]string{"1", "2", "2", "3"}; [4]string(got) != want {
+			t.Errorf("flights %q, want %q", got, want)
+		}
+		if len(fs.waiting)+len(fs.turns) != 0 {
+			t.Errorf("kept %d flights and %d queues", len(fs.waiting), len(fs.turns))
+		}
+	})
+}
+
+func TestSoManyAtATimePerDependency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := newFlights(2, time.Minute)
+		var n int
+		var mu sync.Mutex
+		put := counted(&n, &mu, time.Second)
+		began := time.Now()
+		var wg sync.WaitGroup
+		for _, key := range []string{"a", "b", "c", "d", "e"} {
+			wg.Go(func() { fs.fly(t.Context(), key, "kubernetes prod", put) })
+		}
+		wg.Go(func() {
+			fs.fly(t.Context(), "a", "prometheus", put)
+			if took := time.Since(began); took != time.Second {
+				t.Errorf("another dependency waited: %s", took)
+			}
+		})
+		wg.Wait()
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("5 questions, 2 at a time, 1 s each: took %s, want 3s", took)
+		}
+	})
+}
+
+func TestAHungDependencyIsABadAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := newFlights(1, 3*time.Second)
+		began := time.Now()
+		a, ok := fs.fly(t.Context(), "up", "prometheus", func(ctx context.Context) remediate.Answer {
+			<-ctx.Done()
+			return remediate.Answer{Err: ctx.Err().Error()}
+		})
+		if !ok || a.Err == "" || time.Since(began) != 3*time.Second {
+			t.Errorf("got %+v, %v after %s", a, ok, time.Since(began))
+		}
+	})
+}
+
+func TestAFlightNobodyWaitsForIsCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := newFlights(1, time.Hour)
+		ended := make(chan error, 1)
+		hang := func(ctx context.Context) remediate.Answer {
+			<-ctx.Done()
+			ended <- ctx.Err()
+			return remediate.Answer{}
+		}
+		first, stopFirst := context.WithCancel(t.Context())
+		go fs.fly(first, "slow", "db", hang)
+		synctest.Wait()
+
+		// Two more wait for the turn; the one who began the wait leaves.
+		second, stopSecond := context.WithCancel(t.Context())
+		go fs.fly(second, "next", "db", func(context.Context) remediate.Answer { return remediate.Answer{OK: true} })
+		synctest.Wait()
+		third := make(chan remediate.Answer, 1)
+		go func() {
+			a, _ := fs.fly(t.Context(), "next", "db", hang)
+			third <- a
+		}()
+		synctest.Wait()
+		stopSecond()
+		synctest.Wait()
+		stopFirst()
+		if err := <-ended; err != context.Canceled {
+			t.Errorf("the flight that nobody waits for ended with %v", err)
+		}
+		if a := <-third; !a.OK {
+			t.Errorf("whoever joined lost the answer: %+v", a)
+		}
+		fs.wait()
+	})
+}

@@ -1,0 +1,89 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/internal/args"
+)
+
+// Kind describes one kind of question for the catalogue.
+type Kind struct {
+	Name    string
+	Doc     string // one line
+	Example string // YAML, as it stands in a policy
+	// Rules returns the permissions that it needs for targets of a kind, ""
+	// for any; nothing for a kind that asks no cluster.
+	Rules func(target string) []rbacv1.PolicyRule
+}
+
+// kind is one kind of question.
+type kind struct {
+	doc     string
+	example string
+	rules   func(target string) []rbacv1.PolicyRule
+	parse   func(json.RawMessage) (question, error)
+}
+
+// question is a question's arguments, which know how to put it.
+type question interface {
+	// validate says what is wrong with the arguments; references to labels
+	// may still stand in them.
+	validate() error
+	// dependency names what is asked: so many questions to it at a time.
+	dependency(remediate.Question) string
+	// put asks. An error is about the dependency or about reading it; a no
+	// that was heard is an answer.
+	put(context.Context, *Prober, remediate.Question) (remediate.Answer, error)
+}
+
+var kinds = map[string]kind{
+	"http":     {httpDoc, httpExample, noRules, parse[httpGet]},
+	"pods":     {podsDoc, podsExample, podsRules, parse[pods]},
+	"postgres": {postgresDoc, postgresExample, noRules, parse[postgres]},
+	"promql":   {promqlDoc, promqlExample, noRules, parse[promql]},
+	"redis":    {redisDoc, redisExample, noRules, parse[redisPing]},
+	"rollout":  {rolloutDoc, rolloutExample, workloadRules, parse[rollout]},
+	"workload": {workloadDoc, workloadExample, workloadRules, parse[workload]},
+}
+
+// Kinds returns every kind that a policy may use, by name.
+func Kinds() []Kind {
+	var out []Kind
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		k := kinds[name]
+		out = append(out, Kind{name, k.doc, k.example, k.rules})
+	}
+	return out
+}
+
+// Validate says why a question of this kind cannot be put with these
+// arguments, nil when it can. References to labels may stand in them.
+func Validate(kind string, args json.RawMessage) error {
+	k, ok := kinds[kind]
+	if !ok {
+		return fmt.Errorf("there is no probe %q; there is %s", kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+	}
+	_, err := k.parse(args)
+	return err
+}
+
+func parse[A any, P interface {
+	*A
+	question
+}](raw json.RawMessage) (question, error) {
+	a := P(new(A))
+	if err := args.Decode(raw, a); err != nil {
+		return nil, err
+	}
+	return a, a.validate()
+}
+
+func noRules(string) []rbacv1.PolicyRule { return nil }

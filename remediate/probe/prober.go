@@ -1,0 +1,188 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	prometheus "github.com/prometheus/client_golang/api"
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+	"github.com/x0tta6bl4/remediated/remediate/internal/outbound"
+)
+
+// Defaults of [Options].
+const (
+	DefaultTimeout    = 3 * time.Second
+	DefaultConcurrent = 8
+)
+
+// Options say what can be asked.
+type Options struct {
+	// Clusters are the Kubernetes clusters by name. The clients made of them
+	// refuse to send anything but GET.
+	Clusters map[string]*rest.Config
+	// Prometheus is the URL of the Prometheus that is asked, "" for none.
+	Prometheus string
+	// PrometheusClient carries the settings for it, such as TLS and
+	// authentication; nil is a plain client.
+	PrometheusClient *http.Client
+	// Extra answers kinds that are implemented elsewhere, such as "alert".
+	// It gets a context that ends after Timeout, and may be called at once
+	// from many goroutines.
+	Extra map[string]func(context.Context, remediate.Question) remediate.Answer
+	// Timeout bounds one look at one dependency; 0 is DefaultTimeout.
+	Timeout time.Duration
+	// Concurrent is how many questions are put to one dependency at a time;
+	// 0 is DefaultConcurrent.
+	Concurrent int
+	// Changed is told when an outbound circuit breaker changes its state. It
+	// must not block. Nil is fine.
+	Changed func(name, from, to string)
+}
+
+// Prober answers asks. It is safe for use by many goroutines.
+type Prober struct {
+	clusters map[string]kube.Reader
+	prom     promv1.API // nil for none
+	extra    map[string]func(context.Context, remediate.Question) remediate.Answer
+	flights  *flights
+	changed  outbound.Changed
+
+	mu       sync.Mutex
+	breakers map[string]*outbound.Breaker
+}
+
+// New returns a Prober. It connects to nothing yet.
+func New(o Options) (*Prober, error) {
+	p := &Prober{clusters: map[string]kube.Reader{}, extra: o.Extra, changed: o.Changed, breakers: map[string]*outbound.Breaker{}}
+	for name, cfg := range o.Clusters {
+		client, err := readOnly(cfg)
+		if err != nil {
+			return nil, fmt.Errorf("client of cluster %q: %w", name, err)
+		}
+		p.clusters[name] = kube.NewReader(client)
+	}
+	if o.Prometheus != "" {
+		client, err := prometheus.NewClient(prometheus.Config{Address: o.Prometheus, Client: o.PrometheusClient})
+		if err != nil {
+			return nil, fmt.Errorf("client of Prometheus at %q: %w", o.Prometheus, err)
+		}
+		p.prom = promv1.NewAPI(client)
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Concurrent == 0 {
+		o.Concurrent = DefaultConcurrent
+	}
+	p.flights = newFlights(int64(o.Concurrent), o.Timeout)
+	return p, nil
+}
+
+// Wait returns when no question is under way any more. It is called after the
+// contexts of all asks have ended.
+func (p *Prober) Wait() { p.flights.wait() }
+
+// readOnly returns a client that cannot write, whatever is asked of it and
+// whatever its credentials allow.
+func readOnly(cfg *rest.Config) (kubernetes.Interface, error) {
+	cfg = rest.CopyConfig(cfg)
+	cfg.QPS = -1 // the semaphore and the API server's own fairness are the limits
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return getOnly{next} })
+	return kubernetes.NewForConfig(rest.AddUserAgent(cfg, "probe"))
+}
+
+type getOnly struct{ next http.RoundTripper }
+
+func (g getOnly) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet {
+		return nil, fmt.Errorf("%s %s: a probe only reads", r.Method, r.URL.Path)
+	}
+	return g.next.RoundTrip(r)
+}
+
+// cluster returns the reader of a target's cluster.
+func (p *Prober) cluster(t remediate.Target) (kube.Reader, error) {
+	r, ok := p.clusters[t.Cluster]
+	if !ok {
+		return r, fmt.Errorf("cluster %q is not configured", t.Cluster)
+	}
+	return r, nil
+}
+
+// guarded calls f behind the breaker called name.
+func (p *Prober) guarded(name string, fault func(error) bool, f func() error) error {
+	p.mu.Lock()
+	b := p.breakers[name]
+	if b == nil {
+		b = outbound.NewBreaker(name, fault, p.changed)
+		p.breakers[name] = b
+	}
+	p.mu.Unlock()
+	return b.Do(f)
+}
+
+// put answers one question. When ctx ends first, the answer is that it did.
+func (p *Prober) put(ctx context.Context, q remediate.Question) remediate.Answer {
+	put, dependency, err := p.prepare(q)
+	if err != nil {
+		return unknown(q, err)
+	}
+	key, err := json.Marshal(q)
+	if err != nil {
+		return unknown(q, err)
+	}
+	a, ok := p.flights.fly(ctx, string(key), dependency, put)
+	if !ok {
+		return unknown(q, fmt.Errorf("not answered in time: %w", context.Cause(ctx)))
+	}
+	return a
+}
+
+func (p *Prober) prepare(q remediate.Question) (put func(context.Context) remediate.Answer, dependency string, err error) {
+	if extra, ok := p.extra[q.Kind]; ok {
+		return func(ctx context.Context) remediate.Answer { return checked(q, extra(ctx, q), nil) }, q.Kind, nil
+	}
+	k, ok := kinds[q.Kind]
+	if !ok {
+		return nil, "", fmt.Errorf("there is no probe %q", q.Kind)
+	}
+	what, err := k.parse(q.Args)
+	if err != nil {
+		return nil, "", err
+	}
+	return func(ctx context.Context) remediate.Answer {
+		a, err := what.put(ctx, p, q)
+		return checked(q, a, err)
+	}, what.dependency(q), nil
+}
+
+// checked makes sure that not knowing means no.
+func checked(q remediate.Question, a remediate.Answer, err error) remediate.Answer {
+	if err != nil {
+		return unknown(q, err)
+	}
+	a.Kind = q.Kind
+	if a.Err != "" {
+		a.OK = false
+	}
+	return a
+}
+
+func unknown(q remediate.Question, err error) remediate.Answer {
+	text := "not known"
+	var open *outbound.OpenError
+	if errors.As(err, &open) {
+		text = "not asked"
+	}
+	return remediate.Answer{Kind: q.Kind, Text: text, Err: err.Error()}
+}

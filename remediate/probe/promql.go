@@ -1,0 +1,122 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+const (
+	promqlDoc     = "a PromQL query has one value, within bounds where they are given"
+	promqlExample = `promql: {query: 'sum(up{job="shop"})', min: 2}`
+)
+
+// valueNumber is the key of the number among an answer's values.
+const valueNumber = "value"
+
+// promql asks Prometheus for one number. No series, several series and a
+// number that is none are not known, never zero.
+type promql struct {
+	Query  string   `json:"query"`
+	Min    *float64 `json:"min,omitempty"`
+	Max    *float64 `json:"max,omitempty"`
+	Equals *float64 `json:"equals,omitempty"`
+}
+
+func (a *promql) validate() error {
+	switch {
+	case a.Query == "":
+		return errors.New(`"query" is missing`)
+	case a.Equals != nil && (a.Min != nil || a.Max != nil):
+		return errors.New(`"equals" cannot stand beside "min" or "max"`)
+	case a.Min != nil && a.Max != nil && *a.Min > *a.Max:
+		return fmt.Errorf(`"min" %v is more than "max" %v`, *a.Min, *a.Max)
+	}
+	return nil
+}
+
+func (*promql) dependency(remediate.Question) string { return "prometheus" }
+
+func (a *promql) put(ctx context.Context, p *Prober, _ remediate.Question) (remediate.Answer, error) {
+	if p.prom == nil {
+		return remediate.Answer{}, errors.New("no Prometheus is configured")
+	}
+	var v model.Value
+	err := p.guarded("prometheus", isPrometheusFault, func() (err error) {
+		// Two series are enough to know that there are several.
+		v, _, err = p.prom.Query(ctx, a.Query, time.Now(), promv1.WithLimit(2), promv1.WithTimeout(p.flights.timeout))
+		return err
+	})
+	if err != nil {
+		return remediate.Answer{}, fmt.Errorf("ask Prometheus: %w", err)
+	}
+	n, err := number(v)
+	if err != nil {
+		return remediate.Answer{}, err
+	}
+	ok, text := a.judge(n)
+	return remediate.Answer{OK: ok, Text: text, Values: map[string]string{valueNumber: written(n)}}, nil
+}
+
+// number returns the one finite number of a result.
+func number(v model.Value) (float64, error) {
+	var n float64
+	switch v := v.(type) {
+	case *model.Scalar:
+		n = float64(v.Value)
+	case model.Vector:
+		switch {
+		case len(v) == 0:
+			return 0, errors.New("the query returned no series: nothing is known")
+		case len(v) > 1:
+			return 0, errors.New("the query returned several series: aggregate it to one, for example with sum()")
+		case v[0].Histogram != nil:
+			return 0, errors.New("the query returned a histogram: make a number of it, for example with histogram_quantile()")
+		}
+		n = float64(v[0].Value)
+	default:
+		return 0, fmt.Errorf("the query returned a %s: want an instant vector of one series, or a scalar", v.Type())
+	}
+	if math.IsNaN(n) || math.IsInf(n, 0) {
+		return 0, fmt.Errorf("the query returned %v: nothing is known", n)
+	}
+	return n, nil
+}
+
+func (a *promql) judge(n float64) (ok bool, text string) {
+	switch {
+	case a.Equals != nil:
+		return n == *a.Equals, fmt.Sprintf("%s, want %s", written(n), written(*a.Equals))
+	case a.Min != nil && a.Max != nil:
+		return n >= *a.Min && n <= *a.Max, fmt.Sprintf("%s, want %s to %s", written(n), written(*a.Min), written(*a.Max))
+	case a.Min != nil:
+		return n >= *a.Min, fmt.Sprintf("%s, want at least %s", written(n), written(*a.Min))
+	case a.Max != nil:
+		return n <= *a.Max, fmt.Sprintf("%s, want at most %s", written(n), written(*a.Max))
+	}
+	return true, written(n)
+}
+
+func written(n float64) string { return strconv.FormatFloat(n, 'g', -1, 64) }
+
+// isPrometheusFault tells whether err counts against Prometheus. That a query
+// is wrong does not.
+func isPrometheusFault(err error) bool {
+	var said *promv1.Error
+	if !errors.As(err, &said) {
+		return true
+	}
+	switch said.Type {
+	case promv1.ErrBadData, promv1.ErrExec, promv1.ErrClient, promv1.ErrCanceled:
+		return false
+	}
+	return true
+}

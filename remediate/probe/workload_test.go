@@ -1,0 +1,215 @@
+package probe
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
+	kubetesting "k8s.io/client-go/testing"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+	"github.com/x0tta6bl4/remediated/remediate/internal/outbound"
+)
+
+var db = remediate.Target{Cluster: "prod", Kind: "deployment", Namespace: "shop", Name: "db"}
+
+func deployment(change func(*appsv1.Deployment)) *appsv1.Deployment {
+	n := int32(2)
+	d := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "db", Namespace: "shop", UID: "u1", Generation: 3},
+		Spec: appsv1.DeploymentSpec{Replicas: &n, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "db"}}, Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{kube.AttemptAnnotation: "j-i1-a1"}},
+		}},
+		Status: appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2},
+	}
+	if change != nil {
+		change(d)
+	}
+	return d
+}
+
+func pod(name string, ready corev1.ConditionStatus) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", UID: "p-" + "1", Labels: map[string]string{"app": "db"}},
+		Status:     corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}},
+	}
+}
+
+// over returns a Prober of a cluster "prod" with these objects.
+func over(t *testing.T, objects ...runtime.Object) (*Prober, *fake.Clientset) {
+	t.Helper()
+	p, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := fake.NewClientset(objects...)
+	p.clusters["prod"] = kube.NewReader(client)
+	return p, client
+}
+
+func (p *Prober) one(t *testing.T, kind string, target remediate.Target, args string) remediate.Answer {
+	t.Helper()
+	return p.put(t.Context(), remediate.Question{Kind: kind, Target: target, Args: []byte(args)})
+}
+
+func TestWorkload(t *testing.T) {
+	p, _ := over(t, deployment(func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 1 }))
+	a := p.one(t, "workload", db, `{}`)
+	if !a.OK || a.Text != "1 of 2 unavailable" || a.Err != "" {
+		t.Errorf("got %+v", a)
+	}
+	for k, want := range map[string]string{
+		remediate.ValueTarget: "prod/deployment/shop/db", remediate.ValueUID: "u1", remediate.ValueAttempt: "j-i1-a1",
+		remediate.ValueReplicas: "2", remediate.ValueAvailable: "1", remediate.ValueRefused: "",
+	} {
+		if a.Values[k] != want {
+			t.Errorf("%s = %q, want %q", k, a.Values[k], want)
+		}
+	}
+	if len(a.Values[remediate.ValueTemplate]) < 20 {
+		t.Errorf("template hash %q", a.Values[remediate.ValueTemplate])
+	}
+}
+
+func TestWorkloadRefused(t *testing.T) {
+	p, _ := over(t, deployment(func(d *appsv1.Deployment) { d.Spec.Paused = true }))
+	if a := p.one(t, "workload", db, `{}`); a.OK || !strings.Contains(a.Values[remediate.ValueRefused], "paused") || !strings.Contains(a.Text, "paused") {
+		t.Errorf("got %+v", a)
+	}
+	gone := db
+	gone.Name = "nothing"
+	if a := p.one(t, "workload", gone, `{}`); a.OK || a.Values[remediate.ValueRefused] != remediate.RefusedGone || a.Err != "" {
+		t.Errorf("gone: %+v", a)
+	}
+	elsewhere := db
+	elsewhere.Cluster = "staging"
+	if a := p.one(t, "workload", elsewhere, `{}`); a.OK || !strings.Contains(a.Err, `cluster "staging" is not configured`) {
+		t.Errorf("another cluster: %+v", a)
+	}
+}
+
+func TestAnAPIServerThatFailsIsNotAsked(t *testing.T) {
+	p, client := over(t, deployment(nil))
+	calls := 0
+	client.PrependReactor("get", "deployments", func(kubetesting.Action) (bool, runtime.Object, error) {
+		calls++
+		return true, nil, context.DeadlineExceeded
+	})
+	for range outbound.Failures {
+		if a := p.one(t, "workload", db, `{}`); a.OK || a.Err == "" || a.Values != nil {
+			t.Fatalf("a failed read: %+v", a)
+		}
+	}
+	a := p.one(t, "rollout", db, `{}`)
+	if a.OK || !strings.Contains(a.Err, "kubernetes prod failed 5 times in a row; it will be tried again at 2") {
+		t.Errorf("open breaker: %+v", a)
+	}
+	if calls != outbound.Failures {
+		t.Errorf("%d calls, want %d", calls, outbound.Failures)
+	}
+}
+
+func TestGoneDoesNotOpenTheBreaker(t *testing.T) {
+	p, _ := over(t)
+	for range 3 * outbound.Failures {
+		p.one(t, "workload", db, `{}`)
+	}
+	if a := p.one(t, "workload", db, `{}`); a.Err != "" {
+		t.Errorf("got %+v", a)
+	}
+}
+
+func TestRollout(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*appsv1.Deployment)
+		ok     bool
+		text   string
+	}{
+		"complete":     {nil, true, "2 of 2 updated and available"},
+		"not observed": {func(d *appsv1.Deployment) { d.Generation = 4 }, false, "generation 4 is not observed"},
+		"updating":     {func(d *appsv1.Deployment) { d.Status.UpdatedReplicas = 1 }, false, "1 of 2 updated"},
+		"old pods":     {func(d *appsv1.Deployment) { d.Status.Replicas = 3 }, false, "1 old pods remain"},
+		"not up":       {func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 }, false, "0 of 2 available"},
+		"scaled to 0": {func(d *appsv1.Deployment) {
+			d.Spec.Replicas = new(int32)
+			d.Status = appsv1.DeploymentStatus{ObservedGeneration: 3}
+		}, false, "nothing runs"},
+	} {
+		p, _ := over(t, deployment(tc.change))
+		if a := p.one(t, "rollout", db, ``); a.OK != tc.ok || !strings.Contains(a.Text, tc.text) {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+	p, _ := over(t)
+	if a := p.one(t, "rollout", db, ``); a.OK || a.Err != "" {
+		t.Errorf("gone: %+v", a)
+	}
+}
+
+func TestPods(t *testing.T) {
+	going := pod("db-3", corev1.ConditionTrue)
+	now := metav1.Now()
+	going.DeletionTimestamp, going.Finalizers = &now, []string{"x"}
+	p, client := over(t, deployment(nil), pod("db-1", corev1.ConditionTrue), pod("db-2", corev1.ConditionFalse), going)
+	for args, want := range map[string]bool{
+		`{}`:                              false, // 1 ready of the 2 wanted
+		`{"min":1}`:                       true,
+		`{"selector":"app=db","min":1}`:   true,
+		`{"selector":"app=db","min":2}`:   false, // the pod that is going does not count
+		`{"selector":"app=none","min":1}`: false,
+	} {
+		if a := p.one(t, "pods", db, args); a.OK != want || a.Err != "" {
+			t.Errorf("%s: %+v, want %v", args, a, want)
+		}
+	}
+	client.PrependReactor("list", "pods", func(kubetesting.Action) (bool, runtime.Object, error) {
+		return true, &corev1.PodList{}, context.DeadlineExceeded
+	})
+	if a := p.one(t, "pods", db, `{"min":1}`); a.OK || a.Err == "" {
+		t.Errorf("a failed listing: %+v", a)
+	}
+}
+
+func TestPodsOfAnEmptySelectorAreRefused(t *testing.T) {
+	p, client := over(t, deployment(func(d *appsv1.Deployment) { d.Spec.Selector = &metav1.LabelSelector{} }))
+	for _, args := range []string{`{"selector":"","min":1}`, `{"selector":" ","min":1}`, `{}`} {
+		if a := p.one(t, "pods", db, args); a.OK || !strings.Contains(a.Err, "empty") {
+			t.Errorf("%s: %+v", args, a)
+		}
+	}
+	for _, a := range client.Actions() {
+		if a.GetVerb() == "list" {
+			t.Error("pods were listed")
+		}
+	}
+}
+
+func TestTheClientCannotWrite(t *testing.T) {
+	client, err := readOnly(&rest.Config{Host: "http://127.0.0.1:1", Transport: refuse{t}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = client.CoreV1().Pods("shop").Delete(t.Context(), "db-1", metav1.DeleteOptions{})
+	if err == nil || !strings.Contains(err.Error(), "a probe only reads") {
+		t.Errorf("delete: got %v", err)
+	}
+	_, err = client.AppsV1().Deployments("shop").Create(t.Context(), deployment(nil), metav1.CreateOptions{})
+	if err == nil || !strings.Contains(err.Error(), "a probe only reads") {
+		t.Errorf("create: got %v", err)
+	}
+}
+
+type refuse struct{ t *testing.T }
+
+func (r refuse) RoundTrip(q *http.Request) (*http.Response, error) {
+	r.t.Errorf("%s %s was sent", q.Method, q.URL)
+	return nil, context.Canceled
+}

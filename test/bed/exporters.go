@@ -1,0 +1,64 @@
+package bed
+
+import (
+	"context"
+	"fmt"
+	"net"
+)
+
+const (
+	postgresExporterAddress = "127.0.0.1:9187"
+	redisExporterAddress    = "127.0.0.1:9121"
+	kubeStateMetricsAddress = "127.0.0.1:8080"
+)
+
+// startPostgresExporter starts the exporter behind pg_up. While the database is
+// away it takes longer to answer than a scrape may last, so its readiness is
+// that it listens.
+func (b *Bed) startPostgresExporter(ctx context.Context) error {
+	return b.start(ctx, part{
+		name:    "postgres-exporter",
+		command: []string{"prometheus-postgres-exporter", "--web.listen-address=" + postgresExporterAddress},
+		env:     []string{"DATA_SOURCE_NAME=" + b.PostgresDSN},
+		ready:   listens(postgresExporterAddress),
+	})
+}
+
+// startRedisExporter starts the exporter behind redis_up.
+func (b *Bed) startRedisExporter(ctx context.Context) error {
+	return b.start(ctx, part{
+		name:    "redis-exporter",
+		command: []string{"prometheus-redis-exporter", "-web.listen-address", redisExporterAddress, "-redis.addr", "redis://" + b.Redis},
+		ready:   listens(redisExporterAddress),
+	})
+}
+
+// startKubeStateMetrics starts the exporter behind the kube_* metrics.
+func (b *Bed) startKubeStateMetrics(ctx context.Context) error {
+	host, port, err := net.SplitHostPort(kubeStateMetricsAddress)
+	if err != nil {
+		return err
+	}
+	return b.start(ctx, part{
+		name: "kube-state-metrics",
+		command: []string{b.binaries.KubeStateMetrics,
+			"--kubeconfig=" + b.AdminKubeconfig,
+			"--host=" + host,
+			"--port=" + port,
+			"--telemetry-host=" + host,
+			"--resources=daemonsets,deployments,jobs,namespaces,nodes,poddisruptionbudgets,pods,replicasets,statefulsets",
+		},
+		ready: ready("http://" + kubeStateMetricsAddress + "/healthz"),
+	})
+}
+
+// listens is a readiness check: something accepts connections at addr.
+func listens(addr string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+		if err != nil {
+			return fmt.Errorf("nothing listens yet: %w", err)
+		}
+		return conn.Close()
+	}
+}

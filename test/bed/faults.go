@@ -1,0 +1,136 @@
+package bed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Hang stops (SIGSTOP) every process of the pods that a selector picks: they
+// keep their connections and answer nothing, not even SIGTERM.
+func (b *Bed) Hang(ctx context.Context, namespace, selector string) error {
+	return b.each(ctx, namespace, selector, b.hang)
+}
+
+// Kill kills (SIGKILL) the pods' processes. The node restarts them in place.
+func (b *Bed) Kill(ctx context.Context, namespace, selector string) error {
+	return b.each(ctx, namespace, selector, b.kill)
+}
+
+// Break kills the pods' processes and keeps them from starting again: the pods
+// crash-loop until they are replaced. It works on the bed's own workloads.
+func (b *Bed) Break(ctx context.Context, namespace, selector string) error {
+	return b.each(ctx, namespace, selector, b.breakPod)
+}
+
+// HangPod is Hang for one pod by name.
+func (b *Bed) HangPod(ctx context.Context, namespace, name string) error {
+	return b.one(ctx, namespace, name, b.hang)
+}
+
+// KillPod is Kill for one pod by name.
+func (b *Bed) KillPod(ctx context.Context, namespace, name string) error {
+	return b.one(ctx, namespace, name, b.kill)
+}
+
+// BreakPod is Break for one pod by name.
+func (b *Bed) BreakPod(ctx context.Context, namespace, name string) error {
+	return b.one(ctx, namespace, name, b.breakPod)
+}
+
+func (b *Bed) each(ctx context.Context, namespace, selector string, fault func(*v1.Pod) error) error {
+	pods, err := b.Pods(ctx, namespace, selector)
+	if err != nil {
+		return err
+	}
+	if len(pods) == 0 {
+		return fmt.Errorf("no pod in %s fits %q: a fault that hits nothing proves nothing", namespace, selector)
+	}
+	for i := range pods {
+		err = errors.Join(err, fault(&pods[i]))
+	}
+	return err
+}
+
+func (b *Bed) one(ctx context.Context, namespace, name string, fault func(*v1.Pod) error) error {
+	p, err := b.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	return fault(p)
+}
+
+func (b *Bed) hang(p *v1.Pod) error {
+	root, err := pid(p)
+	if err != nil {
+		return err
+	}
+	stopped := map[int]bool{}
+	for { // until a look finds nobody new: a parent may fork before its turn
+		tree, err := ProcessTree(root)
+		if err != nil {
+			return err
+		}
+		found := false
+		for _, pid := range tree {
+			if stopped[pid] {
+				continue
+			}
+			found, stopped[pid] = true, true
+			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("hang pod %s/%s: %w", p.Namespace, p.Name, err)
+			}
+		}
+		if !found {
+			return nil
+		}
+	}
+}
+
+func (b *Bed) kill(p *v1.Pod) error {
+	root, err := pid(p)
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(root, syscall.SIGKILL) // its PID namespace goes along
+}
+
+func (b *Bed) breakPod(p *v1.Pod) error {
+	if err := os.WriteFile(filepath.Join(b.PodDir(p), "broken"), nil, 0o644); err != nil {
+		return fmt.Errorf("break pod %s/%s: %w", p.Namespace, p.Name, err)
+	}
+	return b.kill(p)
+}
+
+// ProcessTree is a process and all its descendants, parents first.
+func ProcessTree(root int) ([]int, error) {
+	children := map[int][]int{}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		pid, _ := strconv.Atoi(strings.Split(path, "/")[2])
+		// "pid (name) state parent ...": the name may hold anything, even ")"
+		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+		parent, _ := strconv.Atoi(fields[1])
+		children[parent] = append(children[parent], pid)
+	}
+	tree := []int{root}
+	for i := 0; i < len(tree); i++ {
+		tree = append(tree, children[tree[i]]...)
+	}
+	return tree, nil
+}

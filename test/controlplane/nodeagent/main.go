@@ -1,0 +1,49 @@
+// Nodeagent is a kubelet for tests: the containers of its pods are local
+// processes. It pulls no image; container.command and args are run as they are,
+// each container in a PID namespace of its own, as the node's user.
+//
+// Everything that a controller, an operator or a probe can see is kept as the
+// kubelet keeps it: phases and conditions, restart counts, CrashLoopBackOff,
+// readiness and liveness probes, graceful termination, logs (also of the
+// previous container), exec and events. There are no volumes, init containers,
+// startup probes, resource limits or service addresses.
+//
+// What an image would say is said by annotations of the pod:
+//
+//	nodeagent/user         the user to run as (USER), when the agent is root
+//	nodeagent/stop-signal  the signal that asks it to stop (STOPSIGNAL), default SIGTERM
+//	nodeagent/pod-ip       a fixed pod address; a second pod with it waits for the first to be gone
+//
+// Each container finds POD_NAME, POD_NAMESPACE, POD_IP, NODE_NAME and POD_DIR in
+// its environment. POD_DIR is a folder that lives exactly as long as the pod.
+package main
+
+import (
+	"context"
+	"flag"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	var o options
+	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the node's user, system:node:<name>")
+	flag.StringVar(&o.node, "node-name", "process-1", "name under which the node registers")
+	flag.StringVar(&o.dir, "root-dir", "", "folder for the pods' folders and logs; its parents must be open to the pods' users")
+	flag.StringVar(&o.podNetwork, "pod-network", "10.244", "first two bytes of the pod addresses; all of them must be local, and none in 127/8, which EndpointSlices refuse")
+	flag.StringVar(&o.listen, "listen-address", "127.0.0.1:10250", "address of the kubelet API, which serves logs and exec to the API server")
+	flag.StringVar(&o.cert, "tls-cert-file", "", "certificate of the kubelet API")
+	flag.StringVar(&o.key, "tls-private-key-file", "", "key of the kubelet API")
+	flag.DurationVar(&o.backOff.initial, "crash-loop-backoff", 10*time.Second, "wait before the second restart of a crashing container; doubles with each further one")
+	flag.DurationVar(&o.backOff.max, "crash-loop-backoff-max", 5*time.Minute, "longest wait between two restarts; a container that ran for twice as long starts afresh")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		log.Fatal(err)
+	}
+}

@@ -1,0 +1,152 @@
+package doubles
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/x0tta6bl4/remediated/test/doubles/fault"
+	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
+	"github.com/x0tta6bl4/remediated/test/doubles/slack"
+	"github.com/x0tta6bl4/remediated/test/doubles/steer"
+)
+
+// Client steers and reads one double from another process. Its methods return an error when the double cannot be
+// reached or refuses, and may be called from any goroutine.
+type Client struct{ base string }
+
+// SlackClient steers and reads the double of Slack.
+type SlackClient struct{ Client }
+
+// PagerDutyClient steers and reads the double of PagerDuty.
+type PagerDutyClient struct{ Client }
+
+// NewSlackClient is a client for the double of Slack at a base URL such as "http://127.0.0.1:9201".
+func NewSlackClient(baseURL string) *SlackClient { return &SlackClient{newClient(baseURL)} }
+
+// NewPagerDutyClient is a client for the double of PagerDuty at a base URL.
+func NewPagerDutyClient(baseURL string) *PagerDutyClient { return &PagerDutyClient{newClient(baseURL)} }
+
+func newClient(baseURL string) Client { return Client{strings.TrimSuffix(baseURL, "/") + steer.Prefix} }
+
+// AddFaults appends faults to the double's script; if one is not valid, none is added.
+func (c Client) AddFaults(ctx context.Context, faults ...fault.Fault) error {
+	body, err := json.Marshal(faults)
+	if err != nil {
+		return err
+	}
+	_, err = c.do(ctx, http.MethodPost, "faults", body)
+	return err
+}
+
+// PendingFaults is the faults still to come.
+func (c Client) PendingFaults(ctx context.Context) ([]fault.Fault, error) {
+	v, err := look[fault.Fault](ctx, c, "faults")
+	return v.Items, err
+}
+
+// Requests is every request that the double has received, steering not included, whatever became of it.
+func (c Client) Requests(ctx context.Context) ([]fault.Request, error) {
+	v, err := look[fault.Request](ctx, c, "requests")
+	return v.Items, err
+}
+
+// AwaitRequests returns the requests once until holds for them, or with an error, that of the context for one, what
+// there was by then.
+func (c Client) AwaitRequests(ctx context.Context, until func([]fault.Request) bool) ([]fault.Request, error) {
+	return await(ctx, c, "requests", until)
+}
+
+// Reset makes the double forget what has happened and all faults.
+func (c Client) Reset(ctx context.Context) error {
+	_, err := c.do(ctx, http.MethodPost, "reset", nil)
+	return err
+}
+
+// Messages is every message ever posted, oldest first; see [slack.Workspace.Messages].
+func (c *SlackClient) Messages(ctx context.Context) ([]slack.Message, error) {
+	v, err := look[slack.Message](ctx, c.Client, "messages")
+	return v.Items, err
+}
+
+// AwaitMessages returns the messages once until holds for them, or with an error what there was by then.
+func (c *SlackClient) AwaitMessages(ctx context.Context, until func([]slack.Message) bool) ([]slack.Message, error) {
+	return await(ctx, c.Client, "messages", until)
+}
+
+// Incidents is every incident ever opened, oldest first.
+func (c *PagerDutyClient) Incidents(ctx context.Context) ([]pagerduty.Incident, error) {
+	v, err := look[pagerduty.Incident](ctx, c.Client, "incidents")
+	return v.Items, err
+}
+
+// AwaitIncidents returns the incidents once until holds for them, or with an error what there was by then.
+func (c *PagerDutyClient) AwaitIncidents(
+	ctx context.Context, until func([]pagerduty.Incident) bool,
+) ([]pagerduty.Incident, error) {
+	return await(ctx, c.Client, "incidents", until)
+}
+
+// Pages is every time a person would have been notified; see [pagerduty.Account.Pages].
+func (c *PagerDutyClient) Pages(ctx context.Context) ([]pagerduty.Page, error) {
+	v, err := look[pagerduty.Page](ctx, c.Client, "pages")
+	return v.Items, err
+}
+
+// Events is every accepted event for an incident in the order of arrival.
+func (c *PagerDutyClient) Events(ctx context.Context) ([]pagerduty.Event, error) {
+	v, err := look[pagerduty.Event](ctx, c.Client, "events")
+	return v.Items, err
+}
+
+// ChangeEvents is every accepted change event in the order of arrival.
+func (c *PagerDutyClient) ChangeEvents(ctx context.Context) ([]pagerduty.ChangeEvent, error) {
+	v, err := look[pagerduty.ChangeEvent](ctx, c.Client, "changes")
+	return v.Items, err
+}
+
+// await looks again after every change of the double until the view is as wanted.
+func await[T any](ctx context.Context, c Client, view string, until func([]T) bool) ([]T, error) {
+	seen, err := look[T](ctx, c, view)
+	for err == nil && !until(seen.Items) {
+		var next steer.View[T]
+		if next, err = look[T](ctx, c, view+"?after="+strconv.FormatUint(seen.Revision, 10)); err == nil {
+			seen = next
+		}
+	}
+	return seen.Items, err
+}
+
+func look[T any](ctx context.Context, c Client, view string) (v steer.View[T], err error) {
+	body, err := c.do(ctx, http.MethodGet, view, nil)
+	if err == nil {
+		err = json.Unmarshal(body, &v)
+	}
+	return v, err
+}
+
+// do makes one request and returns the body of an answer of 2xx.
+func (c Client) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, fmt.Errorf("%s %s%s: %s: %s", method, c.base, path, resp.Status, bytes.TrimSpace(answer))
+	}
+	return answer, nil
+}

@@ -1,0 +1,163 @@
+package doubles_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	pd "github.com/PagerDuty/go-pagerduty"
+	slackgo "github.com/slack-go/slack"
+
+	"github.com/x0tta6bl4/remediated/test/doubles"
+	"github.com/x0tta6bl4/remediated/test/doubles/fault"
+	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
+	"github.com/x0tta6bl4/remediated/test/doubles/slack"
+)
+
+func start(t *testing.T) *doubles.Servers {
+	t.Helper()
+	s, err := doubles.Start(doubles.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestSlackIsSteeredAndReadFromOutside(t *testing.T) {
+	s := start(t)
+	steering := doubles.NewSlackClient(s.SlackURL)
+	bot := slackgo.New(slack.DefaultToken, slackgo.OptionAPIURL(s.SlackURL+"/api/"))
+	if err := steering.AddFaults(t.Context(), fault.Drop("chat.postMessage"), slack.RateLimited("chat.update", time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		bot.PostMessage("ops", slackgo.MsgOptionText("dropped", false))
+		_, ts, _ := bot.PostMessage("ops", slackgo.MsgOptionText("hello", false))
+		bot.UpdateMessage(slack.DefaultChannel.ID, ts, slackgo.MsgOptionText("limited", false))
+		bot.UpdateMessage(slack.DefaultChannel.ID, ts, slackgo.MsgOptionText("bye", false))
+	}()
+	all, err := steering.AwaitMessages(t.Context(), func(all []slack.Message) bool { return len(all) == 1 && all[0].Text == "bye" })
+	if err != nil || len(all[0].Earlier) != 1 {
+		t.Errorf("messages %+v, %v", all, err)
+	}
+	requests, err := steering.Requests(t.Context())
+	if err != nil || len(requests) != 4 || requests[0].Fault != "drop" || requests[2].Fault != "status 429" {
+		t.Errorf("requests %+v, %v", requests, err)
+	}
+	if left, err := steering.PendingFaults(t.Context()); err != nil || len(left) != 0 {
+		t.Errorf("faults left: %+v, %v", left, err)
+	}
+	if err := steering.Reset(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if all, err := steering.Messages(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("after the reset: %+v, %v", all, err)
+	}
+}
+
+func TestPagerDutyIsSteeredAndReadFromOutside(t *testing.T) {
+	s := start(t)
+	steering := doubles.NewPagerDutyClient(s.PagerDutyURL)
+	c := pd.NewClient("", pd.WithV2EventsAPIEndpoint(s.PagerDutyURL))
+	if err := steering.AddFaults(t.Context(), fault.LoseReply("/v2/enqueue")); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		e := &pd.V2Event{RoutingKey: pagerduty.DefaultRoutingKey, Action: "trigger", DedupKey: "k",
+			Payload: &pd.V2Payload{Summary: "down", Source: "db1", Severity: "error"}}
+		c.ManageEventWithContext(t.Context(), e)
+		c.ManageEventWithContext(t.Context(), e)
+		c.CreateChangeEventWithContext(t.Context(), pd.ChangeEvent{RoutingKey: pagerduty.DefaultRoutingKey,
+			Payload: pd.ChangeEventPayload{Summary: "restarted"}})
+		c.ManageEventWithContext(t.Context(), &pd.V2Event{RoutingKey: pagerduty.DefaultRoutingKey, Action: "resolve", DedupKey: "k"})
+	}()
+	resolved := func(all []pagerduty.Incident) bool { return len(all) == 1 && all[0].Status == pagerduty.Resolved }
+	all, err := steering.AwaitIncidents(t.Context(), resolved)
+	if err != nil || all[0].Triggers != 2 {
+		t.Errorf("incidents %+v, %v", all, err)
+	}
+	pages, err1 := steering.Pages(t.Context())
+	events, err2 := steering.Events(t.Context())
+	changes, err3 := steering.ChangeEvents(t.Context())
+	if err := errors.Join(err1, err2, err3); err != nil || len(pages) != 1 || len(events) != 3 || len(changes) != 1 {
+		t.Errorf("pages %+v, events %+v, changes %+v, %v", pages, events, changes, err)
+	}
+}
+
+func TestClientTellsWhatIsWrong(t *testing.T) {
+	s := start(t)
+	steering := doubles.NewSlackClient(s.SlackURL)
+	if err := steering.AddFaults(t.Context(), fault.Fault{}); err == nil || !strings.Contains(err.Error(), "nothing goes wrong") {
+		t.Errorf("an empty fault: %v", err)
+	}
+	if _, err := doubles.NewPagerDutyClient(s.SlackURL).Incidents(t.Context()); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("the wrong double: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	never := func([]slack.Message) bool { cancel(); return false }
+	if _, err := steering.AwaitMessages(ctx, never); !errors.Is(err, context.Canceled) {
+		t.Errorf("waiting in vain: %v", err)
+	}
+}
+
+func TestCloseEndsDelaysAndWaitingLooks(t *testing.T) {
+	s, err := doubles.Start(doubles.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steering := doubles.NewSlackClient(s.SlackURL)
+	if err := steering.AddFaults(t.Context(), fault.Delay("auth.test", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	delayed, waiting := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := slackgo.New(slack.DefaultToken, slackgo.OptionAPIURL(s.SlackURL+"/api/")).AuthTest()
+		delayed <- err
+	}()
+	if _, err := steering.AwaitRequests(t.Context(), func(all []fault.Request) bool { return len(all) == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	looked := make(chan struct{}, 1)
+	go func() {
+		_, err := steering.AwaitMessages(t.Context(), func([]slack.Message) bool { looked <- struct{}{}; return false })
+		waiting <- err
+	}()
+	<-looked
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-delayed; err != nil {
+		t.Errorf("the delayed request was not carried out: %v", err)
+	}
+	if err := <-waiting; err == nil {
+		t.Error("the waiting look was answered though nothing changed")
+	}
+	if err := steering.Reset(t.Context()); err == nil {
+		t.Error("the double still answers")
+	}
+}
+
+func TestStartRefusesAddresses(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for name, o := range map[string]doubles.Options{
+		"loopback":  {SlackAddress: "0.0.0.0:0"},
+		"pagerduty": {PagerDutyAddress: taken.Addr().String()},
+		"slack":     {SlackAddress: "nowhere"},
+	} {
+		if s, err := doubles.Start(o); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%+v: started %v, error %v", o, s, err)
+		}
+	}
+}
