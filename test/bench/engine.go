@@ -46,25 +46,26 @@ func wellDone(s remediate.Started) remediate.Result {
 	return r
 }
 
-// rulebook returns as many policies as a team may have, of which the last one
-// concerns what is down.
-func rulebook(mode remediate.Mode) (*remediate.Rulebook, error) {
+// rulebook returns as many policies as a team may have, of which the last two
+// concern what is watched and what is down.
+func rulebook() (*remediate.Rulebook, error) {
 	book := &remediate.Rulebook{
 		Cluster: "bench", ReplicaLabels: remediate.DefaultReplicaLabels(), Runbooks: remediate.DefaultRunbooks(),
 	}
 	for k := range 20 {
-		book.Policies = append(book.Policies, policy(fmt.Sprintf("policy-%d", k), fmt.Sprintf("Bench%d", k), mode))
+		book.Policies = append(book.Policies, policy(fmt.Sprintf("Bench%d", k), remediate.ModeAct))
 	}
-	book.Policies = append(book.Policies, policy("down", down, mode))
+	book.Policies = append(book.Policies, policy(watched, remediate.ModeObserve), policy(down, remediate.ModeAct))
 	if err := book.Compile(); err != nil {
 		return nil, err
 	}
 	return book, nil
 }
 
-func policy(name, alertname string, mode remediate.Mode) remediate.Policy {
+// policy is one for the alerts called name, and is called so itself.
+func policy(name string, mode remediate.Mode) remediate.Policy {
 	return remediate.Policy{
-		Name: name, When: []string{fmt.Sprintf("alertname=%q", alertname), `job="bench"`}, Per: []string{"instance"},
+		Name: name, When: []string{fmt.Sprintf("alertname=%q", name), `job="bench"`}, Per: []string{"instance"},
 		Severity: remediate.P3, Mode: mode, Target: "deployment/$namespace/$instance",
 		Guards: remediate.Guards{Breaker: remediate.DefaultBreaker()},
 		Steps: []remediate.Step{{
@@ -85,8 +86,8 @@ type rig struct {
 
 // startEngine starts an engine on the journal in dir and waits until it takes
 // inputs. seen hears of every fact; nil: nobody does.
-func startEngine(ctx context.Context, dir string, mode remediate.Mode, seen func(remediate.Fact)) (*rig, error) {
-	book, err := rulebook(mode)
+func startEngine(ctx context.Context, dir string, seen func(remediate.Fact)) (*rig, error) {
+	book, err := rulebook()
 	if err != nil {
 		return nil, err
 	}

@@ -37,26 +37,24 @@ type decider struct {
 	told  uint64 // alerts so far
 }
 
-// newDecider returns one with so many open incidents, of a policy that only
+// newDecider returns one with so many open incidents, of the policy that only
 // observes.
 func newDecider(open int) (*decider, error) {
 	d := &decider{books: remediate.Rulebooks{}, state: remediate.NewState(), now: time.Now()}
 	if _, err := remediate.Found(d.state, d.now, "bbbbbbbb"); err != nil {
 		return nil, err
 	}
-	for _, mode := range []remediate.Mode{remediate.ModeObserve, remediate.ModeAct} {
-		book, err := rulebook(mode)
-		if err != nil {
+	book, err := rulebook()
+	if err != nil {
+		return nil, err
+	}
+	d.books[book.Digest()] = book
+	if _, err := d.hear(remediate.Loaded{Digest: book.Digest(), Policies: []string{watched, down}}); err != nil {
+		return nil, err
+	}
+	for ; d.told < uint64(open); d.told++ {
+		if _, err := d.hear(d.alert(watched, true)); err != nil {
 			return nil, err
-		}
-		d.books[book.Digest()] = book
-		if _, err := d.hear(remediate.Loaded{Digest: book.Digest(), Policies: []string{"down"}}); err != nil {
-			return nil, err
-		}
-		for ; mode == remediate.ModeObserve && d.told < uint64(open); d.told++ {
-			if _, err := d.hear(d.alert(true)); err != nil {
-				return nil, err
-			}
 		}
 	}
 	if n := len(d.state.Incidents); n != open {
@@ -72,7 +70,7 @@ func (d *decider) story() (facts int, err error) {
 	open := len(d.state.Incidents)
 	d.now = d.now.Add(time.Millisecond)
 	for _, firing := range []bool{true, false} {
-		n, err := d.hear(d.alert(firing))
+		n, err := d.hear(d.alert(down, firing))
 		if err != nil {
 			return 0, err
 		}
@@ -108,10 +106,10 @@ func (d *decider) hear(first remediate.Input) (facts int, err error) {
 	return facts, nil
 }
 
-// alert is the next alert.
-func (d *decider) alert(firing bool) remediate.Heard {
+// alert is the next alert, by this name.
+func (d *decider) alert(name string, firing bool) remediate.Heard {
 	a := remediate.Alert{StartsAt: d.now, Labels: remediate.LabelsOf(map[string]string{
-		"alertname": down, "cluster": "bench", "namespace": "x0tta6bl4", "job": "bench", "severity": "critical",
+		"alertname": name, "cluster": "bench", "namespace": "x0tta6bl4", "job": "bench", "severity": "critical",
 		"instance": fmt.Sprintf("i%08d", d.told), "container": "api",
 	})}
 	if !firing {

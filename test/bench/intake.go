@@ -94,7 +94,7 @@ func (l *load) listen(h http.Handler) (stop func() error, err error) {
 
 // serveEngine is the daemon's way.
 func serveEngine(ctx context.Context, dir string, senders int) (http.Handler, func() uint64, func() error, error) {
-	r, err := startEngine(ctx, filepath.Join(dir, "journal"), remediate.ModeAct, nil)
+	r, err := startEngine(ctx, filepath.Join(dir, "journal"), nil)
 	if err != nil {
 		return nil, nil, nil, err
 	}

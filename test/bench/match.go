@@ -31,8 +31,8 @@ func measureMatch(ctx context.Context, o options) ([]row, error) {
 			theirs[model.LabelName(name)] = model.LabelValue(value)
 		}
 		contests = append(contests, contest{"match", fmt.Sprintf("%d policies or routes", n), "alerts/s", []contestant{
-			matcher(o, "Rulebook.Match", func() bool { m := book.Match(ours); return len(m) == 1 && m[0].Name == "down" }),
-			matcher(o, "Alertmanager's Route.Match", func() bool { m := route.Match(theirs); return len(m) == 1 && m[0].RouteOpts.Receiver == "down" }),
+			matcher(o, "Rulebook.Match", func() bool { m := book.Match(ours); return len(m) == 1 && m[0].Name == down }),
+			matcher(o, "Alertmanager's Route.Match", func() bool { m := route.Match(theirs); return len(m) == 1 && m[0].RouteOpts.Receiver == down }),
 		}})
 	}
 	return hold(ctx, o.rounds, contests)
@@ -59,11 +59,11 @@ func matchable(n int) (*remediate.Rulebook, *dispatch.Route, error) {
 	book := &remediate.Rulebook{Cluster: "bench"}
 	root := &config.Route{Receiver: "default"}
 	for k := range n {
-		name, alertname := fmt.Sprintf("policy-%d", k), fmt.Sprintf("Bench%d", k)
+		name := fmt.Sprintf("Bench%d", k)
 		if k == n-1 {
-			name, alertname = "down", down
+			name = down
 		}
-		p := policy(name, alertname, remediate.ModeObserve)
+		p := policy(name, remediate.ModeObserve)
 		book.Policies = append(book.Policies, p)
 		r := &config.Route{Receiver: name}
 		for _, s := range p.When {

@@ -24,12 +24,12 @@ const openIncidents = 10_000
 // of it: the program, the Go heap with what the collector has yet to give
 // back, SQLite's pages.
 type memory struct {
-	Idle   float64 `json:"idle"`   // with an empty journal
-	Loaded float64 `json:"loaded"` // after the incidents were opened and decided about
-	Live   float64 `json:"live"`   // of that, what the heap grew by and a collection left
-	Opened float64 `json:"opened"` // incidents a second
-	Ready  float64 `json:"ready"`  // ms until a second process had read that journal
-	Again  float64 `json:"again"`  // RSS of that process
+	Idle   float64 `json:"idle,omitzero"`   // with an empty journal
+	Loaded float64 `json:"loaded,omitzero"` // after the incidents were opened and decided about
+	Live   float64 `json:"live,omitzero"`   // of that, what the heap grew by and a collection left
+	Opened float64 `json:"opened,omitzero"` // incidents a second
+	Ready  float64 `json:"ready,omitzero"`  // ms until a second process had read that journal
+	Again  float64 `json:"again,omitzero"`  // RSS of that process
 }
 
 // measureMemory measures memory in processes of their own, so that nothing of
@@ -118,7 +118,7 @@ func output(c *exec.Cmd, into any) error {
 // that took.
 func openMany(ctx context.Context, dir string, incidents int) (m memory, err error) {
 	decided := make(chan struct{}, incidents)
-	r, err := startEngine(ctx, filepath.Join(dir, "journal"), remediate.ModeObserve, func(f remediate.Fact) {
+	r, err := startEngine(ctx, filepath.Join(dir, "journal"), func(f remediate.Fact) {
 		if _, ok := f.Body.(remediate.Judged); ok {
 			decided <- struct{}{}
 		}
@@ -159,7 +159,7 @@ func submitMany(ctx context.Context, r *rig, incidents int) error {
 	for int(d.told) < incidents {
 		var batch []remediate.Input
 		for ; len(batch) < 50 && int(d.told) < incidents; d.told++ {
-			batch = append(batch, d.alert(true))
+			batch = append(batch, d.alert(watched, true))
 		}
 		if err := r.Submit(ctx, batch); err != nil {
 			return err
@@ -172,7 +172,7 @@ func submitMany(ctx context.Context, r *rig, incidents int) error {
 // daemon does.
 func readMany(ctx context.Context, dir string, incidents int) (m memory, err error) {
 	begun := time.Now()
-	r, err := startEngine(ctx, filepath.Join(dir, "journal"), remediate.ModeObserve, nil)
+	r, err := startEngine(ctx, filepath.Join(dir, "journal"), nil)
 	if err != nil {
 		return m, err
 	}

@@ -9,11 +9,11 @@ import (
 	"github.com/prometheus/alertmanager/template"
 )
 
-// What the alerts of the benchmark are called. A policy concerns those that
-// are down; no policy concerns the others.
+// What the alerts of the benchmark are called.
 const (
-	down  = "BenchDown"
-	other = "BenchOther"
+	down    = "BenchDown"    // a policy may act on it
+	watched = "BenchWatched" // a policy observes it
+	other   = "BenchOther"   // no policy concerns it
 	// mark stands where each alert's own number goes. Its digits are replaced
 	// in place, so that a sender costs little beside what it measures.
 	mark = "i00000000"
