@@ -82,10 +82,12 @@ func inBed(ctx context.Context, o options) (ways []way, err error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	var manifest strings.Builder
 	for k := range healed {
-		if err := b.Apply(ctx, fmt.Sprintf(idle, k)); err != nil {
-			return nil, err
-		}
+		fmt.Fprintf(&manifest, idle, k)
+	}
+	if err := b.Apply(ctx, manifest.String()); err != nil {
+		return nil, err
 	}
 	stop, err := startDaemon(ctx, b, o.daemon, dir)
 	if err != nil {
@@ -97,27 +99,28 @@ func inBed(ctx context.Context, o options) (ways []way, err error) {
 		return nil, err
 	}
 	for k := range healed {
-		one, err := heal(ctx, b, w.number(uint64(k)), fmt.Sprintf("i%08d", k))
+		var one way
+		one, err = heal(ctx, b, w.number(uint64(k)), fmt.Sprintf("i%08d", k))
 		if err != nil {
-			return nil, err
+			return nil, withLog(err, dir)
 		}
 		ways = append(ways, one)
 	}
 	return ways, nil
 }
 
-// idle is a Deployment that is named as the webhook's alert. It has no pods:
-// they are not what is measured.
+// idle is a Deployment that is named as the webhook's alert.
 const idle = `
+---
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: i%08[1]d, namespace: x0tta6bl4}
 spec:
-  replicas: 0
+  replicas: 1
   selector: {matchLabels: {app: i%08[1]d}}
   template:
     metadata: {labels: {app: i%08[1]d}}
-    spec: {containers: [{name: idle, image: idle, command: [sleep, infinity]}]}
+    spec: {terminationGracePeriodSeconds: 0, containers: [{name: idle, image: idle, command: [sleep, infinity]}]}
 `
 
 // heal sends a webhook and waits until the Deployment that it is about was
@@ -125,6 +128,10 @@ spec:
 func heal(ctx context.Context, b *bed.Bed, webhook []byte, deployment string) (w way, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	// What the one before set going must not be measured with this one.
+	if _, err := b.Kubectl(ctx, "", "rollout", "status", "--namespace="+bed.Namespace, "deployment"); err != nil {
+		return w, err
+	}
 	if err := fire(ctx, b, webhook, deployment); err != nil {
 		return w, err
 	}
@@ -218,17 +225,21 @@ func startDaemon(ctx context.Context, b *bed.Bed, program, dir string) (stop fun
 	if err := configure(b, kubeconfig, dir); err != nil {
 		return nil, err
 	}
-	var log bytes.Buffer
+	log, err := os.Create(filepath.Join(dir, logName))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
 	c := exec.Command(program, "--config.file="+filepath.Join(dir, "remediated.yml"), "--storage.path="+filepath.Join(dir, "data"),
-		"--intake.listen-address="+intake, "--alertmanager.poll-interval=1h", "--log.level=warn")
-	c.Stderr = &log
+		"--intake.listen-address="+intake, "--alertmanager.poll-interval=1h", "--log.level=debug")
+	c.Stderr = log
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
 	stop = func() error {
 		if err := errors.Join(c.Process.Signal(syscall.SIGTERM), c.Wait()); err != nil {
-			return fmt.Errorf("the daemon: %w: %s", err, log.String())
+			return withLog(fmt.Errorf("stop the daemon: %w", err), dir)
 		}
 		return nil
 	}
@@ -243,9 +254,17 @@ func startDaemon(ctx context.Context, b *bed.Bed, program, dir string) (stop fun
 		return resp.StatusCode == http.StatusOK, nil
 	})
 	if err != nil {
-		return nil, errors.Join(err, stop())
+		return nil, withLog(errors.Join(err, stop()), dir)
 	}
 	return stop, nil
+}
+
+const logName = "remediated.log"
+
+// withLog adds the end of the daemon's log to an error.
+func withLog(err error, dir string) error {
+	log, _ := os.ReadFile(filepath.Join(dir, logName)) // without it the error has to do
+	return fmt.Errorf("%w; the end of the daemon's log:\n%s", err, log[max(0, len(log)-2000):])
 }
 
 // configure writes the daemon's configuration.
