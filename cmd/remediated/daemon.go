@@ -189,6 +189,6 @@ func (d *daemon) reload(ctx context.Context) []policies.Problem {
 		d.log.Error("the configuration was not reloaded; the one before stays", "err", err)
 		problems = append(problems, policies.Problem{File: d.options.config, Severity: policies.Error, Message: err.Error()})
 	}
-	d.watch.reloaded(len(problems) == 0)
+	d.watch.reloaded(!policies.HasErrors(problems))
 	return problems
 }

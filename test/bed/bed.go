@@ -41,8 +41,8 @@ type Options struct {
 	// of its parents open to all, since PostgreSQL does not run as root. Empty:
 	// a temporary folder, removed by Stop.
 	Dir string
-	// Rules are Prometheus rule files. Nil: deploy/prometheus/*.yml of the
-	// repository, or a few rules of the bed's own if there is none.
+	// Rules are Prometheus rule files. Nil: the shipped alerts with a short
+	// "for", since a test waits for each of them.
 	Rules []string
 	// WebhookURL receives Alertmanager's notifications. Empty: the daemon's
 	// default intake, DefaultWebhookURL.

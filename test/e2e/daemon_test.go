@@ -171,7 +171,7 @@ policies:
     do: [{restart: {}}]
     verify: {all: [{rollout: $target}, {redis: {address: "REDIS"}}], for: 2s, within: 1m}
 - name: pod-restarts
-  when: ['alertname="PodCrashLooping"', 'namespace="x0tta6bl4"', 'pod=~"x0tta6bl4-api-.*"']
+  when: ['alertname="PodRestarts"', 'namespace="x0tta6bl4"', 'pod=~"x0tta6bl4-api-.*"']
   per: [namespace, pod]
   severity: P2
   mode: act

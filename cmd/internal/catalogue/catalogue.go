@@ -3,7 +3,6 @@
 package catalogue
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/x0tta6bl4/remediated/policies"
@@ -18,11 +17,14 @@ var guardsOnly = []string{"alert", "workload"}
 func New() policies.Catalogue {
 	c := policies.Catalogue{
 		Action: action.Validate,
-		Probe:  func(kind string, args json.RawMessage) error { return probe.Validate(kind, args) },
+		Probe:  probe.Validate,
 	}
+	targets := map[string][]string{}
 	for _, k := range action.Kinds() {
 		c.Actions = append(c.Actions, k.Name)
+		targets[k.Name] = k.Targets
 	}
+	c.Targets = func(kind string) []string { return targets[kind] }
 	for _, k := range probe.Kinds() {
 		if !slices.Contains(guardsOnly, k.Name) {
 			c.Probes = append(c.Probes, k.Name)
