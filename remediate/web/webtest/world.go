@@ -135,13 +135,16 @@ func (w *World) Command(_ context.Context, c remediate.Command) error {
 func (w *World) Closed(_ context.Context, before uint64, limit int) ([]web.Row, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.broken["history"]; err != nil {
+		return nil, err
+	}
 	var rows []web.Row
 	for _, r := range slices.Backward(w.closed) {
 		if (before == 0 || r.Number < before) && len(rows) < limit {
 			rows = append(rows, r)
 		}
 	}
-	return rows, w.broken["history"]
+	return rows, nil
 }
 
 // Facts implements [web.History].
