@@ -267,7 +267,10 @@ func (w *World) perform(s remediate.Started) error {
 			r.Answers = append(r.Answers, w.answer(q))
 		}
 	case "verify":
-		r.FirstGood = at.Add(-time.Duration(s.Ask.Hold))
+		r.FirstGood = w.now // it has been good since it began, unless it took longer than it had to hold
+		if good := at.Add(-time.Duration(s.Ask.Hold)); good.After(w.now) {
+			r.FirstGood = good
+		}
 		r.Text = map[string]string{remediate.OK: "held for " + s.Ask.Hold.String(), remediate.Failed: "postgres: connection refused"}[how]
 	case "act":
 		r.Text = map[string]string{remediate.Failed: "deployments.apps is forbidden", remediate.Refused: "the object is another one by now"}[how]
