@@ -96,16 +96,16 @@ func clustersOf(all []policies.Cluster) (map[string]*rest.Config, error) {
 
 func newAlertmanager(c *policies.Config, o options, w *watcher) (*alertmanager.Client, error) {
 	var urls []string
-	client := http.DefaultClient
+	clients := map[string]*http.Client{}
 	for _, e := range c.Alertmanagers {
 		urls = append(urls, e.URL)
 		var err error
-		if client, err = httpClient(e.HTTP, "alertmanager"); err != nil {
+		if clients[e.URL], err = httpClient(e.HTTP, "alertmanager"); err != nil {
 			return nil, err
 		}
 	}
 	return alertmanager.New(alertmanager.Options{
-		URLs: urls, HTTP: client, MinUptime: o.minUptime,
+		URLs: urls, HTTPOf: clients, MinUptime: o.minUptime,
 		ReplicaLabels: func() []string { return c.ReplicaLabels },
 		Observe:       w.asked, Listed: w.listed,
 		Breaker: func(am, state string) { w.breaker("alertmanager "+am, "", state) },

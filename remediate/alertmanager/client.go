@@ -27,6 +27,9 @@ type Options struct {
 	// HTTP is used for all requests; its transport brings TLS and credentials.
 	// nil: a plain client.
 	HTTP *http.Client
+	// HTTPOf, by URL, is used in place of HTTP, so that the credentials of one
+	// Alertmanager are not shown to another.
+	HTTPOf map[string]*http.Client
 	// Timeout ends each request. Default 5 s.
 	Timeout time.Duration
 	// MinUptime is how long an Alertmanager must have been up before what it
@@ -141,7 +144,7 @@ func newPeer(raw string, o Options) (*peer, error) {
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("URL %q: want neither a query nor a fragment", u.Redacted())
 	}
-	web := *o.HTTP
+	web := *cmp.Or(o.HTTPOf[raw], o.HTTP)
 	web.Transport = bounded{web.Transport}
 	transport := openapi.NewWithClient(u.Host, path.Join("/", u.Path, "/api/v2"), []string{u.Scheme}, &web)
 	transport.EnableConnectionReuse()

@@ -55,6 +55,26 @@ func TestPathPrefix(t *testing.T) {
 	}
 }
 
+func TestCredentialsOfOneAreNotShownToAnother(t *testing.T) {
+	const one, two = "http://am-1", "http://am-2"
+	f := newFake(listed(down))
+	c, err := New(Options{
+		URLs: []string{one, two},
+		HTTP: &http.Client{Transport: network{"am-2": f}},
+		HTTPOf: map[string]*http.Client{
+			one: {Transport: network{"am-1": f, "am-2": http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				t.Error("am-2 was asked by the client of am-1")
+			})}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := c.List(ctx); !l.Complete || f.askedFor("/api/v2/alerts") != 2 {
+		t.Errorf("listed %+v, asked for %v", l, f.asked)
+	}
+}
+
 func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

@@ -121,30 +121,7 @@ func TestKilled(t *testing.T) {
 	t.Logf("seed %d", *flipSeed)
 	var acknowledged uint64
 	for round := range 20 {
-		c := child("appender", dir)
-		out, err := c.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var said strings.Builder
-		c.Stderr = &said
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines, n := bufio.NewScanner(out), 0
-		for limit := random.IntN(30); lines.Scan(); n++ {
-			if _, err := fmt.Sscan(lines.Text(), &acknowledged); err != nil {
-				t.Fatal(err)
-			}
-			if n == limit {
-				if err := c.Process.Kill(); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		if err := c.Wait(); err == nil || said.Len() > 0 {
-			t.Fatalf("round %d: the child ended by itself: %v: %s", round, err, said.String())
-		}
+		acknowledged = max(acknowledged, killAfter(t, child("appender", dir), random.IntN(30)))
 		j := open(t, dir, journal.Options{})
 		records, err := journaltest.Read(j, 1)
 		if err != nil || uint64(len(records)) < acknowledged {
@@ -160,6 +137,36 @@ func TestKilled(t *testing.T) {
 		}
 	}
 	t.Logf("%d records survived", acknowledged)
+}
+
+// killAfter kills an appender once it has acknowledged so many appends and one
+// more, and returns the last number that it acknowledged until it was dead.
+func killAfter(t *testing.T, c *exec.Cmd, limit int) (acknowledged uint64) {
+	t.Helper()
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	c.Stderr = &said
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for n := 0; lines.Scan(); n++ {
+		if _, err := fmt.Sscan(lines.Text(), &acknowledged); err != nil {
+			t.Fatal(err)
+		}
+		if n == limit {
+			if err := c.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.Wait(); err == nil || said.Len() > 0 {
+		t.Fatalf("the child ended by itself: %v: %s", err, said.String())
+	}
+	return acknowledged
 }
 
 // run runs a role to its end. Exit status 77 says that this machine does not

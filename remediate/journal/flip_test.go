@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	flips    = flag.Int("flips", 300, "how many places of each file the damage tests try")
+	flips    = flag.Int("flips", 150, "how many places of each file the damage tests try")
 	flipSeed = flag.Uint64("flipseed", 1, "where the damage tests begin to draw from")
 )
 

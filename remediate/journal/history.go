@@ -23,16 +23,23 @@ type prepared struct {
 	statements map[string]*sql.Stmt // closed by the transaction
 }
 
-func (p prepared) exec(ctx context.Context, query string, args ...any) error {
-	statement, ok := p.statements[query]
-	if !ok {
-		var err error
-		if statement, err = p.tx.PrepareContext(ctx, query); err != nil {
-			return err
-		}
-		p.statements[query] = statement
+func (p prepared) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s, ok := p.statements[query]; ok {
+		return s, nil
 	}
-	_, err := statement.ExecContext(ctx, args...)
+	s, err := p.tx.PrepareContext(ctx, query)
+	if err == nil {
+		p.statements[query] = s
+	}
+	return s, err
+}
+
+func (p prepared) exec(ctx context.Context, query string, args ...any) error {
+	s, err := p.statement(ctx, query)
+	if err != nil {
+		return err
+	}
+	_, err = s.ExecContext(ctx, args...)
 	return err
 }
 
@@ -54,7 +61,7 @@ func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
 		if err := p.exec(ctx, "INSERT OR IGNORE INTO incident_facts (incident, seq) VALUES (?, ?)", int64(id), int64(f.Seq)); err != nil {
 			return err
 		}
-		if err := foldInto(ctx, tx, touched, id, f); err != nil {
+		if err := foldInto(ctx, p, touched, id, f); err != nil {
 			return err
 		}
 	}
@@ -70,15 +77,15 @@ func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
 
 // foldInto folds f into the row of its incident, which it fetches at need. The
 // incident of a fact that straggles in after a trim has none.
-func foldInto(ctx context.Context, tx *sql.Tx, touched map[uint64]*IncidentRow, id uint64, f remediate.Fact) error {
+func foldInto(ctx context.Context, p prepared, touched map[uint64]*IncidentRow, id uint64, f remediate.Fact) error {
 	if b, ok := f.Body.(remediate.Opened); ok {
-		name, err := alertName(ctx, tx, b.Alert)
+		name, err := alertName(ctx, p, b.Alert)
 		row := openedRow(f, b, name)
 		touched[id] = &row
 		return err
 	}
 	if _, ok := touched[id]; !ok {
-		row, err := fetchRow(ctx, tx, id)
+		row, err := fetchRow(ctx, p.tx, id)
 		if err != nil {
 			return err
 		}
@@ -90,8 +97,12 @@ func foldInto(ctx context.Context, tx *sql.Tx, touched map[uint64]*IncidentRow, 
 	return nil
 }
 
-func alertName(ctx context.Context, q querier, id remediate.AlertID) (name string, err error) {
-	err = q.QueryRowContext(ctx, "SELECT name FROM alerts WHERE id = ?", id[:]).Scan(&name)
+func alertName(ctx context.Context, p prepared, id remediate.AlertID) (name string, err error) {
+	s, err := p.statement(ctx, "SELECT name FROM alerts WHERE id = ?")
+	if err != nil {
+		return "", err
+	}
+	err = s.QueryRowContext(ctx, id[:]).Scan(&name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

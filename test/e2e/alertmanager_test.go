@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,17 +50,11 @@ func realAlertmanager(t *testing.T, hook, tokenFile string) (url string, kill fu
 	if err != nil {
 		t.Fatalf("%v: apt-get install prometheus-alertmanager", err)
 	}
-	dir := t.TempDir()
+	dir, address := t.TempDir(), freeAddress(t)
 	config := filepath.Join(dir, "alertmanager.yml")
 	if err := os.WriteFile(config, fmt.Appendf(nil, alertmanagerConfig, hook, tokenFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
 	var log bytes.Buffer
 	cmd := exec.Command(program, "--config.file="+config, "--storage.path="+dir, "--web.listen-address="+address, "--cluster.listen-address=")
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -89,6 +84,17 @@ func realAlertmanager(t *testing.T, hook, tokenFile string) (url string, kill fu
 		return resp.StatusCode == http.StatusOK
 	})
 	return "http://" + address, kill
+}
+
+// freeAddress returns an address of the loopback interface that nobody uses.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // within tries for 15 s until it holds.
@@ -123,86 +129,126 @@ var oddLabels = models.LabelSet{
 	"lines": "one\ntwo", "text": `ünïcode & <b>`,
 }
 
-// The intake and the client against the real Alertmanager: it retries what was
-// not kept, delivers what we can read, lists it, and says when it is silenced,
-// gone, or when nobody can tell.
-func TestRealAlertmanager(t *testing.T) {
-	deliveries, batches := make(chan alertmanager.Delivery, 100), make(chan []remediate.Input, 100)
-	tries := 0
+// wired is an intake and a client on either side of a real Alertmanager.
+type wired struct {
+	url        string
+	kill       func()
+	client     *alertmanager.Client
+	operator   *amclient.AlertmanagerAPI // a human, or Prometheus
+	deliveries chan alertmanager.Delivery
+	batches    chan []remediate.Input
+	tries      int
+}
+
+// wire starts all of it. The first webhook is not kept.
+func wire(t *testing.T) *wired {
+	t.Helper()
+	w := &wired{deliveries: make(chan alertmanager.Delivery, 100), batches: make(chan []remediate.Input, 100)}
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("s3cret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	intake, err := alertmanager.NewIntake(alertmanager.IntakeOptions{
-		Submit: func(_ context.Context, batch []remediate.Input) error {
-			if tries++; tries == 1 {
-				return errors.New("the first try is not kept")
-			}
-			batches <- batch
-			return nil
-		},
+		Submit:     w.submit,
 		Quarantine: func(_ context.Context, body []byte, why string) { t.Errorf("in quarantine, %s: %s", why, body) },
 		TokenFiles: []string{token},
-		Observe:    func(d alertmanager.Delivery) { deliveries <- d },
+		Observe:    func(d alertmanager.Delivery) { w.deliveries <- d },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	hook := httptest.NewServer(intake)
-	defer hook.Close()
-	url, kill := realAlertmanager(t, hook.URL, token)
-	client, err := alertmanager.New(alertmanager.Options{URLs: []string{url}, MinUptime: time.Nanosecond})
+	t.Cleanup(hook.Close)
+	w.url, w.kill = realAlertmanager(t, hook.URL, token)
+	w.client, err = alertmanager.New(alertmanager.Options{URLs: []string{w.url}, MinUptime: time.Nanosecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	operator := amclient.New(openapi.New(url[len("http://"):], "/api/v2", []string{"http"}), strfmt.Default)
-	q := remediate.Question{Kind: alertmanager.QuestionAlert, Labels: remediate.LabelsOf(oddLabels)}
+	w.operator = amclient.New(openapi.New(strings.TrimPrefix(w.url, "http://"), "/api/v2", []string{"http"}), strfmt.Default)
+	return w
+}
 
-	if a := client.Answer(t.Context(), q); a.Values[remediate.ValueState] != remediate.AlertStateGone {
-		t.Fatalf("before it fires: %+v", a)
+// submit is called by one webhook after the other: there is one group.
+func (w *wired) submit(_ context.Context, batch []remediate.Input) error {
+	if w.tries++; w.tries == 1 {
+		return errors.New("the first try is not kept")
+	}
+	w.batches <- batch
+	return nil
+}
+
+// state asks whether the alert fires.
+func (w *wired) state(t *testing.T) (state, suppressedBy string) {
+	t.Helper()
+	a := w.client.Answer(t.Context(), oddQuestion)
+	if !a.OK {
+		t.Fatalf("answered %+v", a)
+	}
+	return a.Values[remediate.ValueState], a.Values[remediate.ValueSuppressedBy]
+}
+
+var oddQuestion = remediate.Question{Kind: alertmanager.QuestionAlert, Labels: remediate.LabelsOf(oddLabels)}
+
+// The intake and the client against the real Alertmanager: it tries again what
+// was not kept, delivers what we can read, lists the same, and says when it is
+// silenced, gone, or when nobody can tell.
+func TestRealAlertmanager(t *testing.T) {
+	w := wire(t)
+	if state, _ := w.state(t); state != remediate.AlertStateGone {
+		t.Fatalf("before it fires: %s", state)
 	}
 	begun := time.Now().Add(-time.Minute)
-	postAlert(t, operator, begun, time.Now().Add(time.Hour))
-	if d := awaited(t, "delivery", deliveries); d.Outcome != alertmanager.NotKept || d.Code != http.StatusServiceUnavailable {
-		t.Errorf("the first delivery: %+v", d)
-	}
-	if d := awaited(t, "second delivery", deliveries); d.Outcome != alertmanager.Accepted || d.Receiver != "team.db" || d.Firing != 1 {
-		t.Errorf("the second delivery: %+v", d)
-	}
-	heard := awaited(t, "batch", batches)[0].(remediate.Heard)
-	if !heard.Firing || heard.Alert.Labels.String() != remediate.LabelsOf(oddLabels).String() || !heard.Alert.StartsAt.Equal(begun.Truncate(time.Millisecond)) {
+	postAlert(t, w.operator, begun, time.Now().Add(time.Hour))
+	heard := w.delivered(t)
+	if !heard.Firing || heard.Alert.Labels.String() != oddQuestion.Labels.String() || !heard.Alert.StartsAt.Equal(begun.Truncate(time.Millisecond)) {
 		t.Errorf("heard %+v", heard)
 	}
-
-	l := client.List(t.Context())
+	l := w.client.List(t.Context())
 	if !l.Complete || len(l.Alerts) != 1 || len(l.Alerts[0].Suppressed) > 0 || fmt.Sprint(l.Alerts[0].Alert) != fmt.Sprint(heard.Alert) {
 		t.Errorf("listed %+v, heard %+v", l, heard)
 	}
-	if a := client.Answer(t.Context(), q); a.Values[remediate.ValueState] != remediate.AlertStateFiring {
-		t.Errorf("while it fires: %+v", a)
+	if state, _ := w.state(t); state != remediate.AlertStateFiring {
+		t.Errorf("while it fires: %s", state)
 	}
 
-	id := postSilence(t, operator)
+	id := postSilence(t, w.operator)
 	within(t, "the alert is suppressed by "+id, func() bool {
-		a := client.Answer(t.Context(), q)
-		return a.Values[remediate.ValueState] == remediate.AlertStateSuppressed && a.Values[remediate.ValueSuppressedBy] == id
+		state, by := w.state(t)
+		return state == remediate.AlertStateSuppressed && by == id
 	})
-	if l := client.List(t.Context()); len(l.Alerts) != 1 || fmt.Sprint(l.Alerts[0].Suppressed) != "["+id+"]" {
+	if l := w.client.List(t.Context()); len(l.Alerts) != 1 || fmt.Sprint(l.Alerts[0].Suppressed) != "["+id+"]" {
 		t.Errorf("silenced: listed %+v", l)
 	}
-	postAlert(t, operator, begun, time.Now())
-	within(t, "the alert is gone", func() bool {
-		return client.Answer(t.Context(), q).Values[remediate.ValueState] == remediate.AlertStateGone
-	})
-	careful, err := alertmanager.New(alertmanager.Options{URLs: []string{url}})
+	postAlert(t, w.operator, begun, time.Now())
+	within(t, "the alert is gone", func() bool { state, _ := w.state(t); return state == remediate.AlertStateGone })
+	w.provesNothing(t)
+}
+
+// delivered returns the alert of the first webhook that was kept.
+func (w *wired) delivered(t *testing.T) remediate.Heard {
+	t.Helper()
+	if d := awaited(t, "delivery", w.deliveries); d.Outcome != alertmanager.NotKept || d.Code != http.StatusServiceUnavailable {
+		t.Errorf("the first delivery: %+v", d)
+	}
+	if d := awaited(t, "second delivery", w.deliveries); d.Outcome != alertmanager.Accepted || d.Receiver != "team.db" || d.Firing != 1 {
+		t.Errorf("the second delivery: %+v", d)
+	}
+	return awaited(t, "batch", w.batches)[0].(remediate.Heard)
+}
+
+// provesNothing tells that an Alertmanager that just started, and one that is
+// dead, do not resolve what they do not list.
+func (w *wired) provesNothing(t *testing.T) {
+	t.Helper()
+	careful, err := alertmanager.New(alertmanager.Options{URLs: []string{w.url}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, a := careful.List(t.Context()), careful.Answer(t.Context(), q); l.Complete || a.OK || a.Err == "" {
-		t.Errorf("up for seconds, and absence is taken for proof: %+v, %+v", l, a)
+	if l, a := careful.List(t.Context()), careful.Answer(t.Context(), oddQuestion); l.Complete || a.OK || a.Err == "" {
+		t.Errorf("up for seconds: %+v, %+v", l, a)
 	}
-	kill()
-	if l, a := client.List(t.Context()), client.Answer(t.Context(), q); l.Complete || a.OK || a.Err == "" {
+	w.kill()
+	if l, a := w.client.List(t.Context()), w.client.Answer(t.Context(), oddQuestion); l.Complete || a.OK || a.Err == "" {
 		t.Errorf("killed: %+v, %+v", l, a)
 	}
 }
