@@ -30,15 +30,12 @@ func Handle(books Rulebooks, s *State, now time.Time, in Input) ([]Record, error
 	for id := s.index.wakes.due(h.now); id != 0; id = s.index.wakes.due(h.now) {
 		s.touch(id)
 	}
-	for left := slice; left > 0; {
-		batch := s.takeTouched(left)
-		if len(batch) == 0 {
+	for range slice {
+		i := s.takeTouched()
+		if i == nil {
 			break
 		}
-		left -= len(batch)
-		for _, i := range batch {
-			h.decide(i)
-		}
+		h.decide(i)
 	}
 	return h.out, h.err
 }

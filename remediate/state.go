@@ -75,6 +75,7 @@ type Incident struct {
 
 	Status   Status    `json:"status"`
 	Opened   time.Time `json:"opened"`
+	Since    time.Time `json:"since"`           // when it became ours: opened, released by a human or an edge, or reopened
 	Healed   time.Time `json:"healed,omitzero"` // when; zero while it is not
 	First    time.Time `json:"first,omitzero"`  // the first good sample
 	Closed   time.Time `json:"closed,omitzero"`
@@ -91,8 +92,12 @@ type Incident struct {
 	Verdicts  []Verdict `json:"verdicts,omitempty"`  // of the last judgement
 	Answers   []Answer  `json:"answers,omitempty"`   // of the guards' ask, until they are judged
 	Asked     bool      `json:"asked,omitempty"`     // the guards' ask ended; Answers may be empty: nobody knows
+	AskedAt   time.Time `json:"askedAt,omitzero"`    // when it ended
+	AskedBook string    `json:"askedBook,omitempty"` // digest of the rulebook that it was begun under
 	Plan      *Plan     `json:"plan,omitempty"`
-	Acted     int       `json:"acted,omitempty"` // acts of the plan that were begun
+	Acted     int       `json:"acted,omitempty"`    // acts of the plan that were begun
+	Doubt     bool      `json:"doubt,omitempty"`    // nobody knows how the last of them ended
+	Refusals  int       `json:"refusals,omitempty"` // acts in a row that were refused
 	Hash      string    `json:"hash,omitempty"`
 	Approved  string    `json:"approved,omitempty"` // hash of the plan that a human approved
 	Approver  string    `json:"approver,omitempty"`
@@ -109,8 +114,9 @@ type Incident struct {
 	Attempts []Attempt `json:"attempts,omitempty"`
 
 	Ladder Ladder            `json:"ladder"`
-	Shown  map[string]Showed `json:"shown"` // by destination
+	Shown  map[string]Showed `json:"shown"`           // by destination
 	Lines  []Line            `json:"lines,omitempty"` // of the story, not yet told
+	Stand  string            `json:"stand,omitempty"` // what the last judgement came to: the story tells changes only
 }
 
 // Pending is something started and not finished.

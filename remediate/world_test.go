@@ -3,6 +3,7 @@ package remediate_test
 import (
 	"container/heap"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,6 +30,9 @@ type world struct {
 	set     map[string]string
 	soon    events
 	started int
+
+	hidden    []string // dealings that the story leaves out: ask, verify, probe, act, tell
+	forgetful bool     // the state is thrown away before each input
 }
 
 func newWorld(t testing.TB) *world {
@@ -53,8 +57,11 @@ func (w *world) keep(rs []Record) {
 		}
 		w.records = append(w.records, r)
 		w.heard = append(w.heard, f)
-		if s, ok := f.Body.(Started); ok {
-			w.perform(s)
+		switch b := f.Body.(type) {
+		case Started:
+			w.perform(b)
+		case Delayed:
+			w.performLater(b)
 		}
 	}
 }
@@ -62,12 +69,14 @@ func (w *world) keep(rs []Record) {
 // hear hands Handle an input now, and then works off what it left over.
 func (w *world) hear(in Input) error {
 	w.t.Helper()
+	w.forget()
 	rs, err := Handle(w.books, w.state, w.now, in)
 	if err != nil {
 		return err
 	}
 	w.keep(rs)
 	for n := 0; !w.state.Next().IsZero() && !w.state.Next().After(w.now); n++ {
+		w.forget()
 		rs, err := Handle(w.books, w.state, w.now, Tick{})
 		if err != nil {
 			w.t.Fatal(err)
@@ -110,7 +119,12 @@ func (w *world) pass(d time.Duration) {
 		}
 		if len(w.soon) > 0 && !w.soon[0].at.After(w.now) {
 			e := heap.Pop(&w.soon).(event)
-			e.in.At = w.now
+			if e.again != nil {
+				w.perform(*e.again)
+				continue
+			}
+			_, lag := w.how("lag")
+			e.in.At = w.now.Add(-lag)
 			w.must(w.hear(e.in))
 			continue
 		}
@@ -140,29 +154,63 @@ func (w *world) refold() {
 	for _, r := range w.records {
 		w.must(s.Fold(r))
 	}
+	s.Degrade(w.state.Degraded())
 	s.Rewake(w.books)
 	w.state, w.soon = s, nil
-	for _, p := range s.Started() {
+	for _, p := range w.state.Started() {
 		p.Started.Again = true
 		w.perform(p.Started)
 	}
 }
 
+// forget restores the state from its snapshot, while what is under way in the
+// world goes on. That a fold comes to the same is a law of its own.
+func (w *world) forget() {
+	if !w.forgetful {
+		return
+	}
+	b, err := w.state.Snapshot()
+	w.must(err)
+	s, err := Restore(b)
+	w.must(err)
+	s.Degrade(w.state.Degraded())
+	s.Rewake(w.books)
+	w.state = s
+}
+
+// performLater performs again what did not get through, when it is due.
+func (w *world) performLater(d Delayed) {
+	for _, p := range w.state.Started() {
+		if p.ID == d.ID {
+			w.started++
+			heap.Push(&w.soon, event{at: d.Until, seq: w.started, again: &p.Started})
+		}
+	}
+}
+
+// dealing names a dealing with the world as scenario files do.
+func dealing(s Started) string {
+	switch {
+	case s.Act != nil:
+		return "act"
+	case s.Tell != nil:
+		return "tell"
+	case s.Ask.Purpose == ForVerification:
+		return "verify"
+	case s.Ask.Purpose == ForProbingOn:
+		return "probe"
+	}
+	return "ask"
+}
+
 // perform answers what was started as the world's settings say.
 func (w *world) perform(s Started) {
 	w.started++
-	what := "tell"
-	switch {
-	case s.Act != nil:
-		what = "act"
-	case s.Ask != nil && s.Ask.Purpose == ForVerification:
-		what = "verify"
-	case s.Ask != nil && s.Ask.Purpose == ForProbingOn:
-		what = "probe"
-	case s.Ask != nil:
-		what = "ask"
-	}
+	what := dealing(s)
 	how, after := w.how(what)
+	if s.Tell != nil && w.set["tell:"+s.Tell.Destination] != "" {
+		how, after = w.how("tell:" + s.Tell.Destination)
+	}
 	if how == "silent" {
 		return
 	}
@@ -170,8 +218,10 @@ func (w *world) perform(s Started) {
 	at := w.now.Add(after)
 	switch what {
 	case "ask":
-		r.Outcome = OK
 		for _, q := range s.Ask.Questions {
+			if how != OK {
+				break
+			}
 			r.Answers = append(r.Answers, w.answer(q))
 		}
 	case "verify":
@@ -184,6 +234,7 @@ func (w *world) perform(s Started) {
 		if how == Later {
 			r.Until, r.Text = at.Add(30*time.Second), "429 Too Many Requests"
 		}
+		r.Text = map[string]string{Failed: "connection refused", Later: r.Text}[how]
 	case "act":
 		r.Text = map[string]string{Refused: "the object is another one by now", Failed: "forbidden"}[how]
 	}
@@ -206,6 +257,11 @@ func (w *world) how(what string) (string, time.Duration) {
 
 func (w *world) answer(q Question) Answer {
 	how, _ := w.how(q.Kind)
+	for _, l := range q.Labels {
+		if is := w.set[q.Kind+":"+l.Value]; is != "" {
+			how = is
+		}
+	}
 	a := Answer{Kind: q.Kind, OK: true, Values: map[string]string{}}
 	switch {
 	case how == "unknown":
@@ -253,9 +309,10 @@ func (w *world) workload(a *Answer, t Target, how string) {
 
 // event is a result that comes in at a time.
 type event struct {
-	at  time.Time
-	seq int
-	in  Reported
+	at    time.Time
+	seq   int
+	in    Reported
+	again *Started // perform this once more instead
 }
 
 type events []event
@@ -279,6 +336,9 @@ func (e *events) Pop() any {
 func (w *world) story(facts []Fact) string {
 	var b strings.Builder
 	for _, f := range facts {
+		if w.hides(f.Body) {
+			continue
+		}
 		where := ""
 		if n := IncidentOf(f.Body); n != 0 {
 			where = fmt.Sprintf("i%d ", n)
@@ -286,4 +346,25 @@ func (w *world) story(facts []Fact) string {
 		fmt.Fprintf(&b, "%-8s %s%s\n", "+"+f.At.Sub(epoch).String(), where, strings.TrimPrefix(strings.ReplaceAll(Describe(f.Body), "q4m2x7kd-", ""), strings.TrimSpace(where)+"-"))
 	}
 	return b.String()
+}
+
+// hides tells whether the story leaves a fact out.
+func (w *world) hides(b Body) bool {
+	id := ""
+	switch b := b.(type) {
+	case Started:
+		id = b.ID
+	case Finished:
+		id = b.ID
+	case Delayed:
+		id = b.ID
+	default:
+		return false
+	}
+	for _, f := range w.heard {
+		if s, ok := f.Body.(Started); ok && s.ID == id {
+			return slices.Contains(w.hidden, dealing(s))
+		}
+	}
+	return false
 }
