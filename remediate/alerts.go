@@ -202,5 +202,8 @@ func moment(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Millisecond)
 }
 
-// durationOf is a duration as facts keep it.
-func durationOf(d time.Duration) model.Duration { return model.Duration(d.Truncate(time.Millisecond)) }
+// durationOf is a duration as facts keep it. One that clocks which disagree
+// made negative is none.
+func durationOf(d time.Duration) model.Duration {
+	return model.Duration(max(0, d.Truncate(time.Millisecond)))
+}

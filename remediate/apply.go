@@ -76,10 +76,22 @@ func (s *State) applyIncident(f Fact) {
 		return
 	}
 	s.touch(i.ID)
-	if line := i.line(f.Body); line != "" {
+	if line := i.line(f.Body); line != "" && !i.toldAlready(f.Body) {
 		i.Lines = append(i.Lines, Line{f.At, line})
 		i.Lines = i.Lines[max(0, len(i.Lines)-maxLines):]
 	}
+}
+
+// toldAlready tells whether a judgement says what the last one said. While the
+// same guards stand in the way only their numbers change, which the incident's
+// one message shows.
+func (i *Incident) toldAlready(b Body) bool {
+	j, ok := b.(Judged)
+	before := i.Stand
+	if ok {
+		i.Stand = stands(j)
+	}
+	return ok && i.Stand == before
 }
 
 func (s *State) loaded(b RulebookLoaded, at time.Time) {
@@ -189,8 +201,8 @@ func (s *State) member(i *Incident, id AlertID) {
 func (s *State) judged(i *Incident, b Judged) {
 	i.Step, i.Failed, i.Outcome, i.Verdicts, i.Until = b.Step, false, "", b.Verdicts, b.Until
 	i.Plan, i.Hash = b.Plan, b.Hash
-	if b.Hash != "" && b.Hash != i.Approved {
-		i.Approved, i.Approver = "", "" // the plan that was approved is no longer the plan
+	if b.Decision == Approval {
+		i.Approved, i.Approver = "", "" // asked anew: what was approved is no longer the plan
 	}
 	i.Asked, i.Answers = false, nil
 	if !b.Target.IsZero() {
@@ -337,6 +349,9 @@ func (s *State) verified(i *Incident, b Finished, at time.Time) {
 		return
 	}
 	i.Unknowns, i.Ended, i.Outcome, i.Counted, i.First = 0, at, OK, false, b.FirstGood
+	if i.First.IsZero() {
+		i.First = at
+	}
 	if b.Outcome != OK {
 		i.Outcome, i.Failed, i.Status, i.First = Failed, true, StatusDeciding, time.Time{}
 	}
@@ -384,7 +399,8 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 	case TakeOver:
 		i.Acked, i.Taken = b.By, b.By
 	case Approve:
-		i.Approved, i.Approver, i.Refused, i.Status, i.Until = i.Hash, b.By, "", StatusDeciding, time.Time{}
+		i.Approved, i.Approver, i.ApprovedAt = i.Hash, b.By, at
+		i.Refused, i.Status, i.Until = "", StatusDeciding, time.Time{}
 	case Deny:
 		i.Refused, i.Status, i.Until = b.By, StatusHeld, time.Time{}
 	case Run:
@@ -440,7 +456,10 @@ func (i *Incident) line(b Body) string {
 	case Joined:
 		return fmt.Sprintf("another alert joined; %d fire", len(i.Firing))
 	case Judged:
-		return i.judgedLine(b)
+		if b.Decision == Allowed {
+			return ""
+		}
+		return string(b.Decision) + ": " + because(b.Verdicts)
 	case Started:
 		if b.Act == nil {
 			return ""
@@ -464,27 +483,18 @@ func (i *Incident) line(b Body) string {
 	return ""
 }
 
-// judgedLine tells a judgement that stands in the way, once: while the same
-// guards say the same, only their numbers change, and those the incident's
-// one message shows.
-func (i *Incident) judgedLine(b Judged) string {
-	stand := string(b.Decision)
+// stands says which guards stand in the way and how, without their numbers.
+func stands(b Judged) string {
+	s := string(b.Decision)
 	for _, v := range b.Verdicts {
 		if v.Decision == b.Decision {
-			stand += " " + v.Guard
+			s += " " + v.Guard
 		}
 	}
 	if b.Decision == Approval {
-		stand += " " + b.Hash
+		s += " " + b.Hash
 	}
-	if stand == i.Stand {
-		return ""
-	}
-	i.Stand = stand
-	if b.Decision == Allowed {
-		return ""
-	}
-	return string(b.Decision) + ": " + because(b.Verdicts)
+	return s
 }
 
 func (i *Incident) finishedLine(b Finished) string {

@@ -361,23 +361,27 @@ func healthy(v *view) Verdict {
 func (v *view) approval(hash string) Verdict {
 	m, _ := v.h.modeOf(v.i)
 	by := v.p.Steps[v.step].Approval
+	within := defaultApproval
+	if by != nil && by.Within > 0 {
+		within = time.Duration(by.Within)
+	}
 	verdict := func() Verdict {
 		switch {
 		case m != ModeApprove && by == nil:
 			return allow("", "not needed")
 		case v.i.Refused != "":
 			return hold("", "denied by %s", v.i.Refused)
-		case v.i.Approved == hash:
+		case v.i.Approved == hash && v.h.now.Sub(v.i.ApprovedAt) <= within:
 			return allow("", "plan %s is approved by %s", hash, v.i.Approver)
 		case v.i.Status == StatusApproval && v.i.Hash == hash:
 			return deny("", time.Time{}, "nobody approved plan %s in time", hash)
 		}
-		within := defaultApproval
-		if by != nil && by.Within > 0 {
-			within = time.Duration(by.Within)
-		}
 		why := "plan " + hash + " waits for a human"
-		if v.i.Approved != "" {
+		switch v.i.Approved {
+		case "":
+		case hash:
+			why += fmt.Sprintf(": %s approved it %s ago, longer than the %s that an approval holds", v.i.Approver, since(v.h.now, v.i.ApprovedAt), within)
+		default:
 			why += fmt.Sprintf(": what %s approved was plan %s, and things have changed", v.i.Approver, v.i.Approved)
 		}
 		return Verdict{Decision: Approval, Reason: why, Until: v.h.now.Add(within)}

@@ -160,16 +160,25 @@ func (h *handler) judge(i *Incident, verdicts []Verdict) {
 	if p := h.policy(i); p != nil && len(p.Steps) > 0 {
 		step = h.nextStep(i, p)
 	}
-	h.emit(Judged{Incident: i.ID, Step: step, Decision: d, Verdicts: verdicts, Until: h.later(until)})
+	h.emit(Judged{Incident: i.ID, Step: step, Decision: d, Verdicts: verdicts, Until: h.again(until)})
 }
 
-// later is until, or a moment from now when that is not later: what was judged
-// is not judged again in the same moment.
+// later is until, or a moment from now when that is not later: nothing is
+// judged or tried again in the same moment.
 func (h *handler) later(until time.Time) time.Time {
-	if until.IsZero() || until.After(h.now) {
+	if until.After(h.now) {
 		return until
 	}
 	return h.now.Add(time.Second)
+}
+
+// again is when a judgement is to be made anew, zero when only something that
+// happens brings that about.
+func (h *handler) again(until time.Time) time.Time {
+	if until.IsZero() {
+		return until
+	}
+	return h.later(until)
 }
 
 // ask puts the guards' questions.
@@ -228,7 +237,7 @@ func (h *handler) judgeAnswers(v *view) {
 	plan, hash := v.plan()
 	verdicts = append(verdicts, v.approval(hash))
 	d, until := strictest(verdicts)
-	j := Judged{Incident: i.ID, Step: v.step, Decision: d, Verdicts: verdicts, Target: v.target, Plan: plan, Hash: hash, Until: h.later(until)}
+	j := Judged{Incident: i.ID, Step: v.step, Decision: d, Verdicts: verdicts, Target: v.target, Plan: plan, Hash: hash, Until: h.again(until)}
 	if d == Approval {
 		j.Until = verdicts[len(verdicts)-1].Until
 	}

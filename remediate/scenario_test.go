@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -177,9 +178,17 @@ func (w *world) alert(words []string) Alert {
 	return a
 }
 
-// listing reads the alerts that are listed, one an indented line.
+// listing reads the alerts that are listed, one an indented line; complete and
+// begun=1s, which is how long ago it was begun, may stand before them.
 func (w *world) listing(words []string, rest string) Listing {
-	l := Listing{At: w.now, Complete: len(words) > 0 && words[0] == "complete"}
+	l := Listing{At: w.now, Complete: slices.Contains(words, "complete")}
+	for _, s := range words {
+		if ago, ok := strings.CutPrefix(s, "begun="); ok {
+			d, err := time.ParseDuration(ago)
+			w.must(err)
+			l.At = w.now.Add(-d)
+		}
+	}
 	for _, line := range strings.Split(strings.TrimSpace(rest), "\n") {
 		words := strings.Fields(line)
 		if len(words) == 0 {

@@ -31,12 +31,13 @@ type world struct {
 	soon    events
 	started int
 
-	hidden    []string // dealings that the story leaves out: ask, verify, probe, act, tell
-	forgetful bool     // the state is thrown away before each input
+	dealings  map[string]string // by ID: ask, verify, probe, act, tell
+	hidden    []string          // dealings that the story leaves out: ask, verify, probe, act, tell
+	forgetful bool              // the state is thrown away before each input
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, books: Rulebooks{}, state: NewState(), now: epoch, set: map[string]string{
+	w := &world{t: t, books: Rulebooks{}, state: NewState(), now: epoch, dealings: map[string]string{}, set: map[string]string{
 		"alert": "firing", "workload": "ok", "act": "ok", "verify": "ok", "probe": "ok", "promql": "1", "tell": "ok",
 	}}
 	r, err := Found(w.state, w.now, "q4m2x7kd")
@@ -59,6 +60,7 @@ func (w *world) keep(rs []Record) {
 		w.heard = append(w.heard, f)
 		switch b := f.Body.(type) {
 		case Started:
+			w.dealings[b.ID] = dealing(b)
 			w.perform(b)
 		case Delayed:
 			w.performLater(b)
@@ -231,12 +233,12 @@ func (w *world) perform(s Started) {
 		r.Text = map[string]string{Failed: "postgres not ok: connection refused"}[how]
 	case "tell":
 		r.Ref = "ref-" + s.Tell.Destination
-		if how == Later {
-			r.Until, r.Text = at.Add(30*time.Second), "429 Too Many Requests"
-		}
-		r.Text = map[string]string{Failed: "connection refused", Later: r.Text}[how]
+		r.Text = map[string]string{Failed: "connection refused"}[how]
 	case "act":
 		r.Text = map[string]string{Refused: "the object is another one by now", Failed: "forbidden"}[how]
+	}
+	if how == Later {
+		r.Until, r.Text = at.Add(30*time.Second), "429 Too Many Requests"
 	}
 	heap.Push(&w.soon, event{at: at, seq: w.started, in: Reported{ID: s.ID, Incident: s.Incident, Result: r}})
 }
@@ -350,21 +352,13 @@ func (w *world) story(facts []Fact) string {
 
 // hides tells whether the story leaves a fact out.
 func (w *world) hides(b Body) bool {
-	id := ""
 	switch b := b.(type) {
 	case Started:
-		id = b.ID
+		return slices.Contains(w.hidden, dealing(b))
 	case Finished:
-		id = b.ID
+		return slices.Contains(w.hidden, w.dealings[b.ID])
 	case Delayed:
-		id = b.ID
-	default:
-		return false
-	}
-	for _, f := range w.heard {
-		if s, ok := f.Body.(Started); ok && s.ID == id {
-			return slices.Contains(w.hidden, dealing(s))
-		}
+		return slices.Contains(w.hidden, w.dealings[b.ID])
 	}
 	return false
 }
