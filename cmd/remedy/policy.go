@@ -9,12 +9,19 @@ import (
 
 	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
 	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 func (c *cli) policyCommands(cmd *kingpin.CmdClause) {
 	lint := cmd.Command("lint", "Check a configuration and the policies that it names, as the daemon would at its start.")
 	files := lint.Arg("file", "Configuration files.").Default("remediated.yml").Strings()
 	c.commands[lint.FullCommand()] = func(context.Context) error { return c.lint(*files) }
+
+	rbac := cmd.Command("rbac", "Print the smallest Kubernetes roles that the policies need, as YAML.")
+	file := rbac.Arg("file", "Configuration file.").Default("remediated.yml").String()
+	namespace := rbac.Flag("namespace", "Namespace of the daemon's ServiceAccount.").Default("remediated").String()
+	account := rbac.Flag("account", "Its name.").Default("remediated").String()
+	c.commands[rbac.FullCommand()] = func(context.Context) error { return c.rbac(*file, *namespace, *account) }
 }
 
 // lint shows what is wrong with each configuration. Warnings do not fail it.
@@ -54,4 +61,21 @@ func (c *cli) showProblems(problems []policies.Problem, ok []string) error {
 		c.out.printf("%s\n", line)
 	}
 	return c.out.err
+}
+
+// rbac prints roles, of policies that are fit to be loaded only.
+func (c *cli) rbac(file, namespace, account string) error {
+	for _, name := range []string{namespace, account} {
+		if err := remediate.CheckName(name); err != nil {
+			return usagef("%v", err)
+		}
+	}
+	loaded, problems := policies.Load(file, catalogue.New())
+	if loaded == nil {
+		if err := policies.Render(c.out.w, problems); err != nil {
+			return err
+		}
+		return errShown
+	}
+	return catalogue.WriteRBAC(c.out.w, loaded.Rulebook, namespace, account)
 }
