@@ -15,6 +15,24 @@ func (c *cli) policyCommands(cmd *kingpin.CmdClause) {
 	lint := cmd.Command("lint", "Check a configuration and the policies that it names, as the daemon would at its start.")
 	files := lint.Arg("file", "Configuration files.").Default("remediated.yml").Strings()
 	c.commands[lint.FullCommand()] = func(context.Context) error { return c.lint(*files) }
+
+	rbac := cmd.Command("rbac", "Print the smallest roles that the daemon needs for these policies, as YAML for kubectl apply.")
+	file := rbac.Arg("file", "Configuration file.").Default("remediated.yml").String()
+	namespace := rbac.Flag("namespace", "Namespace of the daemon's ServiceAccount.").Default("remediated").String()
+	account := rbac.Flag("service-account", "The daemon's ServiceAccount.").Default("remediated").String()
+	c.commands[rbac.FullCommand()] = func(context.Context) error { return c.rbac(*file, *namespace, *account) }
+}
+
+// rbac prints what the policies of a configuration need. It grants nothing.
+func (c *cli) rbac(file, namespace, account string) error {
+	loaded, problems := policies.Load(file, catalogue.New())
+	if policies.HasErrors(problems) {
+		if err := c.showProblems(problems, nil); err != nil {
+			return err
+		}
+		return errShown
+	}
+	return catalogue.WriteRBAC(c.out.w, loaded.Rulebook, namespace, account)
 }
 
 // lint shows what is wrong with each configuration. Warnings do not fail it.
