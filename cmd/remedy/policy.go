@@ -9,7 +9,6 @@ import (
 
 	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
 	"github.com/x0tta6bl4/remediated/policies"
-	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 func (c *cli) policyCommands(cmd *kingpin.CmdClause) {
@@ -17,11 +16,23 @@ func (c *cli) policyCommands(cmd *kingpin.CmdClause) {
 	files := lint.Arg("file", "Configuration files.").Default("remediated.yml").Strings()
 	c.commands[lint.FullCommand()] = func(context.Context) error { return c.lint(*files) }
 
-	rbac := cmd.Command("rbac", "Print the smallest Kubernetes roles that the policies need, as YAML.")
+	rbac := cmd.Command("rbac", "Print the smallest roles that the daemon needs for these policies, as YAML for kubectl apply.")
 	file := rbac.Arg("file", "Configuration file.").Default("remediated.yml").String()
 	namespace := rbac.Flag("namespace", "Namespace of the daemon's ServiceAccount.").Default("remediated").String()
-	account := rbac.Flag("account", "Its name.").Default("remediated").String()
+	account := rbac.Flag("service-account", "The daemon's ServiceAccount.").Default("remediated").String()
 	c.commands[rbac.FullCommand()] = func(context.Context) error { return c.rbac(*file, *namespace, *account) }
+}
+
+// rbac prints what the policies of a configuration need. It grants nothing.
+func (c *cli) rbac(file, namespace, account string) error {
+	loaded, problems := policies.Load(file, catalogue.New())
+	if policies.HasErrors(problems) {
+		if err := c.showProblems(problems, nil); err != nil {
+			return err
+		}
+		return errShown
+	}
+	return catalogue.WriteRBAC(c.out.w, loaded.Rulebook, namespace, account)
 }
 
 // lint shows what is wrong with each configuration. Warnings do not fail it.
@@ -61,21 +72,4 @@ func (c *cli) showProblems(problems []policies.Problem, ok []string) error {
 		c.out.printf("%s\n", line)
 	}
 	return c.out.err
-}
-
-// rbac prints roles, of policies that are fit to be loaded only.
-func (c *cli) rbac(file, namespace, account string) error {
-	for _, name := range []string{namespace, account} {
-		if err := remediate.CheckName(name); err != nil {
-			return usagef("%v", err)
-		}
-	}
-	loaded, problems := policies.Load(file, catalogue.New())
-	if loaded == nil {
-		if err := policies.Render(c.out.w, problems); err != nil {
-			return err
-		}
-		return errShown
-	}
-	return catalogue.WriteRBAC(c.out.w, loaded.Rulebook, namespace, account)
 }
