@@ -110,6 +110,9 @@ func (r Record) Decode() (Fact, error) {
 	if err := d.Decode(p.Interface()); err != nil {
 		return Fact{}, &DamageError{r.Seq, err.Error()}
 	}
+	if rest := bytes.TrimSpace(r.Bytes[d.InputOffset():]); len(rest) > 0 {
+		return Fact{}, &DamageError{r.Seq, fmt.Sprintf("%d bytes follow the fact", len(rest))}
+	}
 	return Fact{Seq: r.Seq, At: r.At, Body: p.Elem().Interface().(Body)}, nil
 }
 
