@@ -113,7 +113,11 @@ func (r Record) Decode() (Fact, error) {
 	if rest := bytes.TrimSpace(r.Bytes[d.InputOffset():]); len(rest) > 0 {
 		return Fact{}, &DamageError{r.Seq, fmt.Sprintf("%d bytes follow the fact", len(rest))}
 	}
-	return Fact{Seq: r.Seq, At: r.At, Body: p.Elem().Interface().(Body)}, nil
+	body := p.Elem().Interface().(Body)
+	if s, ok := body.(Started); ok && !s.whole() {
+		return Fact{}, &DamageError{r.Seq, "it starts not exactly one of ask, act and tell"}
+	}
+	return Fact{Seq: r.Seq, At: r.At, Body: body}, nil
 }
 
 // Checkpoint is a State that stands for all the records up to and with Seq,

@@ -157,6 +157,12 @@ func TestNewerReleaseIsRefused(t *testing.T) {
 			t.Errorf("%q: %v, want ErrUnknownKind of record 7", kind, err)
 		}
 	}
+	for _, bad := range []string{`{}`, `{"id":"a","tell":{},"ask":{}}`} {
+		var damage *DamageError
+		if _, err := (Record{Seq: 7, Kind: "started/1", Bytes: []byte(bad)}).Decode(); !errors.As(err, &damage) {
+			t.Errorf("started %s: %v, want damage: it must be one of ask, act and tell", bad, err)
+		}
+	}
 	for _, bad := range []string{`{"incident":1,"mood":"good"}`, `{"incident":"one"}`, `{`, ``, `{"incident":1}{}`} {
 		var damage *DamageError
 		if _, err := (Record{Seq: 7, Kind: "filed/1", Bytes: []byte(bad)}).Decode(); !errors.As(err, &damage) || damage.Seq != 7 {
