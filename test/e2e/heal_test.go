@@ -81,6 +81,23 @@ func (d *daemon) awaitClosed(n int) {
 	d.await("closed/1", n)
 }
 
+// awaitFiled waits until all was told of so many incidents that were closed.
+func (d *daemon) awaitFiled(n int) {
+	d.t.Helper()
+	d.await("filed/1", n)
+}
+
+// awaitPages waits until people were paged so often.
+func (d *daemon) awaitPages(n int) {
+	d.t.Helper()
+	eventually(d.t, time.Minute, func() string {
+		if got := len(d.people.PagerDuty.Pages()); got < n {
+			return fmt.Sprintf("people were paged %d times, want %d", got, n)
+		}
+		return ""
+	})
+}
+
 // await waits until so many facts of a kind were written.
 func (d *daemon) await(kind string, n int) {
 	d.t.Helper()
