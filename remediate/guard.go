@@ -1,7 +1,10 @@
 package remediate
 
 import (
+	"cmp"
 	"fmt"
+	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +21,8 @@ type view struct {
 	// What the world answered, for the guards that need it.
 	alert    Answer
 	workload Answer
-	query    Answer
-	target   Target // the incident's, or the owner that was found to be meant
+	queries  map[string]Answer // by the query
+	target   Target            // the incident's, or the owner that was found to be meant
 }
 
 // guard answers whether acting may be done now, always with its reason.
@@ -42,6 +45,16 @@ var cheapGuards = []guard{
 	{"breaker", breaker},
 }
 
+// stopGuards are those by which somebody stops us: they are asked again before
+// each further act of a procedure that was begun.
+var stopGuards = []guard{
+	{"paused", paused},
+	{"mode", mode},
+	{"journal", journal},
+	{"takeover", takeover},
+	{"silenced", silenced},
+}
+
 // askingGuards judge by what was answered.
 var askingGuards = []guard{
 	{"firing", firing},
@@ -49,19 +62,43 @@ var askingGuards = []guard{
 	{"healthy", healthy},
 }
 
+// judge asks each guard, by the policy as it was when the incident was opened
+// and, when its numbers are others by now, as it is: the stricter one holds.
 func (v *view) judge(guards []guard) []Verdict {
 	out := make([]Verdict, 0, len(guards)+len(askingGuards)+1)
+	now := v.ruledNow()
 	for _, g := range guards {
 		verdict := g.judge(v)
+		if now != nil {
+			verdict = stricter(verdict, g.judge(now))
+		}
 		verdict.Guard = g.name
 		out = append(out, verdict)
 	}
 	return out
 }
 
+// ruledNow is the same view by the policy as it is now, nil when its numbers
+// are no others.
+func (v *view) ruledNow() *view {
+	p := v.h.policyNow(v.i)
+	if p == nil || p == v.p || reflect.DeepEqual(p.Guards, v.p.Guards) {
+		return nil
+	}
+	now := *v
+	now.p = p
+	return &now
+}
+
 // read takes up what the world answered. What is missing was not answered.
 func (v *view) read() {
-	v.alert, v.workload, v.query = answer(v.i, "alert"), answer(v.i, "workload"), answer(v.i, "promql")
+	v.alert, v.workload, v.queries = answer(v.i, "alert"), answer(v.i, "workload"), map[string]Answer{}
+	values := slices.DeleteFunc(slices.Clone(v.i.Answers), func(a Answer) bool { return a.Kind != "promql" })
+	for k, query := range v.h.queries(v.i, v.p) {
+		if k < len(values) { // one answer for each question, in order
+			v.queries[query] = values[k]
+		}
+	}
 	v.target = v.i.Target
 	var found Target
 	if t := v.workload.Values[ValueTarget]; t != "" && found.UnmarshalText([]byte(t)) == nil {
@@ -113,17 +150,15 @@ func mode(v *view) Verdict {
 
 // modeOf returns the incident's effective mode, and whether its policy is gone.
 func (h *handler) modeOf(i *Incident) (m Mode, gone bool) {
-	opened := h.policy(i)
-	if opened == nil {
+	opened, now := h.policy(i), h.policyNow(i)
+	switch {
+	case opened == nil:
 		return ModeObserve, true
-	}
-	book := h.books[h.s.Rulebook]
-	if book == nil || book.Policy(i.Policy) == nil {
+	case now == nil:
 		return opened.Mode, true
 	}
 	order := []Mode{ModeObserve, ModeApprove, ModeAct}
-	now := book.Policy(i.Policy).Mode
-	return order[max(0, min(slices.Index(order, opened.Mode), slices.Index(order, now)))], false
+	return order[max(0, min(slices.Index(order, opened.Mode), slices.Index(order, now.Mode)))], false
 }
 
 // journal denies while what we do would not be remembered.
@@ -143,6 +178,9 @@ func takeover(v *view) Verdict {
 
 // silenced is a human's word to stop, as far as it is known without asking.
 func silenced(v *view) Verdict {
+	if len(v.i.Firing) == 0 {
+		return allow("", "none of its alerts fires")
+	}
 	var by []string
 	for id := range v.i.Firing {
 		k := v.h.s.Known[id]
@@ -244,17 +282,17 @@ func breaker(v *view) Verdict {
 	if !known {
 		return allow("", "closed: no failed verification is on record for %s", v.targetNow())
 	}
-	look, err := lookAtBreaker(name, v.p.Guards.Breaker, b, v.h.now)
+	look, err := lookAtBreaker(name, v.p.Guards.breaker(), b, v.h.now)
 	if err != nil {
 		return deny("", time.Time{}, "its state cannot be read: %v", err)
 	}
 	switch look.State {
 	case "open":
-		return deny("", b.Until, "open until %s, after %d failed verifications in a row on %s", b.Until.Format(time.RFC3339), v.p.Guards.Breaker.Failures, v.targetNow())
+		return deny("", b.Until, "open until %s, after %d failed verifications in a row on %s", b.Until.Format(time.RFC3339), v.p.Guards.breaker().Failures, v.targetNow())
 	case "half-open":
 		return allow("", "half-open: one try")
 	}
-	return allow("", "closed: %d of %d failed verifications in a row", look.Failures, v.p.Guards.Breaker.Failures)
+	return allow("", "closed: %d of %d failed verifications in a row", look.Failures, v.p.Guards.breaker().Failures)
 }
 
 // firing asks Alertmanager itself: a webhook may be minutes old.
@@ -297,10 +335,11 @@ func healthy(v *view) Verdict {
 		return allow("", "no floor is set")
 	}
 	if g.Query != "" {
-		value, err := strconv.ParseFloat(v.query.Values[ValueNumber], 64)
+		a := v.queries[g.Query]
+		value, err := strconv.ParseFloat(a.Values[ValueNumber], 64)
 		switch {
-		case v.query.Err != "" || err != nil:
-			return wait("", v.h.now.Add(askAgain), "%s is not known: %s", g.Query, v.query.Err)
+		case a.Err != "" || err != nil || math.IsNaN(value): // no number is above no floor
+			return wait("", v.h.now.Add(askAgain), "%s is not known: %s", g.Query, cmp.Or(a.Err, "it has no number"))
 		case value < g.Min:
 			return deny("", v.h.now.Add(4*askAgain), "%s is %v, at least %v is needed", g.Query, value, g.Min)
 		}
@@ -322,23 +361,27 @@ func healthy(v *view) Verdict {
 func (v *view) approval(hash string) Verdict {
 	m, _ := v.h.modeOf(v.i)
 	by := v.p.Steps[v.step].Approval
+	within := defaultApproval
+	if by != nil && by.Within > 0 {
+		within = time.Duration(by.Within)
+	}
 	verdict := func() Verdict {
 		switch {
 		case m != ModeApprove && by == nil:
 			return allow("", "not needed")
 		case v.i.Refused != "":
 			return hold("", "denied by %s", v.i.Refused)
-		case v.i.Approved == hash:
+		case v.i.Approved == hash && v.h.now.Sub(v.i.ApprovedAt) <= within:
 			return allow("", "plan %s is approved by %s", hash, v.i.Approver)
 		case v.i.Status == StatusApproval && v.i.Hash == hash:
 			return deny("", time.Time{}, "nobody approved plan %s in time", hash)
 		}
-		within := defaultApproval
-		if by != nil && by.Within > 0 {
-			within = time.Duration(by.Within)
-		}
 		why := "plan " + hash + " waits for a human"
-		if v.i.Approved != "" {
+		switch v.i.Approved {
+		case "":
+		case hash:
+			why += fmt.Sprintf(": %s approved it %s ago, longer than the %s that an approval holds", v.i.Approver, since(v.h.now, v.i.ApprovedAt), within)
+		default:
 			why += fmt.Sprintf(": what %s approved was plan %s, and things have changed", v.i.Approver, v.i.Approved)
 		}
 		return Verdict{Decision: Approval, Reason: why, Until: v.h.now.Add(within)}

@@ -3,6 +3,7 @@ package remediate_test
 import (
 	"container/heap"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,10 +30,14 @@ type world struct {
 	set     map[string]string
 	soon    events
 	started int
+
+	dealings  map[string]string // by ID: ask, verify, probe, act, tell
+	hidden    []string          // dealings that the story leaves out: ask, verify, probe, act, tell
+	forgetful bool              // the state is thrown away before each input
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, books: Rulebooks{}, state: NewState(), now: epoch, set: map[string]string{
+	w := &world{t: t, books: Rulebooks{}, state: NewState(), now: epoch, dealings: map[string]string{}, set: map[string]string{
 		"alert": "firing", "workload": "ok", "act": "ok", "verify": "ok", "probe": "ok", "promql": "1", "tell": "ok",
 	}}
 	r, err := Found(w.state, w.now, "q4m2x7kd")
@@ -53,8 +58,12 @@ func (w *world) keep(rs []Record) {
 		}
 		w.records = append(w.records, r)
 		w.heard = append(w.heard, f)
-		if s, ok := f.Body.(Started); ok {
-			w.perform(s)
+		switch b := f.Body.(type) {
+		case Started:
+			w.dealings[b.ID] = dealing(b)
+			w.perform(b)
+		case Delayed:
+			w.performLater(b)
 		}
 	}
 }
@@ -62,12 +71,14 @@ func (w *world) keep(rs []Record) {
 // hear hands Handle an input now, and then works off what it left over.
 func (w *world) hear(in Input) error {
 	w.t.Helper()
+	w.forget()
 	rs, err := Handle(w.books, w.state, w.now, in)
 	if err != nil {
 		return err
 	}
 	w.keep(rs)
 	for n := 0; !w.state.Next().IsZero() && !w.state.Next().After(w.now); n++ {
+		w.forget()
 		rs, err := Handle(w.books, w.state, w.now, Tick{})
 		if err != nil {
 			w.t.Fatal(err)
@@ -110,7 +121,12 @@ func (w *world) pass(d time.Duration) {
 		}
 		if len(w.soon) > 0 && !w.soon[0].at.After(w.now) {
 			e := heap.Pop(&w.soon).(event)
-			e.in.At = w.now
+			if e.again != nil {
+				w.perform(*e.again)
+				continue
+			}
+			_, lag := w.how("lag")
+			e.in.At = w.now.Add(-lag)
 			w.must(w.hear(e.in))
 			continue
 		}
@@ -140,29 +156,63 @@ func (w *world) refold() {
 	for _, r := range w.records {
 		w.must(s.Fold(r))
 	}
+	s.Degrade(w.state.Degraded())
 	s.Rewake(w.books)
 	w.state, w.soon = s, nil
-	for _, p := range s.Started() {
+	for _, p := range w.state.Started() {
 		p.Started.Again = true
 		w.perform(p.Started)
 	}
 }
 
+// forget restores the state from its snapshot, while what is under way in the
+// world goes on. That a fold comes to the same is a law of its own.
+func (w *world) forget() {
+	if !w.forgetful {
+		return
+	}
+	b, err := w.state.Snapshot()
+	w.must(err)
+	s, err := Restore(b)
+	w.must(err)
+	s.Degrade(w.state.Degraded())
+	s.Rewake(w.books)
+	w.state = s
+}
+
+// performLater performs again what did not get through, when it is due.
+func (w *world) performLater(d Delayed) {
+	for _, p := range w.state.Started() {
+		if p.ID == d.ID {
+			w.started++
+			heap.Push(&w.soon, event{at: d.Until, seq: w.started, again: &p.Started})
+		}
+	}
+}
+
+// dealing names a dealing with the world as scenario files do.
+func dealing(s Started) string {
+	switch {
+	case s.Act != nil:
+		return "act"
+	case s.Tell != nil:
+		return "tell"
+	case s.Ask.Purpose == ForVerification:
+		return "verify"
+	case s.Ask.Purpose == ForProbingOn:
+		return "probe"
+	}
+	return "ask"
+}
+
 // perform answers what was started as the world's settings say.
 func (w *world) perform(s Started) {
 	w.started++
-	what := "tell"
-	switch {
-	case s.Act != nil:
-		what = "act"
-	case s.Ask != nil && s.Ask.Purpose == ForVerification:
-		what = "verify"
-	case s.Ask != nil && s.Ask.Purpose == ForProbingOn:
-		what = "probe"
-	case s.Ask != nil:
-		what = "ask"
-	}
+	what := dealing(s)
 	how, after := w.how(what)
+	if s.Tell != nil && w.set["tell:"+s.Tell.Destination] != "" {
+		how, after = w.how("tell:" + s.Tell.Destination)
+	}
 	if how == "silent" {
 		return
 	}
@@ -170,8 +220,10 @@ func (w *world) perform(s Started) {
 	at := w.now.Add(after)
 	switch what {
 	case "ask":
-		r.Outcome = OK
 		for _, q := range s.Ask.Questions {
+			if how != OK {
+				break
+			}
 			r.Answers = append(r.Answers, w.answer(q))
 		}
 	case "verify":
@@ -181,11 +233,12 @@ func (w *world) perform(s Started) {
 		r.Text = map[string]string{Failed: "postgres not ok: connection refused"}[how]
 	case "tell":
 		r.Ref = "ref-" + s.Tell.Destination
-		if how == Later {
-			r.Until, r.Text = at.Add(30*time.Second), "429 Too Many Requests"
-		}
+		r.Text = map[string]string{Failed: "connection refused"}[how]
 	case "act":
 		r.Text = map[string]string{Refused: "the object is another one by now", Failed: "forbidden"}[how]
+	}
+	if how == Later {
+		r.Until, r.Text = at.Add(30*time.Second), "429 Too Many Requests"
 	}
 	heap.Push(&w.soon, event{at: at, seq: w.started, in: Reported{ID: s.ID, Incident: s.Incident, Result: r}})
 }
@@ -206,6 +259,11 @@ func (w *world) how(what string) (string, time.Duration) {
 
 func (w *world) answer(q Question) Answer {
 	how, _ := w.how(q.Kind)
+	for _, l := range q.Labels {
+		if is := w.set[q.Kind+":"+l.Value]; is != "" {
+			how = is
+		}
+	}
 	a := Answer{Kind: q.Kind, OK: true, Values: map[string]string{}}
 	switch {
 	case how == "unknown":
@@ -253,9 +311,10 @@ func (w *world) workload(a *Answer, t Target, how string) {
 
 // event is a result that comes in at a time.
 type event struct {
-	at  time.Time
-	seq int
-	in  Reported
+	at    time.Time
+	seq   int
+	in    Reported
+	again *Started // perform this once more instead
 }
 
 type events []event
@@ -279,6 +338,9 @@ func (e *events) Pop() any {
 func (w *world) story(facts []Fact) string {
 	var b strings.Builder
 	for _, f := range facts {
+		if w.hides(f.Body) {
+			continue
+		}
 		where := ""
 		if n := IncidentOf(f.Body); n != 0 {
 			where = fmt.Sprintf("i%d ", n)
@@ -286,4 +348,17 @@ func (w *world) story(facts []Fact) string {
 		fmt.Fprintf(&b, "%-8s %s%s\n", "+"+f.At.Sub(epoch).String(), where, strings.TrimPrefix(strings.ReplaceAll(Describe(f.Body), "q4m2x7kd-", ""), strings.TrimSpace(where)+"-"))
 	}
 	return b.String()
+}
+
+// hides tells whether the story leaves a fact out.
+func (w *world) hides(b Body) bool {
+	switch b := b.(type) {
+	case Started:
+		return slices.Contains(w.hidden, dealing(b))
+	case Finished:
+		return slices.Contains(w.hidden, w.dealings[b.ID])
+	case Delayed:
+		return slices.Contains(w.hidden, w.dealings[b.ID])
+	}
+	return false
 }

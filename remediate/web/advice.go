@@ -59,7 +59,11 @@ func denied(i *remediate.Incident, why string) string {
 	case pausedBy(i.Verdicts):
 		return "Nothing is done while automation is paused (" + why + "). It goes on by itself when that is resumed."
 	}
-	return "It will not be acted on: " + why + ". " + again(i.Until) + " Until then it is yours: acknowledge it so that nobody else is paged, repair it, or clear what stands in the way and run it."
+	ack := "acknowledge it so that nobody else is called, "
+	if i.Acked != "" {
+		ack = ""
+	}
+	return "It will not be acted on: " + why + ". " + again(i.Until) + " Until then it is yours: " + ack + "repair it, or clear what stands in the way and run it."
 }
 
 func pausedBy(vs []remediate.Verdict) bool {

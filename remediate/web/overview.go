@@ -175,9 +175,10 @@ func (s *server) breakers(r *http.Request) (any, error) { return s.breakerList(r
 func (s *server) breakerList(ctx context.Context) (BreakerList, error) {
 	l := BreakerList{Breakers: []Breaker{}}
 	var unread error
+	now := s.opt.Now()
 	err := s.look(ctx, func(st *remediate.State, _ remediate.Rulebooks) {
 		for name, b := range st.Breakers {
-			v, err := breakerOf(name, b, s.opt.Now())
+			v, err := breakerOf(name, b, now)
 			if err != nil {
 				unread = problemf(http.StatusInternalServerError, "the state of breaker %s cannot be read: %v", name, err)
 			}

@@ -96,7 +96,7 @@ func (t *teller) tell(f remediate.Fact) {
 	case remediate.Joined:
 		t.add(Event{At: f.At, Tone: Quiet, Text: "Another alert joined", group: "joined"})
 	case remediate.Left:
-		t.add(Event{At: f.At, Tone: Quiet, Text: fmt.Sprintf("An alert resolved; %d still fire", b.Firing), group: "left"})
+		t.add(Event{At: f.At, Tone: Quiet, Text: fmt.Sprintf("An alert resolved; still firing: %d", b.Firing), group: "left"})
 	case remediate.CommandGiven:
 		t.commanded(f.At, b)
 	case remediate.Judged:
@@ -168,7 +168,7 @@ func (t *teller) concluded(at time.Time, b remediate.Body) {
 	case remediate.Reopened:
 		e.Tone, e.Text = Bad, "Reopened: "+b.Why
 	case remediate.Exhausted:
-		e.Tone, e.Text = Bad, fmt.Sprintf("Every step was tried, %d attempts in all, and none helped", b.Attempts)
+		e.Tone, e.Text = Bad, fmt.Sprintf("Every step was tried, %s in all, and none helped", count(b.Attempts, "attempt"))
 	case remediate.Escalated:
 		e.Tone, e.Text = Wait, fmt.Sprintf("Calling %s: %s", b.Tell, b.Why)
 	case remediate.Closed:
@@ -180,4 +180,11 @@ func (t *teller) concluded(at time.Time, b remediate.Body) {
 		return
 	}
 	t.add(e)
+}
+
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
