@@ -67,6 +67,7 @@ type setup struct {
 
 	alertmanagers []string      // nil is the bed's
 	poll          time.Duration // between listings; 0 is 2 s
+	minUptime     time.Duration // until a listing proves what has resolved; 0 is 1 s
 }
 
 // startDaemon starts the daemon and promises to stop it.
@@ -99,7 +100,7 @@ func startDaemon(t *testing.T, b *bed.Bed, s setup) *daemon {
 	d.configure(s)
 	d.flags = append([]string{
 		"--config.file=" + filepath.Join(d.dir, "remediated.yml"), "--storage.path=" + s.storage,
-		"--alertmanager.poll-interval=" + cmp.Or(s.poll, 2*time.Second).String(), "--alertmanager.min-uptime=1s", "--log.level=debug",
+		"--alertmanager.poll-interval=" + cmp.Or(s.poll, 2*time.Second).String(), "--alertmanager.min-uptime=" + cmp.Or(s.minUptime, time.Second).String(), "--log.level=debug",
 	}, s.flags...)
 	t.Cleanup(func() {
 		d.kill()
@@ -203,7 +204,7 @@ func (d *daemon) start() {
 	eventually(d.t, 20*time.Second, func() string {
 		select {
 		case <-d.ended:
-			return "the daemon ended: " + d.log.String()
+			d.t.Fatalf("the daemon ended: %s", d.command.ProcessState)
 		default:
 		}
 		return notReady()
@@ -327,22 +328,43 @@ type incident struct {
 
 // incidents asks the daemon's API.
 func (d *daemon) incidents() ([]incident, error) {
-	r, err := http.Get(webURL + "/api/v1/incidents?limit=1000")
+	var answer struct {
+		Incidents []incident `json:"incidents"`
+	}
+	err := ask("/api/v1/incidents?limit=1000", &answer)
+	return answer.Incidents, err
+}
+
+// degraded is why the daemon says that it does nothing, "" when it does.
+func (d *daemon) degraded() string {
+	d.t.Helper()
+	var status struct {
+		Degraded string `json:"degraded"`
+	}
+	if err := ask("/api/v1/status", &status); err != nil {
+		d.t.Fatal(err)
+	}
+	return status.Degraded
+}
+
+// ask reads what the daemon's API answers.
+func ask(path string, into any) error {
+	r, err := http.Get(webURL + path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var answer struct {
-		Incidents []incident `json:"incidents"`
+	if r.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s", path, r.Status, body)
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, body)
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%s: %w: %s", path, err, body)
 	}
-	return answer.Incidents, nil
+	return nil
 }
 
 // lockedBuffer is written by a process and read by the test.

@@ -98,6 +98,23 @@ func (d *daemon) awaitPages(n int) {
 	})
 }
 
+// awaitPagesOf waits until a rung of the ladder was paged so often.
+func (d *daemon) awaitPagesOf(rung string, n int) {
+	d.t.Helper()
+	eventually(d.t, time.Minute, func() string {
+		got := 0
+		for _, p := range d.people.PagerDuty.Pages() {
+			if p.RoutingKey == routingKeys[rung] {
+				got++
+			}
+		}
+		if got < n {
+			return fmt.Sprintf("%s was paged %d times, want %d", rung, got, n)
+		}
+		return ""
+	})
+}
+
 // await waits until so many facts of a kind were written.
 func (d *daemon) await(kind string, n int) {
 	d.t.Helper()
