@@ -243,7 +243,7 @@ func (w *world) command(words []string) Command {
 }
 
 // bookOf reads a rulebook in YAML, with the shipped runbooks where it has none.
-func bookOf(t testing.TB, text string) *Rulebook {
+func bookOf(t tb, text string) *Rulebook {
 	t.Helper()
 	var v map[string]any
 	if err := yaml.Unmarshal([]byte(text), &v); err != nil {

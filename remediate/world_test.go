@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	. "github.com/x0tta6bl4/remediated/remediate"
@@ -15,11 +14,20 @@ import (
 // epoch is when every scenario begins.
 var epoch = time.Date(2026, 1, 14, 10, 0, 0, 0, time.UTC)
 
+// tb is what a world needs of a test: *testing.T, *testing.B and *rapid.T.
+type tb interface {
+	Helper()
+	Error(...any)
+	Errorf(string, ...any)
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
 // world drives Handle in virtual time: it keeps the records as a journal
 // would, performs what is started as its settings say, and ticks when Handle
 // wants to be ticked.
 type world struct {
-	t       testing.TB
+	t       tb
 	books   Rulebooks
 	state   *State
 	now     time.Time
@@ -34,9 +42,11 @@ type world struct {
 	dealings  map[string]string // by ID: ask, verify, probe, act, tell
 	hidden    []string          // dealings that the story leaves out: ask, verify, probe, act, tell
 	forgetful bool              // the state is thrown away before each input
+	repeats   bool              // every result comes twice
+	loses     bool              // the next batch is lost in a crash before it is durable
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t tb) *world {
 	w := &world{t: t, books: Rulebooks{}, state: NewState(), now: epoch, dealings: map[string]string{}, set: map[string]string{
 		"alert": "firing", "workload": "ok", "act": "ok", "verify": "ok", "probe": "ok", "promql": "1", "tell": "ok",
 	}}
@@ -75,6 +85,11 @@ func (w *world) hear(in Input) error {
 	rs, err := Handle(w.books, w.state, w.now, in)
 	if err != nil {
 		return err
+	}
+	if w.loses && len(rs) > 0 {
+		w.loses = false
+		w.refold()
+		return nil
 	}
 	w.keep(rs)
 	for n := 0; !w.state.Next().IsZero() && !w.state.Next().After(w.now); n++ {
@@ -240,7 +255,11 @@ func (w *world) perform(s Started) {
 	if how == Later {
 		r.Until, r.Text = at.Add(30*time.Second), "429 Too Many Requests"
 	}
-	heap.Push(&w.soon, event{at: at, seq: w.started, in: Reported{ID: s.ID, Incident: s.Incident, Result: r}})
+	e := event{at: at, seq: w.started, in: Reported{ID: s.ID, Incident: s.Incident, Result: r}}
+	heap.Push(&w.soon, e)
+	if w.repeats {
+		heap.Push(&w.soon, e)
+	}
 }
 
 // how reads a setting such as ok/20s.

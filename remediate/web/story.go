@@ -122,7 +122,7 @@ func (t *teller) opened(at time.Time, b remediate.Opened) {
 	}
 	if b.Found {
 		e.Tone = Quiet
-		e.Details = append(e.Details, Detail{Tone: Quiet, Word: "note", Text: "it fired already when its policy came: only listed"})
+		e.Details = append(e.Details, Detail{Tone: Quiet, Word: "note", Text: "it fired already when its policy was loaded: only listed"})
 	}
 	t.add(e)
 }

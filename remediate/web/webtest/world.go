@@ -135,13 +135,16 @@ func (w *World) Command(_ context.Context, c remediate.Command) error {
 func (w *World) Closed(_ context.Context, before uint64, limit int) ([]web.Row, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.broken["history"]; err != nil {
+		return nil, err
+	}
 	var rows []web.Row
 	for _, r := range slices.Backward(w.closed) {
 		if (before == 0 || r.Number < before) && len(rows) < limit {
 			rows = append(rows, r)
 		}
 	}
-	return rows, w.broken["history"]
+	return rows, nil
 }
 
 // Facts implements [web.History].
@@ -264,7 +267,10 @@ func (w *World) perform(s remediate.Started) error {
 			r.Answers = append(r.Answers, w.answer(q))
 		}
 	case "verify":
-		r.FirstGood = at.Add(-time.Duration(s.Ask.Hold))
+		r.FirstGood = w.now // it has been good since it began, unless it took longer than it had to hold
+		if good := at.Add(-time.Duration(s.Ask.Hold)); good.After(w.now) {
+			r.FirstGood = good
+		}
 		r.Text = map[string]string{remediate.OK: "held for " + s.Ask.Hold.String(), remediate.Failed: "postgres: connection refused"}[how]
 	case "act":
 		r.Text = map[string]string{remediate.Failed: "deployments.apps is forbidden", remediate.Refused: "the object is another one by now"}[how]
