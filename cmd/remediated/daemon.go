@@ -92,8 +92,8 @@ func (d *daemon) configure() error {
 // journal was read.
 func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 	d.engine = engine.New(engine.Options{
-		Open: d.openJournal, Name: drawName, Performer: d, Rulebook: d.loaded.Rulebook,
-		Observe: d.watch.fact, Log: d.log,
+		Open: d.openJournal, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
+		Observe: crashAfterFact(d.watch.fact), Log: d.log,
 	})
 	failed := make(chan error, 1)
 	parts.run("engine", func(ctx context.Context) error {
