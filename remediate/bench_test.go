@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/alertmanager/config"
+	"github.com/prometheus/alertmanager/config/common"
 	"github.com/prometheus/alertmanager/dispatch"
 	"github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/prometheus/common/model"
@@ -114,7 +115,7 @@ func policiesAndRoutes(b *testing.B, n int) (*Rulebook, *dispatch.Route) {
 	for k := range n {
 		when := fmt.Sprintf(`alertname="A%d"`, k)
 		fmt.Fprintf(&text, "- {name: p%d, when: ['%s', 'severity=~\"critical|warning\"'], severity: P2, mode: observe}\n", k, when)
-		var ms config.Matchers
+		var ms common.Matchers
 		for _, s := range []string{when, `severity=~"critical|warning"`} {
 			m, err := labels.ParseMatcher(s)
 			if err != nil {
