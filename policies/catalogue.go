@@ -3,6 +3,7 @@ package policies
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,29 +14,33 @@ import (
 // daemon, since the kinds are implemented by packages that are not known here.
 // Action and Probe say why a kind cannot be used with these arguments, nil when
 // it can. The arguments are canonical JSON; $label stands in them as written
-// and takes the label's value only when an alert is at hand.
+// and takes the label's value only when an alert is at hand. No field may be nil.
 type Catalogue struct {
 	Actions []string // every known kind of action
 	Probes  []string // every known kind of probe
 	Action  func(kind string, args json.RawMessage) error
 	Probe   func(kind string, args json.RawMessage) error
+	// Targets returns the kinds of objects that an action can be done to, once
+	// the owner of a pod was found.
+	Targets func(action string) []string
 }
 
-// role is what a kind stands for in a sentence, and how it is checked.
-type role struct {
+// half is the half of the catalogue that may be used in one place, and what is
+// needed to say that a word of the other half does not belong there.
+type half struct {
 	noun, other string
 	known       []string
 	others      []string
-	elsewhere   string // where the other role's kinds belong
+	elsewhere   string // where the other half's kinds belong
 	check       func(kind string, args json.RawMessage) error
 }
 
-func (c Catalogue) actions() role {
-	return role{"action", "probe", c.Actions, c.Probes, `under "verify"`, c.Action}
+func (c Catalogue) actions() half {
+	return half{"action", "probe", c.Actions, c.Probes, `under "verify"`, c.Action}
 }
 
-func (c Catalogue) probes() role {
-	return role{"probe", "action", c.Probes, c.Actions, `under "do"`, c.Probe}
+func (c Catalogue) probes() half {
+	return half{"probe", "action", c.Probes, c.Actions, `under "do"`, c.Probe}
 }
 
 // use is one use of a kind: {restart: {}}.
@@ -43,40 +48,41 @@ type use struct {
 	kind string
 	args json.RawMessage
 	at   value // where its arguments stand
+	name value // where its kind stands
 }
 
 // use reads {kind: arguments} and has the catalogue check it.
-func (r *policyReader) use(v value, ro role) (use, bool) {
+func (r *policyReader) use(v value, h half) (use, bool) {
 	if v.node.Kind != yaml.MappingNode || len(v.node.Content) != 2 {
 		kind := "kind"
-		if slices.Contains(ro.known, v.node.Value) {
+		if slices.Contains(h.known, v.node.Value) {
 			kind = v.node.Value
 		}
-		v.fail(fmt.Sprintf("want one %s here", ro.noun), fmt.Sprintf("write {%s: {}}, one for each item of the list", kind))
+		v.fail(fmt.Sprintf("want one %s here", h.noun), fmt.Sprintf("write {%s: {}}, one for each item of the list", kind))
 		return use{}, false
 	}
 	key, at := v.pair(0)
 	kind := key.node.Value
-	if !slices.Contains(ro.known, kind) {
-		key.fail(fmt.Sprintf("unknown %s %q", ro.noun, kind), ro.hint(kind))
+	if !slices.Contains(h.known, kind) {
+		key.fail(fmt.Sprintf("unknown %s %q", h.noun, kind), h.hint(kind))
 		return use{}, false
 	}
 	args, ok := r.arguments(at, kind)
 	if !ok {
 		return use{}, false
 	}
-	if err := ro.check(kind, args); err != nil {
-		at.blamed(err.Error(), key).fail(fmt.Sprintf("%s %s: %v", ro.noun, kind, err), "")
+	if err := h.check(kind, args); err != nil {
+		at.blamed(err.Error(), key).fail(fmt.Sprintf("%s %s: %v", h.noun, kind, err), "")
 		return use{}, false
 	}
-	return use{kind, args, at}, true
+	return use{kind, args, at, key}, true
 }
 
-func (ro role) hint(kind string) string {
-	if slices.Contains(ro.others, kind) {
-		return fmt.Sprintf("%s is a kind of %s: it belongs %s", kind, ro.other, ro.elsewhere)
+func (h half) hint(kind string) string {
+	if slices.Contains(h.others, kind) {
+		return fmt.Sprintf("%s is a kind of %s: it belongs %s", kind, h.other, h.elsewhere)
 	}
-	return suggest(kind, ro.known)
+	return suggest(kind, h.known)
 }
 
 // arguments returns the canonical JSON of a kind's arguments. The shorthand
@@ -94,11 +100,11 @@ func (r *policyReader) arguments(v value, kind string) (json.RawMessage, bool) {
 	if v.hasSecret() {
 		return nil, false // said by checkPlainYAML
 	}
-	r.resolveFiles(v)
 	plain, ok := v.plain()
 	if !ok {
 		return nil, false
 	}
+	r.resolveFiles(v, plain)
 	b, err := json.Marshal(plain)
 	if err != nil {
 		v.fail(fmt.Sprintf("%s: the arguments cannot be written as JSON: %v", kind, err), "")
@@ -108,13 +114,32 @@ func (r *policyReader) arguments(v value, kind string) (json.RawMessage, bool) {
 }
 
 // resolveFiles makes the paths of *_file arguments relative to the folder of
-// the configuration.
-func (r *policyReader) resolveFiles(v value) {
-	for i := 0; i+1 < len(v.node.Content); i += 2 {
-		key, n := v.node.Content[i], v.node.Content[i+1]
-		if n.Kind == yaml.ScalarNode && strings.HasSuffix(key.Value, "_file") && n.Value != "" {
-			n.Value = r.resolve(n.Value)
+// the configuration. plain is what v reads as.
+func (r *policyReader) resolveFiles(v value, plain any) {
+	args, ok := plain.(map[string]any)
+	if !ok {
+		return
+	}
+	for i := range len(v.node.Content) / 2 {
+		key, child := v.pair(i)
+		name := key.node.Value
+		if path, ok := args[name].(string); ok && path != "" && strings.HasSuffix(name, "_file") {
+			args[name] = r.resolve(path)
+			r.confineFile(child, r.resolve(path))
 		}
+		r.resolveFiles(child, args[name])
+	}
+}
+
+// confineFile sees to it that a team's policies name files of the team only:
+// the daemon can read the secrets of all, and would hand them to a probe.
+func (r *policyReader) confineFile(v value, path string) {
+	if len(r.namespaces) == 0 {
+		return
+	}
+	own := r.resolve(filepath.Dir(v.doc.source))
+	if beside, err := filepath.Rel(own, path); err != nil || !filepath.IsLocal(beside) {
+		v.fail("these policies may only name files beside them", "put the file into "+filepath.Dir(v.doc.name))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 func testCatalogue() Catalogue {
 	actions := map[string]func() any{
 		"restart":    func() any { return &struct{}{} },
-		"rollback":   func() any { return &struct{}{} },
+		"evict_pod":  func() any { return &struct{}{} },
 		"delete_pod": func() any { return &struct{}{} },
 		"scale": func() any {
 			return &struct {
@@ -42,6 +42,12 @@ func testCatalogue() Catalogue {
 	return Catalogue{
 		Actions: slices.Sorted(maps.Keys(actions)), Probes: slices.Sorted(maps.Keys(probes)),
 		Action: check(actions), Probe: check(probes),
+		Targets: func(action string) []string {
+			if action == "evict_pod" || action == "delete_pod" {
+				return []string{"pod"}
+			}
+			return []string{"deployment", "statefulset", "daemonset"}
+		},
 	}
 }
 

@@ -73,7 +73,8 @@ type PagerDuty struct {
 type Group struct {
 	Files []string // patterns, as [path/filepath.Match] has them
 	// Namespaces are the only ones that the group's policies may target; none
-	// means any.
+	// means any. Policies that are confined so may name no files but those in
+	// the folder they are in themselves.
 	Namespaces []string
 }
 

@@ -68,7 +68,7 @@ func load(previous *Loaded, path string, c Catalogue) (*Loaded, []Problem) {
 		return nil, []Problem{*problem}
 	}
 	doc, v, ok := parse(f)
-	r := &configReader{folder: dir, rungs: map[rungAt]value{}}
+	r := newConfigReader(dir)
 	if ok {
 		r.read(v)
 	}
@@ -108,7 +108,10 @@ func (l *loading) group(g Group, at value) bool {
 	key := strings.Join(g.Files, ", ")
 	files, problems := l.dir.gather(g, at)
 	if len(files) == 0 && len(problems) == 0 && len(l.lastGood(key)) > 0 {
-		problems = append(problems, Problem{File: key, Severity: Error, Message: "the files are gone", Hint: "take the group out of the configuration if that is meant"})
+		problems = append(problems, Problem{
+			File: key, Severity: Error,
+			Message: "the files are gone", Hint: "take the group out of the configuration if that is meant",
+		})
 	}
 	policies, docs := l.read(files, g)
 	if !HasErrors(problems) && !HasErrors(problemsOf(docs)) {
@@ -200,7 +203,10 @@ func (l *loading) compose() bool {
 		rb.Policies = append(rb.Policies, w.Policy)
 	}
 	if len(rb.Policies) == 0 {
-		l.problems = append(l.problems, Problem{File: l.documents[0].name, Severity: Warning, Message: "there are no policies: every alert is only noted", Hint: "begin with one of the policies that come with remediated"})
+		l.problems = append(l.problems, Problem{
+			File: l.documents[0].name, Severity: Warning,
+			Message: "there are no policies: every alert is only noted", Hint: "begin with one of the policies that come with remediated",
+		})
 	}
 	if err := rb.Compile(); err != nil {
 		l.documents[0].whole(fmt.Sprintf("the policies do not make a rulebook: %v", err), "this is a defect of remediated, please report it with the files")
@@ -215,9 +221,11 @@ func (l *loading) compose() bool {
 func (l *loading) checkReached(i int) {
 	w := l.policies[i]
 	for _, before := range l.policies[:i] {
-		wider := func(m string) bool { return slices.Contains(w.When, m) }
-		if !before.Continue && !slices.ContainsFunc(before.When, func(m string) bool { return !wider(m) }) {
-			w.when.warn(fmt.Sprintf("the policy %s is never reached", w.Name), fmt.Sprintf("%s at %s comes first and matches all that it does: put this one before it, or let that one say continue: true", before.Name, before.Source))
+		narrower := func(m string) bool { return !slices.Contains(w.matchers, m) }
+		if !before.Continue && !slices.ContainsFunc(before.matchers, narrower) {
+			w.when.warn(fmt.Sprintf("the policy %s is never reached", w.Name), fmt.Sprintf(
+				"%s at %s comes first and matches all that it does: put this one before it, or let that one say continue: true",
+				before.Name, before.Source))
 			return
 		}
 	}

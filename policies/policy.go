@@ -30,6 +30,8 @@ type written struct {
 	steps    value
 	mode     value
 	cooldown bool
+	matchers []string // When, in one way of writing
+	acts     []use
 	// takes are the labels whose values go into the target and the arguments,
 	// each with the place where they are taken.
 	takes []taken
@@ -60,7 +62,7 @@ func (r *policyReader) policy(v value) written {
 	p.Source = fmt.Sprintf("%s:%d", v.doc.source, v.node.Line)
 	ok := v.object("a policy", fields{
 		"name":     func(v value) { w.name = v; p.Name = v.policyName() },
-		"when":     func(v value) { w.when = v; p.When = v.when() },
+		"when":     func(v value) { w.when = v; p.When, w.matchers = v.when() },
 		"per":      func(v value) { p.Per = v.labelNames("labels") },
 		"continue": func(v value) { p.Continue = v.truth() },
 		"severity": func(v value) { p.Severity = v.severity() },
@@ -105,6 +107,7 @@ func (r *policyReader) check(w *written) {
 	if w.steps.node != nil && w.target.node == nil && !w.at.meant("target") {
 		w.at.fail("a policy with steps needs a target", "write for example target: deployment/shop/db, or target: owner/$namespace/$pod")
 	}
+	r.checkActs(w)
 	r.checkTaken(w)
 	r.confine(w)
 	r.checkLimits(w)
@@ -124,10 +127,21 @@ func (r *policyReader) checkTaken(w *written) {
 	}
 }
 
-// checkLimits warns of a policy that may act as often as it likes.
+// checkLimits warns of a policy that may never act, and of one that may act as
+// often as it likes.
 func (r *policyReader) checkLimits(w *written) {
+	if w.Mode == remediate.ModeApprove && !r.anyoneIs(RoleApprover) {
+		w.mode.warn("nobody may approve what this policy wants to do", "give one of the people in the configuration the role "+RoleApprover)
+	}
 	if w.steps.node == nil || w.Mode != remediate.ModeAct || w.cooldown || len(w.Guards.Budget) > 0 || len(r.config.Budget) > 0 {
 		return
 	}
 	w.mode.warn("nothing limits how often this policy acts while its remedy helps", "add guards: {cooldown: 10m, budget: [{actions: 3, per: 1h}]}")
+}
+
+// anyoneIs tells whether one of the people has one of the roles.
+func (r *policyReader) anyoneIs(roles ...string) bool {
+	return slices.ContainsFunc(r.config.People, func(p Person) bool {
+		return slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(p.Roles, role) })
+	})
 }

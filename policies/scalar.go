@@ -2,7 +2,6 @@ package policies
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -11,84 +10,6 @@ import (
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
 )
-
-// fields says how the value of each key of a mapping is read.
-type fields map[string]func(value)
-
-// object reads a mapping by its fields, in the order of the file. A key that
-// is not among them is an error, as are required ones that are missing. It
-// returns false when the value is no mapping at all.
-func (v value) object(what string, fs fields, required ...string) bool {
-	if v.node.Kind != yaml.MappingNode {
-		v.fail(fmt.Sprintf("%s: want a mapping of names to values, not %s", what, v.shape()), "its keys are: "+strings.Join(slices.Sorted(maps.Keys(fs)), ", "))
-		return false
-	}
-	seen := map[string]bool{}
-	for i := range len(v.node.Content) / 2 {
-		key, child := v.pair(i)
-		name := key.node.Value
-		if seen[name] || !key.isText() {
-			continue // said by checkPlainYAML
-		}
-		seen[name] = true
-		if read, ok := fs[name]; ok {
-			read(child)
-		} else if !isSecret(key.path, name) || empty(child.node) {
-			key.unknown(child, slices.Collect(maps.Keys(fs)))
-		}
-	}
-	for _, name := range required {
-		if !seen[name] && !v.meant(name) {
-			v.fail(fmt.Sprintf("%s has no %q", what, name), missing[name])
-		}
-	}
-	return true
-}
-
-// meant tells whether the key called name of a mapping is there, written in
-// another way.
-func (v value) meant(name string) bool { return v.doc.meant[v.path+"."+name] }
-
-// unknown refuses a key. What may be a misspelt secret is not shown.
-func (v value) unknown(child value, known []string) {
-	if name := closest(v.node.Value, known); name != "" {
-		v.doc.meant[strings.TrimSuffix(v.path, v.node.Value)+name] = true
-		if strings.HasSuffix(name, "_file") {
-			child.star()
-		}
-	}
-	hint := suggest(v.node.Value, known)
-	if strings.HasSuffix(v.path, ".guards."+v.node.Value) && slices.Contains(always, v.node.Value) {
-		hint = "this guard always stands before an act and has no settings: leave it out"
-	}
-	v.fail(fmt.Sprintf("unknown key %q", v.node.Value), hint)
-}
-
-// missing says what to write when a required key is not there.
-var missing = map[string]string{
-	"actions":       "say how many acts are allowed, for example actions: 3",
-	"all":           "say what must be seen, for example all: [{rollout: $target}]",
-	"alertmanagers": "say who tells of alerts, for example alertmanagers: [{url: http://localhost:9093}]",
-	"channel":       "say where incidents are shown, for example channel: \"#incidents\"",
-	"cluster":       "name this installation, for example cluster: prod; the name is part of every identity",
-	"do":            "say what is done, for example do: [{restart: {}}]",
-	"file":          "say which file holds it, for example file: /etc/remediated/oncall.key",
-	"files":         "say which files, for example files: [policies/*.yaml]",
-	"name":          "give it one: people read it in reports and commands",
-	"page":          "say when people are called: at once, on need or never",
-	"per":           "say in which time, for example per: 1h",
-	"policies":      "name the policy files, for example policies: [{files: [policies/*.yaml]}]",
-	"routing_keys":  "say whom PagerDuty pages, for example routing_keys: {oncall: {file: /etc/remediated/oncall.key}}",
-	"rto":           "say how soon it must work again, for example rto: 5m",
-	"severity":      "P1, P2 or P3: it decides who hears of it and when",
-	"tell":          "say who is told, for example tell: oncall",
-	"token_file":    "say which file holds the token, for example token_file: /etc/remediated/slack.token",
-	"url":           "say where it is, for example url: http://localhost:9093",
-	"verify":        "say how to see whether it helped, for example verify: {all: [{rollout: $target}], within: 3m}; what is not verified is not healed",
-	"wait":          "say how long to wait before the next one is told, for example wait: 5m",
-	"when":          `say which alerts it is for, for example when: ['alertname="PostgresDown"']`,
-	"within":        "say by when, for example within: 3m",
-}
 
 // shape names what stands there, for people.
 func (v value) shape() string {
@@ -219,53 +140,4 @@ func (v value) truth() bool {
 		v.fail("want true or false, not "+v.shape(), "")
 	}
 	return b
-}
-
-// plain returns the value as JSON knows it: objects, lists, texts, finite
-// numbers, truth values and null.
-func (v value) plain() (any, bool) {
-	switch v.node.Kind {
-	case yaml.MappingNode:
-		m, good := map[string]any{}, true
-		for i := range len(v.node.Content) / 2 {
-			key, child := v.pair(i)
-			x, ok := child.plain()
-			m[key.node.Value] = x
-			good = good && ok
-		}
-		return m, good
-	case yaml.SequenceNode:
-		s, good := []any{}, true
-		for _, item := range v.items() {
-			x, ok := item.plain()
-			s = append(s, x)
-			good = good && ok
-		}
-		return s, good
-	case yaml.ScalarNode:
-		return v.plainScalar()
-	}
-	return nil, false // an alias: said by checkPlainYAML
-}
-
-func (v value) plainScalar() (any, bool) {
-	switch v.node.ShortTag() {
-	case "!!null":
-		return nil, true
-	case "!!bool":
-		return v.truth(), true
-	case "!!int":
-		var n int64
-		if v.node.Decode(&n) != nil {
-			v.fail("the number is too large", "write it in quotes if it is text")
-			return nil, false
-		}
-		return n, true
-	case "!!float":
-		return v.number(), true
-	case "!!str", "!!timestamp":
-		return v.node.Value, true
-	}
-	v.fail("this kind of value is not known: "+v.node.ShortTag(), "write text, a number, true or false")
-	return nil, false
 }

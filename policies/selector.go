@@ -10,23 +10,24 @@ import (
 )
 
 // when reads the matchers that say which alerts a policy is for.
-func (v value) when() []string {
-	var out []string
+// It returns them as written, and in the one way that equal ones share.
+func (v value) when() (asWritten, same []string) {
 	var ms []*labels.Matcher
 	v.list("matchers", func(item value) {
 		if m := item.matcher(); m != nil {
 			ms = append(ms, m)
-			out = append(out, item.node.Value)
+			asWritten = append(asWritten, item.node.Value)
+			same = append(same, m.String())
 		}
 	})
 	if len(ms) == 0 || len(ms) != len(v.items()) {
-		return nil // what is wrong is said
+		return nil, nil // what is wrong is said
 	}
 	if !slices.ContainsFunc(ms, selects) {
 		v.fail("these matchers select nearly every alert: none of them names a value that must be there", `add one that does, for example 'alertname="PostgresDown"'`)
 	}
 	v.contradictions(ms)
-	return out
+	return asWritten, same
 }
 
 // matcher reads one matcher in Alertmanager's syntax. Quotes are required:
@@ -93,7 +94,8 @@ func (v value) contradictions(ms []*labels.Matcher) {
 		}
 		for j, o := range ms {
 			if o.Name == m.Name && !o.Matches(m.Value) && (o.Type != labels.MatchEqual || j < i) {
-				v.items()[max(i, j)].fail(fmt.Sprintf("%s and %s cannot both hold", ms[min(i, j)], ms[max(i, j)]), "all matchers must match; write two policies for two kinds of alerts")
+				v.items()[max(i, j)].fail(fmt.Sprintf("%s and %s cannot both hold", ms[min(i, j)], ms[max(i, j)]),
+					"all matchers must match; write two policies for two kinds of alerts")
 				return
 			}
 		}

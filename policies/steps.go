@@ -30,6 +30,7 @@ func (r *policyReader) step(v value, w *written) remediate.Step {
 			v.list("actions", func(v value) {
 				if u, ok := r.use(v, r.catalogue.actions()); ok {
 					w.takeArgs(u)
+					w.acts = append(w.acts, u)
 					s.Do = append(s.Do, remediate.Do{Kind: u.kind, Args: u.args})
 				}
 			})
@@ -55,10 +56,7 @@ func (r *policyReader) approval(v value) *remediate.ApprovalBy {
 		},
 		"within": func(v value) { a.Within = v.duration() },
 	}, "within")
-	may := func(p Person) bool {
-		return slices.ContainsFunc(a.By, func(role string) bool { return slices.Contains(p.Roles, role) })
-	}
-	if len(a.By) > 0 && !slices.ContainsFunc(r.config.People, may) {
+	if len(a.By) > 0 && !r.anyoneIs(a.By...) {
 		v.warn("nobody may approve this step", fmt.Sprintf("give one of the people in the configuration the role %s", strings.Join(a.By, " or ")))
 	}
 	return a

@@ -70,6 +70,25 @@ func (w *written) take(v value, template string) {
 	}
 }
 
+// checkActs refuses an action that cannot be done to the target: it would be
+// refused in the middle of an incident otherwise.
+func (r *policyReader) checkActs(w *written) {
+	kind, _, _ := strings.Cut(w.Target, "/")
+	if !slices.Contains(targetKinds, kind) {
+		return // said already, or there is none
+	}
+	for _, u := range w.acts {
+		fit := r.catalogue.Targets(u.kind)
+		possible := []string{kind}
+		if kind == "owner" {
+			possible = []string{"deployment", "statefulset", "daemonset"}
+		}
+		if !slices.ContainsFunc(possible, func(k string) bool { return slices.Contains(fit, k) }) {
+			u.name.fail(fmt.Sprintf("%s cannot be done to the policy's target, %s", u.kind, w.Target), "it is for: "+strings.Join(fit, ", "))
+		}
+	}
+}
+
 // confine sees to it that a team's policy acts in the team's namespaces only.
 func (r *policyReader) confine(w *written) {
 	parts := strings.Split(w.Target, "/")

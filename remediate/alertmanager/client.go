@@ -1,6 +1,7 @@
 package alertmanager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,9 @@ type Options struct {
 	// HTTP is used for all requests; its transport brings TLS and credentials.
 	// nil: a plain client.
 	HTTP *http.Client
+	// HTTPOf, by URL, is used in place of HTTP, so that the credentials of one
+	// Alertmanager are not shown to another.
+	HTTPOf map[string]*http.Client
 	// Timeout ends each request. Default 5 s.
 	Timeout time.Duration
 	// MinUptime is how long an Alertmanager must have been up before what it
@@ -85,10 +89,18 @@ func New(o Options) (*Client, error) {
 	if len(o.URLs) == 0 {
 		return nil, errors.New("alertmanager client: Options.URLs is empty: name all Alertmanagers of the cluster")
 	}
+	if o.Timeout < 0 || o.MinUptime < 0 {
+		return nil, fmt.Errorf("alertmanager client: Options.Timeout is %s and MinUptime %s: want 0 for the default, or more", o.Timeout, o.MinUptime)
+	}
+	return connect(o.orDefaults())
+}
+
+// orDefaults returns the options with all that is zero replaced, but the URLs.
+func (o Options) orDefaults() Options {
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{}
 	}
-	o.Timeout, o.MinUptime = or(o.Timeout, 5*time.Second), or(o.MinUptime, 5*time.Minute)
+	o.Timeout, o.MinUptime = cmp.Or(o.Timeout, 5*time.Second), cmp.Or(o.MinUptime, 5*time.Minute)
 	if o.ReplicaLabels == nil {
 		o.ReplicaLabels = func() []string { return nil }
 	}
@@ -101,6 +113,10 @@ func New(o Options) (*Client, error) {
 	if o.Breaker == nil {
 		o.Breaker = func(string, string) {}
 	}
+	return o
+}
+
+func connect(o Options) (*Client, error) {
 	c := &Client{o: o, pull: make(chan struct{}, 1)}
 	for _, raw := range o.URLs {
 		p, err := newPeer(raw, o)
@@ -128,7 +144,7 @@ func newPeer(raw string, o Options) (*peer, error) {
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("URL %q: want neither a query nor a fragment", u.Redacted())
 	}
-	web := *o.HTTP
+	web := *cmp.Or(o.HTTPOf[raw], o.HTTP)
 	web.Transport = bounded{web.Transport}
 	transport := openapi.NewWithClient(u.Host, path.Join("/", u.Path, "/api/v2"), []string{u.Scheme}, &web)
 	transport.EnableConnectionReuse()

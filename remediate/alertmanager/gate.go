@@ -83,7 +83,7 @@ func admitLocal(r *http.Request) error {
 		return nil
 	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !from.Addr().Unmap().IsLoopback() {
+	if err != nil || !from.Addr().IsLoopback() {
 		return fmt.Errorf("%w: without a token file only this machine may post", errStranger)
 	}
 	for _, name := range []string{"Origin", "Sec-Fetch-Site", "Forwarded", "X-Forwarded-For", "X-Real-Ip"} {

@@ -2,13 +2,13 @@ package alertmanager
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -57,20 +57,17 @@ func DefaultLimits() Limits {
 	}
 }
 
-// orDefaults returns the limits with zeros replaced.
-func (l Limits) orDefaults() Limits {
+// orDefaults returns the limits with zeros replaced, or an error when one is
+// negative.
+func (l Limits) orDefaults() (Limits, error) {
+	if min(l.Body, int64(l.Alerts), l.Concurrent, int64(l.Quarantine), int64(l.Read), int64(l.Submit)) < 0 {
+		return l, fmt.Errorf("a limit in %+v is negative: want 0 for its default, or more", l)
+	}
 	d := DefaultLimits()
 	return Limits{
-		Body: or(l.Body, d.Body), Alerts: or(l.Alerts, d.Alerts), Concurrent: or(l.Concurrent, d.Concurrent),
-		Quarantine: or(l.Quarantine, d.Quarantine), Read: or(l.Read, d.Read), Submit: or(l.Submit, d.Submit),
-	}
-}
-
-func or[T int | int64 | time.Duration](v, otherwise T) T {
-	if v <= 0 {
-		return otherwise
-	}
-	return v
+		Body: cmp.Or(l.Body, d.Body), Alerts: cmp.Or(l.Alerts, d.Alerts), Concurrent: cmp.Or(l.Concurrent, d.Concurrent),
+		Quarantine: cmp.Or(l.Quarantine, d.Quarantine), Read: cmp.Or(l.Read, d.Read), Submit: cmp.Or(l.Submit, d.Submit),
+	}, nil
 }
 
 // Outcome says in one word what became of a delivery. It is short enough to be
@@ -118,7 +115,7 @@ type Intake struct {
 }
 
 // NewIntake returns the handler for these options, or an error that names the
-// one that is missing.
+// one that is missing or wrong.
 func NewIntake(o IntakeOptions) (*Intake, error) {
 	if o.Submit == nil {
 		return nil, errors.New("alertmanager intake: IntakeOptions.Submit is missing")
@@ -131,13 +128,16 @@ func NewIntake(o IntakeOptions) (*Intake, error) {
 			return nil, fmt.Errorf("alertmanager intake: %w", err)
 		}
 	}
+	var err error
+	if o.Limits, err = o.Limits.orDefaults(); err != nil {
+		return nil, fmt.Errorf("alertmanager intake: %w", err)
+	}
 	if o.Pull == nil {
 		o.Pull = func() {}
 	}
 	if o.Observe == nil {
 		o.Observe = func(Delivery) {}
 	}
-	o.Limits = o.Limits.orDefaults()
 	return &Intake{o: o, gate: gate{o.TokenFiles}, slots: semaphore.NewWeighted(o.Limits.Concurrent)}, nil
 }
 
@@ -170,7 +170,7 @@ func (in *Intake) take(w http.ResponseWriter, r *http.Request) Delivery {
 		return in.oversized(r.Context(), body, fmt.Sprintf("the body is larger than %d bytes: lower the webhook's max_alerts or group less", tooLarge.Limit))
 	}
 	if err != nil {
-		return Delivery{Outcome: Unread, Code: http.StatusServiceUnavailable, Why: "the body did not come in time: try again", Err: fmt.Errorf("read webhook: %w", err)}
+		return Delivery{Outcome: Unread, Code: http.StatusServiceUnavailable, Why: "the body did not come, or not in time: try again", Err: fmt.Errorf("read webhook: %w", err)}
 	}
 	said, err := parse(body, in.o.Limits.Alerts)
 	if errors.Is(err, errTooMany) {
@@ -183,23 +183,14 @@ func (in *Intake) take(w http.ResponseWriter, r *http.Request) Delivery {
 	return in.handOver(r.Context(), said)
 }
 
-// read returns the body, or as much of it as came before the error.
+// read returns the body, or as much of it as came before the error. The
+// server lifts the deadline itself once the body is read.
 func (in *Intake) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	conn := http.NewResponseController(w)
-	deadline := conn.SetReadDeadline(time.Now().Add(in.o.Limits.Read))
-	if deadline != nil && !errors.Is(deadline, http.ErrNotSupported) { // a test's recorder has no connection
-		return nil, deadline
+	err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(in.o.Limits.Read))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) { // a test's recorder has no connection
+		return nil, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, in.o.Limits.Body))
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return body, fmt.Errorf("it took longer than %s: %w", in.o.Limits.Read, err)
-	}
-	if err == nil && deadline == nil {
-		// The server goes on reading, to notice when the sender hangs up: a
-		// deadline that passes would look like that and cancel the request.
-		err = conn.SetReadDeadline(time.Time{})
-	}
-	return body, err
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, in.o.Limits.Body))
 }
 
 // oversized is the end of a webhook that is over a limit. It cannot be told

@@ -366,6 +366,29 @@ func TestEmptyLabelIsNoLabel(t *testing.T) {
 	}
 }
 
+func TestFiringHasNoEnd(t *testing.T) {
+	var d desk
+	post(intake(t, d.options()), webhook(strings.Replace(goodAlert, "0001-01-01T00:00:00Z", "2026-11-22T03:00:00Z", 1)))
+	if h := d.heard(t); len(h) != 1 || !h[0].Firing || !h[0].Alert.EndsAt.IsZero() {
+		t.Errorf("heard %+v", h)
+	}
+}
+
+func TestQuarantineDoesNotEndWithItsSender(t *testing.T) {
+	var d desk
+	o := d.options()
+	kept := false
+	o.Quarantine = func(ctx context.Context, _ []byte, _ string) { kept = ctx.Err() == nil }
+	hungUp, cancel := context.WithCancel(ctx)
+	cancel()
+	r := httptest.NewRequestWithContext(hungUp, http.MethodPost, "/", strings.NewReader("alert!"))
+	r.RemoteAddr = "127.0.0.1:40000"
+	intake(t, o).ServeHTTP(httptest.NewRecorder(), r)
+	if !kept {
+		t.Error("the copy was given up with the request")
+	}
+}
+
 func TestNotKeptIsTriedAgain(t *testing.T) {
 	d := desk{submit: func(context.Context) error { return errors.New("the disk is full") }}
 	w := post(intake(t, d.options()), webhook(goodAlert))
@@ -421,8 +444,8 @@ func TestOverloadIsRefusedAtOnce(t *testing.T) {
 		r.RemoteAddr = "127.0.0.1:40000"
 		w := httptest.NewRecorder()
 		in.ServeHTTP(w, r)
-		if w.Code != http.StatusServiceUnavailable || d.deliveries[0].Outcome != Overloaded {
-			t.Errorf("answered %d, observed %+v", w.Code, d.deliveries[0])
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Connection") != "close" || d.deliveries[0].Outcome != Overloaded {
+			t.Errorf("answered %d %v, observed %+v", w.Code, w.Header(), d.deliveries[0])
 		}
 		kept <- nil
 		if code := <-answered; code != http.StatusOK {
@@ -505,12 +528,13 @@ func TestIntakeOptionsAreChecked(t *testing.T) {
 	for want, change := range map[string]func(*IntakeOptions){
 		"Submit":     func(o *IntakeOptions) { o.Submit = nil },
 		"Quarantine": func(o *IntakeOptions) { o.Quarantine = nil },
+		"negative":   func(o *IntakeOptions) { o.Limits.Submit = -1 },
 		"no-such":    func(o *IntakeOptions) { o.TokenFiles = []string{filepath.Join(t.TempDir(), "no-such")} },
 	} {
 		o := d.options()
 		change(&o)
 		if _, err := NewIntake(o); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("without %s: %v", want, err)
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 	o := d.options()

@@ -86,11 +86,11 @@ func (p *peer) unproven(ctx context.Context) string {
 	default:
 		return fmt.Sprintf("%s: its cluster is %.40q, not ready", p.name, cluster)
 	}
-	switch up := time.Since(time.Time(*status.Uptime)).Truncate(time.Second); {
+	switch up := time.Since(time.Time(*status.Uptime)); {
 	case up < 0:
-		return fmt.Sprintf("%s: it was started %s from now: compare its clock with ours", p.name, -up)
+		return fmt.Sprintf("%s: it was started %s from now: compare its clock with ours", p.name, -up.Truncate(time.Millisecond))
 	case up < p.o.MinUptime:
-		return fmt.Sprintf("%s: it is up for %s only, and absence counts after %s", p.name, up, p.o.MinUptime)
+		return fmt.Sprintf("%s: it is up for %s only, and absence counts after %s", p.name, up.Truncate(time.Second), p.o.MinUptime)
 	}
 	return ""
 }

@@ -70,7 +70,7 @@ func TestSlowBodyIsNotWaitedFor(t *testing.T) {
 	})
 }
 
-// A deadline left on the connection would cancel the request while it is being
+// The deadline for the body must not cancel the request while it is being
 // handed over.
 func TestTimeToReadIsNotTimeToKeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

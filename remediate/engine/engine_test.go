@@ -220,6 +220,29 @@ func TestDegradedTellsAndDoesNotAct(t *testing.T) {
 	})
 }
 
+// What was decided and could not be kept never was: nobody hears of an incident
+// that is forgotten as soon as the journal is back.
+func TestWhatWasNotKeptIsNotTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.disk.full.Store(true)
+		if err := r.engine.Submit(t.Context(), []remediate.Input{firing("Down")}); !errors.Is(err, engine.ErrNotKept) {
+			t.Fatalf("Submit = %v, want ErrNotKept", err)
+		}
+		time.Sleep(6 * time.Minute)
+		if err := r.engine.Look(t.Context(), func(s *remediate.State, _ remediate.Rulebooks) {
+			if len(s.Incidents) != 0 || s.Degraded() == "" {
+				t.Errorf("%d incidents that are not kept; degraded: %q", len(s.Incidents), s.Degraded())
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if told := r.performed("tell"); len(told) != 0 {
+			t.Errorf("told of what was not kept: %+v", told)
+		}
+	})
+}
+
 func TestAnotherWriterEndsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := begin(t, nil)
@@ -407,6 +430,9 @@ type disk struct {
 func (d *disk) fail(times int32) { d.fails.Store(times) }
 
 func (d *disk) open(context.Context) (engine.Journal, error) {
+	if d.full.Load() {
+		return nil, errNoSpace // opening writes too
+	}
 	d.opened.Add(1)
 	return &handle{Memory: d.mem, disk: d}, nil
 }

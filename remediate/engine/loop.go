@@ -165,6 +165,10 @@ func (e *Engine) append(ctx context.Context, records []remediate.Record) error {
 		if err != nil {
 			return err
 		}
+		if e.degraded == nil {
+			e.kept.Apply(f)
+			e.kept.Head = r.Sum
+		}
 		e.opt.Observe(f)
 		e.follow(f)
 	}

@@ -48,7 +48,8 @@ func (a *acked) write(h head) error {
 // sync makes what was noted durable.
 func (a *acked) sync() error { return a.f.Sync() }
 
-func (a *acked) close() error { return a.f.Close() }
+// Close gives the file back.
+func (a *acked) Close() error { return a.f.Close() }
 
 func formatAcked(h head) []byte {
 	b := fmt.Appendf(make([]byte, 0, ackedSize), "%020d %s ", h.seq, h.sum)

@@ -33,11 +33,7 @@ func (s *SQLite) Append(ctx context.Context, after uint64, records []remediate.R
 		if err := insertRecords(ctx, tx, records); err != nil {
 			return last, err
 		}
-		if err := projectAll(ctx, tx, facts); err != nil {
-			return last, err
-		}
-		_, err = tx.ExecContext(ctx, "UPDATE head SET seq = ?, at = ?, sum = ? WHERE id = 1", int64(next.seq), millis(next), next.sum[:])
-		return next, err
+		return next, projectAll(ctx, tx, facts)
 	})
 	if err != nil {
 		return fmt.Errorf("append to journal: %w", err)
@@ -72,6 +68,9 @@ func (s *SQLite) write(ctx context.Context, f func(context.Context, *sql.Tx) (he
 		return s.fail(explain(err))
 	}
 	next, err := f(ctx, tx)
+	if err == nil {
+		err = writeHead(ctx, tx, next)
+	}
 	if err != nil {
 		rollback := tx.Rollback()
 		if r := (refusal{}); errors.As(err, &r) && rollback == nil {
@@ -89,6 +88,17 @@ func (s *SQLite) write(ctx context.Context, f func(context.Context, *sql.Tx) (he
 	return nil
 }
 
+// writeHead notes where the journal ends. The count makes each transaction
+// write the head's page, by which [ScanWAL] tells one from the next.
+func writeHead(ctx context.Context, tx *sql.Tx, h head) error {
+	var at int64
+	if h.seq > 0 {
+		at = h.at.UnixMilli()
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE head SET seq = ?, at = ?, sum = ?, writes = writes + 1 WHERE id = 1", int64(h.seq), at, h.sum[:])
+	return err
+}
+
 func insertRecords(ctx context.Context, tx *sql.Tx, records []remediate.Record) error {
 	insert, err := tx.PrepareContext(ctx, "INSERT INTO facts (seq, at, kind, bytes, sum) VALUES (?, ?, ?, ?, ?)")
 	if err != nil {
@@ -101,12 +111,4 @@ func insertRecords(ctx context.Context, tx *sql.Tx, records []remediate.Record) 
 		}
 	}
 	return nil
-}
-
-// millis returns the time of h as it is kept.
-func millis(h head) int64 {
-	if h.seq == 0 {
-		return 0
-	}
-	return h.at.UnixMilli()
 }

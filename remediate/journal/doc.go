@@ -30,6 +30,10 @@
 // [*remediate.DamageError] that names the first record concerned, and a
 // journal so damaged does not open.
 //
+// What is kept by digest is verified when it is loaded, history rows when they
+// are listed; neither is ever used to decide. A flip in space that is in use by
+// nothing harms nothing and is not looked for, save by [SQLite.Check].
+//
 // One ambiguity is left. journal.acked is written after every append but not
 // synced with it, since that would double the price of an append. After a
 // crash of the process alone it is exact. After a power cut it may be some

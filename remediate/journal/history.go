@@ -17,12 +17,39 @@ import (
 // Nothing is decided by the history; [SQLite.Rebuild] makes it anew.
 var ErrDamagedHistory = errors.New("the history is damaged, the journal is not; rebuild the history")
 
+// prepared runs statements of a transaction, each of which it prepares once.
+type prepared struct {
+	tx         *sql.Tx
+	statements map[string]*sql.Stmt // closed by the transaction
+}
+
+func (p prepared) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s, ok := p.statements[query]; ok {
+		return s, nil
+	}
+	s, err := p.tx.PrepareContext(ctx, query)
+	if err == nil {
+		p.statements[query] = s
+	}
+	return s, err
+}
+
+func (p prepared) exec(ctx context.Context, query string, args ...any) error {
+	s, err := p.statement(ctx, query)
+	if err != nil {
+		return err
+	}
+	_, err = s.ExecContext(ctx, args...)
+	return err
+}
+
 // projectAll brings the history up to date with facts, in their transaction.
 func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
+	p := prepared{tx, map[string]*sql.Stmt{}}
 	touched := map[uint64]*IncidentRow{} // nil: not in the history
 	for _, f := range facts {
 		if b, ok := f.Body.(remediate.AlertFiring); ok {
-			if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO alerts (id, seq, name) VALUES (?, ?, ?)", b.ID[:], int64(f.Seq), b.Alert.Name()); err != nil {
+			if err := p.exec(ctx, "INSERT OR REPLACE INTO alerts (id, seq, name) VALUES (?, ?, ?)", b.ID[:], int64(f.Seq), b.Alert.Name()); err != nil {
 				return err
 			}
 			continue
@@ -31,16 +58,16 @@ func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
 		if id == 0 {
 			continue
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO incident_facts (incident, seq) VALUES (?, ?)", int64(id), int64(f.Seq)); err != nil {
+		if err := p.exec(ctx, "INSERT OR IGNORE INTO incident_facts (incident, seq) VALUES (?, ?)", int64(id), int64(f.Seq)); err != nil {
 			return err
 		}
-		if err := foldInto(ctx, tx, touched, id, f); err != nil {
+		if err := foldInto(ctx, p, touched, id, f); err != nil {
 			return err
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
 		if row := touched[id]; row != nil {
-			if err := storeRow(ctx, tx, *row); err != nil {
+			if err := storeRow(ctx, p, *row); err != nil {
 				return err
 			}
 		}
@@ -50,15 +77,15 @@ func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
 
 // foldInto folds f into the row of its incident, which it fetches at need. The
 // incident of a fact that straggles in after a trim has none.
-func foldInto(ctx context.Context, tx *sql.Tx, touched map[uint64]*IncidentRow, id uint64, f remediate.Fact) error {
+func foldInto(ctx context.Context, p prepared, touched map[uint64]*IncidentRow, id uint64, f remediate.Fact) error {
 	if b, ok := f.Body.(remediate.Opened); ok {
-		name, err := alertName(ctx, tx, b.Alert)
+		name, err := alertName(ctx, p, b.Alert)
 		row := openedRow(f, b, name)
 		touched[id] = &row
 		return err
 	}
 	if _, ok := touched[id]; !ok {
-		row, err := fetchRow(ctx, tx, id)
+		row, err := fetchRow(ctx, p.tx, id)
 		if err != nil {
 			return err
 		}
@@ -70,8 +97,12 @@ func foldInto(ctx context.Context, tx *sql.Tx, touched map[uint64]*IncidentRow, 
 	return nil
 }
 
-func alertName(ctx context.Context, q querier, id remediate.AlertID) (name string, err error) {
-	err = q.QueryRowContext(ctx, "SELECT name FROM alerts WHERE id = ?", id[:]).Scan(&name)
+func alertName(ctx context.Context, p prepared, id remediate.AlertID) (name string, err error) {
+	s, err := p.statement(ctx, "SELECT name FROM alerts WHERE id = ?")
+	if err != nil {
+		return "", err
+	}
+	err = s.QueryRowContext(ctx, id[:]).Scan(&name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -96,15 +127,14 @@ func fetchRow(ctx context.Context, q querier, id uint64) (*IncidentRow, error) {
 	return &row, nil
 }
 
-func storeRow(ctx context.Context, tx *sql.Tx, r IncidentRow) error {
+func storeRow(ctx context.Context, p prepared, r IncidentRow) error {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode the row of incident %d: %w", r.ID, err)
 	}
 	sum := sha256.Sum256(b)
-	_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO incidents (id, policy, severity, status, target, first, last, row, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	return p.exec(ctx, "INSERT OR REPLACE INTO incidents (id, policy, severity, status, target, first, last, row, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		int64(r.ID), r.Policy, string(r.Severity), string(r.Status), r.Target.String(), int64(r.FirstSeq), int64(r.LastSeq), b, sum[:])
-	return err
 }
 
 func decodeRow(id uint64, b, sum []byte) (IncidentRow, error) {

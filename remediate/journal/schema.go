@@ -20,7 +20,7 @@ const (
 // made again. The view is for operators with a sqlite3 shell.
 var tables = []string{
 	`CREATE TABLE facts (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, bytes BLOB NOT NULL, sum BLOB NOT NULL) STRICT`,
-	`CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, sum BLOB NOT NULL) STRICT`,
+	`CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, sum BLOB NOT NULL, writes INTEGER NOT NULL) STRICT`,
 	`CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, at INTEGER NOT NULL, head BLOB NOT NULL, state BLOB NOT NULL, sum BLOB NOT NULL) STRICT`,
 	`CREATE TABLE blobs (digest BLOB PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT`,
 	`CREATE TABLE incidents (id INTEGER PRIMARY KEY, policy TEXT NOT NULL, severity TEXT NOT NULL, status TEXT NOT NULL, target TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, row BLOB NOT NULL, sum BLOB NOT NULL) STRICT`,
@@ -45,7 +45,7 @@ func createTables(ctx context.Context, db *sql.DB) error {
 	statements := append(slices.Clone(tables),
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 		fmt.Sprintf("PRAGMA user_version = %d", format),
-		fmt.Sprintf("INSERT INTO head (id, format, seq, at, sum) VALUES (1, %d, 0, 0, zeroblob(32))", format))
+		fmt.Sprintf("INSERT INTO head (id, format, seq, at, sum, writes) VALUES (1, %d, 0, 0, zeroblob(32), 0)", format))
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("create journal: %w", explain(err))

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -75,7 +76,7 @@ func Open(ctx context.Context, dir string, options Options) (*SQLite, error) {
 	}
 	s.moveAt = s.options.MoveAt
 	if err := s.open(ctx); err != nil {
-		s.release()
+		s.release(false)
 		return nil, fmt.Errorf("open journal %s: %w", dir, err)
 	}
 	s.mover.Add(1)
@@ -107,6 +108,9 @@ func (s *SQLite) open(ctx context.Context) (err error) {
 // connect opens the connections of a database that was found to be sound, and
 // makes the tables of a fresh one.
 func (s *SQLite) connect(ctx context.Context, fresh bool) (err error) {
+	if s.writer, err = dial(s.database(), 1, writerParameters); err != nil {
+		return err
+	}
 	if fresh {
 		f, err := os.OpenFile(s.database(), os.O_RDWR|os.O_CREATE, 0o600) // SQLite would make it readable for all
 		if err != nil {
@@ -115,11 +119,6 @@ func (s *SQLite) connect(ctx context.Context, fresh bool) (err error) {
 		if err := f.Close(); err != nil {
 			return err
 		}
-	}
-	if s.writer, err = dial(s.database(), 1, writerParameters); err != nil {
-		return err
-	}
-	if fresh {
 		if err := createTables(ctx, s.writer); err != nil {
 			return err
 		}
@@ -130,8 +129,7 @@ func (s *SQLite) connect(ctx context.Context, fresh bool) (err error) {
 	if s.anchor, err = s.reader.Conn(ctx); err != nil {
 		return explain(err)
 	}
-	// A connection opens the files with the first statement.
-	_, err = readHead(ctx, s.anchor)
+	_, err = readHead(ctx, s.anchor) // SQLite opens the files with the first statement
 	return err
 }
 
@@ -168,33 +166,39 @@ func (s *SQLite) Close() error {
 	if err == nil {
 		err = s.move(context.Background())
 	}
+	clean := err == nil
 	s.broken = ErrClosed
 	s.mu.Unlock()
 
 	close(s.closing)
 	s.mover.Wait()
-	return errors.Join(err, s.release())
+	return errors.Join(err, s.release(clean))
 }
 
-// release closes what was opened. The writer goes before the anchor.
-func (s *SQLite) release() error {
+// release closes what was opened. After a clean end the writer goes last and
+// SQLite removes the log, otherwise the anchor does and it stays as it is.
+func (s *SQLite) release(clean bool) error {
 	var errs []error
-	if s.writer != nil {
-		errs = append(errs, s.writer.Close())
+	if !clean {
+		errs = append(errs, closeIf(s.writer))
 	}
-	if s.anchor != nil {
-		errs = append(errs, s.anchor.Close())
+	errs = append(errs, closeIf(s.anchor), closeIf(s.reader))
+	if clean {
+		errs = append(errs, closeIf(s.writer))
 	}
-	if s.reader != nil {
-		errs = append(errs, s.reader.Close())
+	return errors.Join(append(errs, closeIf(s.acked), closeIf(s.lock))...)
+}
+
+// closeIf closes what was opened; opening may not have come that far.
+func closeIf[T interface {
+	comparable
+	io.Closer
+}](c T) error {
+	var none T
+	if c == none {
+		return nil
 	}
-	if s.acked != nil {
-		errs = append(errs, s.acked.close())
-	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
-	}
-	return errors.Join(errs...)
+	return c.Close()
 }
 
 func (s *SQLite) database() string { return filepath.Join(s.dir, databaseName) }

@@ -71,6 +71,7 @@ type walScan struct {
 	salts  [8]byte
 	s0, s1 uint32 // checksum so far
 	frame  []byte
+	pages  map[uint32]bool // written by the transaction that is being read
 	found  WAL
 }
 
@@ -100,6 +101,7 @@ func (s *walScan) begin(h []byte) (why string) {
 	}
 	copy(s.salts[:], h[16:24])
 	s.frame = make([]byte, walFrameHeader+page)
+	s.pages = map[uint32]bool{}
 	return ""
 }
 
@@ -127,16 +129,24 @@ func (s *walScan) add(f []byte) (why string) {
 		return "its checksum is wrong"
 	}
 	s.found.Frames++
+	s.pages[pageOf(f)] = true
 	if commits(f) {
 		s.found.Committed = s.found.Frames
+		clear(s.pages)
 	}
 	return ""
 }
 
 // afterBadFrame decides what to hold of a frame that is not valid, by looking
-// at what lies behind it.
+// at what lies behind it: frames behind the end of its transaction. That end
+// shows by its mark or, in case that is what was damaged, by a page coming
+// again: a transaction writes each page once, save that its last frame may
+// repeat one that had to leave the cache early.
 func (s *walScan) afterBadFrame(why string, f []byte) (WAL, error) {
-	ended := commits(f) // whether its transaction's end was seen
+	ended := commits(f)
+	if s.ours(f) {
+		s.pages[pageOf(f)] = true
+	}
 	for {
 		f, err := s.next()
 		if err != nil || f == nil {
@@ -145,12 +155,13 @@ func (s *walScan) afterBadFrame(why string, f []byte) (WAL, error) {
 		if !s.ours(f) {
 			continue // of an earlier generation, which was moved into the database
 		}
-		if ended {
+		if ended || s.pages[pageOf(f)] && !commits(f) {
 			s.found.Damaged = true
-			s.found.Why = fmt.Sprintf("frame %d of the write-ahead log: %s, and transactions were committed behind it", s.found.Frames+1, why)
+			s.found.Why = fmt.Sprintf("frame %d of the write-ahead log: %s, and a later transaction lies behind it", s.found.Frames+1, why)
 			return s.found, nil
 		}
 		ended = commits(f)
+		s.pages[pageOf(f)] = true
 	}
 }
 
@@ -175,6 +186,9 @@ func (s *walScan) ours(f []byte) bool { return [8]byte(f[8:16]) == s.salts }
 // commits tells whether the frame ends a transaction: it then gives the size
 // of the database after it.
 func commits(f []byte) bool { return binary.BigEndian.Uint32(f[4:]) != 0 }
+
+// pageOf returns the number of the page that the frame holds.
+func pageOf(f []byte) uint32 { return binary.BigEndian.Uint32(f) }
 
 // sum goes on with the log's checksum over b, a multiple of 8 bytes.
 func (s *walScan) sum(b []byte) {

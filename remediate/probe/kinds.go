@@ -19,16 +19,16 @@ type Kind struct {
 	Name    string
 	Doc     string // one line
 	Example string // YAML, as it stands in a policy
-	// Rules returns the permissions that it needs for targets of a kind, ""
-	// for any; nothing for a kind that asks no cluster.
-	Rules func(target string) []rbacv1.PolicyRule
+	// Rules returns the permissions that it needs with these arguments for
+	// targets of a kind, "" for any; nothing for a kind that asks no cluster.
+	Rules func(target string, args json.RawMessage) []rbacv1.PolicyRule
 }
 
 // kind is one kind of question.
 type kind struct {
 	doc     string
 	example string
-	rules   func(target string) []rbacv1.PolicyRule
+	rules   func(target string, args json.RawMessage) []rbacv1.PolicyRule
 	parse   func(json.RawMessage) (question, error)
 }
 
@@ -86,4 +86,4 @@ func parse[A any, P interface {
 	return a, a.validate()
 }
 
-func noRules(string) []rbacv1.PolicyRule { return nil }
+func noRules(string, json.RawMessage) []rbacv1.PolicyRule { return nil }

@@ -28,7 +28,7 @@ func TestExamples(t *testing.T) {
 		if err := Validate(k.Name, args); err != nil {
 			t.Errorf("%s: example %q: %v", k.Name, k.Example, err)
 		}
-		for _, r := range k.Rules("") {
+		for _, r := range k.Rules("", nil) {
 			for _, v := range r.Verbs {
 				if v != "get" && v != "list" {
 					t.Errorf("%s needs %q: a probe only reads", k.Name, v)

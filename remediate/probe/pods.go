@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -27,8 +28,13 @@ type pods struct {
 	Min *int `json:"min,omitempty"`
 }
 
-func podsRules(target string) []rbacv1.PolicyRule {
-	return append(kube.ReadRules(target), kube.Rule("", []string{"pods"}, "list"))
+func podsRules(target string, raw json.RawMessage) []rbacv1.PolicyRule {
+	list := kube.Rule("", []string{"pods"}, "list")
+	var a pods
+	if args.Decode(raw, &a) == nil && a.Selector != nil {
+		return []rbacv1.PolicyRule{list}
+	}
+	return append(kube.ReadRules(target), list)
 }
 
 func (a *pods) validate() error {

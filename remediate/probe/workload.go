@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -19,7 +20,9 @@ const (
 // and nothing about it is refused by name.
 type workload struct{}
 
-func workloadRules(target string) []rbacv1.PolicyRule { return kube.ReadRules(target) }
+func workloadRules(target string, _ json.RawMessage) []rbacv1.PolicyRule {
+	return kube.ReadRules(target)
+}
 
 func (*workload) validate() error { return nil }
 

@@ -16,7 +16,41 @@ const (
 	alertmanagerGossip        = "127.0.0.1:9094"
 	secondAlertmanagerAddress = "127.0.0.1:9193"
 	secondAlertmanagerGossip  = "127.0.0.1:9194"
+	nowhere                   = "127.0.0.1:9195" // nobody listens there
 )
+
+// Gossip says how well two Alertmanagers of one cluster hear of each other.
+type Gossip int
+
+const (
+	// GossipInTime lets each hear what the other has sent: a group is delivered once.
+	GossipInTime Gossip = iota
+	// GossipCut is a cluster that has just been partitioned: both deliver each group.
+	GossipCut
+)
+
+// flags make the second peer hear and tell, or not. When cut, it has joined by
+// its own call, but tells nothing for an hour and is told at the wrong address.
+func (g Gossip) flags() []string {
+	if g == GossipCut {
+		return []string{
+			"--cluster.advertise-address=" + nowhere,
+			"--cluster.gossip-interval=1h",
+			"--cluster.pushpull-interval=1h",
+			"--cluster.settle-timeout=1s",
+			"--cluster.peer-timeout=0s",
+		}
+	}
+	return []string{
+		"--cluster.advertise-address=" + secondAlertmanagerGossip,
+		"--cluster.gossip-interval=" + gossipInterval,
+		"--cluster.peer-timeout=1s",
+	}
+}
+
+// gossipInterval is a tenth of Alertmanager's own: it also paces how soon a
+// peer that has started begins to notify.
+const gossipInterval = "20ms"
 
 //go:embed config/alertmanager.yml.tmpl
 var alertmanagerConfig string
@@ -39,26 +73,28 @@ func (b *Bed) startAlertmanager(ctx context.Context) error {
 	if err := b.notifyAlertmanagers(alertmanagerAddress); err != nil {
 		return err
 	}
-	return b.startOneAlertmanager(ctx, "alertmanager", alertmanagerAddress, alertmanagerGossip)
+	return b.startOneAlertmanager(ctx, "alertmanager", alertmanagerAddress, alertmanagerGossip,
+		"--cluster.advertise-address="+alertmanagerGossip, "--cluster.gossip-interval="+gossipInterval, "--cluster.peer-timeout=1s")
 }
 
-// StartSecondAlertmanager adds a peer to the cluster, tells Prometheus of it
-// and returns its URL. A peer holds a notification back for peerTimeout, during
-// which it may learn that the other one has sent it; with a timeout of 0 both
-// send. Stop ends it; the bed's own Alertmanager stays.
-func (b *Bed) StartSecondAlertmanager(ctx context.Context, peerTimeout time.Duration) (string, error) {
-	err := b.startOneAlertmanager(ctx, "alertmanager-2", secondAlertmanagerAddress, secondAlertmanagerGossip,
-		"--cluster.peer="+alertmanagerGossip, "--cluster.peer-timeout="+peerTimeout.String())
-	if err != nil {
+// StartSecondAlertmanager adds a peer to the cluster, tells Prometheus of it and
+// returns its URL. Stop takes it away again.
+func (b *Bed) StartSecondAlertmanager(ctx context.Context, g Gossip) (string, error) {
+	flags := append([]string{"--cluster.peer=" + alertmanagerGossip}, g.flags()...)
+	if err := b.startOneAlertmanager(ctx, "alertmanager-2", secondAlertmanagerAddress, secondAlertmanagerGossip, flags...); err != nil {
 		return "", err
 	}
 	if err := b.awaitPeers(ctx, 2); err != nil {
 		return "", err
 	}
-	return "http://" + secondAlertmanagerAddress, b.notifyAlertmanagers(alertmanagerAddress, secondAlertmanagerAddress)
+	b.onStop(func() error { return b.notifyAlertmanagers(alertmanagerAddress) })
+	if err := b.notifyAlertmanagers(alertmanagerAddress, secondAlertmanagerAddress); err != nil {
+		return "", err
+	}
+	return "http://" + secondAlertmanagerAddress, b.awaitDiscovered(ctx, 2)
 }
 
-func (b *Bed) startOneAlertmanager(ctx context.Context, name, web, gossip string, more ...string) error {
+func (b *Bed) startOneAlertmanager(ctx context.Context, name, web, gossip string, flags ...string) error {
 	return b.start(ctx, part{
 		name: name,
 		command: append([]string{"prometheus-alertmanager",
@@ -66,9 +102,7 @@ func (b *Bed) startOneAlertmanager(ctx context.Context, name, web, gossip string
 			"--storage.path=" + filepath.Join(b.Dir, name),
 			"--web.listen-address=" + web,
 			"--cluster.listen-address=" + gossip,
-			"--cluster.advertise-address=" + gossip,
-			"--cluster.gossip-interval=20ms", // it also paces how soon a new peer begins to notify
-		}, more...),
+		}, flags...),
 		ready: ready("http://" + web + "/-/ready"),
 	})
 }
@@ -89,6 +123,26 @@ func (b *Bed) awaitPeers(ctx context.Context, n int) error {
 		}
 		if got := len(status.Cluster.Peers); got != n || status.Cluster.Status != "ready" {
 			return fmt.Errorf("Alertmanager's cluster is %s with %d of %d members", status.Cluster.Status, got, n)
+		}
+		return nil
+	})
+}
+
+// awaitDiscovered waits until Prometheus sends to n Alertmanagers.
+func (b *Bed) awaitDiscovered(ctx context.Context, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	return poll(ctx, func(ctx context.Context) error {
+		var answer struct {
+			Data struct {
+				ActiveAlertmanagers []struct{ URL string }
+			}
+		}
+		if err := getJSON(ctx, b.Prometheus+"/api/v1/alertmanagers", &answer); err != nil {
+			return err
+		}
+		if got := len(answer.Data.ActiveAlertmanagers); got != n {
+			return fmt.Errorf("Prometheus sends to %d of %d Alertmanagers", got, n)
 		}
 		return nil
 	})

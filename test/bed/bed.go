@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,8 +41,8 @@ type Options struct {
 	// of its parents open to all, since PostgreSQL does not run as root. Empty:
 	// a temporary folder, removed by Stop.
 	Dir string
-	// Rules are Prometheus rule files. Nil: deploy/prometheus/*.yml of the
-	// repository, or a few rules of the bed's own if there is none.
+	// Rules are Prometheus rule files. Nil: the shipped alerts with a short
+	// "for", since a test waits for each of them.
 	Rules []string
 	// WebhookURL receives Alertmanager's notifications. Empty: the daemon's
 	// default intake, DefaultWebhookURL.
@@ -78,13 +79,12 @@ type Addresses struct {
 type Bed struct {
 	Addresses
 
-	options   Options
-	binaries  Binaries
-	client    kubernetes.Interface
-	temporary bool // Stop removes Dir
+	options  Options
+	binaries Binaries
+	client   kubernetes.Interface
 
-	mu        sync.Mutex
-	processes []*process // in the order of their start
+	mu    sync.Mutex
+	stops []func() error // what Stop does, the last first
 }
 
 // Start brings everything up and returns when all workloads are ready. It needs
@@ -93,7 +93,7 @@ func Start(ctx context.Context, o Options) (*Bed, error) {
 	if err := isolate.Check(); err != nil {
 		return nil, err
 	}
-	binaries, err := Build(ctx)
+	binaries, err := Build(ctx, os.Stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,8 @@ func newBed(o Options, binaries Binaries) (*Bed, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.Dir, b.temporary = dir, true
+		o.Dir = dir
+		b.onStop(func() error { return os.RemoveAll(dir) })
 	}
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -200,10 +201,18 @@ func (b *Bed) start(ctx context.Context, p part) error {
 	if err != nil {
 		return err
 	}
+	b.onStop(func() error {
+		proc.end()
+		return nil
+	})
+	return nil
+}
+
+// onStop adds a step to Stop.
+func (b *Bed) onStop(step func() error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.processes = append(b.processes, proc)
-	return nil
+	b.stops = append(b.stops, step)
 }
 
 // Stop ends what this Bed started, the last first, and removes a temporary
@@ -211,14 +220,12 @@ func (b *Bed) start(ctx context.Context, p part) error {
 func (b *Bed) Stop() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := len(b.processes) - 1; i >= 0; i-- {
-		b.processes[i].end()
+	var err error
+	for _, step := range slices.Backward(b.stops) {
+		err = errors.Join(err, step())
 	}
-	b.processes = nil
-	if b.temporary {
-		return os.RemoveAll(b.Dir)
-	}
-	return nil
+	b.stops = nil
+	return err
 }
 
 // WriteAddresses writes the addresses to the file that FromEnv reads.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -78,8 +79,9 @@ func builds(b *Binaries) []build {
 
 // Build compiles what Debian does not package, and keeps it in the user's cache
 // folder until its source changes. From nothing it takes about ten minutes on
-// two cores and needs the Go module proxy; later a fraction of a second.
-func Build(ctx context.Context) (Binaries, error) {
+// two cores and needs the Go module proxy; later a fraction of a second. It tells
+// progress what it compiles.
+func Build(ctx context.Context, progress io.Writer) (Binaries, error) {
 	var binaries Binaries
 	root, err := moduleDir(ctx)
 	if err != nil {
@@ -90,7 +92,7 @@ func Build(ctx context.Context) (Binaries, error) {
 		return binaries, fmt.Errorf("find the cache folder: %w", err)
 	}
 	for _, b := range builds(&binaries) {
-		if err := b.ensure(ctx, root, filepath.Join(cache, "remediated")); err != nil {
+		if err := b.ensure(ctx, root, filepath.Join(cache, "remediated"), progress); err != nil {
 			return binaries, fmt.Errorf("build %s: %w", b.name, err)
 		}
 	}
@@ -108,7 +110,7 @@ func moduleDir(ctx context.Context) (string, error) {
 
 // ensure compiles unless the cache has the result. Two processes that want the
 // same wait for each other instead of compiling it twice.
-func (b build) ensure(ctx context.Context, root, cache string) error {
+func (b build) ensure(ctx context.Context, root, cache string, progress io.Writer) error {
 	module := filepath.Join(root, b.module)
 	key, err := b.key(module)
 	if err != nil {
@@ -126,6 +128,7 @@ func (b build) ensure(ctx context.Context, root, cache string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
+	fmt.Fprintf(progress, "bed: building %s; the first time on a machine this takes minutes\n", b.name)
 	unfinished, err := os.MkdirTemp(cache, b.name+"-unfinished-")
 	if err != nil {
 		return err
@@ -184,7 +187,7 @@ func (b build) key(module string) (string, error) {
 	fmt.Fprintln(sum, runtime.Version(), runtime.GOARCH, b.ldflags)
 	for _, source := range b.sources {
 		err := filepath.WalkDir(filepath.Join(module, source), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
+			if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
 			text, err := os.ReadFile(path)

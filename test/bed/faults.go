@@ -75,7 +75,7 @@ func (b *Bed) hang(p *v1.Pod) error {
 	}
 	stopped := map[int]bool{}
 	for { // until a look finds nobody new: a parent may fork before its turn
-		tree, err := processTree(root)
+		tree, err := ProcessTree(root)
 		if err != nil {
 			return err
 		}
@@ -110,8 +110,8 @@ func (b *Bed) breakPod(p *v1.Pod) error {
 	return b.kill(p)
 }
 
-// processTree is a process and all its descendants, parents first.
-func processTree(root int) ([]int, error) {
+// ProcessTree is a process and all its descendants, parents first.
+func ProcessTree(root int) ([]int, error) {
 	children := map[int][]int{}
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {

@@ -24,7 +24,7 @@ var ownRules []byte
 
 // startPrometheus starts Prometheus, which looks and judges once a second.
 func (b *Bed) startPrometheus(ctx context.Context) error {
-	rules, err := b.rules(ctx)
+	rules, err := b.rules()
 	if err != nil {
 		return err
 	}
@@ -55,23 +55,13 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 
 // rules are the rule files as absolute paths, for Prometheus reads them relative
 // to its configuration.
-func (b *Bed) rules(ctx context.Context) ([]string, error) {
-	rules := b.options.Rules
-	if rules == nil {
-		root, err := moduleDir(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if rules, err = filepath.Glob(filepath.Join(root, "deploy", "prometheus", "*.yml")); err != nil {
-			return nil, err
-		}
-	}
-	if len(rules) == 0 && b.options.Rules == nil {
+func (b *Bed) rules() ([]string, error) {
+	if b.options.Rules == nil {
 		own := filepath.Join(b.Dir, "rules.yml")
 		return []string{own}, os.WriteFile(own, ownRules, 0o644)
 	}
-	absolute := make([]string, len(rules))
-	for i, path := range rules {
+	absolute := make([]string, len(b.options.Rules))
+	for i, path := range b.options.Rules {
 		var err error
 		if absolute[i], err = filepath.Abs(path); err != nil {
 			return nil, err

@@ -48,13 +48,7 @@ func (a *agent) serveLogs(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
-	c.pod.mu.Lock()
-	restarts := c.pod.status[c.index].RestartCount
-	c.pod.mu.Unlock()
-	if r.FormValue("previous") == "true" {
-		restarts--
-	}
-	f, err := os.Open(c.logFile(restarts))
+	f, err := os.Open(c.logFile(c.logged(r.FormValue("previous") == "true")))
 	if err != nil {
 		http.Error(w, fmt.Sprintf("no log of container %q: %v", c.spec.Name, err), http.StatusBadRequest)
 		return
@@ -69,6 +63,18 @@ func (a *agent) serveLogs(w http.ResponseWriter, r *http.Request) {
 	if r.FormValue("follow") == "true" {
 		follow(w, r, f, c.pod)
 	}
+}
+
+// logged is the restart whose log is meant. While the container waits for its
+// next start, the one that ended last is both the current and the previous one.
+func (c *container) logged(previous bool) int32 {
+	c.pod.mu.Lock()
+	defer c.pod.mu.Unlock()
+	s := c.pod.status[c.index]
+	if previous && s.State.Waiting == nil {
+		return s.RestartCount - 1
+	}
+	return s.RestartCount
 }
 
 func lastLines(text string, n int) string {

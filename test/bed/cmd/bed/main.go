@@ -41,11 +41,12 @@ func run(args []string) (int, error) {
 	app := kingpin.New("bed", "The real systems that the end-to-end tests of remediated run against.")
 	app.HelpFlag.Short('h')
 	app.Flag("dir", "Folder for state and logs, kept afterwards; its parents must be open to the postgres user. Default: a temporary one.").StringVar(&o.Dir)
-	app.Flag("rules", "Prometheus rule file, repeatable. Default: deploy/prometheus/*.yml.").StringsVar(&o.Rules)
+	app.Flag("rules", "Prometheus rule file, repeatable. Default: the shipped alerts, quick to fire.").StringsVar(&o.Rules)
 	app.Flag("webhook.url", "Where Alertmanager notifies.").Default(bed.DefaultWebhookURL).StringVar(&o.WebhookURL)
 	app.Flag("webhook.token-file", "File with the bearer token that Alertmanager sends along.").StringVar(&o.WebhookTokenFile)
 	app.Flag("crash-loop-backoff", "Wait before the second restart of a crashing container.").Default("10s").DurationVar(&o.CrashLoopBackOff)
 	app.Flag("crash-loop-backoff-max", "Longest wait between two restarts.").Default("5m").DurationVar(&o.CrashLoopBackOffMax)
+	publish := app.Flag("publish", "Port of the bed that is shown outside, on the same port of 127.0.0.1 if that is free.").Int()
 	app.Command("up", "Start everything, print the addresses as JSON, stop on SIGINT or SIGTERM.")
 	inside := app.Command("run", "Run a command inside the bed and exit as it does.").Arg("command", "The command, after --.").Required().Strings()
 	app.Command("build", "Build what comes from source.")
@@ -59,41 +60,47 @@ func run(args []string) (int, error) {
 	defer stop()
 	switch command {
 	case "build":
-		_, err := bed.Build(ctx)
+		_, err := bed.Build(ctx, os.Stderr)
 		return 0, err
 	case "packages":
 		return 0, bed.InstallPackages(ctx, os.Stderr)
 	}
 	if !isolate.Inside() {
-		return launch(ctx, args, o)
+		return launch(ctx, args, o, *publish)
 	}
-	return inBed(ctx, o, *inside)
+	return inBed(ctx, o, *publish, *inside)
 }
 
 // launch does what needs the outer network and then starts this command again
 // inside the namespaces.
-func launch(ctx context.Context, args []string, o bed.Options) (int, error) {
+func launch(ctx context.Context, args []string, o bed.Options, publish int) (int, error) {
 	if missing := bed.MissingPackages(ctx); len(missing) > 0 {
 		return 1, fmt.Errorf("these Debian packages are missing: %v; run \"go run ./test/bed/cmd/bed packages\"", missing)
 	}
-	if _, err := bed.Build(ctx); err != nil {
+	if _, err := bed.Build(ctx, os.Stderr); err != nil {
 		return 1, err
 	}
 	if o.Dir == "" {
-		// Made and removed out here, so that it goes even when all inside is killed.
-		dir, err := os.MkdirTemp("", "remediated-bed-")
+		dir, remove, err := makeState()
 		if err != nil {
 			return 1, err
 		}
-		defer os.RemoveAll(dir)
-		args = append([]string{"--dir=" + dir}, args...)
+		defer remove()
+		o.Dir, args = dir, append([]string{"--dir=" + dir}, args...)
+	}
+	if publish > 0 {
+		address, err := bed.PublishOutside(ctx, o.Dir, publish)
+		if err != nil {
+			return 1, err
+		}
+		os.Setenv(bed.PublishedVariable, address)
 	}
 	return isolate.Run(args)
 }
 
 // inBed starts the bed, lets the command use it, or whoever reads the addresses,
 // and stops it.
-func inBed(ctx context.Context, o bed.Options, command []string) (code int, err error) {
+func inBed(ctx context.Context, o bed.Options, publish int, command []string) (code int, err error) {
 	began := time.Now()
 	b, err := bed.Start(ctx, o)
 	if err != nil {
@@ -101,6 +108,11 @@ func inBed(ctx context.Context, o bed.Options, command []string) (code int, err 
 	}
 	fmt.Fprintf(os.Stderr, "bed: ready after %s\n", time.Since(began).Round(100*time.Millisecond))
 	defer func() { err = errors.Join(err, b.Stop()) }()
+	if publish > 0 {
+		if err := bed.PublishInside(ctx, b.Dir, publish); err != nil {
+			return 1, err
+		}
+	}
 	file := filepath.Join(b.Dir, "bed.json")
 	if err := b.WriteAddresses(file); err != nil {
 		return 1, err

@@ -1,0 +1,71 @@
+# The two commands that matter are demo and test. Both do all set-up: Debian
+# packages, Go modules, and what must be built, once, kept in the user's cache
+# folder. README.md says what they show.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BED := go run ./test/bed/cmd/bed
+# A crash loop that backs off as slowly as a real one would make tests slow.
+QUICK := --crash-loop-backoff=1s --crash-loop-backoff-max=4s
+
+.PHONY: help
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: build
+build: ## Build the daemon and the command line into bin/
+	go build -o bin/ ./cmd/...
+
+.PHONY: setup
+setup: ## Install packages, download modules, build the bed
+	go mod download
+	$(BED) packages
+	$(BED) build
+
+.PHONY: demo
+demo: setup build ## Break a database under a real control plane and see it healed
+	go build -o bin/demo ./test/demo
+	$(BED) --publish=9095 run -- bin/demo
+
+.PHONY: test
+test: setup vet unit e2e ## Run every test
+
+.PHONY: vet
+vet: ## Look for what a compiler does not see
+	go vet ./...
+	go vet -tags e2e ./test/e2e/
+	cd test/controlplane && go vet ./nodeagent/...
+	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+
+.PHONY: unit
+unit: ## Run the tests that need no bed, with the race detector
+	go test -race ./...
+	cd test/controlplane && go test ./nodeagent/...
+
+.PHONY: e2e
+e2e: setup ## Run the end-to-end tests on the bed
+	$(BED) $(QUICK) run -- go test -tags e2e -count=1 -timeout 30m ./test/e2e/
+
+.PHONY: bench
+bench: setup ## Measure, and print ratios
+	go test -run '^$$' -bench . -benchtime 1s ./remediate/... ./test/bench/...
+
+.PHONY: fuzz
+fuzz: ## Fuzz what reads bytes from outside, 30 s each
+	go test -run '^$$' -fuzz FuzzWebhook -fuzztime 30s ./remediate/alertmanager
+	go test -run '^$$' -fuzz FuzzPolicies -fuzztime 30s ./policies
+	go test -run '^$$' -fuzz FuzzRecord -fuzztime 30s ./remediate
+
+.PHONY: lint
+lint: ## Run the linters of .golangci.yml
+	go tool -modfile=test/tools/go.mod golangci-lint run ./...
+
+.PHONY: bed
+bed: setup ## Start the bed, print its addresses, stop on Ctrl-C
+	$(BED) up
+
+.PHONY: clean
+clean: ## Remove what was built here; the cache folder stays
+	rm -rf bin

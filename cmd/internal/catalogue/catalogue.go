@@ -1,0 +1,34 @@
+// Package catalogue lists what can be done and asked, for those who read
+// policies: the daemon and the command line hold them to the same list.
+package catalogue
+
+import (
+	"slices"
+
+	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/remediate/action"
+	"github.com/x0tta6bl4/remediated/remediate/probe"
+)
+
+// asked by the guards themselves, and of no use in a verification.
+var guardsOnly = []string{"alert", "workload"}
+
+// New returns the catalogue of all kinds.
+func New() policies.Catalogue {
+	c := policies.Catalogue{
+		Action: action.Validate,
+		Probe:  probe.Validate,
+	}
+	targets := map[string][]string{}
+	for _, k := range action.Kinds() {
+		c.Actions = append(c.Actions, k.Name)
+		targets[k.Name] = k.Targets
+	}
+	c.Targets = func(kind string) []string { return targets[kind] }
+	for _, k := range probe.Kinds() {
+		if !slices.Contains(guardsOnly, k.Name) {
+			c.Probes = append(c.Probes, k.Name)
+		}
+	}
+	return c
+}

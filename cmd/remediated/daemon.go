@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/common/version"
+
+	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
+	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/engine"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
+)
+
+// daemon is the wiring: every part is made and joined here, and nowhere else.
+type daemon struct {
+	options options
+	log     *slog.Logger
+	stderr  io.Writer // where broken configuration is shown with its lines
+
+	watch   *watcher
+	loaded  *policies.Loaded
+	engine  *engine.Engine
+	journal atomic.Pointer[journal.SQLite] // the one in use; opened anew after a failure
+	outside atomic.Pointer[outside]        // replaced by a reload
+	poll    func()                         // begins to list anew, after a reload
+	loading sync.Mutex                     // one reload at a time
+}
+
+// run runs the daemon until ctx ends or a part of it fails.
+func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) (err error) {
+	d.log.Info("starting", "version", version.Info(), "build", version.BuildContext())
+	d.watch = newWatcher(d.log)
+	if err := d.configure(); err != nil {
+		return err
+	}
+	parts := newLifecycle(d.log)
+	defer func() { err = errors.Join(err, parts.stop()) }()
+	if err := d.startEngine(ctx, parts); err != nil {
+		return err
+	}
+	if err := d.startListeners(parts); err != nil {
+		return err
+	}
+	d.startPolling(parts)
+	d.log.Info("ready")
+	for {
+		select {
+		case <-ctx.Done():
+			d.log.Info("stopping: asked to")
+			return nil
+		case err := <-parts.broke:
+			return err
+		case <-hup:
+			d.reload(ctx)
+		}
+	}
+}
+
+// configure reads the configuration and makes what it names.
+func (d *daemon) configure() error {
+	loaded, problems := policies.Load(d.options.config, catalogue.New())
+	if len(problems) > 0 {
+		if err := policies.Render(d.stderr, problems); err != nil {
+			return err
+		}
+	}
+	if policies.HasErrors(problems) {
+		return fmt.Errorf("%s: it cannot be started with this configuration; mend what is named above, and check it with remedy policy lint", d.options.config)
+	}
+	out, err := newOutside(loaded.Config, d.options, d.watch)
+	if err != nil {
+		return err
+	}
+	d.loaded = loaded
+	d.outside.Store(out)
+	d.watch.reloaded(true)
+	return nil
+}
+
+// startEngine opens the journal and starts the loop. It returns when the
+// journal was read.
+func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
+	d.engine = engine.New(engine.Options{
+		Open: d.openJournal, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
+		Observe: crashAfterFact(d.watch.fact), Log: d.log,
+	})
+	failed := make(chan error, 1)
+	parts.run("engine", func(ctx context.Context) error {
+		err := d.engine.Run(ctx)
+		failed <- err
+		return err
+	})
+	select {
+	case <-d.engine.Ready():
+	case err := <-failed:
+		<-parts.broke // the same, said here with less around it
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+	return d.engine.Look(ctx, func(s *remediate.State, _ remediate.Rulebooks) { d.watch.resume(s) })
+}
+
+// Perform carries out what was started with the clients that are in use now.
+func (d *daemon) Perform(ctx context.Context, s remediate.Started) remediate.Result {
+	return d.outside.Load().Perform(ctx, s)
+}
+
+func (d *daemon) openJournal(ctx context.Context) (engine.Journal, error) {
+	j, err := journal.Open(ctx, d.options.storage, journal.Options{})
+	if err != nil {
+		return nil, err
+	}
+	d.journal.Store(j)
+	return j, nil
+}
+
+// drawName draws the name of a new journal.
+func drawName() string {
+	b := make([]byte, 5)
+	rand.Read(b) // never fails, says its documentation
+	return strings.ToLower(base32.StdEncoding.EncodeToString(b))
+}
+
+// startPolling lists what fires at intervals. A reload begins it anew, with the
+// new clients.
+func (d *daemon) startPolling(parts *lifecycle) {
+	again := make(chan struct{}, 1)
+	d.poll = func() {
+		select {
+		case again <- struct{}{}:
+		default:
+		}
+	}
+	parts.run("listing", func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			round, stop := context.WithCancel(ctx)
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				d.outside.Load().alertmanager.Poll(round, d.options.poll, d.engine.Submit)
+			}()
+			select {
+			case <-again:
+			case <-ctx.Done():
+			}
+			stop()
+			<-ended
+		}
+		return nil
+	})
+}
+
+// reload reads the configuration again. Everything that can fail is made
+// before anything that runs is touched; a group of files that is broken keeps
+// its last good version.
+func (d *daemon) reload(ctx context.Context) []policies.Problem {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	loaded, problems := policies.Reload(d.loaded, d.options.config, catalogue.New())
+	for _, p := range problems {
+		d.log.Warn("configuration", "problem", p.String())
+	}
+	err := func() error {
+		out, err := newOutside(loaded.Config, d.options, d.watch)
+		if err != nil {
+			return err
+		}
+		if err := d.engine.Load(ctx, loaded.Rulebook); err != nil {
+			return err
+		}
+		d.loaded = loaded
+		d.outside.Store(out)
+		d.poll()
+		return nil
+	}()
+	if err != nil {
+		d.log.Error("the configuration was not reloaded; the one before stays", "err", err)
+		problems = append(problems, policies.Problem{File: d.options.config, Severity: policies.Error, Message: err.Error()})
+	}
+	d.watch.reloaded(!policies.HasErrors(problems))
+	return problems
+}

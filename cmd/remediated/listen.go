@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+	"golang.org/x/time/rate"
+
+	"github.com/x0tta6bl4/remediated/remediate/alertmanager"
+)
+
+// startListeners opens the two listeners: one for people and metrics, one for
+// webhooks, which may be reached from further away.
+func (d *daemon) startListeners(parts *lifecycle) error {
+	page, err := d.page()
+	if err != nil {
+		return err
+	}
+	if err := d.listen(parts, "web", page, d.options.web); err != nil {
+		return err
+	}
+	intake, err := alertmanager.NewIntake(alertmanager.IntakeOptions{
+		Submit: d.engine.Submit, Quarantine: d.quarantine(), TokenFiles: d.options.tokens, Observe: d.watch.delivered,
+		Pull: func() { d.outside.Load().alertmanager.Pull() },
+	})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/v1/webhook/alertmanager", intake)
+	return d.listen(parts, "intake", mux, &d.options.intake)
+}
+
+// listen opens the addresses and serves them. An address that is taken is an
+// error now, not later.
+func (d *daemon) listen(parts *lifecycle, name string, h http.Handler, flags *toolkit.FlagConfig) error {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+	var listeners []net.Listener
+	for _, address := range *flags.WebListenAddresses {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("listen for %s: %w", name, err)
+		}
+		listeners = append(listeners, l)
+	}
+	go func() {
+		err := toolkit.ServeMultiple(listeners, server, flags, d.log.With("listener", name))
+		if !errors.Is(err, http.ErrServerClosed) {
+			parts.fail(fmt.Errorf("serve %s: %w", name, err))
+		}
+	}()
+	parts.add(name, server.Shutdown)
+	return nil
+}
+
+// metrics serves what the watcher counts.
+func (d *daemon) metrics() http.Handler {
+	return promhttp.HandlerFor(d.watch.registry, promhttp.HandlerOpts{Registry: d.watch.registry})
+}
+
+// quarantine keeps bodies that could not be read, so that they can be looked
+// at. A flood of them must not fill the disk: one a second is enough to see
+// what is wrong.
+func (d *daemon) quarantine() func(context.Context, []byte, string) {
+	few := rate.NewLimiter(rate.Every(time.Second), 20)
+	return func(ctx context.Context, body []byte, why string) {
+		if !few.Allow() {
+			return
+		}
+		digest, err := d.journal.Load().Keep(ctx, body)
+		d.log.Warn("quarantined what could not be read", "why", why, "bytes", len(body), "kept", digest, "err", err)
+	}
+}

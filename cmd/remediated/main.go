@@ -1,0 +1,45 @@
+// Command remediated is the daemon: it hears what Alertmanager says is broken,
+// does what the policies allow, sees whether it helped, and calls people when
+// it did not.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/prometheus/common/promslog"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	os.Exit(run(ctx, os.Args[1:], hup, os.Stderr))
+}
+
+// run is main with its surroundings as arguments. It returns the exit code: 0
+// after a stop that was asked for, 1 when it failed, 2 when it was not told
+// right what to do.
+func run(ctx context.Context, args []string, hup <-chan os.Signal, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, errHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "remediated: %v\n", err)
+		return 2
+	}
+	o.log.Writer = stderr
+	d := &daemon{options: o, log: promslog.New(&o.log), stderr: stderr}
+	if err := d.run(ctx, hup); err != nil {
+		fmt.Fprintf(stderr, "remediated: %v\n", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/common/promslog"
+	promslogflag "github.com/prometheus/common/promslog/flag"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+)
+
+// options are the flags. What belongs to an installation rather than to a
+// process stands in the configuration file.
+type options struct {
+	config      string
+	storage     string
+	retention   model.Duration
+	web         *web.FlagConfig // the page, the API and the metrics
+	externalURL string
+	intake      web.FlagConfig // webhooks
+	tokens      []string
+	poll        time.Duration
+	minUptime   time.Duration
+	log         promslog.Config
+}
+
+var errHelp = errors.New("help was asked for")
+
+// parse reads the flags.
+func parse(args []string, stderr io.Writer) (options, error) {
+	o := options{}
+	app := kingpin.New("remediated", "Heals what Alertmanager says is broken, as far as policies allow, and calls people for the rest.")
+	app.HelpFlag.Short('h')
+	app.Version(version.Print("remediated"))
+	app.UsageWriter(stderr).ErrorWriter(stderr)
+	helped := false
+	app.Terminate(func(int) { helped = true })
+
+	app.Flag("config.file", "The configuration.").Default("remediated.yml").StringVar(&o.config)
+	app.Flag("storage.path", "Folder of the journal.").Default("data").StringVar(&o.storage)
+	app.Flag("storage.retention.time", "How long closed incidents are kept.").Default("90d").SetValue(&o.retention)
+	o.web = kingpinflag.AddFlags(app, "127.0.0.1:9095")
+	app.Flag("web.external-url", "Where people reach the page, for the links in messages.").StringVar(&o.externalURL)
+	o.intake.WebListenAddresses = app.Flag("intake.listen-address", "Address for webhooks. Repeatable.").Default("127.0.0.1:9096").Strings()
+	o.intake.WebConfigFile = app.Flag("intake.config.file", "TLS and authentication for webhooks, in the format of --web.config.file.").Default("").String()
+	o.intake.WebSystemdSocket = new(bool)
+	app.Flag("intake.token-file", "File with a bearer token that Alertmanager sends. Repeatable: two are valid while one is being replaced.").StringsVar(&o.tokens)
+	app.Flag("alertmanager.poll-interval", "How often is listed what fires.").Default("1m").DurationVar(&o.poll)
+	app.Flag("alertmanager.min-uptime", "How long an Alertmanager must have been up before what it does not list counts as resolved.").Default("5m").DurationVar(&o.minUptime)
+	promslogflag.AddFlags(app, &o.log)
+
+	if _, err := app.Parse(args); err != nil {
+		return o, err
+	}
+	if helped {
+		return o, errHelp
+	}
+	return o, o.validate()
+}
+
+// validate refuses to listen where anybody could give orders.
+func (o options) validate() error {
+	for _, a := range *o.web.WebListenAddresses {
+		if !loopback(a) && *o.web.WebConfigFile == "" {
+			return fmt.Errorf("--web.listen-address=%s is open to others: give --web.config.file with authentication, or listen on 127.0.0.1", a)
+		}
+	}
+	for _, a := range *o.intake.WebListenAddresses {
+		if !loopback(a) && *o.intake.WebConfigFile == "" && len(o.tokens) == 0 {
+			return fmt.Errorf("--intake.listen-address=%s is open to others: give --intake.token-file or --intake.config.file, or listen on 127.0.0.1", a)
+		}
+	}
+	for _, f := range append([]string{o.config}, o.tokens...) {
+		if _, err := os.Stat(f); err != nil {
+			return fmt.Errorf("%w: name it with its flag, see --help", err)
+		}
+	}
+	return nil
+}
+
+// loopback tells whether only this machine reaches the address.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"strconv"
+
+	"github.com/prometheus/common/config"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/x0tta6bl4/remediated/notify"
+	"github.com/x0tta6bl4/remediated/notify/pagerduty"
+	"github.com/x0tta6bl4/remediated/notify/slack"
+	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/action"
+	"github.com/x0tta6bl4/remediated/remediate/alertmanager"
+	"github.com/x0tta6bl4/remediated/remediate/probe"
+)
+
+// outside is everything through which the daemon deals with the world, made
+// from one configuration. It implements engine.Performer.
+type outside struct {
+	alertmanager *alertmanager.Client
+	ask          *probe.Prober
+	act          *action.Actor
+	tell         *notify.Teller
+}
+
+// Perform carries out one ask, act or tell.
+func (o *outside) Perform(ctx context.Context, s remediate.Started) remediate.Result {
+	switch {
+	case s.Ask != nil:
+		return o.ask.Perform(ctx, s)
+	case s.Act != nil:
+		return o.act.Perform(ctx, s)
+	}
+	return o.tell.Perform(ctx, s)
+}
+
+// newOutside makes all clients that the configuration names. It touches
+// nothing that runs, so that a reload can fail here and change nothing.
+func newOutside(c *policies.Config, o options, w *watcher) (*outside, error) {
+	clusters, err := clustersOf(c.Clusters)
+	if err != nil {
+		return nil, err
+	}
+	out := new(outside)
+	if out.alertmanager, err = newAlertmanager(c, o, w); err != nil {
+		return nil, err
+	}
+	asking := probe.Options{
+		Clusters: clusters, Changed: w.breaker,
+		Extra: map[string]func(context.Context, remediate.Question) remediate.Answer{
+			alertmanager.QuestionAlert: out.alertmanager.Answer,
+		},
+	}
+	if c.Prometheus != nil {
+		asking.Prometheus = c.Prometheus.URL
+		if asking.PrometheusClient, err = httpClient(c.Prometheus.HTTP, "prometheus"); err != nil {
+			return nil, err
+		}
+	}
+	if out.ask, err = probe.New(asking); err != nil {
+		return nil, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "" // it only names us in Events
+	}
+	if out.act, err = action.New(action.Options{Clusters: clusters, Instance: host, Changed: w.breaker}); err != nil {
+		return nil, err
+	}
+	out.tell, err = newTeller(c, o, w)
+	return out, err
+}
+
+func clustersOf(all []policies.Cluster) (map[string]*rest.Config, error) {
+	out := map[string]*rest.Config{}
+	for _, c := range all {
+		rules := clientcmd.NewDefaultClientConfigLoadingRules()
+		rules.ExplicitPath = c.Kubeconfig
+		rc, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.Context}).ClientConfig()
+		if err != nil {
+			return nil, fmt.Errorf("cluster %s: %w: say in the configuration, under clusters, which kubeconfig and context to use", c.Name, err)
+		}
+		out[c.Name] = rc
+	}
+	return out, nil
+}
+
+func newAlertmanager(c *policies.Config, o options, w *watcher) (*alertmanager.Client, error) {
+	var urls []string
+	clients := map[string]*http.Client{}
+	for _, e := range c.Alertmanagers {
+		urls = append(urls, e.URL)
+		var err error
+		if clients[e.URL], err = httpClient(e.HTTP, "alertmanager"); err != nil {
+			return nil, err
+		}
+	}
+	return alertmanager.New(alertmanager.Options{
+		URLs: urls, HTTPOf: clients, MinUptime: o.minUptime,
+		ReplicaLabels: func() []string { return c.ReplicaLabels },
+		Observe:       w.asked, Listed: w.listed,
+		Breaker: func(am, state string) { w.breaker("alertmanager "+am, "", state) },
+	})
+}
+
+func httpClient(c config.HTTPClientConfig, name string) (*http.Client, error) {
+	client, err := config.NewClientFromConfig(c, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return client, nil
+}
+
+func newTeller(c *policies.Config, o options, w *watcher) (*notify.Teller, error) {
+	var services []notify.Service
+	page := pageOf(o.externalURL)
+	if s := c.Slack; s != nil {
+		service, err := slack.New(slack.Options{
+			Token: notify.SecretFile(s.TokenFile), Channel: s.Channel, APIURL: s.APIURL, Page: page,
+			OnBreaker: func(from, to string) { w.breaker("slack", from, to) },
+		})
+		if err != nil {
+			return nil, err
+		}
+		services = append(services, service)
+	}
+	if p := c.PagerDuty; p != nil {
+		keys := map[string]notify.SecretFile{}
+		for rung, file := range p.RoutingKeys {
+			keys[rung] = notify.SecretFile(file)
+		}
+		service, err := pagerduty.New(pagerduty.Options{RoutingKeys: keys, EventsURL: p.EventsURL, Page: page})
+		if err != nil {
+			return nil, err
+		}
+		services = append(services, service)
+	}
+	return notify.New(services...)
+}
+
+// pageOf returns the address of an incident's page, nil when people cannot
+// reach any.
+func pageOf(external string) func(uint64) string {
+	u, err := url.Parse(external)
+	if external == "" || err != nil {
+		return nil
+	}
+	return func(incident uint64) string {
+		at := *u
+		at.Path = path.Join("/", at.Path, "incidents", strconv.FormatUint(incident, 10))
+		return at.String()
+	}
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	cversion "github.com/prometheus/client_golang/prometheus/collectors/version"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/alertmanager"
+)
+
+// watcher is the one place that logs and counts what happens.
+type watcher struct {
+	log      *slog.Logger
+	registry *prometheus.Registry
+
+	facts      *prometheus.CounterVec
+	lastFact   prometheus.Gauge
+	open       *prometheus.GaugeVec
+	opened     map[uint64]remediate.Opened // the open incidents
+	verdicts   *prometheus.CounterVec
+	acts       *prometheus.CounterVec
+	healing    *prometheus.HistogramVec
+	webhooks   *prometheus.CounterVec
+	garbage    prometheus.Counter
+	truncated  prometheus.Counter
+	requests   *prometheus.CounterVec
+	listing    prometheus.Gauge
+	breakers   *prometheus.GaugeVec
+	reloadOK   prometheus.Gauge
+	reloadTime prometheus.Gauge
+}
+
+func newWatcher(log *slog.Logger) *watcher {
+	w := &watcher{log: log, registry: prometheus.NewRegistry(), opened: map[uint64]remediate.Opened{}}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "remediated_" + name, Help: help}, labels)
+		w.registry.MustRegister(v)
+		return v
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "remediated_" + name, Help: help}, labels)
+		w.registry.MustRegister(v)
+		return v
+	}
+	w.facts = counter("facts_total", "Facts written to the journal.", "kind")
+	w.lastFact = gauge("last_fact_timestamp_seconds", "When the last fact was written.").WithLabelValues()
+	w.open = gauge("incidents_open", "Incidents that are open.", "severity")
+	w.verdicts = counter("judgements_total", "Judgements, by what came of them.", "decision")
+	w.acts = counter("acts_total", "Acts that were started.", "kind")
+	w.healing = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "remediated_healing_seconds", Help: "From the opening of an incident to the first good sample.",
+		Buckets: []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 7200},
+	}, []string{"policy", "objective"})
+	w.registry.MustRegister(w.healing)
+	w.webhooks = counter("webhooks_total", "Webhooks, by what became of them.", "outcome")
+	w.garbage = counter("webhook_garbage_alerts_total", "Alerts in webhooks that could not be read.").WithLabelValues()
+	w.truncated = counter("webhook_truncated_alerts_total", "Alerts that Alertmanager left out of webhooks (max_alerts).").WithLabelValues()
+	w.requests = counter("alertmanager_requests_total", "Requests to Alertmanagers.", "alertmanager", "operation", "ok")
+	w.listing = gauge("listing_complete", "Whether the last listing proves absence (1) or not (0).").WithLabelValues()
+	w.breakers = gauge("outbound_breaker_open", "Whether the circuit breaker of an outbound client is open (1), half-open (0.5) or closed (0).", "name")
+	w.reloadOK = gauge("config_last_reload_successful", "Whether the last reload of the configuration was without problems.").WithLabelValues()
+	w.reloadTime = gauge("config_last_reload_success_timestamp_seconds", "When it last was.").WithLabelValues()
+	w.registry.MustRegister(cversion.NewCollector("remediated"), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return w
+}
+
+// fact hears of every fact after it is durable. It is called by the loop only.
+func (w *watcher) fact(f remediate.Fact) {
+	kind := remediate.KindOf(f.Body)
+	w.facts.WithLabelValues(kind).Inc()
+	w.lastFact.Set(float64(f.At.UnixMilli()) / 1000)
+	w.count(f.Body)
+	attrs := []any{"seq", f.Seq, "kind", kind}
+	if n := remediate.IncidentOf(f.Body); n != 0 {
+		attrs = append(attrs, "incident", n)
+	}
+	w.log.Log(context.Background(), levelOf(f.Body), remediate.Describe(f.Body), attrs...)
+}
+
+// levelOf tells what an operator wants to read from what is only to be looked
+// up.
+func levelOf(b remediate.Body) slog.Level {
+	switch b := b.(type) {
+	case remediate.Exhausted, remediate.Escalated, remediate.Reopened, remediate.ClockJumped:
+		return slog.LevelWarn
+	case remediate.Started:
+		if b.Act == nil {
+			return slog.LevelDebug
+		}
+	case remediate.Finished, remediate.Filed:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+func (w *watcher) count(b remediate.Body) {
+	switch b := b.(type) {
+	case remediate.Opened:
+		w.opened[b.Incident] = b
+		w.open.WithLabelValues(string(b.Severity)).Inc()
+	case remediate.Closed:
+		if o, ok := w.opened[b.Incident]; ok {
+			w.open.WithLabelValues(string(o.Severity)).Dec()
+			delete(w.opened, b.Incident)
+		}
+	case remediate.Judged:
+		w.verdicts.WithLabelValues(string(b.Decision)).Inc()
+	case remediate.Started:
+		if b.Act != nil {
+			w.acts.WithLabelValues(b.Act.Kind).Inc()
+		}
+	case remediate.Healed:
+		met := "missed"
+		if b.Met {
+			met = "met"
+		}
+		w.healing.WithLabelValues(w.opened[b.Incident].Policy, met).Observe(time.Duration(b.Took).Seconds())
+	}
+}
+
+// resume takes up the incidents that were open when the daemon started.
+func (w *watcher) resume(s *remediate.State) {
+	for _, i := range s.Incidents {
+		if i.Closed.IsZero() {
+			w.opened[i.ID] = remediate.Opened{Incident: i.ID, Policy: i.Policy, Severity: i.Severity}
+			w.open.WithLabelValues(string(i.Severity)).Inc()
+		}
+	}
+}
+
+func (w *watcher) delivered(d alertmanager.Delivery) {
+	w.webhooks.WithLabelValues(string(d.Outcome)).Inc()
+	w.garbage.Add(float64(d.Garbage))
+	w.truncated.Add(float64(d.Truncated))
+	if d.Outcome != alertmanager.Accepted {
+		w.log.Warn("webhook not accepted", "outcome", d.Outcome, "code", d.Code, "why", d.Why, "err", d.Err, "receiver", d.Receiver)
+	}
+	if d.Truncated > 0 {
+		w.log.Warn("Alertmanager left alerts out of a webhook: set max_alerts to 0 in its receiver", "receiver", d.Receiver, "left_out", d.Truncated)
+	}
+}
+
+func (w *watcher) asked(r alertmanager.Request) {
+	ok := "true"
+	if r.Err != nil {
+		ok = "false"
+	}
+	w.requests.WithLabelValues(r.Alertmanager, r.Operation, ok).Inc()
+}
+
+func (w *watcher) listed(r alertmanager.Round) {
+	w.listing.Set(0)
+	if r.Complete {
+		w.listing.Set(1)
+	}
+	if r.Err != nil {
+		w.log.Warn("a listing was not kept", "err", r.Err)
+	}
+}
+
+// breaker hears of an outbound circuit breaker.
+func (w *watcher) breaker(name, _, to string) {
+	w.breakers.WithLabelValues(name).Set(map[string]float64{"open": 1, "half-open": 0.5}[to])
+	w.log.Warn("outbound circuit breaker", "name", name, "state", to)
+}
+
+func (w *watcher) reloaded(ok bool) {
+	w.reloadOK.Set(0)
+	if ok {
+		w.reloadOK.Set(1)
+		w.reloadTime.SetToCurrentTime()
+	}
+}

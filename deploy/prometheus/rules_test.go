@@ -1,0 +1,177 @@
+// Package prometheus_test has Prometheus's own tool judge the alert rules.
+package prometheus_test
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/x0tta6bl4/remediated/policies"
+)
+
+const (
+	rules = "remediated.rules.yml"
+	tests = "remediated.rules.test.yml"
+)
+
+// promtool runs Prometheus's tool in a folder. Without it nothing is known of
+// the rules, and a test that cannot know must not pass.
+func promtool(t *testing.T, dir string, args ...string) (string, error) {
+	t.Helper()
+	path, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Fatal("promtool is missing, without which the alert rules cannot be tested: apt-get install prometheus")
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestRules(t *testing.T) {
+	if out, err := promtool(t, ".", "check", "rules", "--lint-fatal", rules); err != nil {
+		t.Errorf("promtool check rules: %v\n%s", err, out)
+	}
+	if out, err := promtool(t, ".", "test", "rules", tests); err != nil {
+		t.Errorf("promtool test rules: %v\n%s", err, out)
+	}
+}
+
+// TestSpoiltRules shows that the tests of the rules can fail: each case spoils
+// one rule, in a way that somebody once had it.
+func TestSpoiltRules(t *testing.T) {
+	text := read(t, rules)
+	for name, tc := range map[string]struct{ from, to, alert string }{
+		"a rate that a crash loop never reaches": {
+			between(t, text, "          increase(kube", "        for: 5m"), "          rate(kube_pod_container_status_restarts_total[15m]) > 0.1\n", "PodRestarts",
+		},
+		"restarts alone, too few in a long crash loop": {
+			between(t, text, "            or\n          max without", "        for: 5m"), "", "PodRestarts",
+		},
+		"the state alone, gone while the container runs": {"[5m])\n          ) == 1", "[15s])\n          ) == 1", "PodRestarts"},
+		"only what the exporter says":                    {"            or up{job=\"database\"} == 0\n", "", "PostgresDown"},
+		"the other exporters' name is forgotten":         {"            or postgresql_up{job=\"database\"} == 0\n", "", "PostgresDown"},
+		"any job's database":                             {`pg_up{job="database"}`, `pg_up`, "PostgresDown"},
+		"the moment's failure":                           {"            or up{job=\"database\"} == 0\n        for: 30s", "            or up{job=\"database\"} == 0\n        for: 0s", "PostgresDown"},
+		"only what the cache's exporter says":            {"            or up{job=\"cache\"} == 0\n", "", "RedisDown"},
+		"a single failed connection":                     {"> 0.01", "> 0", "DatabaseConnectionsFailing"},
+		"read-only file systems are full by nature":      {"            and node_filesystem_readonly == 0\n", "", "DiskSpaceRunningOut"},
+		"those in memory too":                            {`{fstype!~"tmpfs|ramfs|squashfs|iso9660|overlay"}`, "", "DiskSpaceRunningOut"},
+		"exactly a tenth is enough":                      {"node_filesystem_size_bytes < 0.1", "node_filesystem_size_bytes <= 0.1", "DiskSpaceRunningOut"},
+		"a tenth and a bit of memory":                    {"MemTotal_bytes < 0.1", "MemTotal_bytes < 0.12", "MemoryPressure"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if n := strings.Count(text, tc.from); n != 1 {
+				t.Fatalf("%q is %d times in the rules, want once", tc.from, n)
+			}
+			dir := t.TempDir()
+			spoilt := strings.Replace(text, tc.from, tc.to, 1)
+			for file, s := range map[string]string{rules: spoilt, tests: read(t, tests)} {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(s), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out, err := promtool(t, dir, "test", "rules", tests)
+			// A rule that does not parse fails as well, but names no alert.
+			if err == nil || !strings.Contains(out, "alertname: "+tc.alert) {
+				t.Errorf("the tests of %s do not notice; promtool: %v\n%s", tc.alert, err, out)
+			}
+		})
+	}
+}
+
+func between(t *testing.T, text, from, to string) string {
+	t.Helper()
+	i := strings.Index(text, from)
+	j := strings.Index(text[max(i, 0):], to)
+	if i < 0 || j < 0 {
+		t.Fatalf("the rules have nothing between %q and %q", from, to)
+	}
+	return text[i : i+j]
+}
+
+// rule is what a policy needs to know of an alert.
+type rule struct {
+	Alert  string            `yaml:"alert"`
+	Expr   string            `yaml:"expr"`
+	Labels map[string]string `yaml:"labels"`
+}
+
+// TestRulesFeedThePolicies: an alert that is renamed here and not there, or the
+// other way round, would silently remedy nothing.
+func TestRulesFeedThePolicies(t *testing.T) {
+	var file struct {
+		Groups []struct {
+			Rules []rule `yaml:"rules"`
+		} `yaml:"groups"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, rules)), &file); err != nil {
+		t.Fatal(err)
+	}
+	byAlert := map[string]rule{}
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			byAlert[r.Alert] = r
+		}
+	}
+	for _, p := range shippedPolicies(t) {
+		alert := strings.TrimSuffix(strings.TrimPrefix(p.When[0], `alertname="`), `"`)
+		r, ok := byAlert[alert]
+		if !ok {
+			t.Errorf("policy %s waits for %s, which no rule raises", p.Name, alert)
+			continue
+		}
+		for _, m := range p.When[1:] {
+			if !strings.Contains(r.Expr, m) {
+				t.Errorf("policy %s wants %s, which the rule %s does not select", p.Name, m, alert)
+			}
+		}
+		if r.Labels["severity"] != p.Severity {
+			t.Errorf("policy %s is %s, its alert is labelled %q", p.Name, p.Severity, r.Labels["severity"])
+		}
+	}
+}
+
+type policy struct {
+	Name     string   `yaml:"name"`
+	When     []string `yaml:"when"`
+	Severity string   `yaml:"severity"`
+}
+
+func shippedPolicies(t *testing.T) []policy {
+	t.Helper()
+	names, err := fs.Glob(policies.Shipped(), "*.yaml")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no shipped policies: %v", err)
+	}
+	var out []policy
+	for _, name := range names {
+		b, err := fs.ReadFile(policies.Shipped(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file struct {
+			Policies []policy `yaml:"policies"`
+		}
+		if err := yaml.Unmarshal(b, &file); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, file.Policies...)
+	}
+	return out
+}

@@ -1,0 +1,93 @@
+// Package docs keeps the documentation true.
+package docs
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/x0tta6bl4/remediated/"
+
+// adapters carry out what the core decides. They know the core and not each
+// other.
+var adapters = []string{
+	"remediate/alertmanager", "remediate/probe", "remediate/action", "remediate/web",
+	"remediate/journal", "notify", "policies",
+}
+
+// Every fact, status and guard that the design names is in the code, and every
+// one of the code's is named.
+func TestTheDesignNamesWhatThereIs(t *testing.T) {
+	design := read(t, "design.md")
+	fact := read(t, "../remediate/fact.go")
+	for _, m := range regexp.MustCompile(`func \((?:b )?(\w+)\) kind\(\)`).FindAllStringSubmatch(fact, -1) {
+		if !strings.Contains(design, "`"+m[1]+"`") {
+			t.Errorf("design.md does not name the fact %s", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`Status = "(\w+)"`).FindAllStringSubmatch(read(t, "../remediate/status.go"), -1) {
+		if !strings.Contains(design, "`"+m[1]+"`") {
+			t.Errorf("design.md does not name the status %s", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`\{"(\w+)", \w+\},`).FindAllStringSubmatch(read(t, "../remediate/guard.go"), -1) {
+		if !regexp.MustCompile(`\b` + m[1] + `\b`).MatchString(design) {
+			t.Errorf("design.md does not name the guard %s", m[1])
+		}
+	}
+}
+
+// Every package that the design names is there.
+func TestTheDesignsPackagesAreThere(t *testing.T) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z/]+)` \\|").FindAllStringSubmatch(read(t, "design.md"), -1) {
+		if info, err := os.Stat(filepath.Join("..", m[1])); err != nil || !info.IsDir() {
+			t.Errorf("design.md names %s, which is not there", m[1])
+		}
+	}
+}
+
+// The core imports none of ours, and adapters never each other.
+func TestFloors(t *testing.T) {
+	out, err := exec.Command("go", "list", "-e", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		words := strings.Fields(strings.ReplaceAll(line, module, ""))
+		from := floor(words[0])
+		for _, to := range words[1:] {
+			ours := floor(to)
+			switch {
+			case words[0] == "remediate" && strings.Contains(to, "/") && (ours != "" || strings.HasPrefix(to, "remediate/")):
+				t.Errorf("the core imports %s", to)
+			case from != "" && ours != "" && from != ours:
+				t.Errorf("%s imports %s: adapters meet in cmd only", words[0], to)
+			case from != "" && strings.HasPrefix(to, "remediate/engine"):
+				t.Errorf("%s imports the engine", words[0])
+			}
+		}
+	}
+}
+
+// floor is the adapter that a package belongs to, "" for none.
+func floor(path string) string {
+	for _, a := range adapters {
+		if path == a || strings.HasPrefix(path, a+"/") {
+			return a
+		}
+	}
+	return ""
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,249 @@
+package policies
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+const wholeConfig = `cluster: prod
+policies: [{files: [policies/*.yml]}]
+alertmanagers: [{url: "http://localhost:9093/am/", basic_auth: {username: me, password_file: am.password}}]
+prometheus: {url: http://localhost:9090}
+clusters: [{name: prod, kubeconfig: kube/config, context: admin}]
+people: [{name: anna, slack: U1, pagerduty: P1, token_file: /etc/anna, roles: [operator, approver]}]
+notify:
+  slack: {token_file: slack, signing_secret_file: /etc/sign, channel: "#incidents", api_url: "http://localhost:1/api"}
+  pagerduty:
+    routing_keys: {oncall: {file: oncall}, boss: {file: /etc/boss}}
+    events_url: http://localhost:2
+    webhook_secret_files: [hook]
+runbooks:
+  P1: {objective: 30m, page: at once, ladder: [{tell: oncall, wait: 5m}, {tell: boss, wait: 15m}], repeat: 1}
+  P2: {page: on need, after: 5m, ladder: [{tell: oncall, wait: 5m}]}
+replica_labels: [replica]
+guards: {budget: [{actions: 10, per: 1h}]}
+`
+
+const wholePolicy = `# a comment
+policies:
+  - name: postgres-down
+    when: ['alertname="PostgresDown"', 'job="database"']
+    per: [namespace, job]
+    continue: true
+    severity: P2
+    mode: act
+    target: deployment/$namespace/db
+    guards:
+      cooldown: 10m
+      settle: 20s
+      budget: [{actions: 3, per: 1h}]
+      breaker: {failures: 3}
+      healthy: {query: sum(up), min: 0.5, available: 2}
+    objective: {rto: 5m}
+    steps:
+      - name: restart
+        do: [{restart: $target}]
+        within: 1m
+        verify: {all: [{rollout: $target}, {postgres: {dsn_file: db.dsn}}], for: 30s, within: 3m, every: 2s}
+      - name: scale
+        approval: {within: 10m}
+        do: [{scale: {replicas: 2}}]
+        verify: {all: [{promql: {query: 'up{job="$job"} < 1'}}], within: 2m}
+`
+
+const minute = model.Duration(time.Minute)
+
+// TestLoadMeansWhatItSays holds every key of the two kinds of files against
+// what the core decides by.
+func TestLoadMeansWhatItSays(t *testing.T) {
+	inFolder(t, map[string]string{"etc/remediated.yml": wholeConfig, "etc/policies/p.yml": wholePolicy})
+	l, problems := Load("etc/remediated.yml", testCatalogue())
+	if len(problems) > 0 {
+		t.Fatalf("problems:\n%s", render(t, problems))
+	}
+	dir, err := filepath.Abs("etc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRulebook(t, l.Rulebook, filepath.Join(dir, "db.dsn"))
+	wantConfig(t, l.Config, dir)
+	if got := string(l.Sources["policies/p.yml"]); got != wholePolicy {
+		t.Errorf("the source of the policies is not kept as it was: %q", got)
+	}
+}
+
+func wantRulebook(t *testing.T, rb *remediate.Rulebook, dsn string) {
+	t.Helper()
+	want := wholeRulebook(dsn)
+	if err := want.Compile(); err != nil {
+		t.Fatal(err)
+	}
+	if rb.Digest() != want.Digest() || rb.Digest() == "" {
+		got, _ := json.MarshalIndent(rb, "", " ")
+		expected, _ := json.MarshalIndent(want, "", " ")
+		t.Errorf("the rulebook is\n%s\nwant\n%s", got, expected)
+	}
+}
+
+// wholeRulebook is what wholeConfig and wholePolicy mean.
+func wholeRulebook(dsn string) *remediate.Rulebook {
+	args := func(s string) json.RawMessage { return json.RawMessage(s) }
+	return &remediate.Rulebook{
+		Cluster: "prod", ReplicaLabels: []string{"replica"}, Budget: []remediate.Budget{{Actions: 10, Per: 60 * minute}},
+		Destinations: []string{"slack", "slack/thread", "pagerduty/boss", "pagerduty/oncall"},
+		Runbooks: map[remediate.Severity]remediate.Runbook{
+			remediate.P1: {Objective: 30 * minute, Page: remediate.PageAtOnce, Ladder: []remediate.Rung{{Tell: "oncall", Wait: 5 * minute}, {Tell: "boss", Wait: 15 * minute}}, Repeat: 1},
+			remediate.P2: {Page: remediate.PageOnNeed, After: 5 * minute, Ladder: []remediate.Rung{{Tell: "oncall", Wait: 5 * minute}}},
+			remediate.P3: remediate.DefaultRunbooks()[remediate.P3],
+		},
+		Policies: []remediate.Policy{{
+			Name: "postgres-down", Source: "policies/p.yml:3", When: []string{`alertname="PostgresDown"`, `job="database"`},
+			Per: []string{"namespace", "job"}, Continue: true, Severity: remediate.P2, Mode: remediate.ModeAct,
+			Target: "deployment/$namespace/db", Objective: 5 * minute,
+			Guards: remediate.Guards{
+				Cooldown: 10 * minute, Settle: minute / 3, Budget: []remediate.Budget{{Actions: 3, Per: 60 * minute}},
+				Breaker: remediate.Breaker{Failures: 3, Reset: 60 * minute},
+				Healthy: &remediate.Healthy{Query: "sum(up)", Min: 0.5, Available: 2},
+			},
+			Steps: []remediate.Step{{
+				Name: "restart", Within: minute, Do: []remediate.Do{{Kind: "restart", Args: args(`{}`)}},
+				Verify: remediate.Verify{
+					All: []remediate.Check{{Kind: "rollout", Args: args(`{}`)}, {Kind: "postgres", Args: args(`{"dsn_file":"` + dsn + `"}`)}},
+					For: minute / 2, Within: 3 * minute, Every: minute / 30,
+				},
+			}, {
+				Name: "scale", Within: remediate.DefaultActWithin, Do: []remediate.Do{{Kind: "scale", Args: args(`{"replicas":2}`)}},
+				Approval: &remediate.ApprovalBy{By: []string{"approver"}, Within: 10 * minute},
+				Verify: remediate.Verify{
+					All:    []remediate.Check{{Kind: "promql", Args: args(`{"query":"up{job=\"$job\"} \u003c 1"}`)}},
+					Within: 2 * minute, Every: remediate.DefaultVerifyEvery,
+				},
+			}},
+		}},
+	}
+}
+
+func wantConfig(t *testing.T, c *Config, dir string) {
+	t.Helper()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	if a := c.Alertmanagers[0]; a.URL != "http://localhost:9093/am" || a.HTTP.BasicAuth.PasswordFile != in("am.password") || !a.HTTP.FollowRedirects {
+		t.Errorf("the Alertmanager is %+v", a)
+	}
+	if want := []Cluster{{"prod", in("kube/config"), "admin"}}; !slices.Equal(c.Clusters, want) {
+		t.Errorf("the clusters are %v, want %v", c.Clusters, want)
+	}
+	if want := []Person{{"anna", "U1", "P1", "/etc/anna", []string{"operator", "approver"}}}; !reflect.DeepEqual(c.People, want) {
+		t.Errorf("the people are %v, want %v", c.People, want)
+	}
+	if want := (Slack{in("slack"), "/etc/sign", "", "#incidents", "http://localhost:1/api"}); *c.Slack != want {
+		t.Errorf("Slack is %v, want %v", *c.Slack, want)
+	}
+	if want := (PagerDuty{map[string]string{"oncall": in("oncall"), "boss": "/etc/boss"}, "http://localhost:2", "", "", []string{in("hook")}}); !reflect.DeepEqual(*c.PagerDuty, want) {
+		t.Errorf("PagerDuty is %v, want %v", *c.PagerDuty, want)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	inFolder(t, map[string]string{
+		"remediated.yml": "cluster: prod\npolicies: [{files: [p.yml]}]\nalertmanagers: [{url: http://localhost:9093}]\n",
+		"p.yml":          "policies: [{name: told, severity: P3, when: ['alertname=\"Told\"']}]\n",
+	})
+	l, problems := Load("remediated.yml", testCatalogue())
+	if HasErrors(problems) {
+		t.Fatal(render(t, problems))
+	}
+	p := l.Rulebook.Policy("told")
+	if p.Mode != remediate.ModeObserve || p.Guards.Breaker != remediate.DefaultBreaker() || p.Guards.Settle != remediate.DefaultSettle {
+		t.Errorf("the policy's defaults are %+v", p)
+	}
+	if len(l.Rulebook.Destinations) != 0 || l.Config.Prometheus != nil || l.Config.Slack != nil || l.Config.PagerDuty != nil {
+		t.Errorf("something is told or asked that nobody configured: %+v", l.Config)
+	}
+	if want := []Cluster{{Name: "prod"}}; !slices.Equal(l.Config.Clusters, want) {
+		t.Errorf("the clusters are %v, want %v", l.Config.Clusters, want)
+	}
+}
+
+func TestLoadWithoutConfiguration(t *testing.T) {
+	inFolder(t, nil)
+	l, problems := Load("remediated.yml", testCatalogue())
+	if l != nil || len(problems) != 1 || !strings.Contains(problems[0].String(), "remediated.yml: error: the file cannot be read") {
+		t.Errorf("Load = %v, %v", l, problems)
+	}
+}
+
+// TestFirstStartShowsEverything: whoever sets up the daemon sees the problems
+// of the configuration and of the policies in one go.
+func TestFirstStartShowsEverything(t *testing.T) {
+	inFolder(t, map[string]string{"remediated.yml": strings.Replace(goodConfig, "channel", "chanel", 1), "policies/p.yml": "policies: []\n"})
+	l, problems := Load("remediated.yml", testCatalogue())
+	var files []string
+	for _, p := range problems {
+		files = append(files, p.File)
+	}
+	if l != nil || !slices.Contains(files, "remediated.yml") || !slices.Contains(files, "policies/p.yml") {
+		t.Errorf("loaded: %v, problems:\n%s", l != nil, render(t, problems))
+	}
+}
+
+func TestOrderAndHiddenFiles(t *testing.T) {
+	inFolder(t, map[string]string{
+		"remediated.yml":      strings.Replace(goodConfig, "[policies/*.yml]", "[policies/z.yml, policies/*.yml]", 1),
+		"policies/a.yml":      named("a"),
+		"policies/z.yml":      named("z"),
+		"policies/.swap.yml":  "half a fi",
+		"policies/readme.txt": "not a policy",
+		"team/t.yml":          named("t"),
+	})
+	l, problems := Load("remediated.yml", testCatalogue())
+	if len(problems) > 0 {
+		t.Fatal(render(t, problems))
+	}
+	if got, want := names(l), "z a t"; got != want {
+		t.Errorf("the policies are in the order %q, want %q", got, want)
+	}
+}
+
+func names(l *Loaded) string {
+	var out []string
+	for _, p := range l.Rulebook.Policies {
+		out = append(out, p.Name)
+	}
+	return strings.Join(out, " ")
+}
+
+func TestProblemAsJSON(t *testing.T) {
+	_, problems := loadCase(t, "policy-x", strings.Replace(named("x"), "severity: P3", "severity: P9", 1))
+	b, err := json.Marshal(problems)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[{"file":"policies/p.yml","line":5,"column":15,"field":"policies[0].severity","severity":"error",` +
+		`"message":"\"P9\" is not a severity","hint":"known here: P1, P2, P3","source":"    severity: P9","length":2}]`
+	if string(b) != want {
+		t.Errorf("JSON is\n%s\nwant\n%s", b, want)
+	}
+	if got, want := problems[0].String(), `policies/p.yml:5:15: error: "P9" is not a severity: known here: P1, P2, P3`; got != want {
+		t.Errorf("String() = %q, want %q", got, want)
+	}
+}
+
+func TestUnreadableFile(t *testing.T) {
+	inFolder(t, map[string]string{"remediated.yml": goodConfig, "team/t.yml": named("t")})
+	if err := os.MkdirAll("policies/folder.yml", 0o755); err != nil { // a folder cannot be read as a file, not even by root
+		t.Fatal(err)
+	}
+	if l, problems := Load("remediated.yml", testCatalogue()); l != nil || !HasErrors(problems) {
+		t.Errorf("a file that cannot be read was taken for none: %v", problems)
+	}
+}

@@ -1,0 +1,44 @@
+package action
+
+import (
+	"context"
+	"encoding/json"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/internal/args"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+)
+
+const (
+	deletePodDoc     = "removes one pod, by eviction unless bypass_pdb says to disregard its disruption budget"
+	deletePodExample = "delete_pod: {bypass_pdb: true}"
+)
+
+type deletePod struct {
+	BypassPDB bool `json:"bypass_pdb,omitempty"`
+}
+
+// deletePodRules allow to delete only where the arguments say that it is meant.
+func deletePodRules(target string, raw json.RawMessage) []rbacv1.PolicyRule {
+	var a deletePod
+	if args.Decode(raw, &a) == nil && !a.BypassPDB {
+		return evictPodRules(target, raw)
+	}
+	return append(kube.ReadRules(kube.Pod), kube.Rule("", []string{"pods"}, "delete"), eventRule)
+}
+
+func (*deletePod) validate() error { return nil }
+
+func (a *deletePod) perform(ctx context.Context, t *attempt) remediate.Result {
+	if !a.BypassPDB {
+		return (*evictPod)(nil).perform(ctx, t)
+	}
+	return t.remove(ctx, "deleted, disregarding its disruption budget", func(w *kube.Workload) *writeError {
+		r := t.client.CoreV1().RESTClient().Delete().
+			Namespace(w.Target.Namespace).Resource("pods").Name(w.Target.Name).
+			Body(precondition(string(w.Meta.UID)))
+		return t.send(ctx, r)
+	})
+}

@@ -1,0 +1,85 @@
+package action
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/internal/args"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+)
+
+// Kind describes one kind of act for the catalogue.
+type Kind struct {
+	Name    string
+	Doc     string   // one line
+	Example string   // YAML, as it stands in a policy
+	Targets []string // the kinds of target that it can be done to, once an owner was found
+	// Rules returns the permissions that it needs with these arguments for
+	// targets of a kind, "" for any.
+	Rules func(target string, args json.RawMessage) []rbacv1.PolicyRule
+}
+
+// kind is one kind of act.
+type kind struct {
+	doc     string
+	example string
+	targets []string
+	rules   func(target string, args json.RawMessage) []rbacv1.PolicyRule
+	parse   func(json.RawMessage) (act, error)
+}
+
+// act is an act's arguments, which know how to carry it out.
+type act interface {
+	validate() error
+	perform(context.Context, *attempt) remediate.Result
+}
+
+var kinds = map[string]kind{
+	"delete_pod": {deletePodDoc, deletePodExample, []string{kube.Pod}, deletePodRules, parse[deletePod]},
+	"evict_pod":  {evictPodDoc, evictPodExample, []string{kube.Pod}, evictPodRules, parse[evictPod]},
+	"restart":    {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, restartRules, parse[restart]},
+}
+
+// Kinds returns every kind that a policy may use, by name.
+func Kinds() []Kind {
+	var out []Kind
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		k := kinds[name]
+		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.rules})
+	}
+	return out
+}
+
+// Validate says why an act of this kind cannot be carried out with these
+// arguments, nil when it can.
+func Validate(kind string, args json.RawMessage) error {
+	k, ok := kinds[kind]
+	if !ok {
+		return fmt.Errorf("there is no action %q; there is %s", kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+	}
+	_, err := k.parse(args)
+	return err
+}
+
+// MergeRules returns the smallest set of rules that allows what all of the
+// given ones allow together and nothing else, in a fixed order. It takes the
+// rules of acts and of probes.
+func MergeRules(rules ...rbacv1.PolicyRule) []rbacv1.PolicyRule { return kube.MergeRules(rules...) }
+
+func parse[A any, P interface {
+	*A
+	act
+}](raw json.RawMessage) (act, error) {
+	a := P(new(A))
+	if err := args.Decode(raw, a); err != nil {
+		return nil, err
+	}
+	return a, a.validate()
+}

@@ -1,0 +1,82 @@
+package action
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+func TestExamples(t *testing.T) {
+	for _, k := range Kinds() {
+		if strings.Contains(k.Doc, "\n") || k.Doc == "" || len(k.Targets) == 0 {
+			t.Errorf("%s: doc %q, targets %v", k.Name, k.Doc, k.Targets)
+		}
+		var m map[string]any
+		if err := yaml.Unmarshal([]byte(k.Example), &m); err != nil || len(m) != 1 {
+			t.Fatalf("%s: example %q: %v", k.Name, k.Example, err)
+		}
+		args, err := json.Marshal(m[k.Name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Validate(k.Name, args); err != nil {
+			t.Errorf("%s: example %q: %v", k.Name, k.Example, err)
+		}
+	}
+}
+
+func TestValidateRefuses(t *testing.T) {
+	for _, tc := range []struct{ kind, args, want string }{
+		{"reboot", `{}`, `no action "reboot"; there is delete_pod, evict_pod, restart`},
+		{"restart", `{"force":true}`, `unknown field "force"`},
+		{"delete_pod", `{"bypass_pdb":"yes"}`, "bypass_pdb"},
+		{"evict_pod", `{"bypass_pdb":true}`, `unknown field "bypass_pdb"`},
+	} {
+		if err := Validate(tc.kind, json.RawMessage(tc.args)); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s %s: got %v, want %q", tc.kind, tc.args, err, tc.want)
+		}
+	}
+}
+
+// may tells whether rules allow a verb on a resource.
+func may(rules []rbacv1.PolicyRule, verb, resource string) bool {
+	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
+		return slices.Contains(r.Verbs, verb) && slices.Contains(r.Resources, resource)
+	})
+}
+
+func TestRulesAreNoWiderThanNeeded(t *testing.T) {
+	for _, tc := range []struct {
+		kind, target, args string
+		verb, resource     string
+		want               bool
+	}{
+		{"restart", "deployment", `{}`, "patch", "deployments", true},
+		{"restart", "deployment", `{}`, "patch", "statefulsets", false},
+		{"restart", "deployment", `{}`, "create", "pods/eviction", false},
+		{"restart", "statefulset", `{}`, "create", "pods/eviction", true},
+		{"restart", "owner", `{}`, "patch", "daemonsets", true},
+		{"evict_pod", "pod", `{}`, "create", "pods/eviction", true},
+		{"evict_pod", "pod", `{}`, "delete", "pods", false},
+		{"delete_pod", "pod", `{}`, "delete", "pods", false},
+		{"delete_pod", "pod", `{"bypass_pdb":true}`, "delete", "pods", true},
+		{"delete_pod", "pod", `{"bypass_pdb":true}`, "create", "pods/eviction", false},
+		{"evict_pod", "pod", `{}`, "create", "events", true},
+	} {
+		rules := MergeRules(kinds[tc.kind].rules(tc.target, []byte(tc.args))...)
+		if may(rules, tc.verb, tc.resource) != tc.want {
+			t.Errorf("%s of a %s with %s: %s %s = %v, want %v", tc.kind, tc.target, tc.args, tc.verb, tc.resource, !tc.want, tc.want)
+		}
+		for _, r := range rules {
+			for _, v := range r.Verbs {
+				if !slices.Contains([]string{"get", "list", "create", "patch", "delete"}, v) {
+					t.Errorf("%s needs verb %q", tc.kind, v)
+				}
+			}
+		}
+	}
+}

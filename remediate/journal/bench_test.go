@@ -1,0 +1,116 @@
+package journal_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
+	"github.com/x0tta6bl4/remediated/remediate/journal/journaltest"
+)
+
+// BenchmarkAppend appends batches, each followed by a bare write and sync of
+// the same bytes to a file beside it: what the disk asks at the least, in the
+// same moment of the same machine. The metric "floor" is how many times that
+// an append costs.
+func BenchmarkAppend(b *testing.B) {
+	for _, size := range []int{1, 16, 256} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) { benchmarkAppend(b, size) })
+	}
+}
+
+func benchmarkAppend(b *testing.B, size int) {
+	dir := b.TempDir()
+	j := open(b, filepath.Join(dir, "journal"), journal.Options{})
+	bare, err := os.Create(filepath.Join(dir, "bare"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer bare.Close()
+	var c journaltest.Chain
+	var journalTime, bareTime time.Duration
+	n := uint64(0)
+	for b.Loop() {
+		b.StopTimer()
+		var bodies []remediate.Body
+		for ; len(bodies) < size; n++ {
+			bodies = append(bodies, journaltest.Story(n + 1)[1]) // an incident opens
+		}
+		batch := c.Next(b, bodies...)
+		start := time.Now()
+		if err := writeBare(bare, batch); err != nil {
+			b.Fatal(err)
+		}
+		bareTime += time.Since(start)
+		b.StartTimer()
+		start = time.Now()
+		journaltest.Append(b, j, batch)
+		journalTime += time.Since(start)
+	}
+	b.ReportMetric(float64(journalTime)/float64(bareTime), "floor")
+	b.ReportMetric(float64(size)*float64(b.N)/journalTime.Seconds(), "records/s")
+}
+
+func writeBare(f *os.File, batch []remediate.Record) error {
+	var all []byte
+	for _, r := range batch {
+		all = append(append(all, r.Sum[:]...), r.Bytes...)
+	}
+	if _, err := f.Write(all); err != nil {
+		return err
+	}
+	return unix.Fdatasync(int(f.Fd()))
+}
+
+// BenchmarkRead reads and verifies a journal of 20,000 records.
+func BenchmarkRead(b *testing.B) {
+	dir := b.TempDir()
+	j := open(b, dir, journal.Options{})
+	var c journaltest.Chain
+	for i := range uint64(1819) {
+		journaltest.Append(b, j, c.Next(b, journaltest.Story(i+1)...))
+	}
+	for b.Loop() {
+		if records, err := journaltest.Read(j, 1); err != nil || uint64(len(records)) != c.Seq {
+			b.Fatal(len(records), err)
+		}
+	}
+	b.ReportMetric(float64(c.Seq)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+// BenchmarkOpen opens a journal of 20,000 records, with a look at its whole
+// structure and without.
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	j := open(b, dir, journal.Options{})
+	var c journaltest.Chain
+	for i := range uint64(1819) {
+		journaltest.Append(b, j, c.Next(b, journaltest.Story(i+1)...))
+	}
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for name, options := range map[string]journal.Options{"checked": {}, "unchecked": {CheckUpTo: -1}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				j, err := journal.Open(b.Context(), dir, options)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := j.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			info, err := os.Stat(filepath.Join(dir, "journal.db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(info.Size())/1e6, "MB")
+		})
+	}
+}

@@ -1,0 +1,117 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// happening says in one line what is happening with the incident of r.
+func happening(r Row) string {
+	switch r.Status {
+	case remediate.StatusListed:
+		return "fired already when its policy was loaded; only listed until somebody says run"
+	case remediate.StatusDeciding:
+		return "the guards are being asked"
+	case remediate.StatusActing:
+		return fmt.Sprintf("attempt %d is being carried out", r.Attempts)
+	case remediate.StatusVerifying:
+		return fmt.Sprintf("attempt %d was carried out; looking whether it helped", r.Attempts)
+	case remediate.StatusHealed:
+		return fmt.Sprintf("good again after %s; waiting for its alerts to resolve", r.Took)
+	}
+	return r.Why
+}
+
+// nextOf says what the incident waits for and what a human may do.
+func nextOf(i *remediate.Incident) string {
+	why := whyOf(i)
+	switch i.Status {
+	case remediate.StatusListed:
+		return "It fired already when its policy was loaded, so it is only listed: nothing is done and nobody is paged. Run it to have it judged, or close it."
+	case remediate.StatusDeciding:
+		return "The guards are being asked. Nothing to do yet."
+	case remediate.StatusWaiting:
+		return "Not now: " + why + ". " + again(i.Until)
+	case remediate.StatusDenied:
+		return denied(i, why)
+	case remediate.StatusHeld:
+		return "A human said not now: " + why + ". " + again(i.Until) + " Run it when it may go on."
+	case remediate.StatusApproval:
+		return fmt.Sprintf("Plan %s waits for a human%s. Read it, then approve or deny it.", i.Hash, before(i.Until))
+	case remediate.StatusObserved:
+		return "The policy only observes: what would be done is written down, and nothing is done. Run changes nothing until the policy may act."
+	case remediate.StatusActing, remediate.StatusVerifying:
+		return "Nothing to do: " + happening(rowOf(i)) + ". Take it over to keep further steps from being tried."
+	case remediate.StatusHealed:
+		return "Nothing to do: it is looked at every few seconds, and closes when its alerts resolve."
+	}
+	return "Nothing: it is over."
+}
+
+func denied(i *remediate.Incident, why string) string {
+	switch {
+	case i.ToldOnly != "":
+		return "Nothing can be done by itself: " + i.ToldOnly + ". Repair it by hand; it closes when its alerts resolve."
+	case pausedBy(i.Verdicts):
+		return "Nothing is done while automation is paused (" + why + "). It goes on by itself when that is resumed."
+	}
+	ack := "acknowledge it so that nobody else is called, "
+	if i.Acked != "" {
+		ack = ""
+	}
+	return "It will not be acted on: " + why + ". " + again(i.Until) + " Until then it is yours: " + ack + "repair it, or clear what stands in the way and run it."
+}
+
+func pausedBy(vs []remediate.Verdict) bool {
+	return slices.ContainsFunc(vs, func(v remediate.Verdict) bool { return v.Guard == "paused" && v.Decision == remediate.Denied })
+}
+
+func again(until time.Time) string {
+	if until.IsZero() {
+		return "It is judged again when that changes."
+	}
+	return "It is judged again at " + until.UTC().Format("15:04:05") + " UTC."
+}
+
+func before(until time.Time) string {
+	if until.IsZero() {
+		return ""
+	}
+	return " until " + until.UTC().Format("15:04:05") + " UTC"
+}
+
+// commandsOf returns the commands that fit the incident as it stands, those
+// first that are most likely meant. The decider has the last word.
+func commandsOf(i *remediate.Incident) []string {
+	if i.Status == remediate.StatusClosed {
+		return []string{}
+	}
+	busy := i.Status == remediate.StatusActing || i.Status == remediate.StatusVerifying
+	cs := []string{}
+	if i.Status == remediate.StatusApproval {
+		cs = append(cs, remediate.Approve, remediate.Deny)
+	}
+	if i.Acked == "" {
+		cs = append(cs, remediate.Ack)
+	}
+	if i.Taken == "" {
+		cs = append(cs, remediate.TakeOver)
+	}
+	if i.ToldOnly == "" && !busy && i.Status != remediate.StatusDeciding {
+		cs = append(cs, remediate.Run)
+	}
+	if !busy {
+		cs = append(cs, remediate.Close)
+	}
+	return cs
+}
+
+// short is a wire name less the journal's name: a1 of q4m2x7kd-i42-a1.
+func short(id string) string {
+	parts := strings.SplitN(id, "-", 3)
+	return parts[len(parts)-1]
+}

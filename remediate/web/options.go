@@ -1,0 +1,97 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Live is the running decider.
+type Live interface {
+	// Look runs f on the state between two rounds. f changes nothing and keeps
+	// nothing of what it is shown.
+	Look(ctx context.Context, f func(*remediate.State, remediate.Rulebooks)) error
+	// Command hands over a human's word and returns when it is durable. It
+	// returns a [*remediate.RefusedError] when the word does not fit.
+	Command(ctx context.Context, c remediate.Command) error
+}
+
+// History is what the journal remembers, for reading.
+type History interface {
+	// Closed returns incidents that are closed, newest first: at most limit of
+	// them, and only those with a number smaller than before unless it is 0.
+	Closed(ctx context.Context, before uint64, limit int) ([]Row, error)
+	// Facts returns the facts of one incident, open or closed, oldest first,
+	// and none when it is not known. An [remediate.AlertFiring] among them,
+	// before the fact that opens or joins, names the alert; without it the name
+	// is taken from what was asked and told.
+	Facts(ctx context.Context, incident uint64) ([]remediate.Fact, error)
+}
+
+// Row is one incident as lists show it.
+type Row struct {
+	Number   uint64             `json:"number"` // 42; shown as i42
+	Policy   string             `json:"policy"`
+	Severity remediate.Severity `json:"severity"`
+	Status   remediate.Status   `json:"status"`
+	Why      string             `json:"why,omitempty"` // the reason for the status, where there is one
+	// Happening says in one line what is happening. It is filled in by this
+	// package.
+	Happening string           `json:"happening"`
+	Target    remediate.Target `json:"target,omitzero"` // cluster/kind/namespace/name
+	Alert     string           `json:"alert,omitempty"` // alertname of the alert that opened it: text from outside
+	Firing    int              `json:"firing"`          // alerts of it that still fire
+	Attempts  int              `json:"attempts"`        // how many were begun
+	Told      string           `json:"told,omitempty"`  // the rung of the ladder that was told last
+	Found     bool             `json:"found,omitempty"` // it fired before the journal or the policy existed
+	Exhausted bool             `json:"exhausted,omitempty"`
+	Opened    time.Time        `json:"opened"`
+	Healed    time.Time        `json:"healed,omitzero"` // the first good sample of the verification that held
+	Closed    time.Time        `json:"closed,omitzero"`
+	Took      model.Duration   `json:"took,omitempty"`     // from Opened to Healed
+	Verified  bool             `json:"verified,omitempty"` // a verification held after the last act
+}
+
+// Options are what a handler needs. Live and History must be given.
+type Options struct {
+	Live    Live
+	History History
+
+	Metrics http.Handler                // of /metrics; nil answers 404
+	Ready   func() error                // of /-/ready: why it is not ready; nil is always ready
+	Reload  func(context.Context) error // of /-/reload; nil answers 404
+	Now     func() time.Time            // nil is time.Now
+	Log     *slog.Logger                // of pages that could not be written; nil discards
+	Version string                      // as /api/v1/status shows it
+
+	// BasicAuth says that the listener has checked the request's basic
+	// authentication. A command is then by that user, whatever the request
+	// says. Without it a command is by whom the request names.
+	BasicAuth bool
+	// Hosts are the host names under which a reverse proxy or a tunnel reaches
+	// a listener on loopback. Others than these, localhost and plain addresses
+	// are refused there: a web site could otherwise point a name of its own at
+	// 127.0.0.1 and speak as the user's browser.
+	Hosts []string
+}
+
+func (o Options) withDefaults() Options {
+	if o.Metrics == nil {
+		o.Metrics = http.NotFoundHandler()
+	}
+	if o.Ready == nil {
+		o.Ready = func() error { return nil }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}

@@ -1,0 +1,211 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Status is the answer of /api/v1/status: how the daemon is.
+type Status struct {
+	AsOf     time.Time                `json:"asOf"`
+	Version  string                   `json:"version,omitempty"`
+	Cluster  string                   `json:"cluster,omitempty"`
+	Journal  string                   `json:"journal"`            // its 8 characters
+	Seq      uint64                   `json:"seq"`                // of the last fact
+	Last     time.Time                `json:"last"`               // and when it was
+	Rulebook string                   `json:"rulebook"`           // digest of the one that governs
+	Policies int                      `json:"policies"`           // in it
+	Open     int                      `json:"open"`               // incidents that are not closed
+	ByStatus map[remediate.Status]int `json:"byStatus"`           // these, by status
+	Pending  int                      `json:"pending"`            // dealings with the world that were begun and have not ended
+	Paused   []Paused                 `json:"paused"`             // scopes in which nothing is done
+	Degraded string                   `json:"degraded,omitempty"` // why nothing is done at all: what is done would not be remembered
+	Next     time.Time                `json:"next,omitzero"`      // when the daemon wakes by itself
+}
+
+// Paused is one scope of the kill switch.
+type Paused struct {
+	Scope  string `json:"scope"` // all, policy/NAME or namespace/NAME
+	By     string `json:"by"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func (s *server) status(r *http.Request) (any, error) { return s.overview(r.Context()) }
+
+func (s *server) overview(ctx context.Context) (Status, error) {
+	v := Status{AsOf: s.opt.Now().UTC().Truncate(time.Millisecond), Version: s.opt.Version}
+	err := s.look(ctx, func(st *remediate.State, books remediate.Rulebooks) {
+		v.Journal, v.Seq, v.Last, v.Rulebook = st.Journal, st.Seq, st.At, st.Rulebook
+		v.Degraded, v.Next, v.Pending = st.Degraded(), st.Next(), len(st.Started())
+		v.Open, v.ByStatus = countOpen(st)
+		v.Paused = pausedOf(st)
+		if book := books[st.Rulebook]; book != nil {
+			v.Cluster, v.Policies = book.Cluster, len(book.Policies)
+		}
+	})
+	return v, err
+}
+
+func countOpen(st *remediate.State) (open int, by map[remediate.Status]int) {
+	by = map[remediate.Status]int{}
+	for _, i := range st.Incidents {
+		if i.Status != remediate.StatusClosed {
+			open++
+			by[i.Status]++
+		}
+	}
+	return open, by
+}
+
+func pausedOf(st *remediate.State) []Paused {
+	ps := []Paused{}
+	for scope, c := range st.Paused {
+		ps = append(ps, Paused{Scope: scope, By: c.By, Reason: c.Reason})
+	}
+	slices.SortFunc(ps, func(a, b Paused) int { return cmp.Compare(a.Scope, b.Scope) })
+	return ps
+}
+
+// PolicyList is the answer of /api/v1/policies, in the order in which they are
+// matched.
+type PolicyList struct {
+	Policies []Policy `json:"policies"`
+}
+
+// Policy is one policy of the rulebook that governs, and how it fares.
+type Policy struct {
+	Name      string             `json:"name"`
+	Source    string             `json:"source,omitempty"` // file:line
+	Severity  remediate.Severity `json:"severity"`
+	Mode      remediate.Mode     `json:"mode"`
+	When      []string           `json:"when"` // matchers; all must match
+	Per       []string           `json:"per,omitempty"`
+	Target    string             `json:"target,omitempty"` // template: kind/namespace/name
+	Objective model.Duration     `json:"objective,omitempty"`
+	Guards    remediate.Guards   `json:"guards"`
+	Steps     []Step             `json:"steps"`
+	Since     time.Time          `json:"since"` // since when it has been there
+	Open      []uint64           `json:"open"`  // its incidents that are not closed
+	Acts      int                `json:"acts"`  // begun in the last 24 hours
+	Paused    bool               `json:"paused,omitempty"`
+}
+
+// Step is one remedy of a policy in short.
+type Step struct {
+	Name     string   `json:"name"`
+	Do       []string `json:"do"`     // kinds of acts, in order
+	Verify   []string `json:"verify"` // kinds of probes
+	Approval bool     `json:"approval,omitempty"`
+}
+
+func (s *server) policies(r *http.Request) (any, error) { return s.policyList(r.Context()) }
+
+func (s *server) policyList(ctx context.Context) (PolicyList, error) {
+	l := PolicyList{Policies: []Policy{}}
+	now := s.opt.Now()
+	err := s.look(ctx, func(st *remediate.State, books remediate.Rulebooks) {
+		book := books[st.Rulebook]
+		if book == nil {
+			return
+		}
+		open := map[string][]uint64{}
+		for n, i := range st.Incidents {
+			if i.Status != remediate.StatusClosed {
+				open[i.Policy] = append(open[i.Policy], n)
+			}
+		}
+		for _, p := range book.Policies {
+			l.Policies = append(l.Policies, policyOf(p, st, open[p.Name], now))
+		}
+	})
+	return l, err
+}
+
+func policyOf(p remediate.Policy, st *remediate.State, open []uint64, now time.Time) Policy {
+	v := Policy{
+		Name: p.Name, Source: p.Source, Severity: p.Severity, Mode: p.Mode, When: p.When, Per: p.Per, Target: p.Target,
+		Objective: p.Objective, Guards: p.Guards, Steps: []Step{}, Since: st.PolicySince[p.Name], Open: append([]uint64{}, open...),
+	}
+	if v.Guards.Breaker.Failures == 0 { // a policy that says nothing has one all the same
+		v.Guards.Breaker = remediate.DefaultBreaker()
+	}
+	slices.Sort(v.Open)
+	_, v.Paused = st.Paused["policy/"+p.Name]
+	for _, at := range st.Acts[p.Name] {
+		if now.Sub(at) < 24*time.Hour {
+			v.Acts++
+		}
+	}
+	for _, step := range p.Steps {
+		s := Step{Name: step.Name, Do: []string{}, Verify: []string{}, Approval: step.Approval != nil || p.Mode == remediate.ModeApprove}
+		for _, d := range step.Do {
+			s.Do = append(s.Do, d.Kind)
+		}
+		for _, c := range step.Verify.All {
+			s.Verify = append(s.Verify, c.Kind)
+		}
+		v.Steps = append(v.Steps, s)
+	}
+	return v
+}
+
+// BreakerList is the answer of /api/v1/breakers: those that have counted a
+// failed verification. All others are closed.
+type BreakerList struct {
+	Breakers []Breaker `json:"breakers"`
+}
+
+// Breaker is the remedy breaker of one policy and target.
+type Breaker struct {
+	Policy   string    `json:"policy"`
+	Target   string    `json:"target"`
+	State    string    `json:"state"`          // closed, half-open, open
+	Failures int       `json:"failures"`       // failed verifications in a row
+	Until    time.Time `json:"until,omitzero"` // when an open one lets one try through
+}
+
+func (s *server) breakers(r *http.Request) (any, error) { return s.breakerList(r.Context()) }
+
+func (s *server) breakerList(ctx context.Context) (BreakerList, error) {
+	l := BreakerList{Breakers: []Breaker{}}
+	var unread error
+	now := s.opt.Now()
+	err := s.look(ctx, func(st *remediate.State, _ remediate.Rulebooks) {
+		for name, b := range st.Breakers {
+			v, err := breakerOf(name, b, now)
+			if err != nil {
+				unread = problemf(http.StatusInternalServerError, "the state of breaker %s cannot be read: %v", name, err)
+			}
+			l.Breakers = append(l.Breakers, v)
+		}
+	})
+	slices.SortFunc(l.Breakers, func(a, b Breaker) int {
+		return cmp.Or(cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Target, b.Target))
+	})
+	return l, cmp.Or(err, unread)
+}
+
+// breakerOf shows a breaker as it is at now: one whose time is over lets one
+// try through, though nothing was written down about that yet.
+func breakerOf(name string, b remediate.BreakerState, now time.Time) (Breaker, error) {
+	v := Breaker{State: b.State, Until: b.Until}
+	v.Policy, v.Target, _ = strings.Cut(name, " on ")
+	if b.State == "open" && !b.Until.After(now) {
+		v.State, v.Until = "half-open", time.Time{}
+	}
+	var shared struct {
+		Counts struct{ ConsecutiveFailures int }
+	}
+	err := json.Unmarshal(b.Shared, &shared)
+	v.Failures = shared.Counts.ConsecutiveFailures
+	return v, err
+}

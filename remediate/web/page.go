@@ -1,0 +1,211 @@
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// page is what every page shows, and the one thing that it is about.
+type page struct {
+	Title  string
+	Now    time.Time
+	Status Status
+	User   string // whom the listener authenticated, "" when it does not
+	Reload int    // seconds after which the page loads itself again; 0 is never
+
+	List       *listPage
+	Incident   *Incident
+	Automation *automationPage
+	Problem    *problemPage
+}
+
+type listPage struct {
+	Open, Closed []Row
+	More         uint64 // closed ones before this are on the next page
+	Older        bool   // this is a page of older ones: without those that are open
+	Notes        []string
+}
+
+type automationPage struct {
+	Policies []Policy
+	Breakers []Breaker
+}
+
+type problemPage struct {
+	Code int
+	Text string
+}
+
+// parsePages parses the templates. They are embedded: they cannot fail but in
+// a test.
+func parsePages() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"stamp":  stamp,
+		"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"ago":    func(now, t time.Time) string { return Ago(now.Sub(t)) },
+		"after":  func(from, t time.Time) string { return "+" + Span(t.Sub(from)) },
+		"span":   func(d model.Duration) string { return Span(time.Duration(d)) },
+		"tone":   ToneOf,
+		"act":    actText,
+		"acted":  func(action string) string { return cmp.Or(acted[action], action) },
+		"pair":   func(p page, r Row) []any { return []any{p, r} },
+		"allow":  func(ds []Detail) []Detail { return sorted(ds, true) },
+		"others": func(ds []Detail) []Detail { return sorted(ds, false) },
+		"has":    func(all []string, one string) bool { return slices.Contains(all, one) },
+	}).ParseFS(assets, "page/*.html"))
+}
+
+// acted are the words for what a destination was told.
+var acted = map[string]string{"show": "shown", "trigger": "called", "acknowledge": "acknowledged", "resolve": "resolved"}
+
+// sorted returns the verdicts that allow, or all other details.
+func sorted(ds []Detail, allow bool) []Detail {
+	return slices.DeleteFunc(slices.Clone(ds), func(d Detail) bool { return (d.Word == string(remediate.Allowed)) != allow })
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// Span says a duration for people, as exactly as it matters: 42s, 3m20s, 17m, 2h5m, 4d3h.
+func Span(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return units(d, time.Minute, "m", time.Second, "s")
+	case d < 24*time.Hour:
+		return units(d, time.Hour, "h", time.Minute, "m")
+	}
+	return units(d, 24*time.Hour, "d", time.Hour, "h")
+}
+
+// units says d in a large unit, and a small one as long as it matters.
+func units(d, large time.Duration, l string, small time.Duration, s string) string {
+	text := fmt.Sprintf("%d%s", d/large, l)
+	if rest := d % large / small; rest > 0 && d < 10*large {
+		text += fmt.Sprintf("%d%s", rest, s)
+	}
+	return text
+}
+
+// Ago says how long ago something was.
+func Ago(d time.Duration) string {
+	if d < time.Second {
+		return "now"
+	}
+	return Span(d) + " ago"
+}
+
+// write renders p. It is rendered whole before it is sent, so that nobody
+// reads half a page.
+func (s *server) write(w http.ResponseWriter, r *http.Request, code int, p page) error {
+	p.Now = s.opt.Now()
+	if s.opt.BasicAuth {
+		p.User, _, _ = r.BasicAuth()
+	}
+	var b bytes.Buffer
+	if err := s.pages.ExecuteTemplate(&b, "layout", p); err != nil {
+		s.opt.Log.Error("render a page", "path", r.URL.Path, "err", err)
+		code, b = http.StatusInternalServerError, *bytes.NewBufferString("This page cannot be shown. The API can: /api/v1/status\n")
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = w.Write(b.Bytes())
+	return nil
+}
+
+// attention orders statuses by how much they want a human.
+var attention = map[Tone]int{Bad: 0, Wait: 0, Busy: 1, Good: 2, Quiet: 3}
+
+// closedOnPage and openOnPage are how many a page shows.
+const (
+	closedOnPage = 25
+	openOnPage   = 500
+)
+
+func (s *server) incidentsPage(w http.ResponseWriter, r *http.Request) error {
+	p := page{Title: "Incidents", List: &listPage{}}
+	sel, err := selectionOf(r)
+	if err == nil {
+		p.Status, err = s.overview(r.Context())
+	}
+	if err != nil {
+		return err
+	}
+	p.List.Older = sel.before > 0
+	if !p.List.Older {
+		p.Reload = 10
+		open, err := s.list(r.Context(), selection{status: Open, limit: openOnPage})
+		if err != nil {
+			return err
+		}
+		p.List.Open = open.Incidents
+		if open.Before != 0 {
+			p.List.Notes = append(p.List.Notes, fmt.Sprintf("Only the newest %d of %d open incidents are shown.", openOnPage, p.Status.Open))
+		}
+		slices.SortStableFunc(p.List.Open, func(a, b Row) int {
+			return cmp.Or(cmp.Compare(attention[ToneOf(a.Status)], attention[ToneOf(b.Status)]), cmp.Compare(a.Severity, b.Severity),
+				cmp.Compare(string(ToneOf(a.Status)), string(ToneOf(b.Status)))) // bad before wait
+		})
+	}
+	closed, err := s.list(r.Context(), selection{status: string(remediate.StatusClosed), before: sel.before, limit: closedOnPage})
+	if err != nil {
+		return err
+	}
+	p.List.Closed, p.List.More = closed.Incidents, closed.Before
+	if closed.Note != "" {
+		p.List.Notes = append(p.List.Notes, closed.Note)
+	}
+	return s.write(w, r, http.StatusOK, p)
+}
+
+func (s *server) incidentPage(w http.ResponseWriter, r *http.Request) error {
+	n, err := number(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	i, err := s.show(r.Context(), n)
+	if err != nil {
+		return err
+	}
+	p := page{Title: fmt.Sprintf("i%d %s", n, i.Policy), Incident: &i}
+	if p.Status, err = s.overview(r.Context()); err != nil {
+		return err
+	}
+	return s.write(w, r, http.StatusOK, p)
+}
+
+func (s *server) automationPage(w http.ResponseWriter, r *http.Request) error {
+	p := page{Title: "Automation", Automation: &automationPage{}}
+	var err error
+	if p.Status, err = s.overview(r.Context()); err != nil {
+		return err
+	}
+	policies, err := s.policyList(r.Context())
+	if err != nil {
+		return err
+	}
+	breakers, err := s.breakerList(r.Context())
+	if err != nil {
+		return err
+	}
+	p.Automation.Policies, p.Automation.Breakers = policies.Policies, breakers.Breakers
+	return s.write(w, r, http.StatusOK, p)
+}
+
+// errorPage says what is wrong. It asks the daemon for nothing: the daemon may
+// be what is wrong.
+func (s *server) errorPage(w http.ResponseWriter, r *http.Request, code int, err error) {
+	p := page{Title: http.StatusText(code), Problem: &problemPage{code, err.Error()}}
+	_ = s.write(w, r, code, p) // it returns nil
+}

@@ -1,0 +1,39 @@
+package web_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/x0tta6bl4/remediated/remediate/web"
+	"github.com/x0tta6bl4/remediated/remediate/web/webtest"
+)
+
+// play returns a world under the rulebook webtest.Postgres in which script
+// happened, and its options.
+func play(t testing.TB, script string) (*webtest.World, web.Options) {
+	t.Helper()
+	w, err := webtest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := webtest.Rulebook(webtest.Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Load(book); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Play(script); err != nil {
+		t.Fatal(err)
+	}
+	return w, web.Options{Live: w, History: w, Now: w.Now, Version: "1.2.3"}
+}
+
+// ask sends a request to h as it stands in memory.
+func ask(t testing.TB, h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r)
+	return rec
+}

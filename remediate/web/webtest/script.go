@@ -1,0 +1,158 @@
+package webtest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Do carries out one line of a script:
+//
+//	pass 50s                                 time goes by
+//	set verify=failed/20s act=ok             see [World.Set]
+//	alert PostgresDown namespace=shop        an alert fires; ago=1h is how long it has
+//	resolve PostgresDown namespace=shop      and resolves
+//	ack i1 by=anna reason=... plan=shown     a human's word, also takeover, run, ...
+//	pause all by=anna                        and resume
+//	break history                            see [World.Break]; mend history
+//
+// A value takes _ for a space.
+func (w *World) Do(line string) error {
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return nil
+	}
+	args := words[1:]
+	switch words[0] {
+	case "pass":
+		d, err := time.ParseDuration(strings.Join(args, ""))
+		if err != nil {
+			return err
+		}
+		return w.Pass(d)
+	case "set":
+		for _, a := range args {
+			what, how, _ := strings.Cut(a, "=")
+			w.Set(what, spaced(how))
+		}
+	case "alert", "resolve":
+		a, err := w.alert(args)
+		if err != nil {
+			return err
+		}
+		return w.Hear(remediate.Heard{Alert: a, Firing: words[0] == "alert"})
+	case "break":
+		w.Break(strings.Join(args, ""), errors.New("input/output error"))
+	case "mend":
+		w.Break(strings.Join(args, ""), nil)
+	default:
+		c, err := w.command(words[0], args)
+		if err != nil {
+			return err
+		}
+		return w.Hear(c)
+	}
+	return nil
+}
+
+// Play carries out the lines of a script.
+func (w *World) Play(script string) error {
+	for n, line := range strings.Split(script, "\n") {
+		if err := w.Do(line); err != nil {
+			return fmt.Errorf("line %d, %q: %w", n+1, line, err)
+		}
+	}
+	return nil
+}
+
+func spaced(s string) string { return strings.ReplaceAll(s, "_", " ") }
+
+func (w *World) alert(args []string) (remediate.Alert, error) {
+	if len(args) == 0 {
+		return remediate.Alert{}, errors.New("an alert needs a name")
+	}
+	labels := map[string]string{"alertname": args[0]}
+	a := remediate.Alert{StartsAt: w.Now(), Annotations: map[string]string{"summary": args[0] + " for one minute"}}
+	for _, arg := range args[1:] {
+		name, value, _ := strings.Cut(arg, "=")
+		switch name {
+		case "ago":
+			d, err := time.ParseDuration(value)
+			if err != nil {
+				return a, err
+			}
+			a.StartsAt = w.Now().Add(-d)
+		case "summary":
+			a.Annotations["summary"] = spaced(value)
+		default:
+			labels[name] = value
+		}
+	}
+	a.Labels = remediate.LabelsOf(labels)
+	return a, nil
+}
+
+func (w *World) command(command string, args []string) (c remediate.Command, err error) {
+	c.Command = command
+	for _, arg := range args {
+		name, value, named := strings.Cut(arg, "=")
+		switch {
+		case name == "by":
+			c.By = value
+		case name == "reason":
+			c.Reason = spaced(value)
+		case name == "plan" && value == "shown":
+			c.Plan = w.Plan(c.Incident)
+		case name == "plan":
+			c.Plan = value
+		case command == remediate.Pause || command == remediate.Resume:
+			c.Scope = arg
+		case named:
+			err = fmt.Errorf("%q is not known", arg)
+		default:
+			_, err = fmt.Sscanf(arg, "i%d", &c.Incident)
+		}
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// Plan returns the hash of the plan of an open incident, "" when it has none.
+func (w *World) Plan(incident uint64) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i := w.state.Incidents[incident]; i != nil {
+		return i.Hash
+	}
+	return ""
+}
+
+// Rulebook reads a rulebook in YAML, with the shipped runbooks, and with
+// Slack and PagerDuty to tell, unless it says otherwise.
+func Rulebook(text string) (*remediate.Rulebook, error) {
+	var v map[string]any
+	if err := yaml.Unmarshal([]byte(text), &v); err != nil {
+		return nil, err
+	}
+	for k, d := range map[string]any{
+		"cluster": "prod", "replicaLabels": remediate.DefaultReplicaLabels(), "runbooks": remediate.DefaultRunbooks(),
+		"destinations": []string{"slack", "slack/thread", "pagerduty/oncall", "pagerduty/manager", "pagerduty/director"},
+	} {
+		if _, ok := v[k]; !ok {
+			v[k] = d
+		}
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return remediate.DecodeRulebook(b)
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"os"
+	"text/template"
+
+	"github.com/x0tta6bl4/remediated/test/bed"
+	"github.com/x0tta6bl4/remediated/test/doubles/slack"
+)
+
+//go:embed remediated.yml.tmpl
+var config string
+
+//go:embed policies.yaml
+var policies []byte
+
+// configure writes the configuration and its secrets where the daemon runs.
+func (s *surroundings) configure(b *bed.Bed, kubeconfig, key string) error {
+	var text bytes.Buffer
+	err := template.Must(template.New("").Parse(config)).Execute(&text, map[string]any{
+		"Bed": b.Addresses, "Kubeconfig": kubeconfig, "Channel": slack.DefaultChannel.ID,
+		"Slack": s.people.SlackURL + "/api/", "PagerDuty": s.people.PagerDutyURL,
+	})
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{
+		"remediated.yml": text.Bytes(), "policies.yaml": policies,
+		"slack.token": []byte(slack.DefaultToken), "pagerduty.key": []byte(key), "db.dsn": []byte(b.PostgresDSN),
+	} {
+		if err := os.WriteFile(s.path(name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}

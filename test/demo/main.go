@@ -1,0 +1,244 @@
+// Demo shows the main job on the real parts of the bed: it breaks a database
+// under a real control plane and tells how the daemon healed it. It runs inside
+// the bed:
+//
+//	go run ./test/bed/cmd/bed --publish=9095 run -- bin/demo
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/x0tta6bl4/remediated/test/bed"
+	"github.com/x0tta6bl4/remediated/test/doubles"
+	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
+)
+
+const (
+	page = "http://127.0.0.1:9095"
+	// patience is how long any one step may take on a slow machine.
+	patience = 2 * time.Minute
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	b, err := bed.FromEnv()
+	if err != nil {
+		return err
+	}
+	s, err := setUp(ctx, b)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	say("A Kubernetes control plane, PostgreSQL, Redis, Prometheus and Alertmanager are running,")
+	say("and remediated with the policy %s.", filepath.Join("test", "demo", "policies.yaml"))
+
+	step("The database hangs: every process of it is stopped (SIGSTOP). No kubelet notices.")
+	begun := time.Now()
+	if err := b.Hang(ctx, bed.Namespace, "app=x0tta6bl4-db"); err != nil {
+		return err
+	}
+	step("Prometheus sees it, Alertmanager calls, remediated decides, acts and looks whether it helped ...")
+	if err := s.awaitClosed(ctx); err != nil {
+		return err
+	}
+	say("It took %s from the fault to the end of the alert.", time.Since(begun).Round(100*time.Millisecond))
+
+	step("The story, as `remedy incident explain i1` tells it:")
+	if err := s.remedy(ctx, "incident", "explain", "i1"); err != nil {
+		return err
+	}
+	step("What people saw:")
+	s.showPeople()
+	return s.linger(ctx)
+}
+
+// linger leaves the page up while a person may want to look at it.
+func (s *surroundings) linger(ctx context.Context) error {
+	address := os.Getenv(bed.PublishedVariable)
+	if address == "" {
+		address = strings.TrimPrefix(page, "http://")
+	}
+	step("The page: http://%s/", address)
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return nil // nobody is there to look
+	}
+	say("Press Enter to stop.")
+	entered := make(chan struct{})
+	go func() { bufio.NewReader(os.Stdin).ReadString('\n'); close(entered) }()
+	select {
+	case <-entered:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// surroundings are the daemon and whom it tells.
+type surroundings struct {
+	dir    string
+	people *doubles.Servers
+	daemon *exec.Cmd
+	ended  chan struct{}
+}
+
+// setUp starts stand-ins for Slack and PagerDuty, and the daemon under its own
+// ServiceAccount.
+func setUp(ctx context.Context, b *bed.Bed) (_ *surroundings, err error) {
+	s := &surroundings{}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.dir, err = os.MkdirTemp("", "remediated-demo-"); err != nil {
+		return nil, err
+	}
+	key := strings.Repeat("0", 32)
+	if s.people, err = doubles.Start(doubles.Options{PagerDuty: pagerduty.Options{RoutingKeys: []string{key}}}); err != nil {
+		return nil, err
+	}
+	kubeconfig, err := b.Kubeconfig(ctx, bed.Namespace, "remediated")
+	if err != nil {
+		return nil, err
+	}
+	if err := s.configure(b, kubeconfig, key); err != nil {
+		return nil, err
+	}
+	if err := s.grant(ctx, b); err != nil {
+		return nil, err
+	}
+	return s, s.start(ctx)
+}
+
+// grant gives the ServiceAccount the smallest role that the policies need.
+func (s *surroundings) grant(ctx context.Context, b *bed.Bed) error {
+	role, err := exec.CommandContext(ctx, program("remedy"), "policy", "rbac", "--namespace="+bed.Namespace, s.path("remediated.yml")).Output()
+	if err != nil {
+		return fmt.Errorf("remedy policy rbac: %w", err)
+	}
+	return b.Apply(ctx, string(role))
+}
+
+// start starts the daemon and waits until it is ready.
+func (s *surroundings) start(ctx context.Context) error {
+	s.daemon = exec.Command(program("remediated"),
+		"--config.file="+s.path("remediated.yml"), "--storage.path="+s.path("data"), "--alertmanager.poll-interval=10s")
+	log, err := os.Create(s.path("remediated.log"))
+	if err != nil {
+		return err
+	}
+	s.daemon.Stderr = log
+	s.daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	if err := s.daemon.Start(); err != nil {
+		return err
+	}
+	s.ended = make(chan struct{})
+	go func() { s.daemon.Wait(); close(s.ended) }()
+	return s.await(ctx, "remediated is ready", func() bool {
+		r, err := http.Get(page + "/-/ready")
+		if err != nil {
+			return false
+		}
+		r.Body.Close()
+		return r.StatusCode == http.StatusOK
+	})
+}
+
+// awaitClosed waits for the end of the incident.
+func (s *surroundings) awaitClosed(ctx context.Context) error {
+	return s.await(ctx, "the incident is closed", func() bool {
+		log, err := os.ReadFile(s.path("remediated.log"))
+		return err == nil && strings.Contains(string(log), "kind=closed/1")
+	})
+}
+
+// await polls until done, which is said in words.
+func (s *surroundings) await(ctx context.Context, what string, done func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-s.ended:
+			return s.failed(errors.New("remediated has ended"))
+		case <-ctx.Done():
+			return s.failed(fmt.Errorf("waiting until %s: %w", what, ctx.Err()))
+		}
+	}
+	return nil
+}
+
+// failed adds the end of the daemon's log to an error.
+func (s *surroundings) failed(err error) error {
+	log, _ := os.ReadFile(s.path("remediated.log"))
+	return fmt.Errorf("%w; the end of its log:\n%s", err, log[max(0, len(log)-2000):])
+}
+
+// remedy runs the command line, as a person would.
+func (s *surroundings) remedy(ctx context.Context, args ...string) error {
+	c := exec.CommandContext(ctx, program("remedy"), append(args, "--url="+page)...)
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	return c.Run()
+}
+
+// showPeople shows what Slack and PagerDuty would show.
+func (s *surroundings) showPeople() {
+	for _, m := range s.people.Slack.Messages() {
+		if m.ThreadTS == "" {
+			say("Slack, one message, edited %d times: %s", len(m.Earlier), m.Text)
+		}
+	}
+	for _, i := range s.people.PagerDuty.Incidents() {
+		say("PagerDuty, paged once: %s, now %s", i.Title, i.Status)
+	}
+}
+
+// close stops the daemon as an operator would, and forgets the rest.
+func (s *surroundings) close() {
+	if s.ended != nil {
+		s.daemon.Process.Signal(syscall.SIGTERM)
+		<-s.ended
+	}
+	if s.people != nil {
+		s.people.Close()
+	}
+	os.RemoveAll(s.dir)
+}
+
+func (s *surroundings) path(name string) string { return filepath.Join(s.dir, name) }
+
+// program is a command built beside this one.
+func program(name string) string {
+	self, err := os.Executable()
+	if err != nil {
+		return name
+	}
+	return filepath.Join(filepath.Dir(self), name)
+}
+
+func step(format string, args ...any) { fmt.Printf("\n==> "+format+"\n", args...) }
+
+func say(format string, args ...any) { fmt.Printf("    "+format+"\n", args...) }
