@@ -95,7 +95,7 @@ func TestAnswersAgeInAMassWake(t *testing.T) {
 		w.load(bookOf(t, `policies:
 - {name: many, when: ['alertname="A"'], per: [n], severity: P1, mode: act, target: deployment/shop/$n, steps: [{name: s, do: [{kind: restart}], verify: {all: [{kind: http}], within: 1m}}]}
 - {name: one, when: ['alertname="B"'], severity: P3, mode: act, target: deployment/shop/one, steps: [{name: s, do: [{kind: restart}], verify: {all: [{kind: http}], within: 1m}}]}`))
-		for n := range 1200 {
+		for n := range 2100 {
 			w.must(w.hear(Heard{Alert: benchLike("A", n, w.now), Firing: true}))
 		}
 		w.must(w.hear(Heard{Alert: benchLike("B", 0, w.now), Firing: true}))
@@ -118,6 +118,9 @@ func TestAnswersAgeInAMassWake(t *testing.T) {
 				w.must(err)
 				w.keep(rs)
 			}
+		}
+		if i := w.state.Incidents[one]; !i.Asked || i.Status != StatusDeciding {
+			t.Fatalf("the answer was judged at once (%s): more incidents must be woken for this test", i.Status)
 		}
 		w.now = w.now.Add(time.Minute)
 		if crash {
