@@ -37,3 +37,6 @@ func IndexesFit(s *State, books Rulebooks) error {
 	}
 	return nil
 }
+
+// KindCount is how many kinds of facts there are.
+func KindCount() int { return len(kinds) }

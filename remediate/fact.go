@@ -263,6 +263,17 @@ type Started struct {
 	Again bool `json:"-"`
 }
 
+// whole tells whether exactly one of the three is set.
+func (b Started) whole() bool {
+	n := 0
+	for _, set := range []bool{b.Ask != nil, b.Act != nil, b.Tell != nil} {
+		if set {
+			n++
+		}
+	}
+	return n == 1
+}
+
 // Purposes of an ask.
 const (
 	ForGuards       = "guards"

@@ -121,7 +121,9 @@ func (h *handler) reported(in Reported) {
 	switch {
 	case p == nil:
 	case in.Outcome == Later:
-		h.emit(Delayed{ID: in.ID, Incident: i.ID, Until: h.later(moment(in.Until)), Why: in.Text})
+		if until := h.later(moment(in.Until)); !until.Equal(p.NotBefore) { // else it is a repeat
+			h.emit(Delayed{ID: in.ID, Incident: i.ID, Until: until, Why: in.Text})
+		}
 	case p.Ask != nil && p.Ask.Purpose == ForGuards && h.now.Sub(in.At) > freshAnswer:
 		h.emit(Finished{ID: in.ID, Incident: i.ID, Result: Result{Outcome: Unknown, Text: staleText}})
 	default:

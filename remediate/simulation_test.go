@@ -27,6 +27,9 @@ func TestSimulation(t *testing.T) {
 		}
 		defer func() { _ = flag.Set("rapid.checks", "100") }()
 	}
+	if err := flag.Set("rapid.nofailfile", "true"); err != nil {
+		t.Fatal(err)
+	}
 	rapid.Check(t, simulate)
 }
 

@@ -200,6 +200,8 @@ func (w *world) performLater(d Delayed) {
 	for _, p := range w.state.Started() {
 		if p.ID == d.ID {
 			w.started++
+			w.soon = slices.DeleteFunc(w.soon, func(e event) bool { return e.again != nil && e.again.ID == d.ID })
+			heap.Init(&w.soon)
 			heap.Push(&w.soon, event{at: d.Until, seq: w.started, again: &p.Started})
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -177,38 +178,40 @@ func TestAnOpenBreakerWhoseTimeIsOverLetsOneTryThrough(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
-	w, o := play(t, healedAndOthers)
-	h := web.New(o)
-	elsewhere := post("/api/v1/pause", `{"by":"anna","scope":"all"}`)
-	elsewhere.Header.Set("Sec-Fetch-Site", "cross-site")
-	foreign := post("/api/v1/pause", `{"by":"anna","scope":"all"}`)
-	foreign.Header.Set("Origin", "https://evil.example")
-	null := form("/api/v1/pause", "by=anna&scope=all")
-	null.Header.Del("Sec-Fetch-Site")
-	null.Header.Set("Origin", "null")
-	text := post("/api/v1/pause", `{"by":"anna","scope":"all"}`)
-	text.Header.Set("Content-Type", "text/plain")
-	for _, c := range []struct {
-		name string
-		r    *http.Request
-		code int
-		want string
-	}{
+// refusal is a request, and how it is answered.
+type refusal struct {
+	name string
+	r    *http.Request
+	code int
+	want string
+}
+
+// doesNotFit are requests that are understood.
+func doesNotFit() []refusal {
+	return []refusal{
 		{"no such incident", get("/api/v1/incidents/77"), 404, "i77 is not known here"},
 		{"no such facts", get("/api/v1/incidents/77/facts"), 404, "i77"},
-		{"no number", get("/api/v1/incidents/seven"), 400, "want its number, 42 or i42"},
-		{"zero", get("/api/v1/incidents/0"), 400, "want its number"},
 		{"no such path", get("/api/v1/incident"), 404, "/api/v1/openapi.yaml"},
-		{"a status that is none", get("/api/v1/incidents?status=sad"), 400, "want open or one of listed"},
-		{"a limit that is none", get("/api/v1/incidents?limit=5000"), 400, "from 1 to 1000"},
-		{"reading by POST", post("/api/v1/incidents", "{}"), 405, "use GET"},
-		{"a command by GET", get("/api/v1/incidents/2/ack"), 405, "use POST"},
 		{"a command on what is over", post("/api/v1/incidents/1/ack", `{"by":"anna"}`), 404, "i1 is not open"},
 		{"approval of what waits for none", post("/api/v1/incidents/3/approve", `{"by":"anna","plan":"0123456789ab"}`), 409, "no plan that waits"},
 		{"approval of another plan", post("/api/v1/incidents/2/approve", `{"by":"anna","plan":"0123456789ab"}`), 409, "not the one that waits"},
 		{"a scope that is none", post("/api/v1/pause", `{"by":"anna","scope":"shop"}`), 409, "want all, policy/NAME"},
 		{"resume of what goes on", post("/api/v1/resume", `{"by":"anna","scope":"all"}`), 409, "is not paused"},
+		{"reload without one", post("/-/reload", ""), 404, "cannot reload"},
+	}
+}
+
+// malformed are requests that are not.
+func malformed() []refusal {
+	text := post("/api/v1/pause", `{"by":"anna","scope":"all"}`)
+	text.Header.Set("Content-Type", "text/plain")
+	return []refusal{
+		{"no number", get("/api/v1/incidents/seven"), 400, "want its number, 42 or i42"},
+		{"zero", get("/api/v1/incidents/0"), 400, "want its number"},
+		{"a status that is none", get("/api/v1/incidents?status=sad"), 400, "want open or one of listed"},
+		{"a limit that is none", get("/api/v1/incidents?limit=5000"), 400, "from 1 to 1000"},
+		{"reading by POST", post("/api/v1/incidents", "{}"), 405, "use GET"},
+		{"a command by GET", get("/api/v1/incidents/2/ack"), 405, "use POST"},
 		{"nobody", post("/api/v1/pause", `{"scope":"all"}`), 400, "who gives the command"},
 		{"a name that turns the writing", post("/api/v1/pause", `{"by":"a\u202eb","scope":"all"}`), 400, "plain text"},
 		{"a name too long", post("/api/v1/pause", `{"by":"`+strings.Repeat("x", 201)+`","scope":"all"}`), 400, "at most 200"},
@@ -221,11 +224,29 @@ func TestRefusals(t *testing.T) {
 		{"a plan for pause", post("/api/v1/pause", `{"by":"anna","scope":"all","plan":"0123456789ab"}`), 400, "plan is for approve"},
 		{"too much", post("/api/v1/pause", `{"by":"`+strings.Repeat("x", 70_000)+`"}`), 413, "at most 65536 bytes"},
 		{"another type", text, 415, "send application/json"},
-		{"another site", elsewhere, 403, "another web site"},
-		{"another origin", foreign, 403, "another web site"},
+	}
+}
+
+// fromElsewhere are requests that another web site makes a browser send.
+func fromElsewhere() []refusal {
+	site := post("/api/v1/pause", `{"by":"anna","scope":"all"}`)
+	site.Header.Set("Sec-Fetch-Site", "cross-site")
+	origin := post("/api/v1/pause", `{"by":"anna","scope":"all"}`)
+	origin.Header.Set("Origin", "https://evil.example")
+	null := form("/api/v1/pause", "by=anna&scope=all")
+	null.Header.Del("Sec-Fetch-Site")
+	null.Header.Set("Origin", "null")
+	return []refusal{
+		{"another site", site, 403, "another web site"},
+		{"another origin", origin, 403, "another web site"},
 		{"no origin at all", null, 403, "another web site"},
-		{"reload without one", post("/-/reload", ""), 404, "cannot reload"},
-	} {
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	w, o := play(t, healedAndOthers)
+	h := web.New(o)
+	for _, c := range slices.Concat(doesNotFit(), malformed(), fromElsewhere()) {
 		t.Run(c.name, func(t *testing.T) {
 			before, _ := w.Facts(t.Context(), 2)
 			rec := ask(t, h, c.r)

@@ -57,12 +57,16 @@ func parsePages() *template.Template {
 		"span":   func(d model.Duration) string { return Span(time.Duration(d)) },
 		"tone":   ToneOf,
 		"act":    actText,
+		"acted":  func(action string) string { return cmp.Or(acted[action], action) },
 		"pair":   func(p page, r Row) []any { return []any{p, r} },
 		"allow":  func(ds []Detail) []Detail { return sorted(ds, true) },
 		"others": func(ds []Detail) []Detail { return sorted(ds, false) },
 		"has":    func(all []string, one string) bool { return slices.Contains(all, one) },
 	}).ParseFS(assets, "page/*.html"))
 }
+
+// acted are the words for what a destination was told.
+var acted = map[string]string{"show": "shown", "trigger": "called", "acknowledge": "acknowledged", "resolve": "resolved"}
 
 // sorted returns the verdicts that allow, or all other details.
 func sorted(ds []Detail, allow bool) []Detail {

@@ -24,7 +24,7 @@ type Event struct {
 // Detail is a line below an event.
 type Detail struct {
 	Tone Tone   `json:"tone"`
-	Word string `json:"word"`           // allow, deny, wait, hold, approve, observe; saw, not ok, unknown; plan, ok, failed, refused, later
+	Word string `json:"word"`           // of a guard its decision; of a probe saw, not ok or unknown; of a dealing its outcome or later; else plan or note
 	Name string `json:"name,omitempty"` // the guard or the probe
 	Text string `json:"text,omitempty"`
 	// At is when it came back, where that is not the event's own time.

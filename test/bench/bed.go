@@ -1,0 +1,320 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"text/template"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/test/bed"
+)
+
+// healed is how often the way to the PATCH is measured: each time another
+// Deployment, and so another incident.
+const healed = 10
+
+// way is how long one webhook took, in milliseconds.
+type way struct {
+	Acknowledged float64 `json:"acknowledged"` // until the 200
+	Patched      float64 `json:"patched"`      // until the API server received the PATCH, by its audit log
+}
+
+// measureBed measures the daemon itself on the bed of real parts: a Kubernetes
+// control plane and Alertmanager. It starts the bed for that.
+func measureBed(ctx context.Context, o options) ([]row, error) {
+	daemon, err := filepath.Abs(o.daemon)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(daemon); err != nil {
+		return nil, fmt.Errorf("the daemon is not built: make build, or name it with --daemon: %w", err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var ways []way
+	c := exec.CommandContext(ctx, "go", "run", "./test/bed/cmd/bed", "run", "--", program, "in-bed", "--daemon="+daemon)
+	if err := output(c, &ways); err != nil {
+		return nil, err
+	}
+	acknowledged, patched := make([]float64, len(ways)), make([]float64, len(ways))
+	for k, w := range ways {
+		acknowledged[k], patched[k] = w.Acknowledged, w.Patched
+	}
+	name := fmt.Sprintf("%d incidents, one at a time", len(ways))
+	rows := []row{
+		figureOf(row{Subject: "bed", Case: name, What: "webhook sent to 200", Unit: "ms"}, acknowledged),
+		figureOf(row{Subject: "bed", Case: name, What: "webhook sent to PATCH received", Unit: "ms"}, patched),
+	}
+	rows[1].Ratio, rows[1].Against = rows[1].Value/rows[0].Value, rows[0].What
+	return rows, nil
+}
+
+// Where the daemon listens on the bed. Its intake is not where the bed's
+// Alertmanager sends to: what sends is the benchmark, which knows when.
+const (
+	ready  = "http://127.0.0.1:9095/-/ready"
+	intake = "127.0.0.1:9097"
+	hook   = "http://" + intake + "/api/v1/webhook/alertmanager"
+
+	account  = "remediated"     // the daemon's ServiceAccount
+	patience = 30 * time.Second // for any one thing
+)
+
+// inBed measures the daemon on the bed that this process runs in.
+func inBed(ctx context.Context, o options) (ways []way, err error) {
+	b, err := bed.FromEnv()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "remediated-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	var manifest strings.Builder
+	for k := range healed {
+		fmt.Fprintf(&manifest, idle, k)
+	}
+	if err := b.Apply(ctx, manifest.String()); err != nil {
+		return nil, err
+	}
+	stop, err := startDaemon(ctx, b, o.daemon, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	w, err := newWebhook(1, 1, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	for k := range healed {
+		var one way
+		one, err = heal(ctx, b, w.number(uint64(k)), fmt.Sprintf("i%08d", k))
+		if err != nil {
+			return nil, withLog(err, dir)
+		}
+		ways = append(ways, one)
+	}
+	return ways, nil
+}
+
+// idle is a Deployment that is named as the webhook's alert.
+const idle = `
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: i%08[1]d, namespace: x0tta6bl4}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: i%08[1]d}}
+  template:
+    metadata: {labels: {app: i%08[1]d}}
+    spec: {terminationGracePeriodSeconds: 0, containers: [{name: idle, image: idle, command: [sleep, infinity]}]}
+`
+
+// heal sends a webhook and waits until the Deployment that it is about was
+// patched. Alertmanager must know the alert too: the daemon asks it.
+func heal(ctx context.Context, b *bed.Bed, webhook []byte, deployment string) (w way, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	// What the one before set going must not be measured with this one.
+	if _, err := b.Kubectl(ctx, "", "rollout", "status", "--namespace="+bed.Namespace, "deployment"); err != nil {
+		return w, err
+	}
+	if err := fire(ctx, b, webhook, deployment); err != nil {
+		return w, err
+	}
+	sent := time.Now()
+	if err := postJSON(ctx, hook, webhook); err != nil {
+		return w, err
+	}
+	w.Acknowledged = milliseconds(time.Since(sent))
+	err = poll(ctx, "the daemon patches "+deployment, func() (bool, error) {
+		changes, err := b.Mutations(bed.Namespace, account, sent.Add(-time.Second))
+		for _, e := range changes {
+			if e.Verb == "patch" && e.Object.Resource == "deployments" && e.Object.Name == deployment {
+				w.Patched = milliseconds(e.Received.Sub(sent))
+				return true, nil
+			}
+		}
+		return false, err
+	})
+	return w, err
+}
+
+// fire has Alertmanager hold the webhook's alert.
+func fire(ctx context.Context, b *bed.Bed, webhook []byte, deployment string) error {
+	var m struct {
+		Alerts []struct {
+			Labels      map[string]string `json:"labels"`
+			Annotations map[string]string `json:"annotations"`
+			StartsAt    time.Time         `json:"startsAt"`
+		} `json:"alerts"`
+	}
+	if err := json.Unmarshal(webhook, &m); err != nil {
+		return err
+	}
+	body, err := json.Marshal(m.Alerts)
+	if err != nil {
+		return err
+	}
+	if err := postJSON(ctx, b.Alertmanager+"/api/v2/alerts", body); err != nil {
+		return err
+	}
+	return poll(ctx, "Alertmanager holds the alert of "+deployment, func() (bool, error) {
+		held, err := b.Alerts(ctx, `instance="`+deployment+`"`)
+		return len(held) > 0, err
+	})
+}
+
+func postJSON(ctx context.Context, url string, body []byte) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("post to %s: %s", url, resp.Status)
+	}
+	return nil
+}
+
+// poll tries until it holds.
+func poll(ctx context.Context, what string, holds func() (bool, error)) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, err := holds()
+		if ok {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("waiting until %s: %w", what, ctx.Err()), err)
+		}
+	}
+}
+
+// startDaemon starts the daemon under its own ServiceAccount. It returns when
+// it is ready, and what stops it.
+func startDaemon(ctx context.Context, b *bed.Bed, program, dir string) (stop func() error, err error) {
+	kubeconfig, err := b.Kubeconfig(ctx, bed.Namespace, account)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Apply(ctx, bedRole); err != nil {
+		return nil, err
+	}
+	if err := configure(b, kubeconfig, dir); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, logName))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	c := exec.Command(program, "--config.file="+filepath.Join(dir, "remediated.yml"), "--storage.path="+filepath.Join(dir, "data"),
+		"--intake.listen-address="+intake, "--alertmanager.poll-interval=1h", "--log.level=debug")
+	c.Stderr = log
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	stop = func() error {
+		if err := errors.Join(c.Process.Signal(syscall.SIGTERM), c.Wait()); err != nil {
+			return withLog(fmt.Errorf("stop the daemon: %w", err), dir)
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = poll(ctx, "the daemon is ready", func() (bool, error) {
+		resp, err := http.Get(ready)
+		if err != nil {
+			return false, err
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK, nil
+	})
+	if err != nil {
+		return nil, withLog(errors.Join(err, stop()), dir)
+	}
+	return stop, nil
+}
+
+const logName = "remediated.log"
+
+// withLog adds the end of the daemon's log to an error.
+func withLog(err error, dir string) error {
+	log, _ := os.ReadFile(filepath.Join(dir, logName)) // without it the error has to do
+	return fmt.Errorf("%w; the end of the daemon's log:\n%s", err, log[max(0, len(log)-2000):])
+}
+
+// configure writes the daemon's configuration.
+func configure(b *bed.Bed, kubeconfig, dir string) error {
+	var out strings.Builder
+	err := template.Must(template.New("").Parse(bedConfig)).Execute(&out, map[string]string{
+		"Alertmanager": b.Alertmanager, "Kubeconfig": kubeconfig,
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "remediated.yml"), []byte(out.String()), 0o600),
+		os.WriteFile(filepath.Join(dir, "policies.yaml"), []byte(bedPolicies), 0o600))
+}
+
+const (
+	bedConfig = `
+cluster: bed
+policies: [{files: [policies.yaml]}]
+alertmanagers: [{url: "{{.Alertmanager}}"}]
+clusters: [{name: bed, kubeconfig: "{{.Kubeconfig}}"}]
+`
+	bedPolicies = `
+policies:
+- name: down
+  when: ['alertname="BenchDown"', 'job="bench"']
+  per: [namespace, instance]
+  severity: P3
+  mode: act
+  target: deployment/$namespace/$instance
+  steps:
+  - name: restart it
+    do: [{restart: {}}]
+    verify: {all: [{rollout: $target}], within: 1m}
+`
+	bedRole = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: remediated-bench, namespace: x0tta6bl4}
+rules:
+- {apiGroups: [apps], resources: [deployments], verbs: [get, patch]}
+- {apiGroups: [apps], resources: [replicasets], verbs: [get, list]}
+- {apiGroups: [""], resources: [pods, persistentvolumeclaims], verbs: [get, list]}
+- {apiGroups: ["", events.k8s.io], resources: [events], verbs: [create, patch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: remediated-bench, namespace: x0tta6bl4}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: remediated-bench}
+subjects: [{kind: ServiceAccount, name: remediated, namespace: x0tta6bl4}]
+`
+)

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/alertmanager"
+)
+
+// measureIntake measures how many alerts a second are durably taken, from the
+// POST to the 200: by the intake, the engine and the journal; by the intake
+// alone, which reads them and forgets them; and by a file that they are
+// appended to unread.
+func measureIntake(ctx context.Context, o options) ([]row, error) {
+	var contests []contest
+	for _, alerts := range []int{1, 50} {
+		for _, senders := range []int{1, 16, 256} {
+			c := contest{subject: "intake", unit: "alerts/s", name: fmt.Sprintf("%d senders x %d alerts", senders, alerts)}
+			for _, s := range []struct {
+				name  string
+				downs int
+				serve server
+			}{
+				{"remediated, no policy matches", 0, serveEngine},
+				{"remediated, one opens an incident", 1, serveEngine},
+				{"read and forgotten", 0, serveDecoder},
+				{"appended unread and synced", 0, serveFloor},
+			} {
+				c.contestants = append(c.contestants, contestant{s.name, func(ctx context.Context) (sample, error) {
+					return s.serve.measure(ctx, o, &load{senders: senders, alerts: alerts, downs: s.downs})
+				}})
+			}
+			contests = append(contests, c)
+		}
+	}
+	return hold(ctx, o.rounds, contests)
+}
+
+// server begins to serve webhooks, with its files in dir. It returns how many
+// facts were kept so far, and what ends it once nobody is served any more.
+type server func(ctx context.Context, dir string, senders int) (h http.Handler, facts func() uint64, end func() error, err error)
+
+// measure lets the server take the load.
+func (serve server) measure(ctx context.Context, o options, l *load) (s sample, err error) {
+	dir, err := os.MkdirTemp(o.dir, "intake-")
+	if err != nil {
+		return sample{}, err
+	}
+	defer os.RemoveAll(dir)
+	handler, facts, end, err := serve(ctx, dir, l.senders)
+	if err != nil {
+		return sample{}, err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	stop, err := l.listen(handler)
+	if err != nil {
+		return sample{}, err
+	}
+	defer stop()
+	var before uint64
+	got, err := l.send(ctx, o.sample, func() { before = facts() })
+	if err != nil {
+		return sample{}, err
+	}
+	kept := facts() - before
+	if alerts := uint64(got.webhooks * l.alerts); kept > 0 && kept < alerts {
+		return sample{}, fmt.Errorf("%d alerts were sent and %d facts kept: the engine forgets alerts that no policy concerns beyond a number; measure for a shorter time", alerts, kept)
+	}
+	seconds := got.elapsed.Seconds()
+	return sample{
+		value: float64(got.webhooks*l.alerts) / seconds, facts: float64(kept) / seconds,
+		p50: quantile(got.took, 0.5), p99: quantile(got.took, 0.99),
+	}, nil
+}
+
+// listen serves h on the loopback interface, until stop is called.
+func (l *load) listen(h http.Handler) (stop func() error, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	l.url = "http://" + listener.Addr().String() + "/"
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	go s.Serve(listener)
+	return s.Close, nil
+}
+
+// serveEngine is the daemon's way.
+func serveEngine(ctx context.Context, dir string, senders int) (http.Handler, func() uint64, func() error, error) {
+	r, err := startEngine(ctx, filepath.Join(dir, "journal"), nil)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	in, err := newIntake(r.Submit, senders)
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, r.close())
+	}
+	return in, r.facts.Load, r.close, nil
+}
+
+// serveDecoder is the same without an engine.
+func serveDecoder(_ context.Context, _ string, senders int) (http.Handler, func() uint64, func() error, error) {
+	in, err := newIntake(func(context.Context, []remediate.Input) error { return nil }, senders)
+	return in, none, func() error { return nil }, err
+}
+
+// serveFloor only makes bytes durable.
+func serveFloor(_ context.Context, dir string, _ int) (http.Handler, func() uint64, func() error, error) {
+	f, err := newFloor(filepath.Join(dir, "appended"))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return f, none, f.close, nil
+}
+
+func none() uint64 { return 0 }
+
+// newIntake returns the daemon's intake. Its limit on webhooks at a time is
+// raised to the number of senders: they must be taken to be measured.
+func newIntake(submit func(context.Context, []remediate.Input) error, senders int) (http.Handler, error) {
+	return alertmanager.NewIntake(alertmanager.IntakeOptions{
+		Submit:     submit,
+		Quarantine: func(context.Context, []byte, string) {}, // the sender hears of it, and fails
+		Limits:     alertmanager.Limits{Concurrent: int64(senders)},
+	})
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// load is what a number of senders do: each posts a webhook, waits for its
+// answer and posts the next, as so many groups of an Alertmanager would.
+type load struct {
+	url     string
+	senders int
+	alerts  int // in each webhook
+	downs   int // of those, that a policy concerns
+	last    atomic.Uint64
+}
+
+// answered is what came back.
+type answered struct {
+	webhooks int
+	took     []time.Duration // of each, sorted
+	elapsed  time.Duration   // of all
+}
+
+// send lets the senders send for about d. The first webhook of each only opens
+// its connection; after those, begins is called. Anything but 200 is an error:
+// what was not taken was not measured.
+func (l *load) send(ctx context.Context, d time.Duration, begins func()) (answered, error) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: l.senders}}
+	defer client.CloseIdleConnections()
+	hooks := make([]*webhook, l.senders)
+	at := time.Now()
+	for k := range hooks {
+		var err error
+		if hooks[k], err = newWebhook(l.alerts, l.downs, at); err != nil {
+			return answered{}, err
+		}
+	}
+	each := func(send func(k int) error) error {
+		g := new(errgroup.Group)
+		for k := range hooks {
+			g.Go(func() error { return send(k) })
+		}
+		return g.Wait()
+	}
+	if err := each(func(k int) error { return l.post(ctx, client, hooks[k]) }); err != nil {
+		return answered{}, err
+	}
+	begins()
+	took := make([][]time.Duration, l.senders)
+	begun := time.Now()
+	err := each(func(k int) error {
+		for time.Since(begun) < d {
+			sent := time.Now()
+			if err := l.post(ctx, client, hooks[k]); err != nil {
+				return err
+			}
+			took[k] = append(took[k], time.Since(sent))
+		}
+		return nil
+	})
+	all := slices.Sorted(slices.Values(slices.Concat(took...)))
+	return answered{len(all), all, time.Since(begun)}, err
+}
+
+// post sends alerts that were not sent before.
+func (l *load) post(ctx context.Context, client *http.Client, w *webhook) error {
+	first := l.last.Add(uint64(l.alerts)) - uint64(l.alerts)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url, bytes.NewReader(w.number(first)))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("a webhook was answered %s: %s", resp.Status, strings.TrimSpace(string(text)))
+	}
+	return nil
+}
