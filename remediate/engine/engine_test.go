@@ -306,6 +306,21 @@ func TestLoadKeepsTheRulebook(t *testing.T) {
 	})
 }
 
+// A reload that changes nothing, or fails and leaves what is in force, is no
+// fact: the journal would say that another rulebook governs.
+func TestLoadOfTheSameRulebookWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		before := r.kinds()
+		if err := r.engine.Load(t.Context(), book(t)); err != nil {
+			t.Fatal(err)
+		}
+		if after := r.kinds(); after != before {
+			t.Errorf("facts %s, were %s", after, before)
+		}
+	})
+}
+
 // A snapshot spares reading what is before it, and changes nothing else.
 func TestSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -117,6 +117,9 @@ func (e *Engine) decide(ctx context.Context, now time.Time, r request) ([]remedi
 			return nil, fmt.Errorf("%w: %w", ErrNotKept, e.degraded)
 		}
 		if l, ok := in.(loading); ok {
+			if l.book.Digest() == e.state.Rulebook {
+				continue // it governs already
+			}
 			kept, err := e.keepBook(ctx, l.book)
 			if err != nil {
 				return records, err

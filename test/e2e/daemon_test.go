@@ -132,7 +132,12 @@ func (d *daemon) configure(s setup) {
 		d.t.Fatal(err)
 	}
 	d.write("remediated.yml", config.String())
-	d.write("policies.yaml", strings.NewReplacer("REDIS", d.bed.Redis).Replace(s.policies))
+	d.writePolicies(s.policies)
+}
+
+func (d *daemon) writePolicies(policies string) {
+	d.t.Helper()
+	d.write("policies.yaml", strings.ReplaceAll(policies, "REDIS", d.bed.Redis))
 }
 
 func (d *daemon) write(name, text string) {
@@ -345,6 +350,32 @@ func (d *daemon) degraded() string {
 		d.t.Fatal(err)
 	}
 	return status.Degraded
+}
+
+// story is an incident as the API tells it, a line for each thing that happened
+// and one for each detail of it.
+func (d *daemon) story(incident uint64) string {
+	d.t.Helper()
+	var answer struct {
+		Story []struct {
+			Text    string `json:"text"`
+			Details []struct {
+				Word string `json:"word"`
+				Text string `json:"text"`
+			} `json:"details"`
+		} `json:"story"`
+	}
+	if err := ask(fmt.Sprintf("/api/v1/incidents/%d", incident), &answer); err != nil {
+		d.t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, e := range answer.Story {
+		fmt.Fprintln(&b, e.Text)
+		for _, more := range e.Details {
+			fmt.Fprintln(&b, "  ", more.Word, more.Text)
+		}
+	}
+	return b.String()
 }
 
 // ask reads what the daemon's API answers.
