@@ -16,7 +16,7 @@ help: ## Say what there is
 
 .PHONY: build
 build: ## Build the daemon and the command line into bin/
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+	go build -o bin/ ./cmd/...
 
 .PHONY: setup
 setup: ## Install packages, download modules, build the bed

@@ -22,27 +22,28 @@ func (h *handler) heard(in Heard) {
 			h.resolve(id, AlertResolved{ID: id, EndsAt: moment(in.Alert.EndsAt), Via: ViaWebhook})
 		}
 	case k == nil:
-		h.fire(id, in.Alert, nil, ViaWebhook)
+		h.fire(id, in.Alert, nil, ViaWebhook, false)
 	case k.Firing:
-		h.rematch(id, k, in.Alert)
+		h.rematch(id, k, in.Alert, ViaWebhook)
 	case in.Alert.StartsAt.After(k.EndsAt):
-		h.fire(id, in.Alert, nil, ViaWebhook)
+		h.fire(id, in.Alert, nil, ViaWebhook, false)
 	default:
 		// A peer that is behind tells of the life that ended already.
 	}
 }
 
 // rematch looks again at an alert that no incident has, after the rulebook
-// changed since it was last looked at.
-func (h *handler) rematch(id AlertID, k *Known, a Alert) {
+// changed since it was last looked at. It is no edge: whatever policy it meets
+// now finds it firing.
+func (h *handler) rematch(id AlertID, k *Known, a Alert, via Via) {
 	if k.Generation == h.s.Generation || len(h.s.index.byAlert[id]) > 0 || len(h.match(a.Labels)) == 0 {
 		return
 	}
-	h.fire(id, a, k.Suppressed, ViaListing)
+	h.fire(id, a, k.Suppressed, via, true)
 }
 
 // fire writes the edge down and gives the alert to the incidents it concerns.
-func (h *handler) fire(id AlertID, a Alert, suppressed []string, via Via) {
+func (h *handler) fire(id AlertID, a Alert, suppressed []string, via Via, found bool) {
 	policies := h.match(a.Labels)
 	if len(policies) == 0 && len(h.s.Known) >= maxKnown {
 		return
@@ -51,7 +52,7 @@ func (h *handler) fire(id AlertID, a Alert, suppressed []string, via Via) {
 	if a.StartsAt.IsZero() {
 		a.StartsAt = h.now
 	}
-	found := a.StartsAt.Before(h.s.FoundedAt)
+	found = found || a.StartsAt.Before(h.s.FoundedAt)
 	h.emit(AlertFiring{ID: id, Alert: a, Via: via, Suppressed: suppressed, Found: found})
 	for _, p := range policies {
 		h.join(id, a, p, found || a.StartsAt.Before(h.s.PolicySince[p.Name]))
@@ -90,14 +91,19 @@ func (h *handler) resolve(id AlertID, b AlertResolved) {
 // listing holds what is known against what is listed, and writes down only
 // where they differ.
 func (h *handler) listing(in Listing) {
-	listed := make(map[AlertID]bool, len(in.Alerts))
+	listed := make(map[AlertID]ListedAlert, len(in.Alerts))
+	var order []AlertID
 	for _, l := range in.Alerts {
 		id := IdentityOf(l.Alert.Labels, h.replicaLabels())
-		if listed[id] {
-			continue // the same alert, by another replica
+		first, again := listed[id]
+		if !again {
+			order, first = append(order, id), l
 		}
-		listed[id] = true
-		h.listed(id, l)
+		first.Suppressed = both(first.Suppressed, l.Suppressed)
+		listed[id] = first
+	}
+	for _, id := range order {
+		h.listed(id, listed[id], in.At)
 	}
 	if !in.Complete {
 		return // absence proves nothing
@@ -107,26 +113,41 @@ func (h *handler) listing(in Listing) {
 	}
 }
 
-func (h *handler) listed(id AlertID, l ListedAlert) {
+// both returns what suppresses an alert that two replicas tell of: nothing,
+// when one of them is not suppressed.
+func both(a, b []string) []string {
+	if len(a) == 0 || len(b) == 0 {
+		return nil
+	}
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (h *handler) listed(id AlertID, l ListedAlert, begun time.Time) {
 	k := h.s.Known[id]
 	switch {
-	case k == nil || !k.Firing:
-		h.fire(id, l.Alert, l.Suppressed, ViaListing)
+	case k == nil:
+		h.fire(id, l.Alert, l.Suppressed, ViaListing, false)
+	case !k.Firing && k.At.Before(begun):
+		h.fire(id, l.Alert, l.Suppressed, ViaListing, false)
+	case !k.Firing:
+		// It resolved after the listing was begun, which is the later news.
 	case len(l.Suppressed) > 0 && !slices.Equal(k.Suppressed, l.Suppressed):
 		h.emit(AlertSuppressed{ID: id, By: l.Suppressed})
 	case len(l.Suppressed) == 0 && len(k.Suppressed) > 0:
 		h.emit(AlertReleased{ID: id})
 	default:
-		h.rematch(id, k, l.Alert)
+		h.rematch(id, k, l.Alert, ViaListing)
 	}
 }
 
 // goneFrom returns the alerts known to fire that were not listed, in a fixed
 // order. One that was heard of after the listing was begun is not among them.
-func (h *handler) goneFrom(listed map[AlertID]bool, begun time.Time) []AlertID {
+func (h *handler) goneFrom(listed map[AlertID]ListedAlert, begun time.Time) []AlertID {
 	var gone []AlertID
 	for id, k := range h.s.Known {
-		if k.Firing && !listed[id] && k.At.Before(begun) {
+		if _, still := listed[id]; k.Firing && !still && k.At.Before(begun) {
 			gone = append(gone, id)
 		}
 	}
@@ -181,5 +202,8 @@ func moment(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Millisecond)
 }
 
-// durationOf is a duration as facts keep it.
-func durationOf(d time.Duration) model.Duration { return model.Duration(d.Truncate(time.Millisecond)) }
+// durationOf is a duration as facts keep it. One that clocks which disagree
+// made negative is none.
+func durationOf(d time.Duration) model.Duration {
+	return model.Duration(max(0, d.Truncate(time.Millisecond)))
+}

@@ -1,7 +1,6 @@
 package remediate
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -55,7 +54,7 @@ func (s *State) applyIncident(f Fact) {
 	case Healed:
 		i.healed(b, f.At)
 	case Reopened:
-		i.reopened()
+		i.reopened(f.At)
 	case Exhausted:
 		i.Exhausted = true
 	case Escalated:
@@ -76,10 +75,22 @@ func (s *State) applyIncident(f Fact) {
 		return
 	}
 	s.touch(i.ID)
-	if line := i.line(f.Body); line != "" {
+	if line := i.line(f.Body); line != "" && !i.toldAlready(f.Body) {
 		i.Lines = append(i.Lines, Line{f.At, line})
 		i.Lines = i.Lines[max(0, len(i.Lines)-maxLines):]
 	}
+}
+
+// toldAlready tells whether a judgement says what the last one said. While the
+// same guards stand in the way only their numbers change, which the incident's
+// one message shows.
+func (i *Incident) toldAlready(b Body) bool {
+	j, ok := b.(Judged)
+	before := i.Stand
+	if ok {
+		i.Stand = stands(j)
+	}
+	return ok && i.Stand == before
 }
 
 func (s *State) loaded(b RulebookLoaded, at time.Time) {
@@ -151,7 +162,7 @@ func (s *State) lookAgain(i *Incident) {
 func (s *State) opened(b Opened, f Fact) {
 	i := &Incident{
 		ID: b.Incident, Key: b.Key, Policy: b.Policy, Rulebook: b.Rulebook, Severity: b.Severity,
-		Target: b.Target, ToldOnly: b.ToldOnly, Found: b.Found, Opened: f.At, Status: StatusDeciding,
+		Target: b.Target, ToldOnly: b.ToldOnly, Found: b.Found, Opened: f.At, Since: f.At, Status: StatusDeciding,
 		Alerts: map[AlertID]Labels{}, Firing: map[AlertID]bool{}, Shown: map[string]Showed{},
 		Alert: s.Heard.Alert,
 	}
@@ -168,7 +179,7 @@ func (s *State) opened(b Opened, f Fact) {
 func (s *State) joined(i *Incident, b Joined) {
 	s.member(i, b.Alert)
 	if i.Found && !b.Found {
-		i.Found, i.Status = false, StatusDeciding
+		i.Found, i.Since, i.Status = false, s.At, StatusDeciding
 	}
 	if i.Status == StatusHealed {
 		i.Probed = time.Time{} // another alert: probe again now
@@ -189,6 +200,9 @@ func (s *State) member(i *Incident, id AlertID) {
 func (s *State) judged(i *Incident, b Judged) {
 	i.Step, i.Failed, i.Outcome, i.Verdicts, i.Until = b.Step, false, "", b.Verdicts, b.Until
 	i.Plan, i.Hash = b.Plan, b.Hash
+	if b.Decision == Approval {
+		i.Approved, i.Approver = "", "" // asked anew: what was approved is no longer the plan
+	}
 	i.Asked, i.Answers = false, nil
 	if !b.Target.IsZero() {
 		i.Target = b.Target
@@ -207,9 +221,12 @@ func (i *Incident) healed(b Healed, at time.Time) {
 
 // reopened begins anew from the first step. What was tried stays on record,
 // and so do budget and breaker, or a flapping alert would be a restart loop.
-func (i *Incident) reopened() {
-	i.Status, i.Healed, i.First, i.Verified = StatusDeciding, time.Time{}, time.Time{}, false
+// Who acknowledged saw another trouble than this one, so the ladder begins
+// anew too, unless somebody took the incident over.
+func (i *Incident) reopened(at time.Time) {
+	i.Status, i.Since, i.Healed, i.First, i.Verified = StatusDeciding, at, time.Time{}, time.Time{}, false
 	i.Step, i.Failed, i.Exhausted, i.Lost, i.Ladder = 0, false, false, "", Ladder{To: i.Ladder.To}
+	i.Acked = i.Taken
 }
 
 func (i *Incident) escalated(b Escalated, at time.Time) {
@@ -239,6 +256,9 @@ func (s *State) started(i *Incident, b Started, at time.Time) {
 	switch {
 	case b.Ask != nil:
 		i.Asks++
+		if b.Ask.Purpose == ForGuards {
+			i.Asked, i.AskedBook = false, s.Rulebook
+		}
 		if b.Ask.Purpose == ForVerification {
 			i.Status = StatusVerifying
 		}
@@ -254,7 +274,7 @@ func (s *State) started(i *Incident, b Started, at time.Time) {
 
 func (s *State) startedAct(i *Incident, a Act, at time.Time) {
 	i.Status = StatusActing
-	i.Acted = a.Index + 1
+	i.Acted, i.Doubt = a.Index+1, false
 	s.occupancy(a.Target).Holder = i.ID
 	if a.Index > 0 {
 		return // a further act of the same attempt
@@ -289,7 +309,7 @@ func (s *State) finished(i *Incident, b Finished, at time.Time) {
 	case what.Act != nil:
 		s.acted(i, b, at)
 	case what.Ask.Purpose == ForGuards:
-		i.Asked, i.Answers = true, b.Answers
+		i.Asked, i.AskedAt, i.Answers = true, at, b.Answers
 	case what.Ask.Purpose == ForVerification:
 		s.verified(i, b, at)
 	case what.Ask.Purpose == ForProbingOn && b.Outcome == Failed && i.Status == StatusHealed:
@@ -298,15 +318,23 @@ func (s *State) finished(i *Incident, b Finished, at time.Time) {
 }
 
 // acted folds the end of an act. One that was refused or failed ends the
-// attempt: there is nothing to verify.
+// attempt: there is nothing to verify. A first refusal says that somebody else
+// changed the object meanwhile: the same step is looked at anew, so that
+// nobody's repair is answered with the next, more drastic one.
 func (s *State) acted(i *Incident, b Finished, at time.Time) {
 	if n := len(i.Attempts); n > 0 {
 		i.Attempts[n-1].Result = b.Outcome + said(b.Text)
 	}
-	if b.Outcome == Refused || b.Outcome == Failed {
-		i.Failed, i.Ended, i.Status = true, at, StatusDeciding
-		s.release(i, at)
+	i.Doubt = b.Outcome == Unknown
+	if b.Outcome != Refused && b.Outcome != Failed {
+		i.Refusals = 0
+		return
 	}
+	if b.Outcome == Refused {
+		i.Refusals++
+	}
+	i.Failed, i.Ended, i.Status = b.Outcome == Failed || i.Refusals > 1, at, StatusDeciding
+	s.release(i, at)
 }
 
 // verified folds the end of a verification.
@@ -320,8 +348,11 @@ func (s *State) verified(i *Incident, b Finished, at time.Time) {
 		return
 	}
 	i.Unknowns, i.Ended, i.Outcome, i.Counted, i.First = 0, at, OK, false, b.FirstGood
+	if i.First.IsZero() {
+		i.First = at
+	}
 	if b.Outcome != OK {
-		i.Outcome, i.Failed, i.Status = Failed, true, StatusDeciding
+		i.Outcome, i.Failed, i.Status, i.First = Failed, true, StatusDeciding, time.Time{}
 	}
 	s.release(i, at)
 }
@@ -367,18 +398,22 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 	case TakeOver:
 		i.Acked, i.Taken = b.By, b.By
 	case Approve:
-		i.Approved, i.Approver, i.Refused, i.Status, i.Until = i.Hash, b.By, "", StatusDeciding, time.Time{}
+		i.Approved, i.Approver, i.ApprovedAt = i.Hash, b.By, at
+		i.Refused, i.Status, i.Until = "", StatusDeciding, time.Time{}
 	case Deny:
 		i.Refused, i.Status, i.Until = b.By, StatusHeld, time.Time{}
 	case Run:
-		i.rerun()
+		i.rerun(at)
 	}
 	s.touch(i.ID)
 	i.Lines = append(i.Lines, Line{at, i.line(b)})
 }
 
 // rerun clears what stood in the way of an incident that a human wants tried.
-func (i *Incident) rerun() {
+func (i *Incident) rerun(at time.Time) {
+	if i.Found {
+		i.Since = at
+	}
 	i.Found, i.Taken, i.Refused, i.Exhausted, i.Failed = false, "", "", false, false
 	i.Step, i.Until = 0, time.Time{}
 	if !i.acting() && !i.asking(ForVerification) {
@@ -404,58 +439,4 @@ func (s *State) release(i *Incident, at time.Time) {
 	}
 	*o = Occupancy{Last: i.ID, Ended: at}
 	s.wakeWaiters("target/" + i.Target.String())
-}
-
-func said(text string) string {
-	if text == "" {
-		return ""
-	}
-	return ": " + text
-}
-
-// line is how a fact reads in the story that is told in the incident's thread,
-// "" for those that are of no interest there.
-func (i *Incident) line(b Body) string {
-	switch b := b.(type) {
-	case Joined:
-		return fmt.Sprintf("another alert joined; %d fire", len(i.Firing))
-	case Judged:
-		if b.Decision == Allowed {
-			return ""
-		}
-		return string(b.Decision) + ": " + because(b.Verdicts)
-	case Started:
-		if b.Act == nil {
-			return ""
-		}
-		return fmt.Sprintf("%s: %s %s", b.ID, b.Act.Kind, b.Act.Target)
-	case Finished:
-		return i.finishedLine(b)
-	case Healed:
-		return fmt.Sprintf("healed: first good sample after %s", b.Took)
-	case Reopened:
-		return "reopened: " + b.Why
-	case Exhausted:
-		return fmt.Sprintf("every step was tried, %d attempts, none was verified", b.Attempts)
-	case Escalated:
-		return fmt.Sprintf("told %s: %s", b.Tell, b.Why)
-	case CommandGiven:
-		return fmt.Sprintf("%s by %s%s", b.Command, b.By, said(b.Reason))
-	case Closed:
-		return "closed after " + b.Took.String() + ": " + b.Why
-	}
-	return ""
-}
-
-func (i *Incident) finishedLine(b Finished) string {
-	n := len(i.Attempts)
-	switch {
-	case n == 0 || b.Text == "":
-		return ""
-	case b.ID == i.Attempts[n-1].ID:
-		return b.ID + ": " + i.Attempts[n-1].Result
-	case i.Attempts[n-1].Verify == b.Outcome+said(b.Text):
-		return "verification: " + i.Attempts[n-1].Verify
-	}
-	return ""
 }

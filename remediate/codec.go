@@ -110,7 +110,14 @@ func (r Record) Decode() (Fact, error) {
 	if err := d.Decode(p.Interface()); err != nil {
 		return Fact{}, &DamageError{r.Seq, err.Error()}
 	}
-	return Fact{Seq: r.Seq, At: r.At, Body: p.Elem().Interface().(Body)}, nil
+	if rest := bytes.TrimSpace(r.Bytes[d.InputOffset():]); len(rest) > 0 {
+		return Fact{}, &DamageError{r.Seq, fmt.Sprintf("%d bytes follow the fact", len(rest))}
+	}
+	body := p.Elem().Interface().(Body)
+	if s, ok := body.(Started); ok && !s.whole() {
+		return Fact{}, &DamageError{r.Seq, "it starts not exactly one of ask, act and tell"}
+	}
+	return Fact{Seq: r.Seq, At: r.At, Body: body}, nil
 }
 
 // Checkpoint is a State that stands for all the records up to and with Seq,

@@ -21,6 +21,7 @@ func (h *handler) command(c CommandGiven) error {
 	if err := i.fits(c); err != nil {
 		return err
 	}
+	c.Scope = ""
 	h.emit(c)
 	if c.Command == Close {
 		h.close(i, "closed by "+c.By+said(c.Reason))
@@ -40,7 +41,7 @@ func (h *handler) scoped(c CommandGiven) error {
 	if _, paused := h.s.Paused[c.Scope]; !paused && c.Command == Resume {
 		return refuse("%s is not paused", c.Scope)
 	}
-	h.emit(c)
+	h.emit(CommandGiven{Command: c.Command, By: c.By, Scope: c.Scope, Reason: c.Reason}) // about no incident
 	return nil
 }
 

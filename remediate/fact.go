@@ -64,7 +64,24 @@ type RulebookLoaded struct {
 
 // ClockJumped says that the wall clock and the monotonic clock disagreed.
 type ClockJumped struct {
-	By model.Duration `json:"by"`
+	By Shift `json:"by"`
+}
+
+// Shift is a duration that may be negative, which model.Duration can write
+// and not read back. As text it is the same: -1h30m.
+type Shift time.Duration
+
+// String returns the shift as Prometheus writes durations, with its sign.
+func (d Shift) String() string { return model.Duration(d).String() }
+
+// MarshalText is [Shift.String].
+func (d Shift) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (d *Shift) UnmarshalText(b []byte) error {
+	v, err := model.ParseDurationAllowNegative(string(b))
+	*d = Shift(v)
+	return err
 }
 
 // AlertFiring is an edge: the alert was not known to fire.
@@ -244,6 +261,17 @@ type Started struct {
 	// Again says that it was begun before and nobody knows how far it came:
 	// read back before repeating. It is set by who performs, never kept.
 	Again bool `json:"-"`
+}
+
+// whole tells whether exactly one of the three is set.
+func (b Started) whole() bool {
+	n := 0
+	for _, set := range []bool{b.Ask != nil, b.Act != nil, b.Tell != nil} {
+		if set {
+			n++
+		}
+	}
+	return n == 1
 }
 
 // Purposes of an ask.

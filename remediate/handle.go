@@ -30,15 +30,12 @@ func Handle(books Rulebooks, s *State, now time.Time, in Input) ([]Record, error
 	for id := s.index.wakes.due(h.now); id != 0; id = s.index.wakes.due(h.now) {
 		s.touch(id)
 	}
-	for left := slice; left > 0; {
-		batch := s.takeTouched(left)
-		if len(batch) == 0 {
+	for range slice {
+		i := s.takeTouched()
+		if i == nil {
 			break
 		}
-		left -= len(batch)
-		for _, i := range batch {
-			h.decide(i)
-		}
+		h.decide(i)
 	}
 	return h.out, h.err
 }
@@ -75,14 +72,21 @@ type handler struct {
 	err   error
 }
 
-// emit writes a fact down and folds it.
+// emit writes a fact down and folds it as it will be read back: what cannot
+// be read back must not be written, or the next start would find a damaged
+// journal.
 func (h *handler) emit(b Body) {
 	r, err := Encode(h.s.Seq, h.s.Head, h.now, b)
 	if err != nil {
-		h.err = err // only a body that cannot be encoded, which no test has found
+		h.err = err
 		return
 	}
-	h.s.Apply(Fact{Seq: r.Seq, At: r.At, Body: b})
+	f, err := r.Decode()
+	if err != nil {
+		h.err = fmt.Errorf("write down what cannot be read back: %w", err)
+		return
+	}
+	h.s.Apply(f)
 	h.s.Head = r.Sum
 	h.out = append(h.out, r)
 }
@@ -100,7 +104,7 @@ func (h *handler) hear(in Input) error {
 	case Reported:
 		h.reported(in)
 	case Jumped:
-		h.emit(ClockJumped{By: durationOf(in.By)})
+		h.emit(ClockJumped{By: Shift(in.By.Truncate(time.Millisecond))})
 	case Tick:
 	}
 	return nil
@@ -117,11 +121,13 @@ func (h *handler) reported(in Reported) {
 	switch {
 	case p == nil:
 	case in.Outcome == Later:
-		h.emit(Delayed{ID: in.ID, Incident: i.ID, Until: moment(in.Until), Why: in.Text})
+		if until := h.later(moment(in.Until)); !until.Equal(p.NotBefore) { // else it is a repeat
+			h.emit(Delayed{ID: in.ID, Incident: i.ID, Until: until, Why: in.Text})
+		}
 	case p.Ask != nil && p.Ask.Purpose == ForGuards && h.now.Sub(in.At) > freshAnswer:
 		h.emit(Finished{ID: in.ID, Incident: i.ID, Result: Result{Outcome: Unknown, Text: staleText}})
 	default:
-		in.Result.FirstGood = moment(in.FirstGood)
+		in.Result.FirstGood, in.Result.Held = moment(in.FirstGood), max(0, in.Held)
 		h.emit(Finished{ID: in.ID, Incident: i.ID, Result: in.Result})
 	}
 }

@@ -12,16 +12,17 @@ import (
 type index struct {
 	byKey   map[string]uint64
 	byAlert map[AlertID][]uint64
-	waiters map[string][]uint64 // by what they wait for
+	waiters map[string]map[uint64]bool // by what they wait for
 	wakes   wakes
 	touched map[uint64]bool // changed since they were last decided about
+	queue   queue           // those of touched, in the order in which they are decided about
 }
 
 func newIndex() index {
 	return index{
 		byKey:   map[string]uint64{},
 		byAlert: map[AlertID][]uint64{},
-		waiters: map[string][]uint64{},
+		waiters: map[string]map[uint64]bool{},
 		wakes:   wakes{at: map[uint64]int{}},
 		touched: map[uint64]bool{},
 	}
@@ -43,7 +44,15 @@ func (s *State) reindex() {
 	}
 }
 
-func (s *State) touch(id uint64) { s.index.touched[id] = true }
+// touch makes the incident be decided about.
+func (s *State) touch(id uint64) {
+	i := s.Incidents[id]
+	if i == nil || s.index.touched[id] {
+		return
+	}
+	s.index.touched[id] = true
+	heap.Push(&s.index.queue, turn{i.Severity, id})
+}
 
 func (x *index) addAlert(id AlertID, incident uint64) {
 	at, found := slices.BinarySearch(x.byAlert[id], incident)
@@ -70,15 +79,19 @@ func (x *index) drop(i *Incident) {
 // wait enters the incident under everything that its verdicts wait for.
 func (x *index) wait(i *Incident) {
 	for _, v := range i.Verdicts {
-		if v.For != "" && !slices.Contains(x.waiters[v.For], i.ID) {
-			x.waiters[v.For] = append(x.waiters[v.For], i.ID)
+		if v.For == "" {
+			continue
 		}
+		if x.waiters[v.For] == nil {
+			x.waiters[v.For] = map[uint64]bool{}
+		}
+		x.waiters[v.For][i.ID] = true
 	}
 }
 
 // wakeWaiters makes all who wait for key be judged anew.
 func (s *State) wakeWaiters(key string) {
-	for _, id := range s.index.waiters[key] {
+	for id := range s.index.waiters[key] {
 		if i := s.Incidents[id]; i != nil {
 			s.lookAgain(i)
 		}
@@ -86,25 +99,38 @@ func (s *State) wakeWaiters(key string) {
 	delete(s.index.waiters, key)
 }
 
-// takeTouched takes up to limit touched incidents, those first that matter
-// most: by severity, then the oldest.
-func (s *State) takeTouched(limit int) []*Incident {
-	all := make([]*Incident, 0, len(s.index.touched))
-	for id := range s.index.touched {
-		if i := s.Incidents[id]; i != nil {
-			all = append(all, i)
-		} else {
-			delete(s.index.touched, id)
+// takeTouched takes the touched incident that matters most, by severity, then
+// the oldest; nil when there is none.
+func (s *State) takeTouched() *Incident {
+	for s.index.queue.Len() > 0 {
+		t := heap.Pop(&s.index.queue).(turn)
+		if !s.index.touched[t.incident] {
+			continue // it was decided about, or is no more
 		}
+		delete(s.index.touched, t.incident)
+		return s.Incidents[t.incident]
 	}
-	slices.SortFunc(all, func(a, b *Incident) int {
-		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID))
-	})
-	all = all[:min(limit, len(all))]
-	for _, i := range all {
-		delete(s.index.touched, i.ID)
-	}
-	return all
+	return nil
+}
+
+// queue is a heap of turns. An entry that is no longer touched is passed over.
+type queue []turn
+
+type turn struct {
+	severity Severity
+	incident uint64
+}
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(a, b int) bool {
+	return cmp.Or(cmp.Compare(q[a].severity, q[b].severity), cmp.Compare(q[a].incident, q[b].incident)) < 0
+}
+func (q queue) Swap(a, b int) { q[a], q[b] = q[b], q[a] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(turn)) }
+func (q *queue) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
 }
 
 // wakes is a heap of the times at which incidents want to be looked at.

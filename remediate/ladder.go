@@ -43,20 +43,27 @@ func (h *handler) nextRung(i *Incident) time.Time {
 // pageWhy says why and when the first rung is to be told, zero when not.
 func (h *handler) pageWhy(i *Incident) (string, time.Time) {
 	book := h.runbook(i)
-	m, _ := h.modeOf(i)
 	switch {
-	case i.Found || m == ModeObserve || book.Page == PageNever || book.Page == "":
+	case i.Found || h.silent(i) || book.Page == PageNever || book.Page == "":
 		return "", time.Time{}
-	case book.Page == PageAtOnce:
-		return fmt.Sprintf("%s is %s", i.Severity, book.Page), i.Opened
 	case i.Status == StatusHeld: // a human said to leave it alone
 		return "", time.Time{}
+	case book.Page == PageAtOnce:
+		return fmt.Sprintf("%s is told at once", i.Severity), i.Since
 	case i.Exhausted:
 		return fmt.Sprintf("every step was tried, %d attempts, and none helped", i.Tries), i.Ended
 	case i.Status == StatusDenied:
 		return because(i.Verdicts), h.now
 	}
-	return fmt.Sprintf("not healed after %s", book.After), i.Opened.Add(time.Duration(book.After))
+	return fmt.Sprintf("not healed after %s", book.After), i.Since.Add(time.Duration(book.After))
+}
+
+// silent tells whether people hear nothing of the incident: its policy only
+// observed when it was opened. A policy that is held to observing later acts
+// no more, but what people were told of is told to its end.
+func (h *handler) silent(i *Incident) bool {
+	p := h.policy(i)
+	return p == nil || p.Mode == ModeObserve
 }
 
 func (h *handler) runbook(i *Incident) Runbook {

@@ -3,6 +3,8 @@ package remediate_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	. "github.com/x0tta6bl4/remediated/remediate"
@@ -27,11 +29,12 @@ func (w *world) checkLaws() {
 func (w *world) foldedIsLive() {
 	w.t.Helper()
 	folded := NewState()
+	every := 7 + len(w.records)/50
 	for k, r := range w.records {
 		if err := folded.Fold(r); err != nil {
 			w.t.Fatal(err)
 		}
-		if k%7 == 3 {
+		if k%every == 3 {
 			b, err := folded.Snapshot()
 			w.must(err)
 			folded, err = Restore(b)
@@ -62,6 +65,11 @@ var laws = []law{
 	{"at most one tell per incident and destination is open, and none triggers after a resolve", tellsInOrder},
 	{"what is started is finished once, or still open", startedIsFinishedOnce},
 	{"closed is closed", closedIsClosed},
+	{"no act on answers older than two seconds", answersAreFresh},
+	{"stop means stop: no act in a scope that is paused", stopMeansStop},
+	{"what needs approval was approved, by the plan's hash, for one attempt", approvalsHold},
+	{"an edge is written once", edgesAreWrittenOnce},
+	{"every firing alert that a policy matches opens or joins an incident", nothingVanishes},
 }
 
 func actsAreAllowed(w *world) error {
@@ -112,11 +120,16 @@ func targetsAreHeldByOne(w *world) error {
 	return nil
 }
 
+// budgetsHold counts by the rulebook that an incident was opened under and by
+// the one that governs.
 func budgetsHold(w *world) error {
 	acts := map[string][]time.Time{}
 	policy, book := map[uint64]string{}, map[uint64]string{}
+	governs := ""
 	for _, f := range w.heard {
 		switch b := f.Body.(type) {
+		case RulebookLoaded:
+			governs = b.Digest
 		case Opened:
 			policy[b.Incident], book[b.Incident] = b.Policy, b.Rulebook
 		case Started:
@@ -125,20 +138,29 @@ func budgetsHold(w *world) error {
 			}
 			name := policy[b.Incident]
 			acts[name] = append(acts[name], f.At)
-			for _, limit := range w.books[book[b.Incident]].Policy(name).Guards.Budget {
-				n := 0
-				for _, t := range acts[name] {
-					if t.After(f.At.Add(-time.Duration(limit.Per))) {
-						n++
-					}
-				}
-				if n > limit.Actions {
+			limits := w.books[book[b.Incident]].Policy(name).Guards.Budget
+			if now := w.books[governs].Policy(name); now != nil {
+				limits = slices.Concat(limits, now.Guards.Budget)
+			}
+			for _, limit := range limits {
+				if n := within(acts[name], f.At, time.Duration(limit.Per)); n > limit.Actions {
 					return fmt.Errorf("%s is act %d of %s in %s, %d are allowed", b.ID, n, name, limit.Per, limit.Actions)
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// within counts the times in the window of this length that ends at end.
+func within(times []time.Time, end time.Time, window time.Duration) int {
+	n := 0
+	for _, t := range times {
+		if t.After(end.Add(-window)) {
+			n++
+		}
+	}
+	return n
 }
 
 func breakersHold(w *world) error {
@@ -192,7 +214,7 @@ func handsOff(w *world) error {
 				delete(off, b.Incident)
 			}
 		case Started:
-			if why := off[b.Incident]; b.Act != nil && b.Act.Index == 0 && why != "" {
+			if why := off[b.Incident]; b.Act != nil && why != "" {
 				return fmt.Errorf("%s, though i%d %s", b.ID, b.Incident, why)
 			}
 			if off[b.Incident] == "only observes" && b.Tell != nil {
@@ -279,4 +301,150 @@ func closedIsClosed(w *world) error {
 		}
 	}
 	return nil
+}
+
+func answersAreFresh(w *world) error {
+	asked, answered := map[string]bool{}, map[uint64]time.Time{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case Started:
+			if b.Ask != nil && b.Ask.Purpose == ForGuards {
+				asked[b.ID] = true
+			}
+			if b.Act == nil || b.Act.Index > 0 {
+				continue
+			}
+			if age := f.At.Sub(answered[b.Incident]); age > 2*time.Second {
+				return fmt.Errorf("%s is begun on answers that are %s old", b.ID, age)
+			}
+		case Finished:
+			if asked[b.ID] {
+				answered[b.Incident] = f.At
+			}
+		}
+	}
+	return nil
+}
+
+func stopMeansStop(w *world) error {
+	paused := map[string]bool{}
+	policy := map[uint64]string{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case Opened:
+			policy[b.Incident] = b.Policy
+		case CommandGiven:
+			if b.Command == Pause || b.Command == Resume {
+				paused[b.Scope] = b.Command == Pause
+			}
+		case Started:
+			if b.Act == nil {
+				continue
+			}
+			for _, scope := range []string{"all", "policy/" + policy[b.Incident], "namespace/" + b.Act.Target.Namespace} {
+				if paused[scope] {
+					return fmt.Errorf("%s at %s, while %s is paused", b.ID, f.At, scope)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func approvalsHold(w *world) error {
+	needs := func(o Opened, step int) bool {
+		p := w.books[o.Rulebook].Policy(o.Policy)
+		return p.Mode == ModeApprove || p.Steps[step].Approval != nil
+	}
+	opened, plan, approved := map[uint64]Opened{}, map[uint64]string{}, map[uint64]string{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case Opened:
+			opened[b.Incident] = b
+		case Judged:
+			plan[b.Incident] = b.Hash
+		case CommandGiven:
+			if b.Command == Approve {
+				approved[b.Incident] = b.Plan
+			}
+		case Started:
+			if b.Act == nil || b.Act.Index > 0 || !needs(opened[b.Incident], b.Act.Step) {
+				continue
+			}
+			if a := approved[b.Incident]; a == "" || !strings.HasPrefix(plan[b.Incident], a) {
+				return fmt.Errorf("%s carries out plan %s; approved is %q", b.ID, plan[b.Incident], a)
+			}
+			delete(approved, b.Incident)
+		}
+	}
+	return nil
+}
+
+// edgesAreWrittenOnce: that an alert fires is written again only after a
+// resolve, or when other rules looked at it.
+func edgesAreWrittenOnce(w *world) error {
+	fires, by := map[AlertID]bool{}, map[AlertID]string{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case RulebookLoaded:
+			clear(fires)
+		case AlertFiring:
+			if fires[b.ID] {
+				return fmt.Errorf("fact %d says again that %s fires", f.Seq, b.Alert.Labels)
+			}
+			fires[b.ID], by[b.ID] = true, strings.Join(b.Suppressed, " ")
+		case AlertResolved:
+			if by[b.ID] == "resolved" {
+				return fmt.Errorf("fact %d says again that %s resolved", f.Seq, b.ID)
+			}
+			fires[b.ID], by[b.ID] = false, "resolved"
+		case AlertSuppressed:
+			if by[b.ID] == strings.Join(b.By, " ") {
+				return fmt.Errorf("fact %d says again that %s is suppressed by %s", f.Seq, b.ID, b.By)
+			}
+			by[b.ID] = strings.Join(b.By, " ")
+		case AlertReleased:
+			if by[b.ID] == "" {
+				return fmt.Errorf("fact %d releases %s, which was not suppressed", f.Seq, b.ID)
+			}
+			by[b.ID] = ""
+		}
+	}
+	return nil
+}
+
+// nothingVanishes: what comes in comes out, in the same batch.
+func nothingVanishes(w *world) error {
+	governs := ""
+	for k, f := range w.heard {
+		switch b := f.Body.(type) {
+		case RulebookLoaded:
+			governs = b.Digest
+		case AlertFiring:
+			book := w.books[governs]
+			if book == nil {
+				continue
+			}
+			for n := range book.Match(b.Alert.Labels) {
+				if !takes(w.heard, k+1+n, b.ID) {
+					return fmt.Errorf("alert %s of fact %d is matched by %d policies, and %d have an incident for it", b.Alert.Labels, f.Seq, len(book.Match(b.Alert.Labels)), n)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// takes tells whether fact k gives the alert to an incident.
+func takes(facts []Fact, k int, id AlertID) bool {
+	if k >= len(facts) {
+		return false
+	}
+	switch b := facts[k].Body.(type) {
+	case Opened:
+		return b.Alert == id
+	case Joined:
+		return b.Alert == id
+	}
+	return false
 }

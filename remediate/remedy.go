@@ -1,10 +1,13 @@
 package remediate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -72,6 +75,15 @@ func (h *handler) policy(i *Incident) *Policy {
 	return nil
 }
 
+// policyNow returns the policy as it is in the rulebook that governs, nil when
+// it is no longer there.
+func (h *handler) policyNow(i *Incident) *Policy {
+	if book := h.books[h.s.Rulebook]; book != nil {
+		return book.Policy(i.Policy)
+	}
+	return nil
+}
+
 // lastStep tells whether the step judged last is the policy's last.
 func (h *handler) lastStep(i *Incident) bool {
 	p := h.policy(i)
@@ -96,7 +108,7 @@ func (h *handler) consider(i *Incident) bool {
 		h.judge(i, verdicts)
 		return true
 	}
-	if !i.Asked {
+	if !i.Asked || h.outdated(i) {
 		h.ask(i, p)
 		return true
 	}
@@ -104,11 +116,20 @@ func (h *handler) consider(i *Incident) bool {
 	return true
 }
 
+// outdated tells whether what was answered may no longer be judged: it has
+// waited for its turn, or other rules govern than when it was asked.
+func (h *handler) outdated(i *Incident) bool {
+	return h.now.Sub(i.AskedAt) > freshAnswer || i.AskedBook != h.s.Rulebook
+}
+
 // isDue tells whether the incident is to be judged now.
 func (h *handler) isDue(i *Incident) bool {
 	switch i.Status {
 	case StatusDeciding:
 		return true
+	case StatusObserved:
+		m, _ := h.modeOf(i)
+		return m != ModeObserve
 	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval:
 		return !i.Until.IsZero() && !i.Until.After(h.now)
 	}
@@ -126,10 +147,12 @@ func (h *handler) nextStep(i *Incident, p *Policy) int {
 }
 
 func cannot(i *Incident) Verdict {
+	v := deny(time.Time{}, "the policy %s it was opened under has no step", i.Policy)
 	if i.ToldOnly != "" {
-		return deny("target", time.Time{}, "%s", i.ToldOnly)
+		v = deny(time.Time{}, "%s", i.ToldOnly)
 	}
-	return deny("target", time.Time{}, "the policy %s it was opened under has no step", i.Policy)
+	v.Guard = "target"
+	return v
 }
 
 // judge writes verdicts down that need no plan.
@@ -139,43 +162,67 @@ func (h *handler) judge(i *Incident, verdicts []Verdict) {
 	if p := h.policy(i); p != nil && len(p.Steps) > 0 {
 		step = h.nextStep(i, p)
 	}
-	h.emit(Judged{Incident: i.ID, Step: step, Decision: d, Verdicts: verdicts, Until: h.later(until)})
+	h.emit(Judged{Incident: i.ID, Step: step, Decision: d, Verdicts: verdicts, Until: h.again(until)})
 }
 
-// later is until, or a moment from now when that is not later: what was judged
-// is not judged again in the same moment.
+// later is until, or a moment from now when that is not later: nothing is
+// judged or tried again in the same moment.
 func (h *handler) later(until time.Time) time.Time {
-	if until.IsZero() || until.After(h.now) {
+	if until.After(h.now) {
 		return until
 	}
 	return h.now.Add(time.Second)
 }
 
+// again is when a judgement is to be made anew, zero when only something that
+// happens brings that about.
+func (h *handler) again(until time.Time) time.Time {
+	if until.IsZero() {
+		return until
+	}
+	return h.later(until)
+}
+
 // ask puts the guards' questions.
 func (h *handler) ask(i *Incident, p *Policy) {
-	qs := []Question{{Kind: "alert", Labels: i.firingAlert()}, {Kind: "workload", Target: i.Target}}
-	if g := p.Guards.Healthy; g != nil && g.Query != "" {
-		args, _ := json.Marshal(map[string]string{"query": g.Query}) // a map of strings
+	qs := []Question{{Kind: "alert", Labels: h.firingAlert(i)}, {Kind: "workload", Target: i.Target}}
+	for _, query := range h.queries(i, p) {
+		args, _ := json.Marshal(map[string]string{"query": query}) // a map of strings
 		qs = append(qs, Question{Kind: "promql", Args: args})
 	}
 	h.startAsk(i, askWithin, Ask{Purpose: ForGuards, Questions: qs})
 }
 
-// firingAlert returns the labels of the alert to ask Alertmanager about: the
-// one that opened the incident while it fires, else the first that does.
-func (i *Incident) firingAlert() Labels {
-	var first AlertID
-	var labels Labels
-	for id := range i.Firing {
-		ls := i.Alerts[id]
-		if ls.String() == i.Alert.Labels.String() {
-			return ls
-		}
-		if labels == nil || id.String() < first.String() {
-			first, labels = id, ls
+// queries are the floors' queries of the policy as it was and as it is now.
+func (h *handler) queries(i *Incident, p *Policy) []string {
+	var qs []string
+	for _, p := range []*Policy{p, h.policyNow(i)} {
+		if p != nil && p.Guards.Healthy != nil && p.Guards.Healthy.Query != "" {
+			qs = append(qs, p.Guards.Healthy.Query)
 		}
 	}
-	return labels
+	return slices.Compact(qs)
+}
+
+// firingAlert returns the labels of the alert to ask Alertmanager about: one
+// that is not known to be suppressed, if there is one, and among equals the
+// one that opened the incident, then the first.
+func (h *handler) firingAlert(i *Incident) Labels {
+	opener := i.Alert.Labels.String()
+	rank := func(id AlertID) int {
+		n := 0
+		if k := h.s.Known[id]; k != nil && len(k.Suppressed) > 0 {
+			n += 2
+		}
+		if i.Alerts[id].String() != opener {
+			n++
+		}
+		return n
+	}
+	first := slices.MinFunc(slices.Collect(maps.Keys(i.Firing)), func(a, b AlertID) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), slices.Compare(a[:], b[:]))
+	})
+	return i.Alerts[first]
 }
 
 func (h *handler) startAsk(i *Incident, within time.Duration, a Ask) {
@@ -192,7 +239,7 @@ func (h *handler) judgeAnswers(v *view) {
 	plan, hash := v.plan()
 	verdicts = append(verdicts, v.approval(hash))
 	d, until := strictest(verdicts)
-	j := Judged{Incident: i.ID, Step: v.step, Decision: d, Verdicts: verdicts, Target: v.target, Plan: plan, Hash: hash, Until: h.later(until)}
+	j := Judged{Incident: i.ID, Step: v.step, Decision: d, Verdicts: verdicts, Target: v.target, Plan: plan, Hash: hash, Until: h.again(until)}
 	if d == Approval {
 		j.Until = verdicts[len(verdicts)-1].Until
 	}
@@ -244,14 +291,22 @@ func (h *handler) act(i *Incident, index int) {
 	h.emit(Started{ID: id, Incident: i.ID, Deadline: h.now.Add(time.Duration(within)), Act: &a})
 }
 
-// goOn follows an act that was done, or that nobody knows the end of: with
-// the next act of the procedure, then with looking whether it helped.
+// goOn follows an act that ended: with the next act of the procedure, when
+// nobody stopped us meanwhile, then with looking whether it helped. After an
+// act that nobody knows the end of nothing more is done: what comes next in a
+// procedure counts on what came before.
 func (h *handler) goOn(i *Incident) {
-	if next := i.Acted; next < len(i.Plan.Acts) {
-		h.act(i, next)
+	if i.Acted == len(i.Plan.Acts) || i.Doubt {
+		h.verify(i)
 		return
 	}
-	h.verify(i)
+	v := &view{h: h, i: i, p: h.policy(i), step: i.Step}
+	verdicts := v.judge(stopGuards)
+	if d, _ := strictest(verdicts); d != Allowed {
+		h.judge(i, verdicts)
+		return
+	}
+	h.act(i, i.Acted)
 }
 
 // verify looks whether the step helped.
@@ -297,7 +352,7 @@ func (h *handler) countable(i *Incident) bool {
 func (h *handler) count(i *Incident) bool {
 	name := breakerName(i.Policy, i.Target)
 	success := i.Outcome == OK
-	next, err := countOutcome(name, h.policy(i).Guards.Breaker, h.s.Breakers[name], h.now, success)
+	next, err := countOutcome(name, h.policy(i).Guards.breaker(), h.s.Breakers[name], h.now, success)
 	if err != nil {
 		h.err = fmt.Errorf("breaker %s: %w", name, err)
 		return false

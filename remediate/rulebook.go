@@ -67,8 +67,17 @@ type Guards struct {
 	Cooldown model.Duration `json:"cooldown,omitempty"` // between incidents on one target
 	Settle   model.Duration `json:"settle,omitempty"`   // between steps
 	Budget   []Budget       `json:"budget,omitempty"`
-	Breaker  Breaker        `json:"breaker"`
+	Breaker  Breaker        `json:"breaker"` // no failures given: DefaultBreaker
 	Healthy  *Healthy       `json:"healthy,omitempty"`
+}
+
+// breaker is the policy's, or the default one: a policy that says nothing has
+// one all the same.
+func (g Guards) breaker() Breaker {
+	if g.Breaker.Failures == 0 {
+		return DefaultBreaker()
+	}
+	return g.Breaker
 }
 
 // Budget allows so many acts in any window of this length.

@@ -75,32 +75,38 @@ type Incident struct {
 
 	Status   Status    `json:"status"`
 	Opened   time.Time `json:"opened"`
+	Since    time.Time `json:"since"`           // when it became ours: opened, released by a human or an edge, or reopened
 	Healed   time.Time `json:"healed,omitzero"` // when; zero while it is not
 	First    time.Time `json:"first,omitzero"`  // the first good sample
 	Closed   time.Time `json:"closed,omitzero"`
 	Verified bool      `json:"verified,omitempty"`
 
-	Step      int       `json:"step"`                // the one judged last
-	Failed    bool      `json:"failed,omitempty"`    // and its attempt did not help: the next is due
-	Outcome   string    `json:"outcome,omitempty"`   // of a verification that ended, until it was counted and concluded from
-	Counted   bool      `json:"counted,omitempty"`   // the breaker was told
-	Ended     time.Time `json:"ended,omitzero"`      // when the last attempt ended
-	Unknowns  int       `json:"unknowns,omitempty"`  // verifications in a row whose outcome nobody knows
-	Exhausted bool      `json:"exhausted,omitempty"` // every step was tried
-	Until     time.Time `json:"until,omitzero"`      // judge anew at
-	Verdicts  []Verdict `json:"verdicts,omitempty"`  // of the last judgement
-	Answers   []Answer  `json:"answers,omitempty"`   // of the guards' ask, until they are judged
-	Asked     bool      `json:"asked,omitempty"`     // the guards' ask ended; Answers may be empty: nobody knows
-	Plan      *Plan     `json:"plan,omitempty"`
-	Acted     int       `json:"acted,omitempty"` // acts of the plan that were begun
-	Hash      string    `json:"hash,omitempty"`
-	Approved  string    `json:"approved,omitempty"` // hash of the plan that a human approved
-	Approver  string    `json:"approver,omitempty"`
-	Refused   string    `json:"refused,omitempty"` // who denied the plan
-	Acked     string    `json:"acked,omitempty"`
-	Taken     string    `json:"taken,omitempty"` // who took it over
-	Probed    time.Time `json:"probed,omitzero"` // when it was last probed on
-	Lost      string    `json:"lost,omitempty"`  // what a probe after the healing saw amiss
+	Step       int       `json:"step"`                // the one judged last
+	Failed     bool      `json:"failed,omitempty"`    // and its attempt did not help: the next is due
+	Outcome    string    `json:"outcome,omitempty"`   // of a verification that ended, until it was counted and concluded from
+	Counted    bool      `json:"counted,omitempty"`   // the breaker was told
+	Ended      time.Time `json:"ended,omitzero"`      // when the last attempt ended
+	Unknowns   int       `json:"unknowns,omitempty"`  // verifications in a row whose outcome nobody knows
+	Exhausted  bool      `json:"exhausted,omitempty"` // every step was tried
+	Until      time.Time `json:"until,omitzero"`      // judge anew at
+	Verdicts   []Verdict `json:"verdicts,omitempty"`  // of the last judgement
+	Answers    []Answer  `json:"answers,omitempty"`   // of the guards' ask, until they are judged
+	Asked      bool      `json:"asked,omitempty"`     // the guards' ask ended; Answers may be empty: nobody knows
+	AskedAt    time.Time `json:"askedAt,omitzero"`    // when it ended
+	AskedBook  string    `json:"askedBook,omitempty"` // digest of the rulebook that it was begun under
+	Plan       *Plan     `json:"plan,omitempty"`
+	Acted      int       `json:"acted,omitempty"`    // acts of the plan that were begun
+	Doubt      bool      `json:"doubt,omitempty"`    // nobody knows how the last of them ended
+	Refusals   int       `json:"refusals,omitempty"` // acts in a row that were refused
+	Hash       string    `json:"hash,omitempty"`
+	Approved   string    `json:"approved,omitempty"` // hash of the plan that a human approved
+	Approver   string    `json:"approver,omitempty"`
+	ApprovedAt time.Time `json:"approvedAt,omitzero"`
+	Refused    string    `json:"refused,omitempty"` // who denied the plan
+	Acked      string    `json:"acked,omitempty"`
+	Taken      string    `json:"taken,omitempty"` // who took it over
+	Probed     time.Time `json:"probed,omitzero"` // when it was last probed on
+	Lost       string    `json:"lost,omitempty"`  // what a probe after the healing saw amiss
 
 	Pending  []Pending `json:"pending,omitempty"` // started and not finished
 	Asks     int       `json:"asks"`
@@ -109,8 +115,9 @@ type Incident struct {
 	Attempts []Attempt `json:"attempts,omitempty"`
 
 	Ladder Ladder            `json:"ladder"`
-	Shown  map[string]Showed `json:"shown"` // by destination
+	Shown  map[string]Showed `json:"shown"`           // by destination
 	Lines  []Line            `json:"lines,omitempty"` // of the story, not yet told
+	Stand  string            `json:"stand,omitempty"` // what the last judgement came to: the story tells changes only
 }
 
 // Pending is something started and not finished.

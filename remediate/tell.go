@@ -84,7 +84,7 @@ func (i *Incident) ref(destination string) string {
 // destinations are those that the incident is shown at.
 func (h *handler) destinations(i *Incident) []string {
 	book := h.books[i.Rulebook]
-	if m, _ := h.modeOf(i); book == nil || i.Found || m == ModeObserve || i.Severity == P3 {
+	if book == nil || i.Found || h.silent(i) || i.Severity == P3 {
 		return nil
 	}
 	var ds []string

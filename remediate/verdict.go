@@ -33,24 +33,38 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("%s: %s, %s", v.Guard, v.Decision, v.Reason)
 }
 
-func allow(guard, format string, args ...any) Verdict {
-	return Verdict{Guard: guard, Decision: Allowed, Reason: fmt.Sprintf(format, args...)}
+func allow(format string, args ...any) Verdict {
+	return Verdict{Decision: Allowed, Reason: fmt.Sprintf(format, args...)}
 }
 
-func deny(guard string, until time.Time, format string, args ...any) Verdict {
-	return Verdict{Guard: guard, Decision: Denied, Until: until, Reason: fmt.Sprintf(format, args...)}
+func deny(until time.Time, format string, args ...any) Verdict {
+	return Verdict{Decision: Denied, Until: until, Reason: fmt.Sprintf(format, args...)}
 }
 
-func wait(guard string, until time.Time, format string, args ...any) Verdict {
-	return Verdict{Guard: guard, Decision: Waiting, Until: until, Reason: fmt.Sprintf(format, args...)}
+func wait(until time.Time, format string, args ...any) Verdict {
+	return Verdict{Decision: Waiting, Until: until, Reason: fmt.Sprintf(format, args...)}
 }
 
-func hold(guard string, format string, args ...any) Verdict {
-	return Verdict{Guard: guard, Decision: Held, Reason: fmt.Sprintf(format, args...)}
+func hold(format string, args ...any) Verdict {
+	return Verdict{Decision: Held, Reason: fmt.Sprintf(format, args...)}
 }
 
-// severityOf orders decisions: the higher one wins.
+// strictness orders decisions: the higher one wins.
 var strictness = map[Decision]int{Allowed: 0, Observed: 1, Approval: 2, Waiting: 3, Held: 4, Denied: 5}
+
+// stricter returns the one of two verdicts of one guard that stands in the way
+// more, or for longer.
+func stricter(a, b Verdict) Verdict {
+	switch c := strictness[b.Decision] - strictness[a.Decision]; {
+	case c > 0:
+		return b
+	case c < 0 || a.Until.IsZero():
+		return a
+	case b.Until.IsZero() || b.Until.After(a.Until):
+		return b
+	}
+	return a
+}
 
 // strictest returns the decision of the verdicts taken together, and when the
 // last of those that stand in the way will have changed its mind (zero when

@@ -3,9 +3,9 @@ package remediate_test
 import (
 	"container/heap"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	. "github.com/x0tta6bl4/remediated/remediate"
@@ -14,11 +14,20 @@ import (
 // epoch is when every scenario begins.
 var epoch = time.Date(2026, 1, 14, 10, 0, 0, 0, time.UTC)
 
+// tb is what a world needs of a test: *testing.T, *testing.B and *rapid.T.
+type tb interface {
+	Helper()
+	Error(...any)
+	Errorf(string, ...any)
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
 // world drives Handle in virtual time: it keeps the records as a journal
 // would, performs what is started as its settings say, and ticks when Handle
 // wants to be ticked.
 type world struct {
-	t       testing.TB
+	t       tb
 	books   Rulebooks
 	state   *State
 	now     time.Time
@@ -29,10 +38,16 @@ type world struct {
 	set     map[string]string
 	soon    events
 	started int
+
+	dealings  map[string]string // by ID: ask, verify, probe, act, tell
+	hidden    []string          // dealings that the story leaves out: ask, verify, probe, act, tell
+	forgetful bool              // the state is thrown away before each input
+	repeats   bool              // every result comes twice
+	loses     bool              // the next batch is lost in a crash before it is durable
 }
 
-func newWorld(t testing.TB) *world {
-	w := &world{t: t, books: Rulebooks{}, state: NewState(), now: epoch, set: map[string]string{
+func newWorld(t tb) *world {
+	w := &world{t: t, books: Rulebooks{}, state: NewState(), now: epoch, dealings: map[string]string{}, set: map[string]string{
 		"alert": "firing", "workload": "ok", "act": "ok", "verify": "ok", "probe": "ok", "promql": "1", "tell": "ok",
 	}}
 	r, err := Found(w.state, w.now, "q4m2x7kd")
@@ -53,8 +68,12 @@ func (w *world) keep(rs []Record) {
 		}
 		w.records = append(w.records, r)
 		w.heard = append(w.heard, f)
-		if s, ok := f.Body.(Started); ok {
-			w.perform(s)
+		switch b := f.Body.(type) {
+		case Started:
+			w.dealings[b.ID] = dealing(b)
+			w.perform(b)
+		case Delayed:
+			w.performLater(b)
 		}
 	}
 }
@@ -62,12 +81,19 @@ func (w *world) keep(rs []Record) {
 // hear hands Handle an input now, and then works off what it left over.
 func (w *world) hear(in Input) error {
 	w.t.Helper()
+	w.forget()
 	rs, err := Handle(w.books, w.state, w.now, in)
 	if err != nil {
 		return err
 	}
+	if w.loses && len(rs) > 0 {
+		w.loses = false
+		w.refold()
+		return nil
+	}
 	w.keep(rs)
 	for n := 0; !w.state.Next().IsZero() && !w.state.Next().After(w.now); n++ {
+		w.forget()
 		rs, err := Handle(w.books, w.state, w.now, Tick{})
 		if err != nil {
 			w.t.Fatal(err)
@@ -110,7 +136,12 @@ func (w *world) pass(d time.Duration) {
 		}
 		if len(w.soon) > 0 && !w.soon[0].at.After(w.now) {
 			e := heap.Pop(&w.soon).(event)
-			e.in.At = w.now
+			if e.again != nil {
+				w.perform(*e.again)
+				continue
+			}
+			_, lag := w.how("lag")
+			e.in.At = w.now.Add(-lag)
 			w.must(w.hear(e.in))
 			continue
 		}
@@ -140,29 +171,65 @@ func (w *world) refold() {
 	for _, r := range w.records {
 		w.must(s.Fold(r))
 	}
+	s.Degrade(w.state.Degraded())
 	s.Rewake(w.books)
 	w.state, w.soon = s, nil
-	for _, p := range s.Started() {
+	for _, p := range w.state.Started() {
 		p.Started.Again = true
 		w.perform(p.Started)
 	}
 }
 
+// forget restores the state from its snapshot, while what is under way in the
+// world goes on. That a fold comes to the same is a law of its own.
+func (w *world) forget() {
+	if !w.forgetful {
+		return
+	}
+	b, err := w.state.Snapshot()
+	w.must(err)
+	s, err := Restore(b)
+	w.must(err)
+	s.Degrade(w.state.Degraded())
+	s.Rewake(w.books)
+	w.state = s
+}
+
+// performLater performs again what did not get through, when it is due.
+func (w *world) performLater(d Delayed) {
+	for _, p := range w.state.Started() {
+		if p.ID == d.ID {
+			w.started++
+			w.soon = slices.DeleteFunc(w.soon, func(e event) bool { return e.again != nil && e.again.ID == d.ID })
+			heap.Init(&w.soon)
+			heap.Push(&w.soon, event{at: d.Until, seq: w.started, again: &p.Started})
+		}
+	}
+}
+
+// dealing names a dealing with the world as scenario files do.
+func dealing(s Started) string {
+	switch {
+	case s.Act != nil:
+		return "act"
+	case s.Tell != nil:
+		return "tell"
+	case s.Ask.Purpose == ForVerification:
+		return "verify"
+	case s.Ask.Purpose == ForProbingOn:
+		return "probe"
+	}
+	return "ask"
+}
+
 // perform answers what was started as the world's settings say.
 func (w *world) perform(s Started) {
 	w.started++
-	what := "tell"
-	switch {
-	case s.Act != nil:
-		what = "act"
-	case s.Ask != nil && s.Ask.Purpose == ForVerification:
-		what = "verify"
-	case s.Ask != nil && s.Ask.Purpose == ForProbingOn:
-		what = "probe"
-	case s.Ask != nil:
-		what = "ask"
-	}
+	what := dealing(s)
 	how, after := w.how(what)
+	if s.Tell != nil && w.set["tell:"+s.Tell.Destination] != "" {
+		how, after = w.how("tell:" + s.Tell.Destination)
+	}
 	if how == "silent" {
 		return
 	}
@@ -170,8 +237,10 @@ func (w *world) perform(s Started) {
 	at := w.now.Add(after)
 	switch what {
 	case "ask":
-		r.Outcome = OK
 		for _, q := range s.Ask.Questions {
+			if how != OK {
+				break
+			}
 			r.Answers = append(r.Answers, w.answer(q))
 		}
 	case "verify":
@@ -181,13 +250,18 @@ func (w *world) perform(s Started) {
 		r.Text = map[string]string{Failed: "postgres not ok: connection refused"}[how]
 	case "tell":
 		r.Ref = "ref-" + s.Tell.Destination
-		if how == Later {
-			r.Until, r.Text = at.Add(30*time.Second), "429 Too Many Requests"
-		}
+		r.Text = map[string]string{Failed: "connection refused"}[how]
 	case "act":
 		r.Text = map[string]string{Refused: "the object is another one by now", Failed: "forbidden"}[how]
 	}
-	heap.Push(&w.soon, event{at: at, seq: w.started, in: Reported{ID: s.ID, Incident: s.Incident, Result: r}})
+	if how == Later {
+		r.Until, r.Text = at.Add(30*time.Second), "429 Too Many Requests"
+	}
+	e := event{at: at, seq: w.started, in: Reported{ID: s.ID, Incident: s.Incident, Result: r}}
+	heap.Push(&w.soon, e)
+	if w.repeats {
+		heap.Push(&w.soon, e)
+	}
 }
 
 // how reads a setting such as ok/20s.
@@ -206,6 +280,11 @@ func (w *world) how(what string) (string, time.Duration) {
 
 func (w *world) answer(q Question) Answer {
 	how, _ := w.how(q.Kind)
+	for _, l := range q.Labels {
+		if is := w.set[q.Kind+":"+l.Value]; is != "" {
+			how = is
+		}
+	}
 	a := Answer{Kind: q.Kind, OK: true, Values: map[string]string{}}
 	switch {
 	case how == "unknown":
@@ -253,9 +332,10 @@ func (w *world) workload(a *Answer, t Target, how string) {
 
 // event is a result that comes in at a time.
 type event struct {
-	at  time.Time
-	seq int
-	in  Reported
+	at    time.Time
+	seq   int
+	in    Reported
+	again *Started // perform this once more instead
 }
 
 type events []event
@@ -279,6 +359,9 @@ func (e *events) Pop() any {
 func (w *world) story(facts []Fact) string {
 	var b strings.Builder
 	for _, f := range facts {
+		if w.hides(f.Body) {
+			continue
+		}
 		where := ""
 		if n := IncidentOf(f.Body); n != 0 {
 			where = fmt.Sprintf("i%d ", n)
@@ -286,4 +369,17 @@ func (w *world) story(facts []Fact) string {
 		fmt.Fprintf(&b, "%-8s %s%s\n", "+"+f.At.Sub(epoch).String(), where, strings.TrimPrefix(strings.ReplaceAll(Describe(f.Body), "q4m2x7kd-", ""), strings.TrimSpace(where)+"-"))
 	}
 	return b.String()
+}
+
+// hides tells whether the story leaves a fact out.
+func (w *world) hides(b Body) bool {
+	switch b := b.(type) {
+	case Started:
+		return slices.Contains(w.hidden, dealing(b))
+	case Finished:
+		return slices.Contains(w.hidden, w.dealings[b.ID])
+	case Delayed:
+		return slices.Contains(w.hidden, w.dealings[b.ID])
+	}
+	return false
 }

@@ -92,8 +92,8 @@ func (d *daemon) configure() error {
 // journal was read.
 func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 	d.engine = engine.New(engine.Options{
-		Open: d.openJournal, Name: drawName, Performer: d, Rulebook: d.loaded.Rulebook,
-		Observe: d.watch.fact, Log: d.log,
+		Open: d.openJournal, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
+		Observe: crashAfterFact(d.watch.fact), Log: d.log,
 	})
 	failed := make(chan error, 1)
 	parts.run("engine", func(ctx context.Context) error {
@@ -129,7 +129,7 @@ func (d *daemon) openJournal(ctx context.Context) (engine.Journal, error) {
 // drawName draws the name of a new journal.
 func drawName() string {
 	b := make([]byte, 5)
-	rand.Read(b) // never fails, says its documentation
+	_, _ = rand.Read(b) // never fails, says its documentation
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b))
 }
 

@@ -1,14 +1,106 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"os"
+
+	"github.com/prometheus/common/version"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
+	"github.com/x0tta6bl4/remediated/remediate/web"
 )
 
-// page returns what is served to people and to Prometheus.
+// page returns what is served to people, to the command line and to Prometheus.
 func (d *daemon) page() (http.Handler, error) {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", d.metrics())
-	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ready") })
-	return mux, nil
+	named, err := namesUsers(*d.options.web.WebConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	var hosts []string
+	if u, err := url.Parse(d.options.externalURL); err == nil && u.Hostname() != "" {
+		hosts = []string{u.Hostname()}
+	}
+	return web.New(web.Options{
+		Live: authority{d.engine, d.people}, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
+		Log: d.log, Version: version.Info(), BasicAuth: named, Hosts: hosts,
+	}), nil
+}
+
+// people are those that the configuration in force names.
+func (d *daemon) people() []policies.Person {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	return d.loaded.Config.People
+}
+
+// namesUsers tells whether the listener asks who somebody is.
+func namesUsers(webConfig string) (bool, error) {
+	if webConfig == "" {
+		return false, nil
+	}
+	b, err := os.ReadFile(webConfig)
+	if err != nil {
+		return false, err
+	}
+	var c struct {
+		Users map[string]string `yaml:"basic_auth_users"`
+	}
+	if err := yaml.Unmarshal(b, &c); err != nil {
+		return false, fmt.Errorf("%s: %w", webConfig, err)
+	}
+	return len(c.Users) > 0, nil
+}
+
+// ready says why the daemon cannot take alerts.
+func (d *daemon) ready() error {
+	select {
+	case <-d.engine.Ready():
+		return nil
+	default:
+		return errors.New("the journal is being read")
+	}
+}
+
+// reloadNow reloads the configuration for who asks over HTTP.
+func (d *daemon) reloadNow(ctx context.Context) error {
+	var errs []error
+	for _, p := range d.reload(ctx) {
+		if p.Severity == policies.Error {
+			errs = append(errs, errors.New(p.String()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// history reads from the journal that is in use now.
+type history struct{ d *daemon }
+
+// Closed returns closed incidents, newest first.
+func (h history) Closed(ctx context.Context, before uint64, limit int) ([]web.Row, error) {
+	found, err := h.d.journal.Load().Incidents(ctx, journal.Filter{Status: remediate.StatusClosed, Before: before, Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]web.Row, 0, len(found))
+	for _, r := range found {
+		rows = append(rows, web.Row{
+			Number: r.ID, Policy: r.Policy, Severity: r.Severity, Status: r.Status, Why: r.Why,
+			Target: r.Target, Alert: r.AlertName, Firing: r.Firing, Attempts: r.Attempts, Told: r.Told,
+			Found: r.Found, Exhausted: r.Exhausted, Opened: r.Opened, Healed: r.Healed, Closed: r.Closed,
+			Took: r.Took, Verified: r.Verified,
+		})
+	}
+	return rows, nil
+}
+
+// Facts returns the facts of one incident, oldest first.
+func (h history) Facts(ctx context.Context, incident uint64) ([]remediate.Fact, error) {
+	return h.d.journal.Load().Facts(ctx, incident)
 }

@@ -83,8 +83,8 @@ type attempt struct {
 }
 
 // Perform carries out an act. The outcome is OK, Failed, Refused (nothing was
-// done), Unknown (it was sent, and nobody knows more) or Later, when nothing
-// was done yet and it may be performed again under the same ID at Until.
+// done), Unknown (it was sent, and nobody knows more) or Later, when it is
+// not done yet and is to be performed again under the same ID at Until.
 func (a *Actor) Perform(ctx context.Context, s remediate.Started) remediate.Result {
 	t, what, r := a.prepare(s)
 	if what == nil {

@@ -249,6 +249,14 @@ func answer(s *metav1.Status) func(http.ResponseWriter, *http.Request, bool) boo
 	}
 }
 
+// all answers every request with a status and no body.
+func all(status int) func(http.ResponseWriter, *http.Request, bool) bool {
+	return func(w http.ResponseWriter, _ *http.Request, _ bool) bool {
+		w.WriteHeader(status)
+		return true
+	}
+}
+
 // cut breaks the connection of the first n writes, before or after they were
 // carried out.
 func cut(n int, when bool) func(http.ResponseWriter, *http.Request, bool) bool {

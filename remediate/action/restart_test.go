@@ -178,18 +178,12 @@ func TestRestartThatGetsNothingAcross(t *testing.T) {
 		text    string
 		wait    time.Duration
 	}{
-		"limited":   {answer(limited), remediate.Later, "Too many requests", 20 * time.Second},
-		"503":       {answer(says(503, metav1.StatusReasonServiceUnavailable, "shutting down")), remediate.Later, "shutting down", retryAfter},
-		"forbidden": {answer(says(403, metav1.StatusReasonForbidden, "may not patch")), remediate.Failed, "see the role", 0},
-		"a policy":  {answer(says(422, metav1.StatusReasonInvalid, "ValidatingAdmissionPolicy denied")), remediate.Failed, "denied", 0},
-		"unreadable": {func(w http.ResponseWriter, r *http.Request, after bool) bool {
-			w.WriteHeader(http.StatusInternalServerError)
-			return true
-		}, remediate.Later, "read prod/deployment/shop/web", retryAfter},
-		"not to be read": {func(w http.ResponseWriter, r *http.Request, after bool) bool {
-			w.WriteHeader(http.StatusForbidden)
-			return true
-		}, remediate.Failed, "not allowed to read", 0},
+		"limited":        {answer(limited), remediate.Later, "Too many requests", 20 * time.Second},
+		"503":            {answer(says(503, metav1.StatusReasonServiceUnavailable, "shutting down")), remediate.Later, "shutting down", retryAfter},
+		"forbidden":      {answer(says(403, metav1.StatusReasonForbidden, "may not patch")), remediate.Failed, "see the role", 0},
+		"a policy":       {answer(says(422, metav1.StatusReasonInvalid, "ValidatingAdmissionPolicy denied")), remediate.Failed, "denied", 0},
+		"unreadable":     {all(http.StatusInternalServerError), remediate.Later, "read prod/deployment/shop/web", retryAfter},
+		"not to be read": {all(http.StatusForbidden), remediate.Failed, "not allowed to read", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAPI(t)

@@ -103,6 +103,7 @@ type Engine struct {
 	// What follows belongs to the loop.
 	journal  Journal
 	state    *remediate.State
+	kept     *remediate.State // what is durable comes to; nil while the journal on disk is not in use
 	books    remediate.Rulebooks
 	running  map[string]performance
 	later    map[string]remediate.Pending // to be performed again at NotBefore

@@ -220,6 +220,29 @@ func TestDegradedTellsAndDoesNotAct(t *testing.T) {
 	})
 }
 
+// What was decided and could not be kept never was: nobody hears of an incident
+// that is forgotten as soon as the journal is back.
+func TestWhatWasNotKeptIsNotTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.disk.full.Store(true)
+		if err := r.engine.Submit(t.Context(), []remediate.Input{firing("Down")}); !errors.Is(err, engine.ErrNotKept) {
+			t.Fatalf("Submit = %v, want ErrNotKept", err)
+		}
+		time.Sleep(6 * time.Minute)
+		if err := r.engine.Look(t.Context(), func(s *remediate.State, _ remediate.Rulebooks) {
+			if len(s.Incidents) != 0 || s.Degraded() == "" {
+				t.Errorf("%d incidents that are not kept; degraded: %q", len(s.Incidents), s.Degraded())
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if told := r.performed("tell"); len(told) != 0 {
+			t.Errorf("told of what was not kept: %+v", told)
+		}
+	})
+}
+
 func TestAnotherWriterEndsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := begin(t, nil)
@@ -279,6 +302,21 @@ func TestLoadKeepsTheRulebook(t *testing.T) {
 		synctest.Wait()
 		if n := len(r.performed("act")); n > 0 {
 			t.Errorf("%d acts under a rulebook that only observes", n)
+		}
+	})
+}
+
+// A reload that changes nothing, or fails and leaves what is in force, is no
+// fact: the journal would say that another rulebook governs.
+func TestLoadOfTheSameRulebookWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		before := r.kinds()
+		if err := r.engine.Load(t.Context(), book(t)); err != nil {
+			t.Fatal(err)
+		}
+		if after := r.kinds(); after != before {
+			t.Errorf("facts %s, were %s", after, before)
 		}
 	})
 }
@@ -407,6 +445,9 @@ type disk struct {
 func (d *disk) fail(times int32) { d.fails.Store(times) }
 
 func (d *disk) open(context.Context) (engine.Journal, error) {
+	if d.full.Load() {
+		return nil, errNoSpace // opening writes too
+	}
 	d.opened.Add(1)
 	return &handle{Memory: d.mem, disk: d}, nil
 }

@@ -117,6 +117,9 @@ func (e *Engine) decide(ctx context.Context, now time.Time, r request) ([]remedi
 			return nil, fmt.Errorf("%w: %w", ErrNotKept, e.degraded)
 		}
 		if l, ok := in.(loading); ok {
+			if l.book.Digest() == e.state.Rulebook {
+				continue // it governs already
+			}
 			kept, err := e.keepBook(ctx, l.book)
 			if err != nil {
 				return records, err
@@ -164,6 +167,10 @@ func (e *Engine) append(ctx context.Context, records []remediate.Record) error {
 		f, err := r.Decode()
 		if err != nil {
 			return err
+		}
+		if e.degraded == nil {
+			e.kept.Apply(f)
+			e.kept.Head = r.Sum
 		}
 		e.opt.Observe(f)
 		e.follow(f)

@@ -10,9 +10,9 @@ import (
 
 // failed goes on after an append that failed. What was decided and not kept is
 // thrown away: the state is folded anew from what is durable. When the journal
-// cannot be had back, the engine goes on without remembering: the guard
-// journal denies every act, what comes in is answered with ErrNotKept, and
-// what is known is still told.
+// cannot be had back, the engine goes on from the last durable state without
+// remembering: the guard journal denies every act, what comes in is answered
+// with ErrNotKept, and what is known is still told.
 func (e *Engine) failed(ctx context.Context, cause error) error {
 	if errors.Is(cause, journal.ErrLost) {
 		return fmt.Errorf("another daemon writes to this journal: %w", cause)
@@ -20,6 +20,10 @@ func (e *Engine) failed(ctx context.Context, cause error) error {
 	e.opt.Log.Error("the journal failed; nothing will be done until it can remember again", "err", cause)
 	e.degraded = cause
 	e.cancelAll()
+	if e.kept != nil {
+		e.state, e.kept = e.kept, nil
+		e.state.Rewake(e.books)
+	}
 	e.reopen(ctx)
 	return nil
 }

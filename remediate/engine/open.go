@@ -28,14 +28,27 @@ func (e *Engine) open(ctx context.Context) error {
 		return closing(j, err)
 	}
 	state.Rewake(e.books)
-	e.journal, e.state, e.saved = j, state, saved
+	kept, err := copyOf(state)
+	if err != nil {
+		return closing(j, err)
+	}
+	e.journal, e.state, e.kept, e.saved = j, state, kept, saved
 	return nil
+}
+
+// copyOf returns a state that has nothing in common with s but what it says.
+func copyOf(s *remediate.State) (*remediate.State, error) {
+	b, err := s.Snapshot()
+	if err != nil {
+		return nil, fmt.Errorf("copy the state: %w", err)
+	}
+	return remediate.Restore(b)
 }
 
 // closing closes j, whose use ended with err.
 func closing(j Journal, err error) error {
 	if also := j.Close(); also != nil {
-		return fmt.Errorf("%w (and closing it: %v)", err, also)
+		return fmt.Errorf("%w (and closing it: %w)", err, also)
 	}
 	return err
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-// Perform answers an ask. For the guards and for probing on, each question is
-// put once and OK means no more than that it was: the answers say the rest. A
-// verification is sampled until it has held (OK) or its time is over (Failed).
-// When ctx or the deadline ends first, the outcome is Unknown.
+// Perform answers an ask. For the guards each question is put once and OK means
+// no more than that it was: the answers say the rest. A verification, and one
+// that goes on after the healing, is sampled until it has held (OK) or its time
+// is over (Failed). When ctx or the deadline ends first, the outcome is Unknown.
 func (p *Prober) Perform(ctx context.Context, s remediate.Started) remediate.Result {
 	if s.Ask == nil {
 		return remediate.Result{Outcome: remediate.Refused, Text: "this is no ask"}
@@ -26,7 +26,7 @@ func (p *Prober) Perform(ctx context.Context, s remediate.Started) remediate.Res
 		ctx, cancel = context.WithDeadline(ctx, s.Deadline)
 		defer cancel()
 	}
-	if s.Ask.Purpose == remediate.ForVerification {
+	if s.Ask.Purpose != remediate.ForGuards {
 		return p.verify(ctx, *s.Ask)
 	}
 	r := remediate.Result{Outcome: remediate.OK, Answers: p.sample(ctx, s.Ask.Questions), Samples: 1}

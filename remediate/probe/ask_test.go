@@ -130,6 +130,23 @@ func TestVerificationWithoutHoldNeedsOneGoodSample(t *testing.T) {
 	})
 }
 
+// What healed and is broken again must not pass for healed: probing on is a
+// verification, not a look.
+func TestProbingOnFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := seen(t, func(d time.Duration) bool { return d < 10*time.Second })
+		s := verification("seen")
+		s.Ask.Purpose, s.Ask.Hold, s.Ask.Within = remediate.ForProbingOn, 0, seconds(10)
+		if r := p.Perform(t.Context(), s); r.Outcome != remediate.OK || r.Samples != 1 {
+			t.Errorf("while it is healed: got %+v", r)
+		}
+		time.Sleep(10 * time.Second) // virtual
+		if r := p.Perform(t.Context(), s); r.Outcome != remediate.Failed || !strings.Contains(r.Text, "not within 10s") {
+			t.Errorf("broken again: got %+v", r)
+		}
+	})
+}
+
 func TestVerificationOfNothingIsRefused(t *testing.T) {
 	p := seen(t, func(time.Duration) bool { return true })
 	if r := p.Perform(t.Context(), verification()); r.Outcome != remediate.Refused {

@@ -65,11 +65,11 @@ func TestSoManyAtATimePerDependency(t *testing.T) {
 		put := counted(&n, &mu, time.Second)
 		began := time.Now()
 		var wg sync.WaitGroup
-		for _, key := range []string{"a", "b", "c", "d", "e"} {
+		for _, key := range []string{"a", "b", "c", "d", "e"} { // all different
 			wg.Go(func() { fs.fly(t.Context(), key, "kubernetes prod", put) })
 		}
 		wg.Go(func() {
-			fs.fly(t.Context(), "a", "prometheus", put)
+			fs.fly(t.Context(), "f", "prometheus", put)
 			if took := time.Since(began); took != time.Second {
 				t.Errorf("another dependency waited: %s", took)
 			}

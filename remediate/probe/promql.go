@@ -19,9 +19,6 @@ const (
 	promqlExample = `promql: {query: 'sum(up{job="shop"})', min: 2}`
 )
 
-// valueNumber is the key of the number among an answer's values.
-const valueNumber = "value"
-
 // promql asks Prometheus for one number. No series, several series and a
 // number that is none are not known, never zero.
 type promql struct {
@@ -63,7 +60,7 @@ func (a *promql) put(ctx context.Context, p *Prober, _ remediate.Question) (reme
 		return remediate.Answer{}, err
 	}
 	ok, text := a.judge(n)
-	return remediate.Answer{OK: ok, Text: text, Values: map[string]string{valueNumber: written(n)}}, nil
+	return remediate.Answer{OK: ok, Text: text, Values: map[string]string{remediate.ValueNumber: written(n)}}, nil
 }
 
 // number returns the one finite number of a result.

@@ -65,7 +65,7 @@ func TestPromQL(t *testing.T) {
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || !strings.Contains(a.Err, tc.err) || (tc.err == "") != (a.Err == "") {
 			t.Errorf("%s: %+v", name, a)
 		}
-		if known := a.Values[valueNumber] != ""; known != (a.Err == "") {
+		if known := a.Values[remediate.ValueNumber] != ""; known != (a.Err == "") {
 			t.Errorf("%s: values %v", name, a.Values)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -20,6 +21,10 @@ const (
 	redisDoc     = "Redis answers PING"
 	redisExample = `redis: {address: "cache.shop:6379", password_file: /etc/remediated/redis}`
 )
+
+// The client would print to standard error, where nobody has looked at what a
+// server said; all that matters is in the answer.
+func init() { logging.Disable() }
 
 // redisPing connects anew for each question.
 type redisPing struct {

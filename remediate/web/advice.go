@@ -13,7 +13,7 @@ import (
 func happening(r Row) string {
 	switch r.Status {
 	case remediate.StatusListed:
-		return "fired already when its policy came; only listed until somebody says run"
+		return "fired already when its policy was loaded; only listed until somebody says run"
 	case remediate.StatusDeciding:
 		return "the guards are being asked"
 	case remediate.StatusActing:
@@ -31,7 +31,7 @@ func nextOf(i *remediate.Incident) string {
 	why := whyOf(i)
 	switch i.Status {
 	case remediate.StatusListed:
-		return "It fired already when its policy came, so it is only listed: nothing is done and nobody is paged. Run it to have it judged, or close it."
+		return "It fired already when its policy was loaded, so it is only listed: nothing is done and nobody is paged. Run it to have it judged, or close it."
 	case remediate.StatusDeciding:
 		return "The guards are being asked. Nothing to do yet."
 	case remediate.StatusWaiting:
@@ -59,7 +59,11 @@ func denied(i *remediate.Incident, why string) string {
 	case pausedBy(i.Verdicts):
 		return "Nothing is done while automation is paused (" + why + "). It goes on by itself when that is resumed."
 	}
-	return "It will not be acted on: " + why + ". " + again(i.Until) + " Until then it is yours: acknowledge it so that nobody else is paged, repair it, or clear what stands in the way and run it."
+	ack := "acknowledge it so that nobody else is called, "
+	if i.Acked != "" {
+		ack = ""
+	}
+	return "It will not be acted on: " + why + ". " + again(i.Until) + " Until then it is yours: " + ack + "repair it, or clear what stands in the way and run it."
 }
 
 func pausedBy(vs []remediate.Verdict) bool {

@@ -51,8 +51,11 @@ func (s *server) incidentCommand(command string) func(http.ResponseWriter, *http
 		if err != nil {
 			return err
 		}
-		if word.Scope != "" {
+		switch {
+		case word.Scope != "":
 			return problemf(http.StatusBadRequest, "scope is for pause and resume; %s names an incident", command)
+		case word.Plan != "" && command != remediate.Approve && command != remediate.Deny:
+			return problemf(http.StatusBadRequest, "plan is for approve and deny; %s names none", command)
 		}
 		given := Given{Command: command, By: word.By, Incident: n}
 		err = s.command(r.Context(), remediate.Command{Command: command, By: word.By, Incident: n, Plan: word.Plan, Reason: word.Reason})

@@ -110,7 +110,7 @@ func (s *server) list(ctx context.Context, sel selection) (IncidentList, error) 
 	if sel.status == "" || sel.status == string(remediate.StatusClosed) {
 		closed, err := s.opt.History.Closed(ctx, sel.before, sel.limit+1)
 		if err != nil {
-			l.Note = fmt.Sprintf("closed incidents are missing here: the history cannot be read: %v", err)
+			l.Note, closed = fmt.Sprintf("closed incidents are missing here: the history cannot be read: %v", err), nil
 		}
 		l.Incidents = merge(l.Incidents, closed)
 	}

@@ -135,6 +135,9 @@ func policyOf(p remediate.Policy, st *remediate.State, open []uint64, now time.T
 		Name: p.Name, Source: p.Source, Severity: p.Severity, Mode: p.Mode, When: p.When, Per: p.Per, Target: p.Target,
 		Objective: p.Objective, Guards: p.Guards, Steps: []Step{}, Since: st.PolicySince[p.Name], Open: append([]uint64{}, open...),
 	}
+	if v.Guards.Breaker.Failures == 0 { // a policy that says nothing has one all the same
+		v.Guards.Breaker = remediate.DefaultBreaker()
+	}
 	slices.Sort(v.Open)
 	_, v.Paused = st.Paused["policy/"+p.Name]
 	for _, at := range st.Acts[p.Name] {
@@ -175,9 +178,10 @@ func (s *server) breakers(r *http.Request) (any, error) { return s.breakerList(r
 func (s *server) breakerList(ctx context.Context) (BreakerList, error) {
 	l := BreakerList{Breakers: []Breaker{}}
 	var unread error
+	now := s.opt.Now()
 	err := s.look(ctx, func(st *remediate.State, _ remediate.Rulebooks) {
 		for name, b := range st.Breakers {
-			v, err := breakerOf(name, b, s.opt.Now())
+			v, err := breakerOf(name, b, now)
 			if err != nil {
 				unread = problemf(http.StatusInternalServerError, "the state of breaker %s cannot be read: %v", name, err)
 			}

@@ -57,14 +57,25 @@ func parsePages() *template.Template {
 		"span":   func(d model.Duration) string { return Span(time.Duration(d)) },
 		"tone":   ToneOf,
 		"act":    actText,
-		"slice2": func(p page, r Row) []any { return []any{p, r} },
+		"acted":  func(action string) string { return cmp.Or(acted[action], action) },
+		"pair":   func(p page, r Row) []any { return []any{p, r} },
+		"allow":  func(ds []Detail) []Detail { return sorted(ds, true) },
+		"others": func(ds []Detail) []Detail { return sorted(ds, false) },
 		"has":    func(all []string, one string) bool { return slices.Contains(all, one) },
 	}).ParseFS(assets, "page/*.html"))
 }
 
+// acted are the words for what a destination was told.
+var acted = map[string]string{"show": "shown", "trigger": "called", "acknowledge": "acknowledged", "resolve": "resolved"}
+
+// sorted returns the verdicts that allow, or all other details.
+func sorted(ds []Detail, allow bool) []Detail {
+	return slices.DeleteFunc(slices.Clone(ds), func(d Detail) bool { return (d.Word == string(remediate.Allowed)) != allow })
+}
+
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// Span says a duration for people, with at most two units: 42s, 3m20s, 2h5m, 4d3h.
+// Span says a duration for people, as exactly as it matters: 42s, 3m20s, 17m, 2h5m, 4d3h.
 func Span(d time.Duration) string {
 	d = max(d, 0)
 	switch {
@@ -78,9 +89,10 @@ func Span(d time.Duration) string {
 	return units(d, 24*time.Hour, "d", time.Hour, "h")
 }
 
+// units says d in a large unit, and a small one as long as it matters.
 func units(d, large time.Duration, l string, small time.Duration, s string) string {
 	text := fmt.Sprintf("%d%s", d/large, l)
-	if rest := d % large / small; rest > 0 {
+	if rest := d % large / small; rest > 0 && d < 10*large {
 		text += fmt.Sprintf("%d%s", rest, s)
 	}
 	return text
@@ -113,7 +125,7 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, code int, p page)
 }
 
 // attention orders statuses by how much they want a human.
-var attention = map[Tone]int{Bad: 0, Wait: 1, Busy: 2, Good: 3, Quiet: 4}
+var attention = map[Tone]int{Bad: 0, Wait: 0, Busy: 1, Good: 2, Quiet: 3}
 
 // closedOnPage and openOnPage are how many a page shows.
 const (
@@ -142,7 +154,8 @@ func (s *server) incidentsPage(w http.ResponseWriter, r *http.Request) error {
 			p.List.Notes = append(p.List.Notes, fmt.Sprintf("Only the newest %d of %d open incidents are shown.", openOnPage, p.Status.Open))
 		}
 		slices.SortStableFunc(p.List.Open, func(a, b Row) int {
-			return cmp.Or(cmp.Compare(attention[ToneOf(a.Status)], attention[ToneOf(b.Status)]), cmp.Compare(a.Severity, b.Severity))
+			return cmp.Or(cmp.Compare(attention[ToneOf(a.Status)], attention[ToneOf(b.Status)]), cmp.Compare(a.Severity, b.Severity),
+				cmp.Compare(string(ToneOf(a.Status)), string(ToneOf(b.Status)))) // bad before wait
 		})
 	}
 	closed, err := s.list(r.Context(), selection{status: string(remediate.StatusClosed), before: sel.before, limit: closedOnPage})

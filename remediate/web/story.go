@@ -24,7 +24,7 @@ type Event struct {
 // Detail is a line below an event.
 type Detail struct {
 	Tone Tone   `json:"tone"`
-	Word string `json:"word"`           // allow, deny, wait, hold, approve, observe; saw, not ok, unknown; plan, ok, failed, refused, later
+	Word string `json:"word"`           // of a guard its decision; of a probe saw, not ok or unknown; of a dealing its outcome or later; else plan or note
 	Name string `json:"name,omitempty"` // the guard or the probe
 	Text string `json:"text,omitempty"`
 	// At is when it came back, where that is not the event's own time.
@@ -96,7 +96,7 @@ func (t *teller) tell(f remediate.Fact) {
 	case remediate.Joined:
 		t.add(Event{At: f.At, Tone: Quiet, Text: "Another alert joined", group: "joined"})
 	case remediate.Left:
-		t.add(Event{At: f.At, Tone: Quiet, Text: fmt.Sprintf("An alert resolved; %d still fire", b.Firing), group: "left"})
+		t.add(Event{At: f.At, Tone: Quiet, Text: fmt.Sprintf("An alert resolved; still firing: %d", b.Firing), group: "left"})
 	case remediate.CommandGiven:
 		t.commanded(f.At, b)
 	case remediate.Judged:
@@ -122,7 +122,7 @@ func (t *teller) opened(at time.Time, b remediate.Opened) {
 	}
 	if b.Found {
 		e.Tone = Quiet
-		e.Details = append(e.Details, Detail{Tone: Quiet, Word: "note", Text: "it fired already when its policy came: only listed"})
+		e.Details = append(e.Details, Detail{Tone: Quiet, Word: "note", Text: "it fired already when its policy was loaded: only listed"})
 	}
 	t.add(e)
 }
@@ -168,7 +168,7 @@ func (t *teller) concluded(at time.Time, b remediate.Body) {
 	case remediate.Reopened:
 		e.Tone, e.Text = Bad, "Reopened: "+b.Why
 	case remediate.Exhausted:
-		e.Tone, e.Text = Bad, fmt.Sprintf("Every step was tried, %d attempts in all, and none helped", b.Attempts)
+		e.Tone, e.Text = Bad, fmt.Sprintf("Every step was tried, %s in all, and none helped", count(b.Attempts, "attempt"))
 	case remediate.Escalated:
 		e.Tone, e.Text = Wait, fmt.Sprintf("Calling %s: %s", b.Tell, b.Why)
 	case remediate.Closed:
@@ -180,4 +180,11 @@ func (t *teller) concluded(at time.Time, b remediate.Body) {
 		return
 	}
 	t.add(e)
+}
+
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }

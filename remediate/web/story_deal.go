@@ -21,7 +21,7 @@ var decided = map[remediate.Decision]struct {
 	remediate.Waiting:  {Wait, "not now"},
 	remediate.Denied:   {Bad, "denied"},
 	remediate.Held:     {Wait, "held"},
-	remediate.Approval: {Wait, "a human must approve the plan first"},
+	remediate.Approval: {Wait, "a human must approve it first"},
 	remediate.Observed: {Quiet, "it would be done, if the policy did more than observe"},
 }
 
@@ -35,12 +35,15 @@ func (t *teller) judged(at time.Time, b remediate.Judged) {
 		e.Text += ", " + b.Plan.Step
 	}
 	e.Text += ": " + decided[b.Decision].text
+	if b.Hash != "" {
+		e.Text += " (plan " + b.Hash + ")"
+	}
 	for _, v := range b.Verdicts {
 		e.Details = append(e.Details, Detail{Tone: decided[v.Decision].tone, Word: string(v.Decision), Name: v.Guard, Text: v.Reason})
 	}
 	if b.Plan != nil {
 		for _, a := range b.Plan.Acts {
-			e.Details = append(e.Details, Detail{Tone: Quiet, Word: "plan", Name: b.Hash, Text: actText(a)})
+			e.Details = append(e.Details, Detail{Tone: Quiet, Word: "plan", Text: actText(a)})
 		}
 	}
 	t.add(e)
@@ -129,7 +132,7 @@ func (t *teller) finished(at time.Time, b remediate.Finished) {
 	case b.Outcome == remediate.OK:
 		t.add(Event{At: at, Tone: Good, Text: "Looked again: still good", group: "probed"})
 	default:
-		t.add(Event{At: at, Tone: Wait, Text: "Looked again: " + b.Outcome, Details: cameOf(b, at)})
+		t.add(Event{At: at, Tone: Wait, Text: "Looked again: " + b.Outcome, Details: cameOf(b, time.Time{})})
 	}
 }
 
@@ -137,7 +140,11 @@ func (t *teller) finished(at time.Time, b remediate.Finished) {
 func (t *teller) cameBack(at time.Time, b remediate.Finished) {
 	k := t.at[b.ID]
 	e := &t.events[k]
-	e.Details = append(e.Details, cameOf(b, at)...)
+	came := cameOf(b, at)
+	if at.Equal(e.At) {
+		came[0].At = time.Time{}
+	}
+	e.Details = append(e.Details, came...)
 	e.Tone = Bad
 	switch b.Outcome {
 	case remediate.OK:
@@ -196,7 +203,7 @@ func (t *teller) toldOne(at time.Time, what remediate.Tell, b remediate.Finished
 	case shown:
 		t.events[k].Details = append(t.events[k].Details, cameOf(b, at)...)
 	case b.Outcome != remediate.OK:
-		t.add(Event{At: at, Tone: Bad, Text: fmt.Sprintf("Telling %s did not arrive", what.Destination), Details: cameOf(b, at), group: "untold " + what.Destination})
+		t.add(Event{At: at, Tone: Bad, Text: fmt.Sprintf("Telling %s did not arrive", what.Destination), Details: cameOf(b, time.Time{}), group: "untold " + what.Destination})
 	case paged:
 		t.add(Event{At: at, Tone: Quiet, Text: fmt.Sprintf("Told %s: %s", what.Destination, what.Notice.Action)})
 	case first && what.Destination != remediate.SlackThread:

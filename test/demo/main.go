@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/x0tta6bl4/remediated/test/bed"
 	"github.com/x0tta6bl4/remediated/test/doubles"
 	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
@@ -79,7 +81,7 @@ func (s *surroundings) linger(ctx context.Context) error {
 		address = strings.TrimPrefix(page, "http://")
 	}
 	step("The page: http://%s/", address)
-	if info, err := os.Stdin.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return nil // nobody is there to look
 	}
 	say("Press Enter to stop.")

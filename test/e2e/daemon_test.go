@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -45,7 +46,8 @@ type daemon struct {
 	t       *testing.T
 	bed     *bed.Bed
 	people  *doubles.Servers
-	dir     string
+	dir     string // of its configuration
+	storage string
 	flags   []string
 	env     []string
 	command *exec.Cmd
@@ -57,10 +59,15 @@ type daemon struct {
 type setup struct {
 	policies   string // YAML; "" is the usual ones
 	kubeconfig string // "" is that of the daemon's own ServiceAccount
+	runbooks   string // YAML; "" is the shipped ones
 	storage    string // "" is a new folder
 	keep       bool   // do not start it yet
 	env        []string
 	flags      []string
+
+	alertmanagers []string      // nil is the bed's
+	poll          time.Duration // between listings; 0 is 2 s
+	minUptime     time.Duration // until a listing proves what has resolved; 0 is 1 s
 }
 
 // startDaemon starts the daemon and promises to stop it.
@@ -86,10 +93,14 @@ func startDaemon(t *testing.T, b *bed.Bed, s setup) *daemon {
 	if s.storage == "" {
 		s.storage = filepath.Join(d.dir, "data")
 	}
+	if s.alertmanagers == nil {
+		s.alertmanagers = []string{b.Alertmanager}
+	}
+	d.storage = s.storage
 	d.configure(s)
 	d.flags = append([]string{
 		"--config.file=" + filepath.Join(d.dir, "remediated.yml"), "--storage.path=" + s.storage,
-		"--alertmanager.poll-interval=2s", "--alertmanager.min-uptime=1s", "--log.level=debug",
+		"--alertmanager.poll-interval=" + cmp.Or(s.poll, 2*time.Second).String(), "--alertmanager.min-uptime=" + cmp.Or(s.minUptime, time.Second).String(), "--log.level=debug",
 	}, s.flags...)
 	t.Cleanup(func() {
 		d.kill()
@@ -114,13 +125,19 @@ func (d *daemon) configure(s setup) {
 	var config bytes.Buffer
 	err := template.Must(template.New("").Parse(daemonConfig)).Execute(&config, map[string]any{
 		"Bed": d.bed.Addresses, "Kubeconfig": s.kubeconfig, "Channel": slack.DefaultChannel.ID,
+		"Alertmanagers": s.alertmanagers, "Runbooks": s.runbooks,
 		"Slack": d.people.SlackURL + "/api/", "PagerDuty": d.people.PagerDutyURL,
 	})
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	d.write("remediated.yml", config.String())
-	d.write("policies.yaml", strings.NewReplacer("REDIS", d.bed.Redis).Replace(s.policies))
+	d.writePolicies(s.policies)
+}
+
+func (d *daemon) writePolicies(policies string) {
+	d.t.Helper()
+	d.write("policies.yaml", strings.ReplaceAll(policies, "REDIS", d.bed.Redis))
 }
 
 func (d *daemon) write(name, text string) {
@@ -133,7 +150,7 @@ func (d *daemon) write(name, text string) {
 const daemonConfig = `
 cluster: bed
 policies: [{files: [policies.yaml]}]
-alertmanagers: [{url: "{{.Bed.Alertmanager}}"}]
+alertmanagers: [{{range .Alertmanagers}}{url: "{{.}}"}, {{end}}]
 prometheus: {url: "{{.Bed.Prometheus}}"}
 clusters: [{name: bed, kubeconfig: "{{.Kubeconfig}}"}]
 notify:
@@ -141,6 +158,7 @@ notify:
   pagerduty:
     routing_keys: {oncall: {file: oncall.key}, manager: {file: manager.key}, director: {file: director.key}}
     events_url: "{{.PagerDuty}}"
+{{with .Runbooks}}runbooks: {{.}}{{end}}
 `
 
 // usualPolicies are the shipped ones, allowed to act and quick to verify.
@@ -191,19 +209,24 @@ func (d *daemon) start() {
 	eventually(d.t, 20*time.Second, func() string {
 		select {
 		case <-d.ended:
-			return "the daemon ended: " + d.log.String()
+			d.t.Fatalf("the daemon ended: %s", d.command.ProcessState)
 		default:
 		}
-		r, err := http.Get(webURL + "/-/ready")
-		if err != nil {
-			return err.Error()
-		}
-		r.Body.Close()
-		if r.StatusCode != http.StatusOK {
-			return r.Status
-		}
-		return ""
+		return notReady()
 	})
+}
+
+// notReady says why the daemon is not, "" when it is.
+func notReady() string {
+	r, err := http.Get(webURL + "/-/ready")
+	if err != nil {
+		return err.Error()
+	}
+	r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return r.Status
+	}
+	return ""
 }
 
 // launch starts the program.
@@ -266,12 +289,14 @@ var program = func() func(*testing.T) string {
 	}
 }()
 
-// facts reads the journal as another program would: from the disk. The daemon
-// must not run.
+// facts reads the journal of a daemon that does not run, from a copy: what it
+// left on the disk is for its next life to find.
 func (d *daemon) facts() []remediate.Fact {
 	d.t.Helper()
+	dir := d.t.TempDir()
+	d.copyStorage(dir)
 	ctx := context.Background()
-	j, err := journal.Open(ctx, filepath.Join(d.dir, "data"), journal.Options{})
+	j, err := journal.Open(ctx, dir, journal.Options{})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -290,31 +315,87 @@ func (d *daemon) facts() []remediate.Fact {
 	return fs
 }
 
+// copyStorage copies the journal of a daemon that does not run into a folder.
+func (d *daemon) copyStorage(to string) {
+	d.t.Helper()
+	if err := os.CopyFS(to, os.DirFS(d.storage)); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
 // incident is what the tests look at of the API's.
 type incident struct {
-	Incident uint64 `json:"incident"`
-	Policy   string `json:"policy"`
-	Status   string `json:"status"`
+	Number uint64 `json:"number"`
+	Policy string `json:"policy"`
+	Status string `json:"status"`
+	Why    string `json:"why"`
 }
 
 // incidents asks the daemon's API.
 func (d *daemon) incidents() ([]incident, error) {
-	r, err := http.Get(webURL + "/api/v1/incidents")
+	var answer struct {
+		Incidents []incident `json:"incidents"`
+	}
+	err := ask("/api/v1/incidents?limit=1000", &answer)
+	return answer.Incidents, err
+}
+
+// degraded is why the daemon says that it does nothing, "" when it does.
+func (d *daemon) degraded() string {
+	d.t.Helper()
+	var status struct {
+		Degraded string `json:"degraded"`
+	}
+	if err := ask("/api/v1/status", &status); err != nil {
+		d.t.Fatal(err)
+	}
+	return status.Degraded
+}
+
+// story is an incident as the API tells it, a line for each thing that happened
+// and one for each detail of it.
+func (d *daemon) story(incident uint64) string {
+	d.t.Helper()
+	var answer struct {
+		Story []struct {
+			Text    string `json:"text"`
+			Details []struct {
+				Word string `json:"word"`
+				Text string `json:"text"`
+			} `json:"details"`
+		} `json:"story"`
+	}
+	if err := ask(fmt.Sprintf("/api/v1/incidents/%d", incident), &answer); err != nil {
+		d.t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, e := range answer.Story {
+		fmt.Fprintln(&b, e.Text)
+		for _, more := range e.Details {
+			fmt.Fprintln(&b, "  ", more.Word, more.Text)
+		}
+	}
+	return b.String()
+}
+
+// ask reads what the daemon's API answers.
+func ask(path string, into any) error {
+	r, err := http.Get(webURL + path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var answer struct {
-		Incidents []incident `json:"incidents"`
+	if r.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s", path, r.Status, body)
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, body)
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%s: %w: %s", path, err, body)
 	}
-	return answer.Incidents, nil
+	return nil
 }
 
 // lockedBuffer is written by a process and read by the test.

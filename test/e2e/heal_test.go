@@ -81,6 +81,40 @@ func (d *daemon) awaitClosed(n int) {
 	d.await("closed/1", n)
 }
 
+// awaitFiled waits until all was told of so many incidents that were closed.
+func (d *daemon) awaitFiled(n int) {
+	d.t.Helper()
+	d.await("filed/1", n)
+}
+
+// awaitPages waits until people were paged so often.
+func (d *daemon) awaitPages(n int) {
+	d.t.Helper()
+	eventually(d.t, time.Minute, func() string {
+		if got := len(d.people.PagerDuty.Pages()); got < n {
+			return fmt.Sprintf("people were paged %d times, want %d", got, n)
+		}
+		return ""
+	})
+}
+
+// awaitPagesOf waits until a rung of the ladder was paged so often.
+func (d *daemon) awaitPagesOf(rung string, n int) {
+	d.t.Helper()
+	eventually(d.t, time.Minute, func() string {
+		got := 0
+		for _, p := range d.people.PagerDuty.Pages() {
+			if p.RoutingKey == routingKeys[rung] {
+				got++
+			}
+		}
+		if got < n {
+			return fmt.Sprintf("%s was paged %d times, want %d", rung, got, n)
+		}
+		return ""
+	})
+}
+
 // await waits until so many facts of a kind were written.
 func (d *daemon) await(kind string, n int) {
 	d.t.Helper()

@@ -32,11 +32,22 @@ func connect(t *testing.T) *bed.Bed {
 		if err := b.Stop(); err != nil {
 			t.Error(err)
 		}
+		if t.Failed() { // what it broke may be broken still
+			repair(t, b)
+		}
 		if err := b.AwaitWorkloads(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
 	return b
+}
+
+// repair replaces all pods of the bed's workloads.
+func repair(t *testing.T, b *bed.Bed) {
+	t.Helper()
+	if _, err := b.Kubectl(context.Background(), "", "rollout", "restart", "deployment", "--namespace", bed.Namespace); err != nil {
+		t.Error(err)
+	}
 }
 
 // eventually polls until try returns "", which is what is still missing.

@@ -165,6 +165,14 @@ func TestRefused(t *testing.T) {
 		{"an orphan", "pod", "p", "not there any more", []runtime.Object{pod("p", ofRS)}},
 		{"an orphan of a namesake", "pod", "p", "not there any more", []runtime.Object{pod("p", other), rs(web), deployment(nil)}},
 
+		{"an orphan of a namesake statefulset", "pod", "p", "not there any more", []runtime.Object{
+			pod("p", func() metav1.OwnerReference {
+				ref := controller("apps/v1", "StatefulSet", "db")
+				ref.UID = "another"
+				return ref
+			}()), statefulSet(nil),
+		}},
+
 		{"an owner", "owner", "p", "", []runtime.Object{pod("p", ofRS), rs(web), deployment(nil)}},
 		{"an owner of a bare pod", "owner", "p", "bare pod", []runtime.Object{pod("p")}},
 		{"an owner of a replica set's pod", "owner", "p", "belongs to no Deployment", []runtime.Object{pod("p", ofRS), rs()}},

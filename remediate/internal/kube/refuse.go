@@ -76,7 +76,7 @@ func (w *Workload) rollingOut(now time.Time) string {
 	case w.deployment == nil && now.Sub(w.changedByOthers()) > rolloutTime:
 		return ""
 	}
-	return fmt.Sprintf("a rollout is in progress that we did not begin: %d of %d updated", w.Updated, w.Wanted)
+	return fmt.Sprintf("a rollout is in progress that we did not begin: %d of %d updated, %d old pods left", w.Updated, w.Wanted, max(0, w.Current-w.Updated))
 }
 
 // progressing tells whether the Deployment's controller still sees the rollout

@@ -32,18 +32,20 @@ type World struct {
 	set    map[string]string // how the world answers: "verify" -> "failed/20s"
 	due    []result          // what will come back, in order
 	broken map[string]error  // what fails: "history", "live", "journal"
+	open   map[string]remediate.Started
 }
 
-// result comes back at a time.
+// result comes back at a time; one that did not get through is tried again.
 type result struct {
-	at time.Time
-	in remediate.Reported
+	at    time.Time
+	in    remediate.Reported
+	again *remediate.Started
 }
 
 // New returns a world at Epoch in which all is well.
 func New() (*World, error) {
 	w := &World{
-		books: remediate.Rulebooks{}, state: remediate.NewState(), now: Epoch, broken: map[string]error{},
+		books: remediate.Rulebooks{}, state: remediate.NewState(), now: Epoch, broken: map[string]error{}, open: map[string]remediate.Started{},
 		set: map[string]string{"alert": "firing", "workload": "0 of 1 available"},
 	}
 	r, err := remediate.Found(w.state, w.now, "q4m2x7kd")
@@ -135,13 +137,16 @@ func (w *World) Command(_ context.Context, c remediate.Command) error {
 func (w *World) Closed(_ context.Context, before uint64, limit int) ([]web.Row, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.broken["history"]; err != nil {
+		return nil, err
+	}
 	var rows []web.Row
 	for _, r := range slices.Backward(w.closed) {
 		if (before == 0 || r.Number < before) && len(rows) < limit {
 			rows = append(rows, r)
 		}
 	}
-	return rows, w.broken["history"]
+	return rows, nil
 }
 
 // Facts implements [web.History].
@@ -182,8 +187,13 @@ func (w *World) keep(rs []remediate.Record) error {
 		w.facts = append(w.facts, f)
 		switch b := f.Body.(type) {
 		case remediate.Started:
+			w.open[b.ID] = b
 			if err := w.perform(b); err != nil {
 				return err
+			}
+		case remediate.Delayed:
+			if s, ok := w.open[b.ID]; ok {
+				w.schedule(result{at: b.Until, again: &s})
 			}
 		case remediate.Closed:
 			w.closed = append(w.closed, w.rowOf(b))
@@ -230,9 +240,16 @@ func (w *World) pass(d time.Duration) error {
 		}
 		var in remediate.Input = remediate.Tick{}
 		if back {
-			r := w.due[0].in
-			r.At = w.now
-			in, w.due = r, w.due[1:]
+			r := w.due[0]
+			w.due = w.due[1:]
+			if r.again != nil {
+				if err := w.perform(*r.again); err != nil {
+					return err
+				}
+				continue
+			}
+			r.in.At = w.now
+			in = r.in
 		}
 		rs, err := remediate.Handle(w.books, w.state, w.now, in)
 		if err != nil {
@@ -264,7 +281,10 @@ func (w *World) perform(s remediate.Started) error {
 			r.Answers = append(r.Answers, w.answer(q))
 		}
 	case "verify":
-		r.FirstGood = at.Add(-time.Duration(s.Ask.Hold))
+		r.FirstGood = w.now // it has been good since it began, unless it took longer than it had to hold
+		if good := at.Add(-time.Duration(s.Ask.Hold)); good.After(w.now) {
+			r.FirstGood = good
+		}
 		r.Text = map[string]string{remediate.OK: "held for " + s.Ask.Hold.String(), remediate.Failed: "postgres: connection refused"}[how]
 	case "act":
 		r.Text = map[string]string{remediate.Failed: "deployments.apps is forbidden", remediate.Refused: "the object is another one by now"}[how]
@@ -276,9 +296,13 @@ func (w *World) perform(s remediate.Started) error {
 			r.Until, r.Text = at.Add(30*time.Second), "429 Too Many Requests"
 		}
 	}
-	w.due = append(w.due, result{at, remediate.Reported{ID: s.ID, Incident: s.Incident, Result: r}})
-	slices.SortStableFunc(w.due, func(a, b result) int { return a.at.Compare(b.at) })
+	w.schedule(result{at: at, in: remediate.Reported{ID: s.ID, Incident: s.Incident, Result: r}})
 	return nil
+}
+
+func (w *World) schedule(r result) {
+	w.due = append(w.due, r)
+	slices.SortStableFunc(w.due, func(a, b result) int { return a.at.Compare(b.at) })
 }
 
 func performanceOf(s remediate.Started) string {

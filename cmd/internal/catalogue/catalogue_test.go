@@ -1,0 +1,127 @@
+package catalogue_test
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
+	"github.com/x0tta6bl4/remediated/policies"
+)
+
+// The shipped policies, and the example configuration's, are held to the kinds
+// that there really are.
+func TestShippedPoliciesLoad(t *testing.T) {
+	dir := t.TempDir()
+	var files []string
+	err := fs.WalkDir(policies.Shipped(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(policies.Shipped(), path)
+		files = append(files, path)
+		return errOr(err, os.WriteFile(filepath.Join(dir, filepath.Base(path)), b, 0o600))
+	})
+	if err != nil || len(files) < 3 {
+		t.Fatalf("shipped policies: %v, %v", files, err)
+	}
+	loaded := load(t, dir, "policies: [{files: ['*.yaml']}]")
+	if len(loaded.Rulebook.Policies) < 3 {
+		t.Errorf("%d policies", len(loaded.Rulebook.Policies))
+	}
+}
+
+// A policy that only observes needs no right to change anything.
+func TestRBACIsTheSmallest(t *testing.T) {
+	for _, mode := range []string{"observe", "act"} {
+		dir := t.TempDir()
+		write(t, dir, "p.yaml", strings.ReplaceAll(policy, "MODE", mode))
+		var out bytes.Buffer
+		if err := catalogue.WriteRBAC(&out, load(t, dir, "policies: [{files: ['p.yaml']}]").Rulebook, "ops", "remediated"); err != nil {
+			t.Fatal(err)
+		}
+		got := out.String()
+		for _, want := range []string{"kind: Role\n", "namespace: shop", "kind: RoleBinding", "namespace: ops"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: the role lacks %q:\n%s", mode, want, got)
+			}
+		}
+		for _, never := range []string{"ClusterRole", "'*'", "secrets", "exec"} {
+			if strings.Contains(got, never) {
+				t.Errorf("%s: the role has %q:\n%s", mode, never, got)
+			}
+		}
+		if may := strings.Contains(got, "patch"); may != (mode == "act") {
+			t.Errorf("%s: may patch: %v\n%s", mode, may, got)
+		}
+	}
+}
+
+// A namespace that is taken from a label may be any.
+func TestRBACOfALabelIsAClusterRole(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "p.yaml", strings.NewReplacer("MODE", "act", "deployment/shop/db", "deployment/$namespace/db").Replace(policy))
+	var out bytes.Buffer
+	if err := catalogue.WriteRBAC(&out, load(t, dir, "policies: [{files: ['p.yaml']}]").Rulebook, "ops", "remediated"); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "kind: ClusterRole\n") {
+		t.Errorf("no ClusterRole:\n%s", out.String())
+	}
+}
+
+const policy = `
+policies:
+  - name: db
+    when: ['alertname="Down"']
+    per: [namespace]
+    severity: P2
+    mode: MODE
+    target: deployment/shop/db
+    guards: {budget: [{actions: 1, per: 1h}]}
+    steps:
+      - name: restart
+        do: [{restart: {}}]
+        verify: {all: [{rollout: $target}], for: 1s, within: 1m}
+`
+
+const config = `
+cluster: prod
+alertmanagers: [{url: 'http://localhost:9093'}]
+prometheus: {url: 'http://localhost:9090'}
+clusters: [{name: prod}]
+notify: {pagerduty: {routing_keys: {oncall: {file: k}, manager: {file: k}, director: {file: k}}}}
+`
+
+func load(t *testing.T, dir, groups string) *policies.Loaded {
+	t.Helper()
+	path := write(t, dir, "remediated.yml", config+groups+"\n")
+	write(t, dir, "k", strings.Repeat("0", 32))
+	loaded, problems := policies.Load(path, catalogue.New())
+	for _, p := range problems {
+		t.Errorf("%s", p)
+	}
+	if loaded == nil {
+		t.FailNow()
+	}
+	return loaded
+}
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func errOr(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,119 @@
+// Command remedy is the operator's command line. It asks the daemon over HTTP
+// and hands it a human's word; it holds no credentials of a cluster. Policies
+// are checked without a daemon.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/version"
+	"golang.org/x/term"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // refused, not found, not reachable
+	exitUsage  = 2 // not told right what to do
+)
+
+// within is how long a command may take.
+const within = 30 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main with its surroundings as arguments. It returns the exit code.
+func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) int {
+	c := &cli{out: &printer{w: stdout, colours: coloured(env, stdout)}}
+	app, ended := c.app(env, stdout, stderr)
+	command, err := app.Parse(args)
+	switch {
+	case *ended: // --help and --version have said all there is
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(stderr, "remedy: %v; try remedy --help\n", err)
+		return exitUsage
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	err = c.commands[command](ctx)
+	var usage *usageError
+	switch {
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "remedy: %v\n", clean(err.Error()))
+		return exitUsage
+	case err != nil:
+		if !errors.Is(err, errShown) {
+			fmt.Fprintf(stderr, "remedy: %v\n", clean(err.Error()))
+		}
+		return exitFailed
+	}
+	return exitOK
+}
+
+// coloured tells whether stdout is a terminal whose user wants colours.
+func coloured(env func(string) string, stdout io.Writer) bool {
+	f, ok := stdout.(*os.File)
+	return ok && env("NO_COLOR") == "" && env("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+}
+
+// usageError says that the command was not told right what to do.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// errShown says that what is wrong was shown already.
+var errShown = errors.New("shown")
+
+// cli is one call of the command: its flags and what it can do.
+type cli struct {
+	out      *printer
+	url      string
+	by       string
+	output   string
+	config   string
+	commands map[string]func(context.Context) error
+}
+
+// app describes the command line. The bool is set when the app has answered by
+// itself.
+func (c *cli) app(env func(string) string, stdout, stderr io.Writer) (*kingpin.Application, *bool) {
+	ended := false
+	app := kingpin.New("remedy", "Look at what remediated does, and give it your word.")
+	app.UsageWriter(stdout).ErrorWriter(stderr).Terminate(func(int) { ended = true })
+	app.Version(version.Print("remedy"))
+	app.HelpFlag.Short('h')
+	app.Flag("url", "Where the daemon's page is. Default: $REMEDIATED_URL, else http://127.0.0.1:9095.").
+		Default(or(env("REMEDIATED_URL"), "http://127.0.0.1:9095")).StringVar(&c.url)
+	app.Flag("by", "Who gives the word. Default: $USER. A daemon that asks for a password takes that user instead.").
+		Default(env("USER")).StringVar(&c.by)
+	app.Flag("output", "text, or json as the API gives it.").Short('o').Default("text").EnumVar(&c.output, "text", "json")
+	app.Flag("http.config.file", "TLS and authentication towards the daemon, in Prometheus's format of HTTP client configuration.").StringVar(&c.config)
+	c.commands = map[string]func(context.Context) error{}
+	c.incidentCommands(app.Command("incident", "Incidents: what is broken and what is done about it."))
+	c.scopeCommands(app)
+	c.policyCommands(app.Command("policy", "Policies: what may be done about what."))
+	return app, &ended
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/x0tta6bl4/remediated/remediate/web"
+)
+
+// printer writes text for a terminal. The first error in writing is kept, and
+// nothing is written after it.
+type printer struct {
+	w       io.Writer
+	colours bool
+	err     error
+}
+
+// painted is text that was cleaned and may hold escape sequences of ours.
+type painted string
+
+// colours of a tone, as parameters of SGR.
+var colours = map[web.Tone]string{web.Good: "32", web.Busy: "34", web.Wait: "33", web.Bad: "31", web.Quiet: "2"}
+
+// bold is a tone of ours.
+const bold web.Tone = "bold"
+
+// tone paints text.
+func (p *printer) tone(t web.Tone, text string) painted {
+	text = clean(text)
+	code := colours[t]
+	if t == bold {
+		code = "1"
+	}
+	if !p.colours || code == "" || text == "" {
+		return painted(text)
+	}
+	return painted("\x1b[" + code + "m" + text + "\x1b[0m")
+}
+
+// printf writes. Strings that were not painted are cleaned: they may come
+// from outside, and what a terminal obeys must not.
+func (p *printer) printf(format string, args ...any) {
+	if p.err != nil {
+		return
+	}
+	for k, a := range args {
+		if s, ok := a.(string); ok {
+			args[k] = clean(s)
+		}
+	}
+	_, p.err = fmt.Fprintf(p.w, format, args...)
+}
+
+// raw writes an answer as it came, with what a terminal might obey written as
+// JSON's own escapes, which mean the same.
+func (p *printer) raw(b []byte) error {
+	var out []byte
+	for _, r := range string(b) {
+		if r == '\n' || unicode.IsPrint(r) {
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		for _, u := range utf16.AppendRune(nil, r) {
+			out = fmt.Appendf(out, "\\u%04x", u)
+		}
+	}
+	_, err := p.w.Write(out)
+	return err
+}
+
+// clean keeps text on its line and takes from it what a terminal obeys or what
+// makes it read as another text.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// pad fills text up to a width in characters, before it is painted.
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
+}
+
+// cell is one field of a table.
+type cell struct {
+	text string
+	tone web.Tone
+}
+
+// table writes rows in columns; the last column is as wide as it is.
+func (p *printer) table(rows [][]cell) {
+	var widths []int
+	for _, row := range rows {
+		for k, c := range row {
+			if k == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[k] = max(widths[k], utf8.RuneCountInString(clean(c.text)))
+		}
+	}
+	for _, row := range rows {
+		for k, c := range row {
+			text := clean(c.text)
+			if k < len(row)-1 {
+				text = pad(text, widths[k]+2)
+			}
+			p.printf("%s", p.tone(c.tone, text))
+		}
+		p.printf("\n")
+	}
+}

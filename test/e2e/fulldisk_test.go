@@ -1,0 +1,119 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A full disk takes the daemon's memory, not its voice: nothing new is
+// acknowledged, nothing is done, people are still called, and when there is
+// room again all goes on from what was acknowledged.
+func TestFullDisk(t *testing.T) {
+	b := connect(t)
+	quiet(t, b)
+	begun := time.Now()
+	disk := newDisk(t, 16<<20)
+	d := startDaemon(t, b, setup{
+		policies: strings.Replace(postedPolicies, "cooldown: 1s", "cooldown: 10s", 1),
+		runbooks: "{P1: {page: at once, ladder: [{tell: oncall, wait: 4s}, {tell: manager, wait: 1h}]}}",
+		storage:  disk.dir,
+	})
+	first := newPosted(t, map[string]string{"job": "first"})
+	fire(t, b, first)
+	d.await("healed/1", 1)
+	// It waits for the cooldown, and will be due while nothing can be remembered.
+	second := newPosted(t, map[string]string{"job": "second"})
+	fire(t, b, second)
+	d.await("judged/1", 2)
+
+	disk.fill()
+	lost := webhook(t, []map[string]string{{"alertname": "Posted", "job": "lost"}})
+	if code, answer := postJSON(t, intakeURL, lost); code != http.StatusServiceUnavailable {
+		t.Errorf("with a full disk a webhook was answered %d %s", code, answer)
+	}
+	third := newPosted(t, map[string]string{"job": "third"}) // Alertmanager tries again until it is kept
+	fire(t, b, third)
+	d.awaitPagesOf("manager", 1)
+	eventually(t, 30*time.Second, func() string {
+		if !d.log.contains("journal: what is done now would not be remembered") {
+			return "the guard has not said that nothing is remembered"
+		}
+		return ""
+	})
+	d.checkAttempts(begun, "i1-a1")
+	if why := d.degraded(); !strings.Contains(why, "disk is full") {
+		t.Errorf("the API says that it is degraded because of %q", why)
+	}
+
+	disk.free()
+	d.await("healed/1", 3)
+	resolve(t, b, first, second, third)
+	d.awaitFiled(3)
+	d.stop()
+	d.checkAttempts(begun, "i1-a1", "i2-a1", "i3-a1")
+	d.checkSlack(3)
+	count := d.count()
+	if count["opened/1"] != 3 || count["healed/1"] != 3 || count["closed/1"] != 3 {
+		t.Errorf("opened %d, healed %d, closed %d; want 3 of each, and none of what was not acknowledged", count["opened/1"], count["healed/1"], count["closed/1"])
+	}
+}
+
+// disk is a small file system of its own.
+type disk struct {
+	t   *testing.T
+	dir string
+}
+
+func newDisk(t *testing.T, size int) *disk {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		t.Fatalf("mount a small disk: %v", err)
+	}
+	d := &disk{t, dir}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount %s: %v", dir, err)
+		}
+	})
+	return d
+}
+
+func (d *disk) filler() string { return filepath.Join(d.dir, "filler") }
+
+// fill leaves no room.
+func (d *disk) fill() {
+	d.t.Helper()
+	f, err := os.Create(d.filler())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer f.Close()
+	page := make([]byte, 4096)
+	rand.Read(page)
+	for {
+		if _, err := f.Write(page); errors.Is(err, syscall.ENOSPC) {
+			return
+		} else if err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// free gives the room back.
+func (d *disk) free() {
+	d.t.Helper()
+	if err := os.Remove(d.filler()); err != nil {
+		d.t.Fatal(err)
+	}
+}
