@@ -19,6 +19,11 @@ import (
 // its port is shown outside.
 const PublishedVariable = "REMEDIATED_BED_PUBLISHED"
 
+// AttendedVariable is set for a command that runs in a bed with a published
+// port when somebody sits before it, who stops the bed by pressing Enter. The
+// command cannot ask for that itself: it is not in the terminal's foreground.
+const AttendedVariable = "REMEDIATED_BED_ATTENDED"
+
 // PublishOutside listens on a loopback address outside and returns it. When the
 // wanted port is taken, it is another one. It ends with ctx.
 func PublishOutside(ctx context.Context, dir string, port int) (string, error) {

@@ -6,7 +6,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +17,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/x0tta6bl4/remediated/test/bed"
 	"github.com/x0tta6bl4/remediated/test/doubles"
@@ -81,15 +78,9 @@ func (s *surroundings) linger(ctx context.Context) error {
 		address = strings.TrimPrefix(page, "http://")
 	}
 	step("The page: http://%s/", address)
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return nil // nobody is there to look
-	}
-	say("Press Enter to stop.")
-	entered := make(chan struct{})
-	go func() { bufio.NewReader(os.Stdin).ReadString('\n'); close(entered) }()
-	select {
-	case <-entered:
-	case <-ctx.Done():
+	if os.Getenv(bed.AttendedVariable) != "" {
+		say("Press Enter to stop.")
+		<-ctx.Done()
 	}
 	return nil
 }

@@ -8,6 +8,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"golang.org/x/term"
 
 	"github.com/x0tta6bl4/remediated/test/bed"
 	"github.com/x0tta6bl4/remediated/test/bed/isolate"
@@ -94,8 +96,19 @@ func launch(ctx context.Context, args []string, o bed.Options, publish int) (int
 			return 1, err
 		}
 		os.Setenv(bed.PublishedVariable, address)
+		if term.IsTerminal(int(os.Stdin.Fd())) {
+			os.Setenv(bed.AttendedVariable, "1")
+			go stopOnEnter()
+		}
 	}
 	return isolate.Run(args)
+}
+
+// stopOnEnter stops the bed as a SIGTERM would, when a line is read.
+func stopOnEnter() {
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err == nil {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM) // ourselves: we are there
+	}
 }
 
 // inBed starts the bed, lets the command use it, or whoever reads the addresses,
@@ -133,6 +146,9 @@ func inBed(ctx context.Context, o bed.Options, publish int, command []string) (c
 		"KUBECONFIG="+b.AdminKubeconfig,
 		"PATH="+filepath.Dir(b.KubectlPath)+":"+os.Getenv("PATH")) // kubectl of the server's version
 	err = cmd.Run()
+	if ctx.Err() != nil && cmd.ProcessState != nil && cmd.ProcessState.Success() {
+		return 0, nil // it was asked to stop, and did
+	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Exited() {
 		return exit.ExitCode(), nil
 	} else if err != nil {
