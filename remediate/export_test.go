@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"slices"
 )
 
 // IndexesFit holds every index against its naive recomputation.
@@ -18,8 +17,8 @@ func IndexesFit(s *State, books Rulebooks) error {
 		return fmt.Errorf("index by alert is %v, should be %v", s.index.byAlert, naive.index.byAlert)
 	}
 	for key, waiters := range naive.index.waiters {
-		for _, id := range waiters {
-			if !slices.Contains(s.index.waiters[key], id) && s.Incidents[id].Until.IsZero() {
+		for id := range waiters {
+			if !s.index.waiters[key][id] && s.Incidents[id].Until.IsZero() {
 				return fmt.Errorf("i%d waits for %s and is not in the index", id, key)
 			}
 		}

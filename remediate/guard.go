@@ -127,12 +127,12 @@ func (v *view) targetNow() Target {
 func paused(v *view) Verdict {
 	for _, scope := range []string{"all", "policy/" + v.p.Name, "namespace/" + v.targetNow().Namespace} {
 		if c, on := v.h.s.Paused[scope]; on {
-			d := deny("", time.Time{}, "%s is paused by %s%s", scope, c.By, said(c.Reason))
+			d := deny(time.Time{}, "%s is paused by %s%s", scope, c.By, said(c.Reason))
 			d.For = "paused"
 			return d
 		}
 	}
-	return allow("", "nothing is paused")
+	return allow("nothing is paused")
 }
 
 // mode is what the policy may do by itself: the stricter of what it was when
@@ -141,11 +141,11 @@ func mode(v *view) Verdict {
 	m, gone := v.h.modeOf(v.i)
 	switch {
 	case gone:
-		return deny("", time.Time{}, "policy %s is no longer in the rulebook", v.p.Name)
+		return deny(time.Time{}, "policy %s is no longer in the rulebook", v.p.Name)
 	case m == ModeObserve:
 		return Verdict{Decision: Observed, Reason: "policy " + v.p.Name + " only observes"}
 	}
-	return allow("", "policy %s may %s", v.p.Name, m)
+	return allow("policy %s may %s", v.p.Name, m)
 }
 
 // modeOf returns the incident's effective mode, and whether its policy is gone.
@@ -164,56 +164,56 @@ func (h *handler) modeOf(i *Incident) (m Mode, gone bool) {
 // journal denies while what we do would not be remembered.
 func journal(v *view) Verdict {
 	if why := v.h.s.degraded; why != "" {
-		return deny("", v.h.now.Add(askAgain), "what is done now would not be remembered: %s", why)
+		return deny(v.h.now.Add(askAgain), "what is done now would not be remembered: %s", why)
 	}
-	return allow("", "what is done is remembered")
+	return allow("what is done is remembered")
 }
 
 func takeover(v *view) Verdict {
 	if v.i.Taken != "" {
-		return hold("", "taken over by %s", v.i.Taken)
+		return hold("taken over by %s", v.i.Taken)
 	}
-	return allow("", "nobody has taken it over")
+	return allow("nobody has taken it over")
 }
 
 // silenced is a human's word to stop, as far as it is known without asking.
 func silenced(v *view) Verdict {
 	if len(v.i.Firing) == 0 {
-		return allow("", "none of its alerts fires")
+		return allow("none of its alerts fires")
 	}
 	var by []string
 	for id := range v.i.Firing {
 		k := v.h.s.Known[id]
 		if k == nil || len(k.Suppressed) == 0 {
-			return allow("", "%d of its alerts fire and are not suppressed", len(v.i.Firing))
+			return allow("%d of its alerts fire and are not suppressed", len(v.i.Firing))
 		}
 		by = append(by, k.Suppressed...)
 	}
 	slices.Sort(by)
-	return hold("", "all of its alerts are silenced or inhibited, by %s", strings.Join(slices.Compact(by), ", "))
+	return hold("all of its alerts are silenced or inhibited, by %s", strings.Join(slices.Compact(by), ", "))
 }
 
 // busy keeps two incidents from working on one target.
 func busy(v *view) Verdict {
 	t := v.targetNow()
 	if o := v.h.s.Targets[t]; o != nil && o.Holder != 0 && o.Holder != v.i.ID {
-		w := wait("", time.Time{}, "incident i%d is at work on %s", o.Holder, t)
+		w := wait(time.Time{}, "incident i%d is at work on %s", o.Holder, t)
 		w.For = "target/" + t.String()
 		return w
 	}
-	return allow("", "nobody is at work on %s", t)
+	return allow("nobody is at work on %s", t)
 }
 
 // settle leaves a little time between steps.
 func settle(v *view) Verdict {
 	pause := time.Duration(orElse(v.p.Guards.Settle, time.Duration(DefaultSettle)))
 	if v.i.Ended.IsZero() {
-		return allow("", "no step was tried before")
+		return allow("no step was tried before")
 	}
 	if until := v.i.Ended.Add(pause); until.After(v.h.now) {
-		return wait("", until, "the last step ended %s ago; %s are left between steps", since(v.h.now, v.i.Ended), pause)
+		return wait(until, "the last step ended %s ago; %s are left between steps", since(v.h.now, v.i.Ended), pause)
 	}
-	return allow("", "the last step ended %s ago, %s are left between steps", since(v.h.now, v.i.Ended), pause)
+	return allow("the last step ended %s ago, %s are left between steps", since(v.h.now, v.i.Ended), pause)
 }
 
 // cooldown leaves time between two incidents on one target.
@@ -222,14 +222,14 @@ func cooldown(v *view) Verdict {
 	o := v.h.s.Targets[v.targetNow()]
 	switch {
 	case need == 0:
-		return allow("", "the policy has none")
+		return allow("the policy has none")
 	case o == nil || o.Ended.IsZero() || o.Last == v.i.ID:
-		return allow("", "no other incident has worked on %s", v.targetNow())
+		return allow("no other incident has worked on %s", v.targetNow())
 	}
 	if until := o.Ended.Add(need); until.After(v.h.now) {
-		return wait("", until, "incident i%d worked on it until %s ago, less than the cooldown of %s", o.Last, since(v.h.now, o.Ended), need)
+		return wait(until, "incident i%d worked on it until %s ago, less than the cooldown of %s", o.Last, since(v.h.now, o.Ended), need)
 	}
-	return allow("", "incident i%d worked on it until %s ago, more than the cooldown of %s", o.Last, since(v.h.now, o.Ended), need)
+	return allow("incident i%d worked on it until %s ago, more than the cooldown of %s", o.Last, since(v.h.now, o.Ended), need)
 }
 
 // budget bounds how often is acted, by the policy and by all together.
@@ -246,15 +246,15 @@ func budget(v *view) Verdict {
 		for _, limit := range b.limits {
 			used, until := v.h.spent(b.key, limit)
 			if used >= limit.Actions {
-				return deny("", until, "%s: %d of %d acts in %s are used", b.whose, used, limit.Actions, limit.Per)
+				return deny(until, "%s: %d of %d acts in %s are used", b.whose, used, limit.Actions, limit.Per)
 			}
 			spent = append(spent, fmt.Sprintf("%s: %d of %d in %s", b.whose, used, limit.Actions, limit.Per))
 		}
 	}
 	if len(spent) == 0 {
-		return allow("", "none is set")
+		return allow("none is set")
 	}
-	return allow("", "%s", strings.Join(spent, "; "))
+	return allow("%s", strings.Join(spent, "; "))
 }
 
 // spent counts the acts within the budget's window, and says when the next
@@ -280,34 +280,34 @@ func breaker(v *view) Verdict {
 	name := breakerName(v.p.Name, v.targetNow())
 	b, known := v.h.s.Breakers[name]
 	if !known {
-		return allow("", "closed: no failed verification is on record for %s", v.targetNow())
+		return allow("closed: no failed verification is on record for %s", v.targetNow())
 	}
 	look, err := lookAtBreaker(name, v.p.Guards.breaker(), b, v.h.now)
 	if err != nil {
-		return deny("", time.Time{}, "its state cannot be read: %v", err)
+		return deny(time.Time{}, "its state cannot be read: %v", err)
 	}
 	switch look.State {
 	case "open":
-		return deny("", b.Until, "open until %s, after %d failed verifications in a row on %s", b.Until.Format(time.RFC3339), v.p.Guards.breaker().Failures, v.targetNow())
+		return deny(b.Until, "open until %s, after %d failed verifications in a row on %s", b.Until.Format(time.RFC3339), v.p.Guards.breaker().Failures, v.targetNow())
 	case "half-open":
-		return allow("", "half-open: one try")
+		return allow("half-open: one try")
 	}
-	return allow("", "closed: %d of %d failed verifications in a row", look.Failures, v.p.Guards.breaker().Failures)
+	return allow("closed: %d of %d failed verifications in a row", look.Failures, v.p.Guards.breaker().Failures)
 }
 
 // firing asks Alertmanager itself: a webhook may be minutes old.
 func firing(v *view) Verdict {
 	switch state := v.alert.Values[ValueState]; {
 	case v.alert.Err != "":
-		return wait("", v.h.now.Add(askAgain), "it is not known whether the alert still fires: %s", v.alert.Err)
+		return wait(v.h.now.Add(askAgain), "it is not known whether the alert still fires: %s", v.alert.Err)
 	case state == AlertStateSuppressed:
-		h := hold("", "the alert is silenced or inhibited, by %s", v.alert.Values[ValueSuppressedBy])
+		h := hold("the alert is silenced or inhibited, by %s", v.alert.Values[ValueSuppressedBy])
 		h.Until = v.h.now.Add(askAgain)
 		return h
 	case state != AlertStateFiring:
-		return wait("", v.h.now.Add(askAgain), "the alert no longer fires at Alertmanager: waiting for its end")
+		return wait(v.h.now.Add(askAgain), "the alert no longer fires at Alertmanager: waiting for its end")
 	}
-	return allow("", "%s", v.alert.Text)
+	return allow("%s", v.alert.Text)
 }
 
 // target looks whether what would be acted on is there and may be acted on.
@@ -315,45 +315,45 @@ func target(v *view) Verdict {
 	next := fmt.Sprintf("%s-a%d", v.h.s.Wire(v.i.ID), v.i.Tries+1)
 	switch {
 	case v.workload.Values[ValueRefused] != "":
-		return deny("", v.h.now.Add(4*askAgain), "%s: %s", v.targetNow(), v.workload.Values[ValueRefused])
+		return deny(v.h.now.Add(4*askAgain), "%s: %s", v.targetNow(), v.workload.Values[ValueRefused])
 	case v.workload.Err != "":
-		return wait("", v.h.now.Add(askAgain), "it is not known how %s is: %s", v.targetNow(), v.workload.Err)
+		return wait(v.h.now.Add(askAgain), "it is not known how %s is: %s", v.targetNow(), v.workload.Err)
 	case v.workload.Values[ValueUID] == "":
-		return wait("", v.h.now.Add(askAgain), "it is not known which object %s is", v.targetNow())
+		return wait(v.h.now.Add(askAgain), "it is not known which object %s is", v.targetNow())
 	case v.target.Kind == "owner":
-		return deny("", time.Time{}, "the owner of pod %s/%s was not found", v.target.Namespace, v.target.Name)
+		return deny(time.Time{}, "the owner of pod %s/%s was not found", v.target.Namespace, v.target.Name)
 	case v.workload.Values[ValueAttempt] == next:
-		return deny("", time.Time{}, "the attempt %s is on the object before it was made: another daemon with this journal is at work", next)
+		return deny(time.Time{}, "the attempt %s is on the object before it was made: another daemon with this journal is at work", next)
 	}
-	return allow("", "%s", v.workload.Text)
+	return allow("%s", v.workload.Text)
 }
 
 // healthy is the floor under which we do not add to the trouble.
 func healthy(v *view) Verdict {
 	g := v.p.Guards.Healthy
 	if g == nil {
-		return allow("", "no floor is set")
+		return allow("no floor is set")
 	}
 	if g.Query != "" {
 		a := v.queries[g.Query]
 		value, err := strconv.ParseFloat(a.Values[ValueNumber], 64)
 		switch {
 		case a.Err != "" || err != nil || math.IsNaN(value): // no number is above no floor
-			return wait("", v.h.now.Add(askAgain), "%s is not known: %s", g.Query, cmp.Or(a.Err, "it has no number"))
+			return wait(v.h.now.Add(askAgain), "%s is not known: %s", g.Query, cmp.Or(a.Err, "it has no number"))
 		case value < g.Min:
-			return deny("", v.h.now.Add(4*askAgain), "%s is %v, at least %v is needed", g.Query, value, g.Min)
+			return deny(v.h.now.Add(4*askAgain), "%s is %v, at least %v is needed", g.Query, value, g.Min)
 		}
 	}
 	if g.Available > 0 {
 		n, err := strconv.Atoi(v.workload.Values[ValueAvailable])
 		switch {
 		case err != nil:
-			return wait("", v.h.now.Add(askAgain), "how many replicas are available is not known")
+			return wait(v.h.now.Add(askAgain), "how many replicas are available is not known")
 		case n < g.Available:
-			return deny("", v.h.now.Add(4*askAgain), "%d replicas are available, at least %d are needed", n, g.Available)
+			return deny(v.h.now.Add(4*askAgain), "%d replicas are available, at least %d are needed", n, g.Available)
 		}
 	}
-	return allow("", "above the floor")
+	return allow("above the floor")
 }
 
 // approval asks a human when the mode or the step wants it. What was approved
@@ -368,13 +368,13 @@ func (v *view) approval(hash string) Verdict {
 	verdict := func() Verdict {
 		switch {
 		case m != ModeApprove && by == nil:
-			return allow("", "not needed")
+			return allow("not needed")
 		case v.i.Refused != "":
-			return hold("", "denied by %s", v.i.Refused)
+			return hold("denied by %s", v.i.Refused)
 		case v.i.Approved == hash && v.h.now.Sub(v.i.ApprovedAt) <= within:
-			return allow("", "plan %s is approved by %s", hash, v.i.Approver)
+			return allow("plan %s is approved by %s", hash, v.i.Approver)
 		case v.i.Status == StatusApproval && v.i.Hash == hash:
-			return deny("", time.Time{}, "nobody approved plan %s in time", hash)
+			return deny(time.Time{}, "nobody approved plan %s in time", hash)
 		}
 		why := "plan " + hash + " waits for a human"
 		switch v.i.Approved {

@@ -12,7 +12,7 @@ import (
 type index struct {
 	byKey   map[string]uint64
 	byAlert map[AlertID][]uint64
-	waiters map[string][]uint64 // by what they wait for
+	waiters map[string]map[uint64]bool // by what they wait for
 	wakes   wakes
 	touched map[uint64]bool // changed since they were last decided about
 	queue   queue           // those of touched, in the order in which they are decided about
@@ -22,7 +22,7 @@ func newIndex() index {
 	return index{
 		byKey:   map[string]uint64{},
 		byAlert: map[AlertID][]uint64{},
-		waiters: map[string][]uint64{},
+		waiters: map[string]map[uint64]bool{},
 		wakes:   wakes{at: map[uint64]int{}},
 		touched: map[uint64]bool{},
 	}
@@ -79,15 +79,19 @@ func (x *index) drop(i *Incident) {
 // wait enters the incident under everything that its verdicts wait for.
 func (x *index) wait(i *Incident) {
 	for _, v := range i.Verdicts {
-		if v.For != "" && !slices.Contains(x.waiters[v.For], i.ID) {
-			x.waiters[v.For] = append(x.waiters[v.For], i.ID)
+		if v.For == "" {
+			continue
 		}
+		if x.waiters[v.For] == nil {
+			x.waiters[v.For] = map[uint64]bool{}
+		}
+		x.waiters[v.For][i.ID] = true
 	}
 }
 
 // wakeWaiters makes all who wait for key be judged anew.
 func (s *State) wakeWaiters(key string) {
-	for _, id := range s.index.waiters[key] {
+	for id := range s.index.waiters[key] {
 		if i := s.Incidents[id]; i != nil {
 			s.lookAgain(i)
 		}

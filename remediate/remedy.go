@@ -147,10 +147,12 @@ func (h *handler) nextStep(i *Incident, p *Policy) int {
 }
 
 func cannot(i *Incident) Verdict {
+	v := deny(time.Time{}, "the policy %s it was opened under has no step", i.Policy)
 	if i.ToldOnly != "" {
-		return deny("target", time.Time{}, "%s", i.ToldOnly)
+		v = deny(time.Time{}, "%s", i.ToldOnly)
 	}
-	return deny("target", time.Time{}, "the policy %s it was opened under has no step", i.Policy)
+	v.Guard = "target"
+	return v
 }
 
 // judge writes verdicts down that need no plan.

@@ -33,20 +33,20 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("%s: %s, %s", v.Guard, v.Decision, v.Reason)
 }
 
-func allow(guard, format string, args ...any) Verdict {
-	return Verdict{Guard: guard, Decision: Allowed, Reason: fmt.Sprintf(format, args...)}
+func allow(format string, args ...any) Verdict {
+	return Verdict{Decision: Allowed, Reason: fmt.Sprintf(format, args...)}
 }
 
-func deny(guard string, until time.Time, format string, args ...any) Verdict {
-	return Verdict{Guard: guard, Decision: Denied, Until: until, Reason: fmt.Sprintf(format, args...)}
+func deny(until time.Time, format string, args ...any) Verdict {
+	return Verdict{Decision: Denied, Until: until, Reason: fmt.Sprintf(format, args...)}
 }
 
-func wait(guard string, until time.Time, format string, args ...any) Verdict {
-	return Verdict{Guard: guard, Decision: Waiting, Until: until, Reason: fmt.Sprintf(format, args...)}
+func wait(until time.Time, format string, args ...any) Verdict {
+	return Verdict{Decision: Waiting, Until: until, Reason: fmt.Sprintf(format, args...)}
 }
 
-func hold(guard string, format string, args ...any) Verdict {
-	return Verdict{Guard: guard, Decision: Held, Reason: fmt.Sprintf(format, args...)}
+func hold(format string, args ...any) Verdict {
+	return Verdict{Decision: Held, Reason: fmt.Sprintf(format, args...)}
 }
 
 // strictness orders decisions: the higher one wins.

@@ -129,7 +129,7 @@ func (d *daemon) openJournal(ctx context.Context) (engine.Journal, error) {
 // drawName draws the name of a new journal.
 func drawName() string {
 	b := make([]byte, 5)
-	rand.Read(b) // never fails, says its documentation
+	_, _ = rand.Read(b) // never fails, says its documentation
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b))
 }
 

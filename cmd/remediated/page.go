@@ -28,9 +28,16 @@ func (d *daemon) page() (http.Handler, error) {
 		hosts = []string{u.Hostname()}
 	}
 	return web.New(web.Options{
-		Live: d.engine, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
+		Live: authority{d.engine, d.people}, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
 		Log: d.log, Version: version.Info(), BasicAuth: named, Hosts: hosts,
 	}), nil
+}
+
+// people are those that the configuration in force names.
+func (d *daemon) people() []policies.Person {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	return d.loaded.Config.People
 }
 
 // namesUsers tells whether the listener asks who somebody is.

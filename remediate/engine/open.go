@@ -48,7 +48,7 @@ func copyOf(s *remediate.State) (*remediate.State, error) {
 // closing closes j, whose use ended with err.
 func closing(j Journal, err error) error {
 	if also := j.Close(); also != nil {
-		return fmt.Errorf("%w (and closing it: %v)", err, also)
+		return fmt.Errorf("%w (and closing it: %w)", err, also)
 	}
 	return err
 }

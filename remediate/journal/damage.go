@@ -41,7 +41,7 @@ func damaged(seq uint64, err error) error {
 // explain makes [ErrFull] of SQLite's word for it and leaves the rest.
 func explain(err error) error {
 	if _, primary := code(err); primary == sqlite3.SQLITE_FULL {
-		return fmt.Errorf("%w (%v): all that was acknowledged is intact; make room, then open the journal anew", ErrFull, err)
+		return fmt.Errorf("%w (%w): all that was acknowledged is intact; make room, then open the journal anew", ErrFull, err)
 	}
 	return err
 }

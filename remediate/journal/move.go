@@ -21,7 +21,7 @@ func (s *SQLite) moveWhenGrown() {
 		s.mu.Lock()
 		if s.broken == nil {
 			if err := s.move(context.Background()); err != nil {
-				s.fail(err)
+				_ = s.fail(err) // each later call returns it
 			}
 		}
 		s.mu.Unlock()

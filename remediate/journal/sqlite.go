@@ -76,7 +76,7 @@ func Open(ctx context.Context, dir string, options Options) (*SQLite, error) {
 	}
 	s.moveAt = s.options.MoveAt
 	if err := s.open(ctx); err != nil {
-		s.release(false)
+		_ = s.release(false) // what kept it from opening matters more
 		return nil, fmt.Errorf("open journal %s: %w", dir, err)
 	}
 	s.mover.Add(1)
@@ -203,9 +203,6 @@ func closeIf[T interface {
 
 func (s *SQLite) database() string { return filepath.Join(s.dir, databaseName) }
 func (s *SQLite) wal() string      { return s.database() + "-wal" }
-
-// usable returns why the journal must not be written to. s.mu is held.
-func (s *SQLite) usable() error { return s.broken }
 
 // fail remembers the first error and returns it. s.mu is held.
 func (s *SQLite) fail(err error) error {

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -36,6 +35,3 @@ func without(err error, secrets ...string) string {
 	}
 	return text
 }
-
-// clean returns err as an error without the secrets.
-func clean(err error, secrets ...string) error { return errors.New(without(err, secrets...)) }

@@ -243,9 +243,17 @@ func startDaemon(ctx context.Context, b *bed.Bed, program, dir string) (stop fun
 		}
 		return nil
 	}
+	if err := awaitReady(ctx); err != nil {
+		return nil, withLog(errors.Join(err, stop()), dir)
+	}
+	return stop, nil
+}
+
+// awaitReady returns when the daemon takes webhooks.
+func awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err = poll(ctx, "the daemon is ready", func() (bool, error) {
+	return poll(ctx, "the daemon is ready", func() (bool, error) {
 		resp, err := http.Get(ready)
 		if err != nil {
 			return false, err
@@ -253,10 +261,6 @@ func startDaemon(ctx context.Context, b *bed.Bed, program, dir string) (stop fun
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK, nil
 	})
-	if err != nil {
-		return nil, withLog(errors.Join(err, stop()), dir)
-	}
-	return stop, nil
 }
 
 const logName = "remediated.log"

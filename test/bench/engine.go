@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -78,8 +77,6 @@ func policy(name string, mode remediate.Mode) remediate.Policy {
 // rig is an engine on a journal on the disk.
 type rig struct {
 	*engine.Engine
-	facts atomic.Uint64 // that were kept
-	seen  func(remediate.Fact)
 	stop  func()
 	ended chan error
 }
@@ -91,13 +88,13 @@ func startEngine(ctx context.Context, dir string, seen func(remediate.Fact)) (*r
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{seen: seen, ended: make(chan error, 1)}
+	r := &rig{ended: make(chan error, 1)}
 	r.Engine = engine.New(engine.Options{
 		Open: func(ctx context.Context) (engine.Journal, error) {
 			return journal.Open(ctx, dir, journal.Options{})
 		},
 		Name:      func() string { return strings.Repeat("b", 8) },
-		Performer: world{}, Rulebook: book, Observe: r.observe,
+		Performer: world{}, Rulebook: book, Observe: seen,
 	})
 	ctx, r.stop = context.WithCancel(ctx)
 	go func() { r.ended <- r.Run(ctx) }()
@@ -110,11 +107,11 @@ func startEngine(ctx context.Context, dir string, seen func(remediate.Fact)) (*r
 	}
 }
 
-func (r *rig) observe(f remediate.Fact) {
-	r.facts.Add(1)
-	if r.seen != nil {
-		r.seen(f)
-	}
+// facts is how many are kept. They are counted where they are, since whoever
+// observes hears of them a little later.
+func (r *rig) facts(ctx context.Context) (n uint64, err error) {
+	err = r.Look(ctx, func(s *remediate.State, _ remediate.Rulebooks) { n = s.Seq })
+	return n, err
 }
 
 // close stops the engine and waits for its end.

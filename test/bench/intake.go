@@ -45,7 +45,7 @@ func measureIntake(ctx context.Context, o options) ([]row, error) {
 
 // server begins to serve webhooks, with its files in dir. It returns how many
 // facts were kept so far, and what ends it once nobody is served any more.
-type server func(ctx context.Context, dir string, senders int) (h http.Handler, facts func() uint64, end func() error, err error)
+type server func(ctx context.Context, dir string, senders int) (h http.Handler, facts counter, end func() error, err error)
 
 // measure lets the server take the load.
 func (serve server) measure(ctx context.Context, o options, l *load) (s sample, err error) {
@@ -65,11 +65,15 @@ func (serve server) measure(ctx context.Context, o options, l *load) (s sample, 
 	}
 	defer stop()
 	var before uint64
-	got, err := l.send(ctx, o.sample, func() { before = facts() })
+	got, err := l.send(ctx, o.sample, func() (err error) { before, err = facts(ctx); return err })
 	if err != nil {
 		return sample{}, err
 	}
-	kept := facts() - before
+	kept, err := facts(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	kept -= before
 	if alerts := uint64(got.webhooks * l.alerts); kept > 0 && kept < alerts {
 		return sample{}, fmt.Errorf("%d alerts were sent and %d facts kept: the engine forgets alerts that no policy concerns beyond a number; measure for a shorter time", alerts, kept)
 	}
@@ -93,7 +97,7 @@ func (l *load) listen(h http.Handler) (stop func() error, err error) {
 }
 
 // serveEngine is the daemon's way.
-func serveEngine(ctx context.Context, dir string, senders int) (http.Handler, func() uint64, func() error, error) {
+func serveEngine(ctx context.Context, dir string, senders int) (http.Handler, counter, func() error, error) {
 	r, err := startEngine(ctx, filepath.Join(dir, "journal"), nil)
 	if err != nil {
 		return nil, nil, nil, err
@@ -102,17 +106,17 @@ func serveEngine(ctx context.Context, dir string, senders int) (http.Handler, fu
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, r.close())
 	}
-	return in, r.facts.Load, r.close, nil
+	return in, r.facts, r.close, nil
 }
 
 // serveDecoder is the same without an engine.
-func serveDecoder(_ context.Context, _ string, senders int) (http.Handler, func() uint64, func() error, error) {
+func serveDecoder(_ context.Context, _ string, senders int) (http.Handler, counter, func() error, error) {
 	in, err := newIntake(func(context.Context, []remediate.Input) error { return nil }, senders)
 	return in, none, func() error { return nil }, err
 }
 
 // serveFloor only makes bytes durable.
-func serveFloor(_ context.Context, dir string, _ int) (http.Handler, func() uint64, func() error, error) {
+func serveFloor(_ context.Context, dir string, _ int) (http.Handler, counter, func() error, error) {
 	f, err := newFloor(filepath.Join(dir, "appended"))
 	if err != nil {
 		return nil, nil, nil, err
@@ -120,7 +124,10 @@ func serveFloor(_ context.Context, dir string, _ int) (http.Handler, func() uint
 	return f, none, f.close, nil
 }
 
-func none() uint64 { return 0 }
+// counter tells how many facts were kept so far.
+type counter func(context.Context) (uint64, error)
+
+func none(context.Context) (uint64, error) { return 0, nil }
 
 // newIntake returns the daemon's intake. Its limit on webhooks at a time is
 // raised to the number of senders: they must be taken to be measured.

@@ -34,7 +34,7 @@ type answered struct {
 // send lets the senders send for about d. The first webhook of each only opens
 // its connection; after those, begins is called. Anything but 200 is an error:
 // what was not taken was not measured.
-func (l *load) send(ctx context.Context, d time.Duration, begins func()) (answered, error) {
+func (l *load) send(ctx context.Context, d time.Duration, begins func() error) (answered, error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: l.senders}}
 	defer client.CloseIdleConnections()
 	hooks := make([]*webhook, l.senders)
@@ -55,7 +55,9 @@ func (l *load) send(ctx context.Context, d time.Duration, begins func()) (answer
 	if err := each(func(k int) error { return l.post(ctx, client, hooks[k]) }); err != nil {
 		return answered{}, err
 	}
-	begins()
+	if err := begins(); err != nil {
+		return answered{}, err
+	}
 	took := make([][]time.Duration, l.senders)
 	begun := time.Now()
 	err := each(func(k int) error {

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+func TestMedianAndQuantile(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		want   float64
+	}{{nil, 0}, {[]float64{3}, 3}, {[]float64{9, 1, 2}, 2}, {[]float64{4, 1, 2, 9}, 3}} {
+		if got := median(c.values); got != c.want {
+			t.Errorf("median of %v: %v, want %v", c.values, got, c.want)
+		}
+	}
+	var sorted []time.Duration
+	for k := range 100 {
+		sorted = append(sorted, time.Duration(k))
+	}
+	if p50, p99 := quantile(sorted, 0.5), quantile(sorted, 0.99); p50 != 50 || p99 != 99 {
+		t.Errorf("p50 %d, p99 %d", p50, p99)
+	}
+	if quantile(sorted[:1], 0.99) != 0 || quantile(nil, 0.5) != 0 {
+		t.Error("of one and of none")
+	}
+}
+
+// A ratio is that of two measurements of the same round: a machine that was
+// slower for one round does not show in it.
+func TestRatioIsByRound(t *testing.T) {
+	slow := []float64{1, 10, 100}
+	of := func(factor float64) func(context.Context) (sample, error) {
+		round := 0
+		return func(context.Context) (sample, error) { round++; return sample{value: factor * slow[round-1]}, nil }
+	}
+	rows, err := hold(t.Context(), 3, []contest{{"s", "c", "u", []contestant{{"ours", of(2)}, {"theirs", of(6)}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows[0].Ratio != 0 || rows[0].Value != 20 || rows[0].Min != 2 || rows[0].Max != 200 {
+		t.Errorf("ours: %+v", rows[0])
+	}
+	if rows[1].Ratio != 3 || rows[1].Against != "ours" || rows[1].Value != 60 {
+		t.Errorf("theirs: %+v", rows[1])
+	}
+}
+
+// A contestant that fails ends it all: there is no table of what worked.
+func TestContestantThatFails(t *testing.T) {
+	broken := errors.New("broken")
+	_, err := hold(t.Context(), 1, []contest{{"s", "c", "u", []contestant{
+		{"ours", func(context.Context) (sample, error) { return sample{}, broken }},
+	}}})
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "c, ours") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Each webhook's alerts are new ones, and the intake reads all of them.
+func TestWebhooksAreNew(t *testing.T) {
+	w, err := newWebhook(3, 1, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[remediate.AlertID]string{}
+	in, err := newIntake(func(_ context.Context, batch []remediate.Input) error {
+		for _, one := range batch {
+			ls := one.(remediate.Heard).Alert.Labels
+			seen[remediate.IdentityOf(ls, nil)] = ls.Get("alertname") + " " + ls.Get("instance")
+		}
+		return nil
+	}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, first := range []uint64{0, 3, 99_999_997} {
+		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(w.number(first)))
+		r.RemoteAddr = "127.0.0.1:40000"
+		answer := httptest.NewRecorder()
+		if in.ServeHTTP(answer, r); answer.Code != http.StatusOK {
+			t.Fatalf("answered %d: %s", answer.Code, answer.Body)
+		}
+	}
+	if len(seen) != 9 {
+		t.Errorf("%d different alerts in 9: %v", len(seen), seen)
+	}
+	names := map[string]bool{}
+	for _, s := range seen {
+		names[s] = true
+	}
+	for _, want := range []string{down + " i00000000", other + " i00000004", down + " i99999997", other + " i99999999"} {
+		if !names[want] {
+			t.Errorf("there is no %q in %v", want, names)
+		}
+	}
+}
+
+// What was not taken was not measured.
+func TestRefusedWebhookIsNoMeasurement(t *testing.T) {
+	l := &load{senders: 2, alerts: 1}
+	stop, err := l.listen(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "too many at a time", http.StatusServiceUnavailable)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	_, err = l.send(t.Context(), time.Millisecond, func() error {
+		t.Error("it began though the first webhooks were refused")
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "too many at a time") {
+		t.Errorf("%v", err)
+	}
+}
+
+// An engine that kept less than it was told is not measured.
+func TestForgottenAlertsAreNoMeasurement(t *testing.T) {
+	kept := uint64(0)
+	forgetful := server(func(ctx context.Context, dir string, senders int) (http.Handler, counter, func() error, error) {
+		h, _, end, err := serveDecoder(ctx, dir, senders)
+		return h, func(context.Context) (uint64, error) { kept++; return kept, nil }, end, err
+	})
+	_, err := forgetful.measure(t.Context(), options{dir: t.TempDir(), sample: time.Millisecond}, &load{senders: 1, alerts: 50})
+	if err == nil || !strings.Contains(err.Error(), "shorter time") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What the floor acknowledged is in its file, whole.
+func TestFloorKeepsWhatItAcknowledges(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "floor")
+	f, err := newFloor(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &load{senders: 4, alerts: 2}
+	stop, err := l.listen(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.send(t.Context(), 20*time.Millisecond, func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if err := f.close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(b, []byte(`"groupKey"`)); uint64(n*l.alerts) != l.last.Load() {
+		t.Errorf("%d webhooks are in the file, %d alerts were acknowledged", n, l.last.Load())
+	}
+}
+
+// A floor that cannot write says so to all who wait.
+func TestFloorThatCannotWrite(t *testing.T) {
+	f, err := newFloor(filepath.Join(t.TempDir(), "floor"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.file.Close()
+	r := httptest.NewRecorder()
+	f.ServeHTTP(r, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("x")))
+	if r.Code != http.StatusServiceUnavailable {
+		t.Errorf("answered %d", r.Code)
+	}
+}
+
+// A story is a whole one: an incident is opened, healed, closed and filed.
+func TestStoryIsWhole(t *testing.T) {
+	d, err := newDecider(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.reload(); err != nil {
+		t.Fatal(err)
+	}
+	n, err := d.story()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n < 12 || len(d.state.Acts[""]) != 1 || d.state.Last != 4 {
+		t.Errorf("a story of %d facts, %d acts, %d incidents", n, len(d.state.Acts[""]), d.state.Last)
+	}
+}
+
+// Both matchers find the one policy of many, and a matcher that does not is
+// not measured.
+func TestMatchersAgree(t *testing.T) {
+	if _, err := measureMatch(t.Context(), options{rounds: 1, sample: time.Millisecond}); err != nil {
+		t.Error(err)
+	}
+	blind := matcher(options{sample: time.Millisecond}, "blind", func() bool { return false })
+	if _, err := blind.measure(t.Context()); err == nil {
+		t.Error("a matcher that finds nothing was measured")
+	}
+}
+
+// One process opens incidents, another finds them, and says so when it finds
+// others.
+func TestMemoryOfOpenIncidents(t *testing.T) {
+	dir := t.TempDir()
+	m, err := openMany(t.Context(), dir, 120)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Idle <= 0 || m.Loaded <= 0 || m.Opened <= 0 {
+		t.Errorf("%+v", m)
+	}
+	again, err := readMany(t.Context(), dir, 120)
+	if err != nil || again.Again <= 0 || again.Ready <= 0 {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if _, err := readMany(t.Context(), dir, 121); err == nil {
+		t.Error("an incident that is not there was not missed")
+	}
+}
+
+func TestResidentIn(t *testing.T) {
+	if b, err := residentIn("Name:\tbench\nVmRSS:\t   52312 kB\nRssAnon:\t 1 kB\n"); err != nil || b != 52312*1024 {
+		t.Errorf("%v, %v", b, err)
+	}
+	for _, bad := range []string{"", "VmSize:\t1 kB\n", "VmRSS:\t12 MB\n", "VmRSS:\tmuch kB\n"} {
+		if _, err := residentIn(bad); err == nil {
+			t.Errorf("%q was read", bad)
+		}
+	}
+}
+
+// The same rows as a table and as JSON.
+func TestPrint(t *testing.T) {
+	rows := []row{
+		{Subject: "a", Case: "c", What: "ours", Unit: "x/s", Value: 12345.6, Min: 1.234, Max: 99999, P50: 0.0123, P99: 4},
+		{Subject: "b", Case: "c", What: "theirs", Unit: "x/s", Value: 2, Min: 2, Max: 2, Ratio: 0.5, Against: "ours"},
+	}
+	var table, list bytes.Buffer
+	if err := errors.Join(print(&table, "table", rows), print(&list, "json", rows)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"12346", "1.23-99999", "0.0123", "4.00", "0.500 x ours"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &table)
+		}
+	}
+	var back []row
+	if err := json.Unmarshal(list.Bytes(), &back); err != nil || len(back) != 2 || back[1] != rows[1] {
+		t.Errorf("%+v, %v", back, err)
+	}
+}
+
+func TestArgumentsAreChecked(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"run", "weather"}, "no subject \"weather\""},
+		{[]string{"--rounds=0"}, "at least one round"},
+		{[]string{"--sample=0s"}, "some time"},
+		{[]string{"--output=xml"}, "xml"},
+		{[]string{"--daemon=/no/such", "run", "bed"}, "make build"},
+		{[]string{"in-bed"}, "REMEDIATED_BED"},
+		{[]string{"--dir=" + os.DevNull + "/x", "run", "match"}, "folder"},
+	} {
+		t.Setenv("REMEDIATED_BED", "")
+		if err := run(t.Context(), c.args, io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, want %q", c.args, err, c.want)
+		}
+	}
+}
