@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/x0tta6bl4/remediated/test/bed"
-	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
 )
 
 // daemonAccount returns a kubeconfig for the daemon's own ServiceAccount, with
@@ -39,7 +38,3 @@ metadata: {name: remediated, namespace: x0tta6bl4}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: remediated}
 subjects: [{kind: ServiceAccount, name: remediated, namespace: x0tta6bl4}]
 `
-
-func pagerDutyWith(keys []string) pagerduty.Options {
-	return pagerduty.Options{RoutingKeys: keys, Strict: true}
-}

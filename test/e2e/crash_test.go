@@ -3,11 +3,9 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -17,7 +15,6 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/test/bed"
 	"github.com/x0tta6bl4/remediated/test/doubles/fault"
-	"github.com/x0tta6bl4/remediated/test/doubles/slack"
 )
 
 // deaths are all points at which the daemon can die on the way of one incident:
@@ -198,93 +195,6 @@ func (d *daemon) checkKilled() {
 	if s := d.command.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGKILL {
 		d.t.Fatalf("it was not killed: %s", d.command.ProcessState)
 	}
-}
-
-// checkAttempts wants that the cluster saw exactly these attempts (the ends of
-// their names, sorted), each once.
-func (d *daemon) checkAttempts(since time.Time, want ...string) {
-	d.t.Helper()
-	seen := d.attempts(since)
-	var ends []string
-	for attempt, n := range seen {
-		if n != 1 {
-			d.t.Errorf("the cluster saw attempt %s %d times", attempt, n)
-		}
-		_, end, _ := strings.Cut(attempt, "-")
-		ends = append(ends, end)
-	}
-	slices.Sort(ends)
-	if !slices.Equal(ends, want) {
-		d.t.Errorf("the cluster saw the attempts %v, want %v", seen, want)
-	}
-}
-
-// attempts counts what the cluster was told to do since a time, by the mark
-// that it carries.
-func (d *daemon) attempts(since time.Time) map[string]int {
-	d.t.Helper()
-	events, err := d.bed.Mutations(bed.Namespace, account, since)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	seen := map[string]int{}
-	for _, e := range events {
-		if e.Object.Resource == "events" {
-			continue
-		}
-		var body struct {
-			Spec struct {
-				Template struct{ Metadata metav1.ObjectMeta }
-			}
-		}
-		if err := json.Unmarshal(e.Request, &body); err != nil {
-			d.t.Fatalf("%s %s: %v", e.Verb, e.URI, err)
-		}
-		seen[body.Spec.Template.Metadata.Annotations["remediated/attempt"]]++
-	}
-	return seen
-}
-
-// checkThread wants each line of the story once, and each of them in a thread.
-func (d *daemon) checkThread() {
-	d.t.Helper()
-	told := map[string]int{}
-	var all strings.Builder
-	for _, m := range d.people.Slack.Messages() {
-		if m.ThreadTS == "" {
-			continue
-		}
-		for _, line := range linesOf(d.t, m) {
-			told[line]++
-			fmt.Fprintln(&all, line)
-		}
-	}
-	for line, n := range told {
-		if n > 1 {
-			d.t.Errorf("told %d times: %s", n, line)
-		}
-	}
-	for _, want := range []string{"-a1: restart ", "verification: ok", "healed: ", "told oncall", "closed after"} {
-		if !strings.Contains(all.String(), want) {
-			d.t.Errorf("the thread does not tell %q:\n%s", want, &all)
-		}
-	}
-}
-
-// linesOf returns the lines of a reply.
-func linesOf(t *testing.T, m slack.Message) []string {
-	t.Helper()
-	var blocks []struct {
-		Text struct{ Text string }
-	}
-	if err := json.Unmarshal(m.Blocks, &blocks); err != nil {
-		t.Fatal(err)
-	}
-	var lines []string
-	for _, b := range blocks {
-		lines = append(lines, strings.Split(b.Text.Text, "\n")[1:]...) // the first is a heading
-	}
-	return lines
 }
 
 // generationOf counts the changes that were ever made to a deployment.

@@ -5,14 +5,13 @@ package e2e
 import (
 	"bytes"
 	"cmp"
-	"context"
-	"encoding/json"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,10 +19,9 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/x0tta6bl4/remediated/remediate"
-	"github.com/x0tta6bl4/remediated/remediate/journal"
 	"github.com/x0tta6bl4/remediated/test/bed"
 	"github.com/x0tta6bl4/remediated/test/doubles"
+	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
 	"github.com/x0tta6bl4/remediated/test/doubles/slack"
 )
 
@@ -73,34 +71,13 @@ type setup struct {
 // startDaemon starts the daemon and promises to stop it.
 func startDaemon(t *testing.T, b *bed.Bed, s setup) *daemon {
 	t.Helper()
-	d := &daemon{t: t, bed: b, dir: t.TempDir(), env: s.env, log: new(lockedBuffer)}
-	var keys []string
-	for _, k := range routingKeys {
-		keys = append(keys, k)
-	}
-	people, err := doubles.Start(doubles.Options{PagerDuty: pagerDutyWith(keys)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.people = people
-	t.Cleanup(func() { people.Close() })
-	if s.kubeconfig == "" {
-		s.kubeconfig = daemonAccount(t, b)
-	}
-	if s.policies == "" {
-		s.policies = usualPolicies
-	}
-	if s.storage == "" {
-		s.storage = filepath.Join(d.dir, "data")
-	}
-	if s.alertmanagers == nil {
-		s.alertmanagers = []string{b.Alertmanager}
-	}
+	d := &daemon{t: t, bed: b, people: startPeople(t), dir: t.TempDir(), env: s.env, log: new(lockedBuffer)}
+	s = d.withDefaults(s)
 	d.storage = s.storage
 	d.configure(s)
 	d.flags = append([]string{
-		"--config.file=" + filepath.Join(d.dir, "remediated.yml"), "--storage.path=" + s.storage,
-		"--alertmanager.poll-interval=" + cmp.Or(s.poll, 2*time.Second).String(), "--alertmanager.min-uptime=" + cmp.Or(s.minUptime, time.Second).String(), "--log.level=debug",
+		"--config.file=" + filepath.Join(d.dir, "remediated.yml"), "--storage.path=" + s.storage, "--log.level=debug",
+		"--alertmanager.poll-interval=" + s.poll.String(), "--alertmanager.min-uptime=" + s.minUptime.String(),
 	}, s.flags...)
 	t.Cleanup(func() {
 		d.kill()
@@ -112,6 +89,35 @@ func startDaemon(t *testing.T, b *bed.Bed, s setup) *daemon {
 		d.start()
 	}
 	return d
+}
+
+// startPeople starts the doubles of Slack and PagerDuty.
+func startPeople(t *testing.T) *doubles.Servers {
+	t.Helper()
+	people, err := doubles.Start(doubles.Options{
+		PagerDuty: pagerduty.Options{RoutingKeys: slices.Collect(maps.Values(routingKeys)), Strict: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { people.Close() })
+	return people
+}
+
+// withDefaults fills in what a test does not change.
+func (d *daemon) withDefaults(s setup) setup {
+	d.t.Helper()
+	if s.kubeconfig == "" {
+		s.kubeconfig = daemonAccount(d.t, d.bed)
+	}
+	if s.alertmanagers == nil {
+		s.alertmanagers = []string{d.bed.Alertmanager}
+	}
+	s.policies = cmp.Or(s.policies, usualPolicies)
+	s.storage = cmp.Or(s.storage, filepath.Join(d.dir, "data"))
+	s.poll = cmp.Or(s.poll, 2*time.Second)
+	s.minUptime = cmp.Or(s.minUptime, time.Second)
+	return s
 }
 
 // configure writes the configuration and its secrets.
@@ -268,134 +274,31 @@ func (d *daemon) stop() time.Duration {
 	return time.Since(begun)
 }
 
-// program builds the daemon once for all tests.
-var program = func() func(*testing.T) string {
-	var once sync.Once
-	var path string
-	var err error
-	return func(t *testing.T) string {
-		t.Helper()
-		once.Do(func() {
-			path = filepath.Join(os.TempDir(), fmt.Sprintf("remediated-%d", os.Getpid()))
-			var out []byte
-			if out, err = exec.Command("go", "build", "-tags", "crash", "-o", path, "../../cmd/remediated").CombinedOutput(); err != nil {
-				err = fmt.Errorf("%w\n%s", err, out)
-			}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-}()
+// programPath is where the daemon is built.
+var programPath = filepath.Join(os.TempDir(), fmt.Sprintf("remediated-%d", os.Getpid()))
 
-// facts reads the journal of a daemon that does not run, from a copy: what it
-// left on the disk is for its next life to find.
-func (d *daemon) facts() []remediate.Fact {
-	d.t.Helper()
-	dir := d.t.TempDir()
-	d.copyStorage(dir)
-	ctx := context.Background()
-	j, err := journal.Open(ctx, dir, journal.Options{})
+func TestMain(m *testing.M) {
+	code := m.Run()
+	os.Remove(programPath) // it is there only when a test needed it
+	os.Exit(code)
+}
+
+// build builds the daemon once for all tests, able to die where they say.
+var build = sync.OnceValue(func() error {
+	out, err := exec.Command("go", "build", "-tags", "crash", "-o", programPath, "../../cmd/remediated").CombinedOutput()
 	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer j.Close()
-	var fs []remediate.Fact
-	for r, err := range j.Read(ctx, 1) {
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		f, err := r.Decode()
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		fs = append(fs, f)
-	}
-	return fs
-}
-
-// copyStorage copies the journal of a daemon that does not run into a folder.
-func (d *daemon) copyStorage(to string) {
-	d.t.Helper()
-	if err := os.CopyFS(to, os.DirFS(d.storage)); err != nil {
-		d.t.Fatal(err)
-	}
-}
-
-// incident is what the tests look at of the API's.
-type incident struct {
-	Number uint64 `json:"number"`
-	Policy string `json:"policy"`
-	Status string `json:"status"`
-	Why    string `json:"why"`
-}
-
-// incidents asks the daemon's API.
-func (d *daemon) incidents() ([]incident, error) {
-	var answer struct {
-		Incidents []incident `json:"incidents"`
-	}
-	err := ask("/api/v1/incidents?limit=1000", &answer)
-	return answer.Incidents, err
-}
-
-// degraded is why the daemon says that it does nothing, "" when it does.
-func (d *daemon) degraded() string {
-	d.t.Helper()
-	var status struct {
-		Degraded string `json:"degraded"`
-	}
-	if err := ask("/api/v1/status", &status); err != nil {
-		d.t.Fatal(err)
-	}
-	return status.Degraded
-}
-
-// story is an incident as the API tells it, a line for each thing that happened
-// and one for each detail of it.
-func (d *daemon) story(incident uint64) string {
-	d.t.Helper()
-	var answer struct {
-		Story []struct {
-			Text    string `json:"text"`
-			Details []struct {
-				Word string `json:"word"`
-				Text string `json:"text"`
-			} `json:"details"`
-		} `json:"story"`
-	}
-	if err := ask(fmt.Sprintf("/api/v1/incidents/%d", incident), &answer); err != nil {
-		d.t.Fatal(err)
-	}
-	var b strings.Builder
-	for _, e := range answer.Story {
-		fmt.Fprintln(&b, e.Text)
-		for _, more := range e.Details {
-			fmt.Fprintln(&b, "  ", more.Word, more.Text)
-		}
-	}
-	return b.String()
-}
-
-// ask reads what the daemon's API answers.
-func ask(path string, into any) error {
-	r, err := http.Get(webURL + path)
-	if err != nil {
-		return err
-	}
-	defer r.Body.Close()
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	if r.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", path, r.Status, body)
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%s: %w: %s", path, err, body)
+		return fmt.Errorf("build the daemon: %w\n%s", err, out)
 	}
 	return nil
+})
+
+// program is the path of the daemon's program.
+func program(t *testing.T) string {
+	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	return programPath
 }
 
 // lockedBuffer is written by a process and read by the test.
@@ -416,5 +319,5 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// since returns what was logged from a position on.
+// contains tells whether words were written.
 func (l *lockedBuffer) contains(words string) bool { return strings.Contains(l.String(), words) }

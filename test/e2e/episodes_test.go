@@ -10,7 +10,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/test/bed"
 )
 
@@ -116,34 +115,6 @@ func TestCopiedJournalDoesNotAct(t *testing.T) {
 	if why := d.refusals(); !slices.ContainsFunc(why, func(s string) bool { return strings.Contains(s, "another daemon with this journal is at work") }) {
 		t.Errorf("it was judged %q", why)
 	}
-}
-
-// refusals are the reasons for which the guards said no or not now.
-func (d *daemon) refusals() []string {
-	d.t.Helper()
-	var why []string
-	for _, f := range d.facts() {
-		j, ok := f.Body.(remediate.Judged)
-		if !ok || j.Decision == remediate.Allowed {
-			continue
-		}
-		for _, v := range j.Verdicts {
-			if v.Decision != remediate.Allowed {
-				why = append(why, v.String())
-			}
-		}
-	}
-	return why
-}
-
-// count counts the facts by kind.
-func (d *daemon) count() map[string]int {
-	d.t.Helper()
-	n := map[string]int{}
-	for _, f := range d.facts() {
-		n[remediate.KindOf(f.Body)]++
-	}
-	return n
 }
 
 // markOf is the attempt that a deployment says it was restarted by last.

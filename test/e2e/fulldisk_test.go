@@ -37,19 +37,11 @@ func TestFullDisk(t *testing.T) {
 	d.await("judged/1", 2)
 
 	disk.fill()
-	lost := webhook(t, []map[string]string{{"alertname": "Posted", "job": "lost"}})
-	if code, answer := postJSON(t, intakeURL, lost); code != http.StatusServiceUnavailable {
-		t.Errorf("with a full disk a webhook was answered %d %s", code, answer)
-	}
+	d.checkNotAccepted(webhook(t, []map[string]string{{"alertname": "Posted", "job": "lost"}}))
 	third := newPosted(t, map[string]string{"job": "third"}) // Alertmanager tries again until it is kept
 	fire(t, b, third)
 	d.awaitPagesOf("manager", 1)
-	eventually(t, 30*time.Second, func() string {
-		if !d.log.contains("journal: what is done now would not be remembered") {
-			return "the guard has not said that nothing is remembered"
-		}
-		return ""
-	})
+	d.awaitLog("journal: what is done now would not be remembered")
 	d.checkAttempts(begun, "i1-a1")
 	if why := d.degraded(); !strings.Contains(why, "disk is full") {
 		t.Errorf("the API says that it is degraded because of %q", why)
@@ -65,6 +57,14 @@ func TestFullDisk(t *testing.T) {
 	count := d.count()
 	if count["opened/1"] != 3 || count["healed/1"] != 3 || count["closed/1"] != 3 {
 		t.Errorf("opened %d, healed %d, closed %d; want 3 of each, and none of what was not acknowledged", count["opened/1"], count["healed/1"], count["closed/1"])
+	}
+}
+
+// checkNotAccepted wants that Alertmanager is told to try again.
+func (d *daemon) checkNotAccepted(body []byte) {
+	d.t.Helper()
+	if code, answer := postJSON(d.t, intakeURL, body); code != http.StatusServiceUnavailable {
+		d.t.Errorf("a webhook that cannot be kept was answered %d %s", code, answer)
 	}
 }
 

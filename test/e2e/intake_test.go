@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
-	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
 // webhookPolicies only look on, so that what counts is what was heard.
@@ -35,30 +33,34 @@ policies:
     verify: {all: [{rollout: $target}], for: 1s, within: 1m}
 `
 
+// captured are webhooks in the order in which they are posted, and what is news
+// in each.
+var captured = []struct {
+	file             string
+	firing, resolved int // edges that are news
+}{
+	{"01-firing", 1, 0},
+	{"01-firing", 0, 0}, // Alertmanager repeats itself
+	{"02-resolved", 0, 1},
+	{"01-firing", 0, 0}, // late: it tells of a life that has ended
+	{"03-grouped-firing-3", 3, 0},
+	{"05-grouped-partly-resolved", 0, 1},
+	{"04-truncated-max_alerts-2-of-5", 2, 0},
+	{"06-ha-duplicate-from-am-X", 1, 0},
+	{"06-ha-duplicate-from-am-Y", 0, 0},
+	{"07-ha-resolved-duplicate-from-am-X", 0, 0}, // the end of what was never heard to begin
+	{"07-ha-resolved-duplicate-from-am-Y", 0, 0},
+	{"08-firing-alertmanager-0.25-debian", 1, 0},
+	{"09-truncated-status-resolved-though-one-fires", 0, 0},
+}
+
 // What real Alertmanagers posted, through the daemon's own door: each edge is
 // written down once, whoever tells of it and however often.
 func TestCapturedWebhooks(t *testing.T) {
 	d := startDaemon(t, connect(t), setup{
 		policies: webhookPolicies, poll: time.Hour, minUptime: 24 * time.Hour, // no Alertmanager of ours knows these alerts
 	})
-	for _, c := range []struct {
-		file             string
-		firing, resolved int // edges that are news
-	}{
-		{"01-firing", 1, 0},
-		{"01-firing", 0, 0}, // Alertmanager repeats itself
-		{"02-resolved", 0, 1},
-		{"01-firing", 0, 0}, // late: it tells of a life that has ended
-		{"03-grouped-firing-3", 3, 0},
-		{"05-grouped-partly-resolved", 0, 1},
-		{"04-truncated-max_alerts-2-of-5", 2, 0},
-		{"06-ha-duplicate-from-am-X", 1, 0},
-		{"06-ha-duplicate-from-am-Y", 0, 0},
-		{"07-ha-resolved-duplicate-from-am-X", 0, 0}, // the end of what was never heard to begin
-		{"07-ha-resolved-duplicate-from-am-Y", 0, 0},
-		{"08-firing-alertmanager-0.25-debian", 1, 0},
-		{"09-truncated-status-resolved-though-one-fires", 0, 0},
-	} {
+	for _, c := range captured {
 		body, err := os.ReadFile(filepath.Join("../../remediate/alertmanager/testdata", c.file+".json"))
 		if err != nil {
 			t.Fatal(err)
@@ -124,25 +126,6 @@ func TestGarbageIsQuarantined(t *testing.T) {
 	}
 }
 
-// blobs loads what was kept under the digests that a log line names last.
-func (d *daemon) blobs(digests [][]string) [][]byte {
-	d.t.Helper()
-	j, err := journal.Open(context.Background(), d.storage, journal.Options{})
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer j.Close()
-	var blobs [][]byte
-	for _, m := range digests {
-		b, err := j.Load(context.Background(), m[len(m)-1])
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		blobs = append(blobs, b)
-	}
-	return blobs
-}
-
 // strictPolicies make a name of a label, and keep incidents apart by one.
 const strictPolicies = `
 policies:
@@ -205,45 +188,4 @@ func webhook(t *testing.T, alerts []map[string]string) []byte {
 		t.Fatal(err)
 	}
 	return body
-}
-
-// logged counts the facts of a kind in the log.
-func (d *daemon) logged(kind string) int {
-	return strings.Count(d.log.String(), "kind="+kind)
-}
-
-// settle waits until what the daemon has logged so far is here: its log comes
-// through a pipe. A look at its API, which it does between two rounds, follows
-// all that it did before; the log of that is here when it stands still.
-func (d *daemon) settle() {
-	d.t.Helper()
-	last := -1
-	eventually(d.t, 10*time.Second, func() string {
-		if _, err := d.incidents(); err != nil {
-			return err.Error()
-		}
-		now := len(d.log.String())
-		if now != last {
-			last = now
-			return "the log grows"
-		}
-		return ""
-	})
-}
-
-// awaitMessages waits until Slack has so many messages outside of threads.
-func (d *daemon) awaitMessages(want int) {
-	d.t.Helper()
-	eventually(d.t, time.Minute, func() string {
-		roots := 0
-		for _, m := range d.people.Slack.Messages() {
-			if m.ThreadTS == "" {
-				roots++
-			}
-		}
-		if roots != want {
-			return fmt.Sprintf("Slack has %d messages, want %d", roots, want)
-		}
-		return ""
-	})
 }

@@ -164,17 +164,6 @@ func (d *daemon) reload(policies string) {
 	}
 }
 
-// awaitLog waits until the daemon has said something.
-func (d *daemon) awaitLog(words string) {
-	d.t.Helper()
-	eventually(d.t, 30*time.Second, func() string {
-		if !d.log.contains(words) {
-			return fmt.Sprintf("it has not said %q", words)
-		}
-		return ""
-	})
-}
-
 // refusesToLead wants that the daemon ends by itself with 1, and says why.
 func (d *daemon) refusesToLead(words ...string) {
 	d.t.Helper()
