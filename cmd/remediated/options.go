@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/promslog"
 	promslogflag "github.com/prometheus/common/promslog/flag"
 	"github.com/prometheus/common/version"
@@ -22,7 +21,6 @@ import (
 type options struct {
 	config      string
 	storage     string
-	retention   model.Duration
 	web         *web.FlagConfig // the page, the API and the metrics
 	externalURL string
 	intake      web.FlagConfig // webhooks
@@ -46,7 +44,6 @@ func parse(args []string, stderr io.Writer) (options, error) {
 
 	app.Flag("config.file", "The configuration.").Default("remediated.yml").StringVar(&o.config)
 	app.Flag("storage.path", "Folder of the journal.").Default("data").StringVar(&o.storage)
-	app.Flag("storage.retention.time", "How long closed incidents are kept.").Default("90d").SetValue(&o.retention)
 	o.web = kingpinflag.AddFlags(app, "127.0.0.1:9095")
 	app.Flag("web.external-url", "Where people reach the page, for the links in messages.").StringVar(&o.externalURL)
 	o.intake.WebListenAddresses = app.Flag("intake.listen-address", "Address for webhooks. Repeatable.").Default("127.0.0.1:9096").Strings()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ func (d *daemon) page() (http.Handler, error) {
 	}
 	return web.New(web.Options{
 		Live: authority{d.engine, d.people}, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
-		Log: d.log, Version: version.Info(), BasicAuth: named, Hosts: hosts,
+		Log: d.log, Version: cmp.Or(version.Version, "unreleased"), BasicAuth: named, Hosts: hosts,
 	}), nil
 }
 
