@@ -36,6 +36,7 @@ test: setup vet unit e2e ## Run every test
 vet: ## Look for what a compiler does not see
 	go vet ./...
 	go vet -tags e2e ./test/e2e/
+	go vet -tags crash ./cmd/remediated/
 	cd test/controlplane && go vet ./nodeagent/...
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 

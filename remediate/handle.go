@@ -100,7 +100,7 @@ func (h *handler) hear(in Input) error {
 	case Command:
 		return h.command(CommandGiven(in))
 	case Loaded:
-		h.emit(RulebookLoaded{Digest: in.Digest, Policies: in.Policies})
+		h.emit(RulebookLoaded(in))
 	case Reported:
 		h.reported(in)
 	case Jumped:

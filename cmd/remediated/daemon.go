@@ -104,7 +104,7 @@ func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 	select {
 	case <-d.engine.Ready():
 	case err := <-failed:
-		<-parts.broke // the same, said here with less around it
+		_ = <-parts.broke // the same, said here with less around it
 		return err
 	case <-ctx.Done():
 		return nil

@@ -238,13 +238,14 @@ func notReady() string {
 // launch starts the program.
 func (d *daemon) launch() {
 	d.t.Helper()
-	d.command = exec.Command(program(d.t), d.flags...)
-	d.command.Env = append(os.Environ(), d.env...)
-	d.command.Stderr = d.log
-	d.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := d.command.Start(); err != nil {
+	command := exec.Command(program(d.t), d.flags...)
+	command.Env = append(os.Environ(), d.env...)
+	command.Stderr = d.log
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := command.Start(); err != nil {
 		d.t.Fatal(err)
 	}
+	d.command = command
 	d.ended = make(chan struct{})
 	go func(c *exec.Cmd, ended chan struct{}) { c.Wait(); close(ended) }(d.command, d.ended)
 }
@@ -274,18 +275,24 @@ func (d *daemon) stop() time.Duration {
 	return time.Since(begun)
 }
 
-// programPath is where the daemon is built.
-var programPath = filepath.Join(os.TempDir(), fmt.Sprintf("remediated-%d", os.Getpid()))
+// programDir holds the daemon's program. It is drawn, not named after our
+// process: two beds on one machine share /tmp and count their processes alike.
+var programDir string
 
 func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "remediated-e2e-")
+	if err != nil {
+		panic(err)
+	}
+	programDir = dir
 	code := m.Run()
-	os.Remove(programPath) // it is there only when a test needed it
+	os.RemoveAll(dir)
 	os.Exit(code)
 }
 
 // build builds the daemon once for all tests, able to die where they say.
 var build = sync.OnceValue(func() error {
-	out, err := exec.Command("go", "build", "-tags", "crash", "-o", programPath, "../../cmd/remediated").CombinedOutput()
+	out, err := exec.Command("go", "build", "-tags", "crash", "-o", filepath.Join(programDir, "remediated"), "../../cmd/remediated").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build the daemon: %w\n%s", err, out)
 	}
@@ -298,7 +305,7 @@ func program(t *testing.T) string {
 	if err := build(); err != nil {
 		t.Fatal(err)
 	}
-	return programPath
+	return filepath.Join(programDir, "remediated")
 }
 
 // lockedBuffer is written by a process and read by the test.
