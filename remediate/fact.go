@@ -206,7 +206,7 @@ type Healed struct {
 	Incident  uint64         `json:"incident"`
 	Attempt   string         `json:"attempt,omitempty"`
 	FirstGood time.Time      `json:"firstGood"` // the objective's end: the first good sample of the hold that held
-	Took      model.Duration `json:"took"`      // from the opening to FirstGood
+	Took      model.Duration `json:"took"`      // from the opening, or the reopening, to FirstGood
 	Objective model.Duration `json:"objective,omitempty"`
 	Met       bool           `json:"met"`
 }

@@ -52,6 +52,19 @@ func (s *State) touch(id uint64) {
 	}
 	s.index.touched[id] = true
 	heap.Push(&s.index.queue, turn{i.Severity, id})
+	if len(s.index.queue) > 2*len(s.index.touched)+64 {
+		s.requeue()
+	}
+}
+
+// requeue drops what is passed over. A state that is only folded, and never
+// decided about, would gather it for ever.
+func (s *State) requeue() {
+	s.index.queue = s.index.queue[:0]
+	for id := range s.index.touched {
+		s.index.queue = append(s.index.queue, turn{s.Incidents[id].Severity, id})
+	}
+	heap.Init(&s.index.queue)
 }
 
 func (x *index) addAlert(id AlertID, incident uint64) {

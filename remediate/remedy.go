@@ -367,7 +367,7 @@ func (h *handler) heal(i *Incident) {
 	if p := h.policy(i); p != nil {
 		objective = p.Objective
 	}
-	took := durationOf(i.First.Sub(i.Opened))
+	took := durationOf(i.First.Sub(i.Since))
 	b := Healed{Incident: i.ID, FirstGood: i.First, Took: took, Objective: objective, Met: objective == 0 || took <= objective}
 	if n := len(i.Attempts); n > 0 {
 		b.Attempt = i.Attempts[n-1].ID

@@ -138,7 +138,7 @@ func (h *handler) noticeOf(i *Incident) Notice {
 		n.Objective = p.Objective
 	}
 	if !i.First.IsZero() {
-		n.Took = durationOf(i.First.Sub(i.Opened))
+		n.Took = durationOf(i.First.Sub(i.Since))
 	}
 	if i.Status == StatusApproval {
 		n.Plan = i.Hash
