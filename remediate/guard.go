@@ -115,6 +115,13 @@ func answer(i *Incident, kind string) Answer {
 	return Answer{Kind: kind, Err: "no answer"}
 }
 
+// soon is when to ask again what could not be answered, or what was answered
+// badly: after first, and the longer the trouble lasts, the less often.
+func (v *view) soon(first time.Duration) time.Time {
+	lasted := v.h.now.Sub(v.i.Since)
+	return v.h.now.Add(min(max(first, lasted/8), askAgainMost).Truncate(time.Second))
+}
+
 // targetNow is the target as it is known when the guard is judged.
 func (v *view) targetNow() Target {
 	if !v.target.IsZero() {
@@ -164,7 +171,7 @@ func (h *handler) modeOf(i *Incident) (m Mode, gone bool) {
 // journal denies while what we do would not be remembered.
 func journal(v *view) Verdict {
 	if why := v.h.s.degraded; why != "" {
-		return deny(v.h.now.Add(askAgain), "what is done now would not be remembered: %s", why)
+		return deny(v.soon(askAgain), "what is done now would not be remembered: %s", why)
 	}
 	return allow("what is done is remembered")
 }
@@ -299,13 +306,13 @@ func breaker(v *view) Verdict {
 func firing(v *view) Verdict {
 	switch state := v.alert.Values[ValueState]; {
 	case v.alert.Err != "":
-		return wait(v.h.now.Add(askAgain), "it is not known whether the alert still fires: %s", v.alert.Err)
+		return wait(v.soon(askAgain), "it is not known whether the alert still fires: %s", v.alert.Err)
 	case state == AlertStateSuppressed:
 		h := hold("the alert is silenced or inhibited, by %s", v.alert.Values[ValueSuppressedBy])
-		h.Until = v.h.now.Add(askAgain)
+		h.Until = v.soon(askAgain)
 		return h
 	case state != AlertStateFiring:
-		return wait(v.h.now.Add(askAgain), "the alert no longer fires at Alertmanager: waiting for its end")
+		return wait(v.soon(askAgain), "the alert no longer fires at Alertmanager: waiting for its end")
 	}
 	return allow("%s", v.alert.Text)
 }
@@ -315,11 +322,11 @@ func target(v *view) Verdict {
 	next := fmt.Sprintf("%s-a%d", v.h.s.Wire(v.i.ID), v.i.Tries+1)
 	switch {
 	case v.workload.Values[ValueRefused] != "":
-		return deny(v.h.now.Add(4*askAgain), "%s: %s", v.targetNow(), v.workload.Values[ValueRefused])
+		return deny(v.soon(4*askAgain), "%s: %s", v.targetNow(), v.workload.Values[ValueRefused])
 	case v.workload.Err != "":
-		return wait(v.h.now.Add(askAgain), "it is not known how %s is: %s", v.targetNow(), v.workload.Err)
+		return wait(v.soon(askAgain), "it is not known how %s is: %s", v.targetNow(), v.workload.Err)
 	case v.workload.Values[ValueUID] == "":
-		return wait(v.h.now.Add(askAgain), "it is not known which object %s is", v.targetNow())
+		return wait(v.soon(askAgain), "it is not known which object %s is", v.targetNow())
 	case v.target.Kind == "owner":
 		return deny(time.Time{}, "the owner of pod %s/%s was not found", v.target.Namespace, v.target.Name)
 	case v.workload.Values[ValueAttempt] == next:
@@ -339,18 +346,18 @@ func healthy(v *view) Verdict {
 		value, err := strconv.ParseFloat(a.Values[ValueNumber], 64)
 		switch {
 		case a.Err != "" || err != nil || math.IsNaN(value): // no number is above no floor
-			return wait(v.h.now.Add(askAgain), "%s is not known: %s", g.Query, cmp.Or(a.Err, "it has no number"))
+			return wait(v.soon(askAgain), "%s is not known: %s", g.Query, cmp.Or(a.Err, "it has no number"))
 		case value < g.Min:
-			return deny(v.h.now.Add(4*askAgain), "%s is %v, at least %v is needed", g.Query, value, g.Min)
+			return deny(v.soon(4*askAgain), "%s is %v, at least %v is needed", g.Query, value, g.Min)
 		}
 	}
 	if g.Available > 0 {
 		n, err := strconv.Atoi(v.workload.Values[ValueAvailable])
 		switch {
 		case err != nil:
-			return wait(v.h.now.Add(askAgain), "how many replicas are available is not known")
+			return wait(v.soon(askAgain), "how many replicas are available is not known")
 		case n < g.Available:
-			return deny(v.h.now.Add(4*askAgain), "%d replicas are available, at least %d are needed", n, g.Available)
+			return deny(v.soon(4*askAgain), "%d replicas are available, at least %d are needed", n, g.Available)
 		}
 	}
 	return allow("above the floor")

@@ -190,7 +190,17 @@ func (h *handler) wake(i *Incident) time.Time {
 	}
 	by(h.nextRung(i))
 	by(h.nextTell(i))
-	return at
+	return wholeMillisecond(at)
+}
+
+// wholeMillisecond is t, or the next whole millisecond: facts' time has no
+// parts of one, and an hour that can never be reached would be waited for
+// without rest.
+func wholeMillisecond(t time.Time) time.Time {
+	if whole := t.Truncate(time.Millisecond); whole.Before(t) {
+		return whole.Add(time.Millisecond)
+	}
+	return t
 }
 
 // Rewake sets when each incident wants to be looked at. It is called once,

@@ -19,7 +19,8 @@ const (
 	verifySlack  = 30 * time.Second // beyond a verification's own limit, for the way there and back
 	probeEvery   = 10 * time.Second // between probes of a healed incident
 	probeWithin  = 10 * time.Second // one good sample in this time, or it is no longer healed
-	askAgain     = 15 * time.Second // after a question that nobody could answer
+	askAgain     = 15 * time.Second // after a question that nobody could answer, at first
+	askAgainMost = 2 * time.Minute  // and at most
 	defaultEvery = time.Second      // between samples
 )
 
@@ -168,7 +169,7 @@ func (h *handler) judge(i *Incident, verdicts []Verdict) {
 // later is until, or a moment from now when that is not later: nothing is
 // judged or tried again in the same moment.
 func (h *handler) later(until time.Time) time.Time {
-	if until.After(h.now) {
+	if until = wholeMillisecond(until); until.After(h.now) {
 		return until
 	}
 	return h.now.Add(time.Second)

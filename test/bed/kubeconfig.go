@@ -68,6 +68,9 @@ func (b *Bed) connect() error {
 		return fmt.Errorf("use %s: %w", b.AdminKubeconfig, err)
 	}
 	cfg.QPS, cfg.Burst = 200, 400
+	// HTTP/2 would put every request on one connection, and one that stalls while
+	// the server comes up would stall them all.
+	cfg.NextProtos = []string{"http/1.1"}
 	b.client, err = kubernetes.NewForConfig(cfg)
 	return err
 }
