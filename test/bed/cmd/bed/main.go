@@ -111,18 +111,31 @@ func stopOnEnter() {
 	}
 }
 
+// start starts the bed, and once more in another folder when a part did not
+// come up: on a busy machine a dozen servers are a dozen chances to be late, and
+// a run of many minutes should not end on one.
+func start(ctx context.Context, o bed.Options) (*bed.Bed, error) {
+	b, err := bed.Start(ctx, o)
+	if err == nil || ctx.Err() != nil {
+		return b, err
+	}
+	fmt.Fprintf(os.Stderr, "bed: once more, after: %v\n", err)
+	o.Dir = filepath.Join(o.Dir, "again")
+	return bed.Start(ctx, o)
+}
+
 // inBed starts the bed, lets the command use it, or whoever reads the addresses,
 // and stops it.
 func inBed(ctx context.Context, o bed.Options, publish int, command []string) (code int, err error) {
 	began := time.Now()
-	b, err := bed.Start(ctx, o)
+	b, err := start(ctx, o)
 	if err != nil {
 		return 1, err
 	}
 	fmt.Fprintf(os.Stderr, "bed: ready after %s\n", time.Since(began).Round(100*time.Millisecond))
 	defer func() { err = errors.Join(err, b.Stop()) }()
 	if publish > 0 {
-		if err := bed.PublishInside(ctx, b.Dir, publish); err != nil {
+		if err := bed.PublishInside(ctx, o.Dir, publish); err != nil {
 			return 1, err
 		}
 	}
