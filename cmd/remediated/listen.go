@@ -32,9 +32,20 @@ func (d *daemon) startListeners(parts *lifecycle) error {
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/api/v1/webhook/alertmanager", intake)
-	return d.listen(parts, "intake", mux, &d.options.intake)
+	return d.listen(parts, "intake", onlyAt("/api/v1/webhook/alertmanager", intake), &d.options.intake)
+}
+
+// onlyAt serves one path and nothing else. An http.ServeMux would redirect a
+// path that is not clean, and the client would follow with a GET: a webhook
+// whose body is lost.
+func onlyAt(path string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != path {
+			http.Error(w, "webhooks go to "+path, http.StatusNotFound)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // listen opens the addresses and serves them. An address that is taken is an
