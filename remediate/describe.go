@@ -68,7 +68,7 @@ func describeDecided(b Body) string {
 	case Reopened:
 		return "reopened: " + b.Why
 	case Exhausted:
-		return fmt.Sprintf("every step was tried, %d attempts, none was verified", b.Attempts)
+		return fmt.Sprintf("every step was tried, in %s, and none was verified", attempts(b.Attempts))
 	case Escalated:
 		s := fmt.Sprintf("rung %d: tell %s, because %s", b.Rung+1, b.Tell, b.Why)
 		if b.Skipped > 0 {
@@ -184,4 +184,12 @@ func Explain(b Body) []string {
 		}
 	}
 	return lines
+}
+
+// attempts counts them in words.
+func attempts(n int) string {
+	if n == 1 {
+		return "one attempt"
+	}
+	return fmt.Sprintf("%d attempts", n)
 }

@@ -51,7 +51,7 @@ func (h *handler) pageWhy(i *Incident) (string, time.Time) {
 	case book.Page == PageAtOnce:
 		return fmt.Sprintf("%s is told at once", i.Severity), i.Since
 	case i.Exhausted:
-		return fmt.Sprintf("every step was tried, %d attempts, and none helped", i.Tries), i.Ended
+		return fmt.Sprintf("every step was tried, in %s, and none helped", attempts(i.Tries)), i.Ended
 	case i.Status == StatusDenied:
 		return because(i.Verdicts), h.now
 	}

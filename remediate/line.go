@@ -34,7 +34,7 @@ func (i *Incident) line(b Body) string {
 	case Reopened:
 		return "reopened: " + b.Why
 	case Exhausted:
-		return fmt.Sprintf("every step was tried, %d attempts, none was verified", b.Attempts)
+		return Describe(b)
 	case Escalated:
 		return fmt.Sprintf("told %s: %s", b.Tell, b.Why)
 	case CommandGiven:
