@@ -57,7 +57,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	step("Prometheus sees it, Alertmanager calls, remediated decides, acts and looks whether it helped ...")
-	if err := s.awaitClosed(ctx); err != nil {
+	if err := s.awaitFiled(ctx); err != nil {
 		return err
 	}
 	say("It took %s from the fault to the end of the alert.", time.Since(begun).Round(100*time.Millisecond))
@@ -134,7 +134,7 @@ func (s *surroundings) grant(ctx context.Context, b *bed.Bed) error {
 // start starts the daemon and waits until it is ready.
 func (s *surroundings) start(ctx context.Context) error {
 	s.daemon = exec.Command(program("remediated"),
-		"--config.file="+s.path("remediated.yml"), "--storage.path="+s.path("data"), "--alertmanager.poll-interval=10s")
+		"--config.file="+s.path("remediated.yml"), "--storage.path="+s.path("data"), "--alertmanager.poll-interval=10s", "--log.level=debug")
 	log, err := os.Create(s.path("remediated.log"))
 	if err != nil {
 		return err
@@ -156,11 +156,11 @@ func (s *surroundings) start(ctx context.Context) error {
 	})
 }
 
-// awaitClosed waits for the end of the incident.
-func (s *surroundings) awaitClosed(ctx context.Context) error {
-	return s.await(ctx, "the incident is closed", func() bool {
+// awaitFiled waits for the end of the incident, and until it was told.
+func (s *surroundings) awaitFiled(ctx context.Context) error {
+	return s.await(ctx, "the incident is closed and told of", func() bool {
 		log, err := os.ReadFile(s.path("remediated.log"))
-		return err == nil && strings.Contains(string(log), "kind=closed/1")
+		return err == nil && strings.Contains(string(log), "kind=filed/1")
 	})
 }
 

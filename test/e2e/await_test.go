@@ -8,13 +8,8 @@ import (
 	"time"
 )
 
-// awaitClosed waits until so many incidents were closed.
-func (d *daemon) awaitClosed(n int) {
-	d.t.Helper()
-	d.await("closed/1", n)
-}
-
-// awaitFiled waits until all was told of so many incidents that were closed.
+// awaitFiled waits until so many incidents were closed and all was told of
+// them: a daemon that is stopped before tells the rest when it starts again.
 func (d *daemon) awaitFiled(n int) {
 	d.t.Helper()
 	d.await("filed/1", n)

@@ -89,7 +89,7 @@ func TestDiesWhileTheDatabaseHangs(t *testing.T) {
 	}
 	d.awaitDeath()
 	d.start()
-	d.awaitClosed(1)
+	d.awaitFiled(1)
 	d.stop()
 	d.checkHealed("postgres-down", 5*time.Minute)
 	d.checkAttempts(begun, "i1-a1")

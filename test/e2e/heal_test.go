@@ -34,7 +34,7 @@ func TestHeals(t *testing.T) {
 			if err := fault.strike(t, b); err != nil {
 				t.Fatal(err)
 			}
-			d.awaitClosed(1)
+			d.awaitFiled(1)
 			if took := d.stop(); took > 10*time.Second {
 				t.Errorf("it took %s to stop", took)
 			}
