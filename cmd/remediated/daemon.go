@@ -95,17 +95,15 @@ func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 		Open: d.openJournal, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
 		Observe: crashAfterFact(d.watch.fact), Log: d.log,
 	})
-	failed := make(chan error, 1)
+	ended := make(chan struct{})
 	parts.run("engine", func(ctx context.Context) error {
-		err := d.engine.Run(ctx)
-		failed <- err
-		return err
+		defer close(ended)
+		return d.engine.Run(ctx)
 	})
 	select {
 	case <-d.engine.Ready():
-	case err := <-failed:
-		_ = <-parts.broke // the same, said here with less around it
-		return err
+	case <-ended:
+		return errors.Unwrap(<-parts.broke) // the engine's own words
 	case <-ctx.Done():
 		return nil
 	}

@@ -80,9 +80,6 @@ func alertCalled(name string, at time.Time) template.Alert {
 	}
 }
 
-// alerts is how many alerts the webhook holds.
-func (w *webhook) alerts() int { return len(w.marks) / w.per }
-
 // number makes the alerts new ones: it gives them the numbers from first on.
 func (w *webhook) number(first uint64) []byte {
 	for k, at := range w.marks {

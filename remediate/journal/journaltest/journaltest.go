@@ -196,7 +196,10 @@ func testReadFrom(t *testing.T, j Journal) {
 	_, err := Read(j, c.Seq+2)
 	wantDamage(t, err, c.Seq+1)
 
-	for r := range j.Read(t.Context(), 1) { // a reader may stop early
+	for r, err := range j.Read(t.Context(), 1) { // a reader may stop early
+		if err != nil {
+			t.Fatal(err)
+		}
 		if r.Seq == 3 {
 			break
 		}
