@@ -49,10 +49,10 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) (err error) {
 	if err := d.startEngine(ctx, parts); err != nil {
 		return err
 	}
+	d.startPolling(parts) // before the listeners: a reload over HTTP begins it anew
 	if err := d.startListeners(parts); err != nil {
 		return err
 	}
-	d.startPolling(parts)
 	d.log.Info("ready")
 	for {
 		select {

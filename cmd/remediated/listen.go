@@ -22,7 +22,7 @@ func (d *daemon) startListeners(parts *lifecycle) error {
 	if err != nil {
 		return err
 	}
-	if err := d.listen(parts, "web", page, d.options.web); err != nil {
+	if err := d.listen(parts, "web", page, &d.options.web); err != nil {
 		return err
 	}
 	intake, err := alertmanager.NewIntake(alertmanager.IntakeOptions{

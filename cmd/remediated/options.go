@@ -13,7 +13,6 @@ import (
 	promslogflag "github.com/prometheus/common/promslog/flag"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
-	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 )
 
 // options are the flags. What belongs to an installation rather than to a
@@ -21,7 +20,7 @@ import (
 type options struct {
 	config      string
 	storage     string
-	web         *web.FlagConfig // the page, the API and the metrics
+	web         web.FlagConfig // the page, the API and the metrics
 	externalURL string
 	intake      web.FlagConfig // webhooks
 	tokens      []string
@@ -44,7 +43,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 
 	app.Flag("config.file", "The configuration.").Default("remediated.yml").StringVar(&o.config)
 	app.Flag("storage.path", "Folder of the journal.").Default("data").StringVar(&o.storage)
-	o.web = kingpinflag.AddFlags(app, "127.0.0.1:9095")
+	o.web.WebListenAddresses = app.Flag("web.listen-address", "Address for the page, the API and the metrics. Repeatable.").Default("127.0.0.1:9095").Strings()
+	o.web.WebConfigFile = app.Flag("web.config.file", "TLS and authentication for them, in the format of Prometheus's exporter toolkit.").Default("").String()
+	o.web.WebSystemdSocket = new(bool)
 	app.Flag("web.external-url", "Where people reach the page, for the links in messages.").StringVar(&o.externalURL)
 	o.intake.WebListenAddresses = app.Flag("intake.listen-address", "Address for webhooks. Repeatable.").Default("127.0.0.1:9096").Strings()
 	o.intake.WebConfigFile = app.Flag("intake.config.file", "TLS and authentication for webhooks, in the format of --web.config.file.").Default("").String()
@@ -65,9 +66,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 
 // validate refuses to listen where anybody could give orders.
 func (o options) validate() error {
+	who, err := authenticationOf(*o.web.WebConfigFile)
+	if err != nil {
+		return err
+	}
 	for _, a := range *o.web.WebListenAddresses {
-		if !loopback(a) && *o.web.WebConfigFile == "" {
-			return fmt.Errorf("--web.listen-address=%s is open to others: give --web.config.file with authentication, or listen on 127.0.0.1", a)
+		if !loopback(a) && !who.users && !who.certificates {
+			return fmt.Errorf("--web.listen-address=%s is open to others: give --web.config.file with basic_auth_users or client_auth_type: RequireAndVerifyClientCert, or listen on 127.0.0.1", a)
 		}
 	}
 	for _, a := range *o.intake.WebListenAddresses {

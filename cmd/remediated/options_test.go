@@ -13,6 +13,9 @@ import (
 func TestOpenListenersAreRefused(t *testing.T) {
 	config := file(t, "remediated.yml", "")
 	token := file(t, "token", "secret")
+	users := file(t, "users.yml", "basic_auth_users: {anna: $2y$10$hash}\n")
+	certificates := file(t, "mtls.yml", "tls_server_config: {cert_file: c, key_file: k, client_auth_type: RequireAndVerifyClientCert}\n")
+	onlyTLS := file(t, "tls.yml", "tls_server_config: {cert_file: c, key_file: k}\n")
 	for _, c := range []struct {
 		args []string
 		want string // "" is accepted
@@ -21,7 +24,11 @@ func TestOpenListenersAreRefused(t *testing.T) {
 		{[]string{"--web.listen-address=127.0.0.1:0", "--intake.listen-address=[::1]:0"}, ""},
 		{[]string{"--web.listen-address=:9095"}, "--web.listen-address=:9095 is open to others"},
 		{[]string{"--web.listen-address=0.0.0.0:9095"}, "is open to others"},
-		{[]string{"--web.listen-address=10.0.0.1:9095", "--web.config.file=" + config}, ""},
+		{[]string{"--web.listen-address=10.0.0.1:9095", "--web.config.file=" + users}, ""},
+		{[]string{"--web.listen-address=10.0.0.1:9095", "--web.config.file=" + certificates}, ""},
+		{[]string{"--web.listen-address=10.0.0.1:9095", "--web.config.file=" + onlyTLS}, "is open to others"},
+		{[]string{"--web.config.file=" + onlyTLS}, ""},
+		{[]string{"--web.config.file=" + onlyTLS + "-lost"}, "tls.yml-lost"},
 		{[]string{"--intake.listen-address=:9096"}, "--intake.listen-address=:9096 is open to others"},
 		{[]string{"--intake.listen-address=:9096", "--intake.token-file=" + token}, ""},
 		{[]string{"--intake.token-file=" + token + "-lost"}, "token-lost"},

@@ -4,13 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 
 	"github.com/prometheus/common/version"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -20,7 +17,7 @@ import (
 
 // page returns what is served to people, to the command line and to Prometheus.
 func (d *daemon) page() (http.Handler, error) {
-	named, err := namesUsers(*d.options.web.WebConfigFile)
+	who, err := authenticationOf(*d.options.web.WebConfigFile)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +27,7 @@ func (d *daemon) page() (http.Handler, error) {
 	}
 	return web.New(web.Options{
 		Live: authority{d.engine, d.people}, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
-		Log: d.log, Version: cmp.Or(version.Version, "unreleased"), BasicAuth: named, Hosts: hosts,
+		Log: d.log, Version: cmp.Or(version.Version, "unreleased"), BasicAuth: who.users, Hosts: hosts,
 	}), nil
 }
 
@@ -39,24 +36,6 @@ func (d *daemon) people() []policies.Person {
 	d.loading.Lock()
 	defer d.loading.Unlock()
 	return d.loaded.Config.People
-}
-
-// namesUsers tells whether the listener asks who somebody is.
-func namesUsers(webConfig string) (bool, error) {
-	if webConfig == "" {
-		return false, nil
-	}
-	b, err := os.ReadFile(webConfig)
-	if err != nil {
-		return false, err
-	}
-	var c struct {
-		Users map[string]string `yaml:"basic_auth_users"`
-	}
-	if err := yaml.Unmarshal(b, &c); err != nil {
-		return false, fmt.Errorf("%s: %w", webConfig, err)
-	}
-	return len(c.Users) > 0, nil
 }
 
 // ready says why the daemon cannot take alerts.
