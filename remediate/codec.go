@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -40,8 +41,9 @@ func (s *Sum) UnmarshalText(b []byte) error {
 	return err
 }
 
-// ErrUnknownKind is returned for a fact that this release does not know. The
-// journal was written by a newer one: stand aside, do not guess.
+// ErrUnknownKind is returned for a fact, or a field of one, that this release
+// does not know. The journal was written by a newer one: stand aside, do not
+// guess.
 var ErrUnknownKind = errors.New("fact of an unknown kind or version")
 
 // DamageError names the first record of a journal that is not what was written.
@@ -98,7 +100,9 @@ func Encode(seq uint64, before Sum, at time.Time, body Body) (Record, error) {
 
 // Decode returns the fact of a record that was verified. It returns
 // [ErrUnknownKind] for what a newer release wrote, a [*DamageError] for bytes
-// that are not the fact they claim to be.
+// that are not the fact they claim to be. A field may be added to a kind when
+// it may be absent; its checksum having held, bytes with a field that is not
+// known are therefore not damaged but new.
 func (r Record) Decode() (Fact, error) {
 	t, ok := kinds[r.Kind]
 	if !ok {
@@ -108,6 +112,9 @@ func (r Record) Decode() (Fact, error) {
 	d := json.NewDecoder(bytes.NewReader(r.Bytes))
 	d.DisallowUnknownFields()
 	if err := d.Decode(p.Interface()); err != nil {
+		if strings.Contains(err.Error(), "unknown field") { // encoding/json has no error of its own for it
+			return Fact{}, fmt.Errorf("record %d, %q, %w: %w", r.Seq, r.Kind, err, ErrUnknownKind)
+		}
 		return Fact{}, &DamageError{r.Seq, err.Error()}
 	}
 	if rest := bytes.TrimSpace(r.Bytes[d.InputOffset():]); len(rest) > 0 {

@@ -15,7 +15,8 @@ import (
 	. "github.com/x0tta6bl4/remediated/remediate"
 )
 
-// samples is one fact of every kind with every field set.
+// samples is one fact of every kind with every field set; fields that came
+// later are set in facts of their own, at the end.
 func samples() []Body {
 	at := epoch.Add(1234 * time.Millisecond)
 	target := Target{Cluster: "prod", Kind: "deployment", Namespace: "shop", Name: "db"}
@@ -23,6 +24,8 @@ func samples() []Body {
 	id := IdentityOf(labels, nil)
 	minute := model.Duration(time.Minute)
 	act := Act{Attempt: "q4m2x7kd-i1-a1", Step: 1, Index: 2, Kind: "restart", Target: target, Args: json.RawMessage(`{"grace":"30s"}`), UID: "uid-1", Template: "hash-1"}
+	undo := act
+	undo.Undo = true
 	line := Line{At: at, Text: "restart <db>"}
 	answer := Answer{Kind: "workload", OK: true, Text: "0 of 1", Err: "none", Values: map[string]string{ValueUID: "uid-1"}}
 	notice := Notice{
@@ -57,6 +60,11 @@ func samples() []Body {
 		Started{ID: "q4m2x7kd-i1-t1", Incident: 1, Deadline: at, Tell: &Tell{Destination: Slack, Notice: notice, Digest: "d", Ref: "r"}},
 		Delayed{ID: "q4m2x7kd-i1-t1", Incident: 1, Until: at, Why: "429"},
 		Finished{ID: "q4m2x7kd-i1-q1", Incident: 1, Result: Result{Outcome: OK, Text: "t", Until: at, Answers: []Answer{answer}, FirstGood: at, Held: minute, Samples: 3, Ref: "r"}},
+		AlertDoubted{ID: id, StartsAt: at},
+		Rated{Incident: 1, From: P2, To: P1, Why: "60 % of the traffic is lost"},
+		CommandGiven{Command: Override, By: "anna", Incident: 1, Reason: "why", Guard: "cooldown", Value: "P3"},
+		Judged{Incident: 1, Decision: Allowed, Verdicts: []Verdict{{Guard: "budget", Decision: Allowed, Reason: "none"}}, Plan: &Plan{Step: "drain", Acts: []Act{act}, Undo: []Act{undo}}, Hash: "a1610bcd8bd0"},
+		Started{ID: "q4m2x7kd-i1-a1-u1", Incident: 1, Deadline: at, Act: &undo},
 	}
 }
 
@@ -163,7 +171,10 @@ func TestNewerReleaseIsRefused(t *testing.T) {
 			t.Errorf("started %s: %v, want damage: it must be one of ask, act and tell", bad, err)
 		}
 	}
-	for _, bad := range []string{`{"incident":1,"mood":"good"}`, `{"incident":"one"}`, `{`, ``, `{"incident":1}{}`} {
+	if _, err := (Record{Seq: 7, Kind: "filed/1", Bytes: []byte(`{"incident":1,"mood":"good"}`)}).Decode(); !errors.Is(err, ErrUnknownKind) || !strings.Contains(err.Error(), `"mood"`) {
+		t.Errorf("a field that is not known: %v, want ErrUnknownKind that names it", err)
+	}
+	for _, bad := range []string{`{"incident":"one"}`, `{`, ``, `{"incident":1}{}`} {
 		var damage *DamageError
 		if _, err := (Record{Seq: 7, Kind: "filed/1", Bytes: []byte(bad)}).Decode(); !errors.As(err, &damage) || damage.Seq != 7 {
 			t.Errorf("%s: %v, want damage of record 7", bad, err)

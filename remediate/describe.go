@@ -24,8 +24,10 @@ func Describe(b Body) string {
 		return fmt.Sprintf("alert %.8s is silenced or inhibited, by %s", b.ID, strings.Join(b.By, ", "))
 	case AlertReleased:
 		return fmt.Sprintf("alert %.8s is no longer silenced or inhibited", b.ID)
+	case AlertDoubted:
+		return fmt.Sprintf("alert %.8s is told as firing since %s, but may have resolved: what is listed next settles it", b.ID, b.StartsAt.Format(time.RFC3339))
 	case CommandGiven:
-		return fmt.Sprintf("%s %s%s by %s%s", b.Command, b.Scope, b.Plan, b.By, said(b.Reason))
+		return describeCommand(b)
 	case Started:
 		return describeStarted(b)
 	case Delayed:
@@ -34,6 +36,17 @@ func Describe(b Body) string {
 		return describeFinished(b)
 	}
 	return describeDecided(b)
+}
+
+// describeCommand leaves out what a command does not have.
+func describeCommand(b CommandGiven) string {
+	words := []string{b.Command}
+	for _, w := range []string{b.Scope, b.Plan, b.Guard, b.Value} {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	return strings.Join(append(words, "by", b.By), " ") + said(b.Reason)
 }
 
 func firingNote(b AlertFiring) string {
@@ -63,6 +76,8 @@ func describeDecided(b Body) string {
 			s += " until " + b.Until.Format(time.TimeOnly)
 		}
 		return s
+	case Rated:
+		return fmt.Sprintf("%s, no longer %s: %s", b.To, b.From, b.Why)
 	case Healed:
 		return describeHealed(b)
 	case Reopened:

@@ -36,8 +36,8 @@ var kinds = func() map[string]reflect.Type {
 	m := map[string]reflect.Type{}
 	for _, b := range []Body{
 		Founded{}, RulebookLoaded{}, ClockJumped{},
-		AlertFiring{}, AlertResolved{}, AlertSuppressed{}, AlertReleased{}, CommandGiven{},
-		Opened{}, Joined{}, Left{}, Judged{}, BreakerCounted{}, Healed{}, Reopened{}, Exhausted{}, Escalated{}, Closed{}, Filed{},
+		AlertFiring{}, AlertResolved{}, AlertSuppressed{}, AlertReleased{}, AlertDoubted{}, CommandGiven{},
+		Opened{}, Joined{}, Left{}, Judged{}, BreakerCounted{}, Rated{}, Healed{}, Reopened{}, Exhausted{}, Escalated{}, Closed{}, Filed{},
 		Started{}, Delayed{}, Finished{},
 	} {
 		m[b.kind()] = reflect.TypeOf(b)
@@ -104,12 +104,21 @@ type AlertResolved struct {
 	Via    Via       `json:"via"`
 }
 
+// AlertDoubted says that a webhook tells of an alert as firing that may have
+// resolved already: a peer that is behind, or a second life that began just
+// when the first ended. What is listed next settles it.
+type AlertDoubted struct {
+	ID       AlertID   `json:"id"`
+	StartsAt time.Time `json:"startsAt"`
+}
+
 // Via says how an edge was heard of.
 type Via string
 
 const (
 	ViaWebhook Via = "webhook"
 	ViaListing Via = "listing" // the webhook was missed, or is yet to come
+	ViaOwn     Via = "own"     // it is our own: a storm
 )
 
 // AlertSuppressed says that a firing alert was silenced or inhibited.
@@ -134,6 +143,9 @@ const (
 	Close    = "close"    // it is over
 	Pause    = "pause"    // the kill switch for Scope
 	Resume   = "resume"
+	Override = "override" // break-glass: let Guard pass for the next attempt
+	SetMode  = "mode"     // Scope may do no more than Value; "act" lifts what was set
+	Rate     = "severity" // the incident is as bad as Value says: the only way down
 )
 
 // CommandGiven is a human's word.
@@ -142,8 +154,10 @@ type CommandGiven struct {
 	By       string `json:"by"`
 	Incident uint64 `json:"incident,omitempty"`
 	Plan     string `json:"plan,omitempty"`  // Approve, Deny: hash of the plan, or the beginning of it
-	Scope    string `json:"scope,omitempty"` // Pause, Resume: "all", "policy/NAME" or "namespace/NAME"
+	Scope    string `json:"scope,omitempty"` // Pause, Resume, SetMode: "all", "policy/NAME" or "namespace/NAME"
 	Reason   string `json:"reason,omitempty"`
+	Guard    string `json:"guard,omitempty"` // Override: the guard's name
+	Value    string `json:"value,omitempty"` // SetMode: a Mode; Rate: a Severity
 }
 
 // What was decided.
@@ -198,6 +212,15 @@ type BreakerCounted struct {
 	State    string          `json:"state"`  // closed, half-open, open
 	Shared   json.RawMessage `json:"shared"` // gobreaker's SharedState
 	Until    time.Time       `json:"until,omitzero"`
+}
+
+// Rated says that an incident is worse than it was held to be, or that a human
+// says it is not as bad.
+type Rated struct {
+	Incident uint64   `json:"incident"`
+	From     Severity `json:"from"`
+	To       Severity `json:"to"`
+	Why      string   `json:"why"`
 }
 
 // Healed says that the verification held. The incident stays open, and is
@@ -279,6 +302,9 @@ const (
 	ForGuards       = "guards"
 	ForVerification = "verification"
 	ForProbingOn    = "probing on"
+	ForConfirmation = "confirmation" // its alerts resolved, and no verification had held: is it well?
+	ForImpact       = "impact"       // how bad is it?
+	ForEvidence     = "evidence"     // what there is to be seen before it is destroyed
 )
 
 // Ask puts questions. For guards they are asked once; a verification samples
@@ -293,7 +319,7 @@ type Ask struct {
 
 // Question is put to the probe of its kind.
 type Question struct {
-	Kind   string          `json:"kind"` // alert, workload, promql, rollout, pods, postgres, redis, http
+	Kind   string          `json:"kind"` // alert, alerts, workload, cluster, evidence, promql, rollout, pods, postgres, redis, http
 	Target Target          `json:"target,omitzero"`
 	Labels Labels          `json:"labels,omitempty"` // alert: whether this one still fires
 	Args   json.RawMessage `json:"args,omitempty"`   // the kind's arguments, references filled in
@@ -321,6 +347,16 @@ const (
 	ValueReplicas        = "replicas"        // workload: wanted
 	ValueAvailable       = "available"       // workload: available
 	ValueRefused         = "refused"         // workload: why this kind of target is refused by name
+	ValueHeadroom        = "headroom"        // workload: disruptions that the tightest budget of its pods allows now; absent when there is no budget or it was not asked for
+	ValueBudget          = "budget"          // workload: that disruption budget's name
+	ValueMode            = "mode"            // workload: the remediated/mode annotation of the object
+	ValueNamespaceMode   = "namespaceMode"   // workload: that of its namespace
+	ValueChangedBy       = "changedBy"       // workload: who changed its pod template last beside us, for people
+	ValueNodes           = "nodes"           // cluster: how many there are
+	ValueNodesReady      = "nodesReady"      // cluster: how many of them are ready
+	ValueControlPlane    = "controlPlane"    // cluster: "ready", or what is amiss
+	ValueCount           = "count"           // alerts: how many such alerts fire and are not suppressed
+	ValueDigest          = "digest"          // evidence: what the blob is kept under
 	ValueNumber          = "value"           // promql: the one value, as strconv writes it
 	AlertStateFiring     = "firing"          // still active
 	AlertStateSuppressed = "suppressed"      // silenced, inhibited or muted
@@ -339,12 +375,14 @@ type Act struct {
 	Args     json.RawMessage `json:"args,omitempty"`
 	UID      string          `json:"uid,omitempty"`      // the object must still be this one
 	Template string          `json:"template,omitempty"` // and its pod template this
+	Undo     bool            `json:"undo,omitempty"`     // it takes back what a procedure that broke off had done
 }
 
 // Plan is what would be done if all guards allow: what a human approves.
 type Plan struct {
 	Step     string `json:"step"`
-	Acts     []Act  `json:"acts"` // without attempt
+	Acts     []Act  `json:"acts"`           // without attempt
+	Undo     []Act  `json:"undo,omitempty"` // what takes them back
 	Observed string `json:"observed,omitempty"`
 }
 
@@ -403,12 +441,14 @@ func (AlertFiring) kind() string     { return "alert-firing/1" }
 func (AlertResolved) kind() string   { return "alert-resolved/1" }
 func (AlertSuppressed) kind() string { return "alert-suppressed/1" }
 func (AlertReleased) kind() string   { return "alert-released/1" }
+func (AlertDoubted) kind() string    { return "alert-doubted/1" }
 func (CommandGiven) kind() string    { return "command-given/1" }
 func (Opened) kind() string          { return "opened/1" }
 func (Joined) kind() string          { return "joined/1" }
 func (Left) kind() string            { return "left/1" }
 func (Judged) kind() string          { return "judged/1" }
 func (BreakerCounted) kind() string  { return "breaker-counted/1" }
+func (Rated) kind() string           { return "rated/1" }
 func (Healed) kind() string          { return "healed/1" }
 func (Reopened) kind() string        { return "reopened/1" }
 func (Exhausted) kind() string       { return "exhausted/1" }
@@ -425,6 +465,7 @@ func (b Joined) incident() uint64         { return b.Incident }
 func (b Left) incident() uint64           { return b.Incident }
 func (b Judged) incident() uint64         { return b.Incident }
 func (b BreakerCounted) incident() uint64 { return b.Incident }
+func (b Rated) incident() uint64          { return b.Incident }
 func (b Healed) incident() uint64         { return b.Incident }
 func (b Reopened) incident() uint64       { return b.Incident }
 func (b Exhausted) incident() uint64      { return b.Incident }

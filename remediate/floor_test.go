@@ -16,7 +16,7 @@ var allowedImports = map[string]bool{
 	"encoding/hex": true, "encoding/json": true, "errors": true, "fmt": true, "maps": true, "math": true,
 	"reflect": true, "regexp": true, "slices": true, "strconv": true, "strings": true, "time": true,
 	"github.com/prometheus/common/model":            true,
-	"github.com/prometheus/alertmanager/pkg/labels": true,
+	"github.com/prometheus/alertmanager/pkg/labels": true, "github.com/prometheus/alertmanager/timeinterval": true,
 }
 
 // clocks are the functions of package time that look at a clock or wait for one.

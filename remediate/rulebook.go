@@ -37,103 +37,13 @@ type Rulebook struct {
 	Cluster       string               `json:"cluster"`
 	ReplicaLabels []string             `json:"replicaLabels"` // not part of an alert's identity
 	Budget        []Budget             `json:"budget,omitempty"`
+	Storm         *Storm               `json:"storm,omitempty"` // nil: there is none
 	Runbooks      map[Severity]Runbook `json:"runbooks"`
 	// Destinations that can be told: "slack", "pagerduty/oncall", ...
 	Destinations []string `json:"destinations,omitempty"`
 	Policies     []Policy `json:"policies"`
 
 	digest string
-}
-
-// Policy says which alerts are an incident and what may be done about it.
-type Policy struct {
-	Name      string         `json:"name"`
-	Source    string         `json:"source,omitempty"` // file:line, for people
-	When      []string       `json:"when"`             // Alertmanager matchers; all must match
-	Per       []string       `json:"per,omitempty"`    // labels that make it one incident
-	Continue  bool           `json:"continue,omitempty"`
-	Severity  Severity       `json:"severity"`
-	Mode      Mode           `json:"mode"`
-	Target    string         `json:"target,omitempty"` // kind/namespace/name, $label takes a label's value
-	Guards    Guards         `json:"guards"`
-	Objective model.Duration `json:"objective,omitempty"` // RTO: from the opening to the first good sample
-	Steps     []Step         `json:"steps,omitempty"`
-
-	matchers labels.Matchers
-}
-
-// Guards are a policy's own numbers.
-type Guards struct {
-	Cooldown model.Duration `json:"cooldown,omitempty"` // between incidents on one target
-	Settle   model.Duration `json:"settle,omitempty"`   // between steps
-	Budget   []Budget       `json:"budget,omitempty"`
-	Breaker  Breaker        `json:"breaker"` // no failures given: DefaultBreaker
-	Healthy  *Healthy       `json:"healthy,omitempty"`
-}
-
-// breaker is the policy's, or the default one: a policy that says nothing has
-// one all the same.
-func (g Guards) breaker() Breaker {
-	if g.Breaker.Failures == 0 {
-		return DefaultBreaker()
-	}
-	return g.Breaker
-}
-
-// Budget allows so many acts in any window of this length.
-type Budget struct {
-	Actions int            `json:"actions"`
-	Per     model.Duration `json:"per"`
-}
-
-// Breaker opens after so many failed verifications in a row, for Reset.
-type Breaker struct {
-	Failures uint32         `json:"failures"`
-	Reset    model.Duration `json:"reset"`
-}
-
-// Healthy is a floor under which we do not add to the trouble.
-type Healthy struct {
-	// Query is PromQL with one value; acting needs it to be at least Min.
-	Query string  `json:"query,omitempty"`
-	Min   float64 `json:"min,omitempty"`
-	// Available is how many replicas of the target must be available.
-	Available int `json:"available,omitempty"`
-}
-
-// Step is one remedy: a procedure and how to see whether it helped.
-type Step struct {
-	Name     string         `json:"name"`
-	Approval *ApprovalBy    `json:"approval,omitempty"`
-	Do       []Do           `json:"do"`
-	Verify   Verify         `json:"verify"`
-	Within   model.Duration `json:"within,omitempty"` // the deadline of each act; default 2m
-}
-
-// ApprovalBy says who may approve a step and for how long it is waited for.
-type ApprovalBy struct {
-	By     []string       `json:"by,omitempty"` // roles
-	Within model.Duration `json:"within"`
-}
-
-// Do is one act of a procedure.
-type Do struct {
-	Kind string          `json:"kind"`
-	Args json.RawMessage `json:"args,omitempty"`
-}
-
-// Verify says what must be seen, for how long, and by when.
-type Verify struct {
-	All    []Check        `json:"all"`
-	For    model.Duration `json:"for,omitempty"`
-	Within model.Duration `json:"within"`
-	Every  model.Duration `json:"every"`
-}
-
-// Check is one probe of a verification.
-type Check struct {
-	Kind string          `json:"kind"`
-	Args json.RawMessage `json:"args,omitempty"`
 }
 
 // Paging says when a runbook calls people.
@@ -144,6 +54,15 @@ const (
 	PageOnNeed Paging = "on need" // exhausted, denied, or not verified in time
 	PageNever  Paging = "never"
 )
+
+// Storm says when so much is broken at once that it must have a common cause,
+// and acting on each by itself would add to it.
+type Storm struct {
+	Incidents int            `json:"incidents"` // opened within Per begin a storm
+	Per       model.Duration `json:"per"`
+	Share     float64        `json:"share,omitempty"` // so does an open incident on this share of the known targets, 0 to 1; 0: it does not
+	Calm      model.Duration `json:"calm,omitempty"`  // it ends when for so long less than half of that was there
+}
 
 // Runbook says who hears of an incident of one severity, and when.
 type Runbook struct {
@@ -175,6 +94,13 @@ func DefaultRunbooks() map[Severity]Runbook {
 // DefaultReplicaLabels are the labels by which the members of a highly
 // available Prometheus differ.
 func DefaultReplicaLabels() []string { return []string{"replica", "prometheus_replica"} }
+
+// DefaultFlapping lets a remedy heal a target three times an hour.
+func DefaultFlapping() Flapping { return Flapping{Heals: 3, Per: minutes(60)} }
+
+// DefaultAttempts is how often an incident is acted on before a human must
+// look.
+const DefaultAttempts = 6
 
 // DefaultBreaker opens after two failed verifications, for an hour.
 func DefaultBreaker() Breaker { return Breaker{Failures: 2, Reset: minutes(60)} }
