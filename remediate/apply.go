@@ -23,6 +23,10 @@ func (s *State) Apply(f Fact) {
 		s.suppressed(b.ID, b.By)
 	case AlertReleased:
 		s.suppressed(b.ID, nil)
+	case AlertDoubted:
+		if k := s.Known[b.ID]; k != nil {
+			k.Doubted = true
+		}
 	case CommandGiven:
 		s.commanded(b, f.At)
 	case Opened:
@@ -46,19 +50,21 @@ func (s *State) applyIncident(f Fact) {
 		s.joined(i, b)
 	case Left:
 		delete(i.Firing, b.Alert)
+	case Rated:
+		s.rated(i, b)
 	case Judged:
 		s.judged(i, b)
 	case BreakerCounted:
 		s.Breakers[b.Breaker] = BreakerState{State: b.State, Shared: b.Shared, Until: b.Until}
 		i.Counted = true
 	case Healed:
-		i.healed(b, f.At)
+		s.healed(i, b, f.At)
 	case Reopened:
 		i.reopened(f.At)
 	case Exhausted:
 		i.Exhausted = true
 	case Escalated:
-		i.escalated(b, f.At)
+		s.escalated(i, b, f.At)
 	case Closed:
 		s.closed(i, b, f.At)
 	case Started:
@@ -104,15 +110,13 @@ func (s *State) loaded(b RulebookLoaded, at time.Time) {
 		}
 	}
 	s.PolicySince = since
-	for _, i := range s.Incidents { // permission is judged by the new rulebook too
-		s.lookAgain(i)
-	}
+	s.permitted() // it is judged by the new rulebook too
 }
 
 func (s *State) firing(b AlertFiring, f Fact) {
 	s.Known[b.ID] = &Known{
 		Firing: true, Seq: f.Seq, At: f.At, StartsAt: b.Alert.StartsAt,
-		Generation: s.Generation, Suppressed: b.Suppressed,
+		Generation: s.Generation, Suppressed: b.Suppressed, Own: b.Via == ViaOwn,
 	}
 	s.Heard = b
 }
@@ -146,6 +150,7 @@ func (s *State) suppressed(id AlertID, by []string) {
 	}
 	for _, n := range s.index.byAlert[id] {
 		s.lookAgain(s.Incidents[n])
+		s.touchLeaves(n)
 	}
 }
 
@@ -157,6 +162,17 @@ func (s *State) lookAgain(i *Incident) {
 		i.Until = s.At
 	}
 	s.touch(i.ID)
+}
+
+// permitted makes every incident be judged anew: what may be done at all has
+// changed.
+func (s *State) permitted() {
+	for _, i := range s.Incidents {
+		if i.Status == StatusObserved {
+			i.Until = s.At
+		}
+		s.lookAgain(i)
+	}
 }
 
 func (s *State) opened(b Opened, f Fact) {
@@ -171,9 +187,17 @@ func (s *State) opened(b Opened, f Fact) {
 	}
 	s.Last = b.Incident
 	s.Incidents[i.ID] = i
-	s.index.byKey[i.Key] = i.ID
+	s.index.open(i)
 	s.member(i, b.Alert)
 	s.touch(i.ID)
+	switch {
+	case b.Policy == StormPolicy:
+		s.Storm = i.ID
+	case !b.Found:
+		s.Opens = append(s.Opens, f.At)
+		s.Opens = s.Opens[max(0, len(s.Opens)-maxOpens):]
+	}
+	s.meet(i.Target)
 }
 
 func (s *State) joined(i *Incident, b Joined) {
@@ -181,9 +205,13 @@ func (s *State) joined(i *Incident, b Joined) {
 	if i.Found && !b.Found {
 		i.Found, i.Since, i.Status = false, s.At, StatusDeciding
 	}
-	if i.Status == StatusHealed {
+	switch i.Status {
+	case StatusHealed:
 		i.Probed = time.Time{} // another alert: probe again now
+	case StatusUnconfirmed:
+		i.Status, i.Lost = StatusDeciding, ""
 	}
+	i.Confirmed = false
 	s.lookAgain(i)
 }
 
@@ -199,13 +227,24 @@ func (s *State) member(i *Incident, id AlertID) {
 
 func (s *State) judged(i *Incident, b Judged) {
 	i.Step, i.Failed, i.Outcome, i.Verdicts, i.Until = b.Step, false, "", b.Verdicts, b.Until
-	i.Plan, i.Hash = b.Plan, b.Hash
+	if i.Status == StatusActing && i.Owed == 0 && i.Plan != nil && i.Acted > 0 {
+		i.Owed = len(i.Plan.Undo) // somebody stopped it in the middle
+	}
+	if i.Owed == 0 {
+		i.Plan, i.Hash = b.Plan, b.Hash
+	}
+	if b.Plan != nil && len(b.Plan.Acts) > 0 {
+		i.Seen = Object{b.Plan.Acts[0].UID, b.Plan.Acts[0].Template}
+	}
 	if b.Decision == Approval {
 		i.Approved, i.Approver = "", "" // asked anew: what was approved is no longer the plan
 	}
-	i.Asked, i.Answers = false, nil
-	if !b.Target.IsZero() {
+	i.Asked, i.Questions, i.Answers = false, nil, nil
+	if !b.Target.IsZero() && b.Target != i.Target {
+		s.index.leaveTarget(i.Target)
 		i.Target = b.Target
+		s.index.atTarget[i.Target]++
+		s.meet(i.Target)
 	}
 	i.Status = map[Decision]Status{
 		Allowed: StatusActing, Waiting: StatusWaiting, Denied: StatusDenied,
@@ -214,9 +253,33 @@ func (s *State) judged(i *Incident, b Judged) {
 	s.index.wait(i)
 }
 
-func (i *Incident) healed(b Healed, at time.Time) {
+func (s *State) healed(i *Incident, b Healed, at time.Time) {
 	i.Status, i.Healed, i.First, i.Verified, i.Probed = StatusHealed, at, b.FirstGood, true, at
-	i.Failed, i.Outcome, i.Verdicts, i.Until = false, "", nil, time.Time{}
+	i.Failed, i.Outcome, i.Verdicts, i.Until, i.Confirmed = false, "", nil, time.Time{}, false
+	if b.Attempt != "" {
+		name := breakerName(i.Policy, i.Target)
+		s.Heals[name] = remember(s.Heals[name], at)
+	}
+	s.wakeWaiters(rootKey(i.ID))
+}
+
+// rated folds that the incident is as bad as b says. The queue is ordered by
+// severity: an incident that waits in it is entered anew.
+func (s *State) rated(i *Incident, b Rated) {
+	i.Severity = b.To
+	if s.index.touched[i.ID] {
+		delete(s.index.touched, i.ID)
+		s.touch(i.ID)
+	}
+}
+
+// remember adds a moment to a ring and lets go of what is too old to matter.
+func remember(ring []time.Time, at time.Time) []time.Time {
+	ring = append(ring, at)
+	for at.Sub(ring[0]) > rememberAct {
+		ring = ring[1:]
+	}
+	return ring
 }
 
 // reopened begins anew from the first step. What was tried stays on record,
@@ -226,14 +289,15 @@ func (i *Incident) healed(b Healed, at time.Time) {
 func (i *Incident) reopened(at time.Time) {
 	i.Status, i.Since, i.Healed, i.First, i.Verified = StatusDeciding, at, time.Time{}, time.Time{}, false
 	i.Step, i.Failed, i.Exhausted, i.Lost, i.Ladder = 0, false, false, "", Ladder{To: i.Ladder.To}
-	i.Acked = i.Taken
+	i.Acked, i.Confirmed, i.RatedBy, i.Measured = i.Taken, false, "", time.Time{}
 }
 
-func (i *Incident) escalated(b Escalated, at time.Time) {
+func (s *State) escalated(i *Incident, b Escalated, at time.Time) {
 	if i.Ladder.Since.IsZero() {
 		i.Ladder.Since, i.Ladder.Why = at, b.Why
 	}
 	i.Ladder.Told = b.Rung + 1
+	s.touchLeaves(i.ID)
 	if !slices.Contains(i.Ladder.To, b.Tell) {
 		i.Ladder.To = append(i.Ladder.To, b.Tell)
 	}
@@ -243,12 +307,11 @@ func (s *State) closed(i *Incident, b Closed, at time.Time) {
 	i.Status, i.Closed, i.Verified, i.Until = StatusClosed, at, b.Verified, time.Time{}
 	i.Pending = slices.DeleteFunc(i.Pending, func(p Pending) bool { return p.Tell == nil })
 	s.release(i, at)
-	if s.index.byKey[i.Key] == i.ID {
-		delete(s.index.byKey, i.Key)
+	s.index.close(i)
+	if s.Storm == i.ID {
+		s.Storm = 0
 	}
-	for id := range i.Alerts {
-		s.index.dropAlert(id, i.ID)
-	}
+	s.wakeWaiters(rootKey(i.ID))
 }
 
 func (s *State) started(i *Incident, b Started, at time.Time) {
@@ -256,15 +319,7 @@ func (s *State) started(i *Incident, b Started, at time.Time) {
 	switch {
 	case b.Ask != nil:
 		i.Asks++
-		if b.Ask.Purpose == ForGuards {
-			i.Asked, i.AskedBook = false, s.Rulebook
-		}
-		if b.Ask.Purpose == ForVerification {
-			i.Status = StatusVerifying
-		}
-		if b.Ask.Purpose == ForProbingOn {
-			i.Probed = at
-		}
+		i.startedAsk(*b.Ask, s.Rulebook, at)
 	case b.Tell != nil:
 		i.Tells++
 	case b.Act != nil:
@@ -272,27 +327,44 @@ func (s *State) started(i *Incident, b Started, at time.Time) {
 	}
 }
 
+func (i *Incident) startedAsk(a Ask, book string, at time.Time) {
+	switch a.Purpose {
+	case ForGuards:
+		i.Asked, i.AskedBook, i.Questions = false, book, a.Questions
+	case ForVerification:
+		i.Status, i.Overrides = StatusVerifying, nil
+	case ForProbingOn:
+		i.Probed = at
+	case ForConfirmation:
+		i.Status, i.Probed = StatusVerifying, at
+	case ForImpact:
+		i.Measured = at
+	case ForEvidence:
+		i.Kept, i.Evidence = i.Tries+1, ""
+	}
+}
+
 func (s *State) startedAct(i *Incident, a Act, at time.Time) {
-	i.Status = StatusActing
-	i.Acted, i.Doubt = a.Index+1, false
+	i.Status, i.Seen = StatusActing, Object{}
 	s.occupancy(a.Target).Holder = i.ID
+	if a.Undo {
+		i.Owed = len(i.Plan.Undo) - a.Index - 1
+		return
+	}
+	i.Acted, i.Doubt = a.Index+1, false
 	if a.Index > 0 {
 		return // a further act of the same attempt
 	}
 	i.Tries++
 	i.Approved, i.Approver = "", "" // one approval, one attempt
 	for _, key := range []string{"", i.Policy} {
-		ring := append(s.Acts[key], at)
-		for at.Sub(ring[0]) > rememberAct {
-			ring = ring[1:]
-		}
-		s.Acts[key] = ring
+		s.Acts[key] = remember(s.Acts[key], at)
 	}
 	name := ""
 	if i.Plan != nil {
 		name = i.Plan.Step
 	}
-	i.Attempts = append(i.Attempts, Attempt{ID: a.Attempt, Step: name, Act: a.Kind + " " + a.Target.String(), At: at})
+	i.Attempts = append(i.Attempts, Attempt{ID: a.Attempt, Step: name, Act: a.Kind + " " + a.Target.String(), At: at, Evidence: i.Evidence})
 	i.Attempts = i.Attempts[max(0, len(i.Attempts)-maxAttempts):]
 }
 
@@ -306,14 +378,53 @@ func (s *State) finished(i *Incident, b Finished, at time.Time) {
 	switch {
 	case what.Tell != nil:
 		i.told(*what.Tell, b, at)
+	case what.Act != nil && what.Act.Undo:
+		s.undone(i, b, at)
 	case what.Act != nil:
 		s.acted(i, b, at)
-	case what.Ask.Purpose == ForGuards:
+	case what.Ask != nil:
+		s.answered(i, *what.Ask, b, at)
+	}
+}
+
+// answered folds the end of an ask.
+func (s *State) answered(i *Incident, a Ask, b Finished, at time.Time) {
+	switch a.Purpose {
+	case ForGuards:
 		i.Asked, i.AskedAt, i.Answers = true, at, b.Answers
-	case what.Ask.Purpose == ForVerification:
+	case ForVerification:
 		s.verified(i, b, at)
-	case what.Ask.Purpose == ForProbingOn && b.Outcome == Failed && i.Status == StatusHealed:
-		i.Lost = b.Text
+	case ForProbingOn:
+		if b.Outcome == Failed && i.Status == StatusHealed {
+			i.Lost = b.Text
+		}
+	case ForConfirmation:
+		i.confirmed(a, b, at)
+	case ForImpact:
+		i.Impact = b.Answers
+	case ForEvidence:
+		for _, e := range b.Answers {
+			i.Evidence = e.Values[ValueDigest]
+		}
+	}
+}
+
+// confirmed folds whether it is well without our doing. A human who did what
+// the step would have done, and it did not help, spares us the step.
+func (i *Incident) confirmed(a Ask, b Finished, at time.Time) {
+	if b.Outcome == OK {
+		i.Confirmed, i.First, i.Lost = true, b.FirstGood, ""
+		if i.First.IsZero() {
+			i.First = at
+		}
+		i.Status = StatusDeciding
+		return
+	}
+	i.Lost, i.Status = b.Text, StatusDeciding
+	if len(i.Firing) == 0 {
+		i.Status = StatusUnconfirmed
+	} else if b.Outcome == Failed && a.Counts {
+		i.Failed = true
 	}
 }
 
@@ -333,8 +444,31 @@ func (s *State) acted(i *Incident, b Finished, at time.Time) {
 	if b.Outcome == Refused {
 		i.Refusals++
 	}
-	i.Failed, i.Ended, i.Status = b.Outcome == Failed || i.Refusals > 1, at, StatusDeciding
+	s.brokenOff(i, i.Acted-1, b.Outcome == Failed || i.Refusals > 1, at)
+}
+
+// brokenOff folds the end of an attempt that was not carried through: done is
+// how many of its acts may have changed something. What they changed is taken
+// back first, if the step says how.
+func (s *State) brokenOff(i *Incident, done int, failed bool, at time.Time) {
+	i.Failed, i.Ended, i.Status, i.Overrides = failed, at, StatusDeciding, nil
+	if done > 0 && i.Plan != nil && len(i.Plan.Undo) > 0 {
+		i.Owed, i.Status = len(i.Plan.Undo), StatusActing
+		return
+	}
 	s.release(i, at)
+}
+
+// undone folds the end of an act of the undo. One that failed does not keep
+// the next from being tried: as much as possible is taken back.
+func (s *State) undone(i *Incident, b Finished, at time.Time) {
+	if n := len(i.Attempts); n > 0 {
+		i.Attempts[n-1].Result += "; undo " + b.Outcome + said(b.Text)
+	}
+	if i.Owed == 0 {
+		i.Status, i.Ended = StatusDeciding, at
+		s.release(i, at)
+	}
 }
 
 // verified folds the end of a verification.
@@ -351,10 +485,16 @@ func (s *State) verified(i *Incident, b Finished, at time.Time) {
 	if i.First.IsZero() {
 		i.First = at
 	}
-	if b.Outcome != OK {
-		i.Outcome, i.Failed, i.Status, i.First = Failed, true, StatusDeciding, time.Time{}
+	if b.Outcome == OK {
+		s.release(i, at)
+		return
 	}
-	s.release(i, at)
+	i.Outcome, i.First = Failed, time.Time{}
+	done := 0
+	if i.Plan != nil && i.Acted < len(i.Plan.Acts) {
+		done = i.Acted
+	}
+	s.brokenOff(i, done, true, at)
 }
 
 func (i *Incident) told(t Tell, b Finished, at time.Time) {
@@ -387,6 +527,13 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 		delete(s.Paused, b.Scope)
 		s.wakeWaiters("paused")
 		return
+	case SetMode:
+		s.Modes[b.Scope] = b
+		if Mode(b.Value) == ModeAct {
+			delete(s.Modes, b.Scope)
+		}
+		s.permitted()
+		return
 	}
 	i := s.Incidents[b.Incident]
 	if i == nil {
@@ -395,8 +542,15 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 	switch b.Command {
 	case Ack:
 		i.Acked = b.By
+		s.touchLeaves(i.ID)
 	case TakeOver:
 		i.Acked, i.Taken = b.By, b.By
+		s.touchLeaves(i.ID)
+	case Override:
+		i.Overrides = append(i.Overrides, Overriding{b.Guard, b.By, b.Reason, at})
+		s.lookAgain(i)
+	case Rate:
+		i.RatedBy = b.By
 	case Approve:
 		i.Approved, i.Approver, i.ApprovedAt = i.Hash, b.By, at
 		i.Refused, i.Status, i.Until = "", StatusDeciding, time.Time{}
@@ -415,9 +569,18 @@ func (i *Incident) rerun(at time.Time) {
 		i.Since = at
 	}
 	i.Found, i.Taken, i.Refused, i.Exhausted, i.Failed = false, "", "", false, false
-	i.Step, i.Until = 0, time.Time{}
+	i.Step, i.Until, i.Base = 0, time.Time{}, i.Tries
 	if !i.acting() && !i.asking(ForVerification) {
 		i.Status, i.Healed, i.Verified = StatusDeciding, time.Time{}, false
+	}
+}
+
+// meet notes a target that an incident is about. Pods come and go, and what an
+// owner stands for is known only later: neither is counted among the targets
+// that a storm's share is a share of.
+func (s *State) meet(t Target) {
+	if !t.IsZero() && t.Kind != "pod" && t.Kind != "owner" {
+		s.occupancy(t)
 	}
 }
 

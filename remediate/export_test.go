@@ -16,6 +16,12 @@ func IndexesFit(s *State, books Rulebooks) error {
 	if !reflect.DeepEqual(naive.index.byAlert, s.index.byAlert) {
 		return fmt.Errorf("index by alert is %v, should be %v", s.index.byAlert, naive.index.byAlert)
 	}
+	if !reflect.DeepEqual(naive.index.byPolicy, s.index.byPolicy) {
+		return fmt.Errorf("index by policy is %v, should be %v", s.index.byPolicy, naive.index.byPolicy)
+	}
+	if !maps.Equal(naive.index.atTarget, s.index.atTarget) {
+		return fmt.Errorf("incidents at targets are %v, should be %v", s.index.atTarget, naive.index.atTarget)
+	}
 	for key, waiters := range naive.index.waiters {
 		for id := range waiters {
 			if !s.index.waiters[key][id] && s.Incidents[id].Until.IsZero() {

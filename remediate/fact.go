@@ -315,6 +315,9 @@ type Ask struct {
 	Hold      model.Duration `json:"hold,omitempty"`
 	Within    model.Duration `json:"within,omitempty"`
 	Every     model.Duration `json:"every,omitempty"`
+	// Counts says of a confirmation that a human did what the step would have
+	// done: its failure is the step's.
+	Counts bool `json:"counts,omitempty"`
 }
 
 // Question is put to the probe of its kind.
@@ -358,6 +361,7 @@ const (
 	ValueCount           = "count"           // alerts: how many such alerts fire and are not suppressed
 	ValueDigest          = "digest"          // evidence: what the blob is kept under
 	ValueNumber          = "value"           // promql: the one value, as strconv writes it
+	ControlPlaneReady    = "ready"           // ValueControlPlane when nothing is amiss
 	AlertStateFiring     = "firing"          // still active
 	AlertStateSuppressed = "suppressed"      // silenced, inhibited or muted
 	AlertStateGone       = "gone"            // no Alertmanager has it

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -16,6 +17,7 @@ import (
 // How long things may take that no policy says.
 const (
 	askWithin    = 30 * time.Second // the guards' questions
+	gatherWithin = 20 * time.Second // evidence
 	verifySlack  = 30 * time.Second // beyond a verification's own limit, for the way there and back
 	probeEvery   = 10 * time.Second // between probes of a healed incident
 	probeWithin  = 10 * time.Second // one good sample in this time, or it is no longer healed
@@ -28,13 +30,15 @@ const (
 // called until there is nothing more to do without hearing more.
 func (h *handler) advance(i *Incident) bool {
 	switch {
-	case i.Status == StatusClosed, i.acting(), i.asking(ForVerification):
+	case i.Status == StatusClosed, i.acting(), i.asking(ForVerification), i.asking(ForConfirmation):
 		return false
 	case h.countable(i):
 		return h.count(i)
 	case i.Outcome == OK:
 		h.heal(i)
 		return true
+	case i.Owed > 0:
+		return h.takeBack(i)
 	case i.Status == StatusActing:
 		h.goOn(i)
 		return true
@@ -42,7 +46,9 @@ func (h *handler) advance(i *Incident) bool {
 		h.verify(i)
 		return true
 	case len(i.Firing) == 0:
-		h.close(i, overBecause(i))
+		return h.end(i)
+	case i.Confirmed:
+		h.heal(i)
 		return true
 	case i.Status == StatusHealed:
 		return h.probeOn(i)
@@ -53,11 +59,48 @@ func (h *handler) advance(i *Incident) bool {
 	return h.consider(i)
 }
 
+// end closes an incident whose alerts all resolved. That is not to say that it
+// is well: Prometheus or the exporter may be what is gone. So what no
+// verification has held for is looked at first, as long as the policy says how.
+func (h *handler) end(i *Incident) bool {
+	p := h.policy(i)
+	switch {
+	case i.Verified, i.Confirmed, i.Found, i.ToldOnly != "", h.silent(i), len(p.Steps) == 0:
+		h.close(i, overBecause(i))
+		return true
+	case i.Status == StatusUnconfirmed && i.confirmAt().After(h.now):
+		return false
+	}
+	h.confirm(i, p.Steps[min(i.Step, len(p.Steps)-1)], false)
+	return true
+}
+
+// confirm looks whether it is well without our doing: because its alerts are
+// gone, or because somebody else was at work.
+func (h *handler) confirm(i *Incident, st Step, counts bool) {
+	v := st.Verify
+	within := v.Within
+	if len(i.Firing) == 0 { // a look is enough; it is taken again
+		within = min(within, v.For+model.Duration(probeWithin))
+	}
+	h.startAsk(i, time.Duration(within)+verifySlack, Ask{
+		Purpose: ForConfirmation, Questions: i.questions(v), Counts: counts,
+		Hold: v.For, Within: within, Every: orElse(v.Every, defaultEvery),
+	})
+}
+
+// confirmAt is when to look again whether it is well.
+func (i *Incident) confirmAt() time.Time {
+	return i.Probed.Add(patience(askAgain, i.Probed.Sub(i.Since)))
+}
+
 // overBecause says how an incident ended whose alerts all resolved.
 func overBecause(i *Incident) string {
 	switch {
 	case i.Verified:
 		return "verified, and its alerts resolved"
+	case i.Confirmed:
+		return "its alerts resolved, and it is well"
 	case i.Tries == 0:
 		return "its alerts resolved before anything was done"
 	}
@@ -65,7 +108,7 @@ func overBecause(i *Incident) string {
 }
 
 func (h *handler) close(i *Incident, why string) {
-	h.emit(Closed{Incident: i.ID, Why: why, Verified: i.Verified, Took: durationOf(h.now.Sub(i.Opened))})
+	h.emit(Closed{Incident: i.ID, Why: why, Verified: i.Verified || i.Confirmed, Took: durationOf(h.now.Sub(i.Opened))})
 }
 
 // policy returns the policy as it was when the incident was opened.
@@ -95,7 +138,7 @@ func (h *handler) lastStep(i *Incident) bool {
 // without asking is said first; only when nothing stands in the way is the
 // world asked, and then everything is judged by what it answered.
 func (h *handler) consider(i *Incident) bool {
-	if !h.isDue(i) || i.asking(ForGuards) {
+	if !h.isDue(i) || i.asking(ForGuards) || i.asking(ForEvidence) {
 		return false
 	}
 	p := h.policy(i)
@@ -107,6 +150,10 @@ func (h *handler) consider(i *Incident) bool {
 	verdicts := v.judge(cheapGuards)
 	if d, _ := strictest(verdicts); strictness[d] >= strictness[Waiting] {
 		h.judge(i, verdicts)
+		return true
+	}
+	if p.Steps[v.step].Evidence && i.Kept != i.Tries+1 && v.mode().Mode != ModeObserve {
+		h.gather(i)
 		return true
 	}
 	if !i.Asked || h.outdated(i) {
@@ -128,10 +175,7 @@ func (h *handler) isDue(i *Incident) bool {
 	switch i.Status {
 	case StatusDeciding:
 		return true
-	case StatusObserved:
-		m, _ := h.modeOf(i)
-		return m != ModeObserve
-	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval:
+	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval, StatusObserved:
 		return !i.Until.IsZero() && !i.Until.After(h.now)
 	}
 	return false
@@ -187,22 +231,56 @@ func (h *handler) again(until time.Time) time.Time {
 // ask puts the guards' questions.
 func (h *handler) ask(i *Incident, p *Policy) {
 	qs := []Question{{Kind: "alert", Labels: h.firingAlert(i)}, {Kind: "workload", Target: i.Target}}
-	for _, query := range h.queries(i, p) {
-		args, _ := json.Marshal(map[string]string{"query": query}) // a map of strings
-		qs = append(qs, Question{Kind: "promql", Args: args})
+	add := func(q Question) {
+		key := questionKey(q.Kind, q.Args)
+		if !slices.ContainsFunc(qs, func(o Question) bool { return questionKey(o.Kind, o.Args) == key }) {
+			qs = append(qs, q)
+		}
+	}
+	for _, p := range []*Policy{p, h.policyNow(i)} {
+		if p == nil {
+			continue
+		}
+		if p.Guards.Healthy != nil && p.Guards.Healthy.Headroom {
+			qs[1].Args = json.RawMessage(`{"headroom":true}`)
+		}
+		for _, q := range p.Guards.questions(i) {
+			add(q)
+		}
 	}
 	h.startAsk(i, askWithin, Ask{Purpose: ForGuards, Questions: qs})
 }
 
-// queries are the floors' queries of the policy as it was and as it is now.
-func (h *handler) queries(i *Incident, p *Policy) []string {
-	var qs []string
-	for _, p := range []*Policy{p, h.policyNow(i)} {
-		if p != nil && p.Guards.Healthy != nil && p.Guards.Healthy.Query != "" {
-			qs = append(qs, p.Guards.Healthy.Query)
+// questions are those that a policy's own guards need answered.
+func (g Guards) questions(i *Incident) []Question {
+	var qs []Question
+	if f := g.Healthy; f != nil {
+		if f.Query != "" {
+			qs = append(qs, Question{Kind: "promql", Args: queryArgs(f.Query)})
+		}
+		if f.Nodes > 0 || f.ControlPlane {
+			qs = append(qs, Question{Kind: "cluster", Target: Target{Cluster: i.Target.Cluster}})
 		}
 	}
-	return slices.Compact(qs)
+	for _, d := range g.Depends {
+		if args, err := alertsArgs(d, i.Alert.Labels); err == nil && len(d.Alert) > 0 {
+			qs = append(qs, Question{Kind: "alerts", Args: args})
+		}
+		if d.Query != "" {
+			qs = append(qs, Question{Kind: "promql", Args: queryArgs(d.Query)})
+		}
+	}
+	if g.Backup != nil {
+		qs = append(qs, Question{Kind: "promql", Args: queryArgs(g.Backup.Newest)})
+	}
+	return qs
+}
+
+// gather keeps what there is to be seen before an attempt destroys it, once
+// for each attempt. What cannot be had does not keep the attempt from being
+// made.
+func (h *handler) gather(i *Incident) {
+	h.startAsk(i, gatherWithin, Ask{Purpose: ForEvidence, Questions: []Question{{Kind: "evidence", Target: i.Target}}})
 }
 
 // firingAlert returns the labels of the alert to ask Alertmanager about: one
@@ -236,41 +314,91 @@ func (h *handler) startAsk(i *Incident, within time.Duration, a Ask) {
 func (h *handler) judgeAnswers(v *view) {
 	i := v.i
 	v.read()
+	h.suppression(v)
 	verdicts := append(v.judge(cheapGuards), v.judge(askingGuards)...)
 	plan, hash := v.plan()
 	verdicts = append(verdicts, v.approval(hash))
 	d, until := strictest(verdicts)
-	j := Judged{Incident: i.ID, Step: v.step, Decision: d, Verdicts: verdicts, Target: v.target, Plan: plan, Hash: hash, Until: h.again(until)}
-	if d == Approval {
-		j.Until = verdicts[len(verdicts)-1].Until
-	}
-	h.emit(j)
-	if d == Allowed {
+	elsewhere := h.elsewhere(v, verdicts)
+	h.emit(Judged{Incident: i.ID, Step: v.step, Decision: d, Verdicts: verdicts, Target: v.target, Plan: plan, Hash: hash, Until: h.again(until)})
+	switch {
+	case d == Allowed:
 		h.act(i, 0)
+	case elsewhere != nil:
+		h.confirm(i, v.p.Steps[v.step], *elsewhere)
 	}
+}
+
+// suppression writes down what the webhooks did not say: that the alert that
+// was asked about is silenced or inhibited.
+func (h *handler) suppression(v *view) {
+	if v.alert.Err != "" || v.alert.Values[ValueState] != AlertStateSuppressed {
+		return
+	}
+	by := strings.Split(v.alert.Values[ValueSuppressedBy], ",")
+	for id := range v.i.Firing {
+		k := h.s.Known[id]
+		if k != nil && len(k.Suppressed) == 0 && v.i.Alerts[id].String() == h.askedAbout(v.i).String() {
+			h.emit(AlertSuppressed{ID: id, By: by})
+			return
+		}
+	}
+}
+
+// askedAbout returns the labels of the alert that the guards' ask was about.
+func (h *handler) askedAbout(i *Incident) Labels {
+	for _, q := range i.Questions {
+		if q.Kind == "alert" {
+			return q.Labels
+		}
+	}
+	return nil
+}
+
+// elsewhere tells whether somebody else was at work on the target and nothing
+// forbids to see whether that helped: nil when not, else whether it was what
+// the step would have done.
+func (h *handler) elsewhere(v *view, verdicts []Verdict) *bool {
+	restarts := slices.ContainsFunc(v.p.Steps[v.step].Do, func(d Do) bool { return d.Kind == "restart" })
+	for _, verdict := range verdicts {
+		if verdict.Guard == "moved" && verdict.Decision != Allowed {
+			counts := restarts && restartedOnly(v.i.Seen.Template, v.seen().Template)
+			return &counts
+		}
+	}
+	return nil
 }
 
 // plan is what would be done, against what was seen.
 func (v *view) plan() (*Plan, string) {
 	step := v.p.Steps[v.step]
-	p := &Plan{Step: step.Name}
+	p := &Plan{Step: step.Name, Observed: v.workload.Text}
 	for n, d := range step.Do {
-		args, err := fill(d.Args, v.i.Alert.Labels)
-		if err != nil {
-			args = nil // cannot be: it was filled in when the incident was opened
-		}
-		p.Acts = append(p.Acts, Act{
-			Step: v.step, Index: n, Kind: d.Kind, Target: v.target, Args: args,
-			UID: v.workload.Values[ValueUID], Template: v.workload.Values[ValueTemplate],
-		})
+		p.Acts = append(p.Acts, v.actOf(n, d))
 	}
-	p.Observed = v.workload.Text
-	b, err := json.Marshal(p.Acts)
+	for n, d := range step.Undo {
+		a := v.actOf(n, d)
+		a.Undo, a.Template = true, "" // what we did ourselves may have changed it
+		p.Undo = append(p.Undo, a)
+	}
+	b, err := json.Marshal(slices.Concat(p.Acts, p.Undo))
 	if err != nil {
 		panic("remediate: a plan is plain data: " + err.Error())
 	}
 	sum := sha256.Sum256(b)
 	return p, hex.EncodeToString(sum[:6])
+}
+
+// actOf is one act of the plan, against what was seen.
+func (v *view) actOf(n int, d Do) Act {
+	args, err := fill(d.Args, v.i.Alert.Labels)
+	if err != nil {
+		args = nil // cannot be: it was filled in when the incident was opened
+	}
+	return Act{
+		Step: v.step, Index: n, Kind: d.Kind, Target: v.target, Args: args,
+		UID: v.workload.Values[ValueUID], Template: v.workload.Values[ValueTemplate],
+	}
 }
 
 // act begins one act of the plan.
@@ -285,11 +413,38 @@ func (h *handler) act(i *Incident, index int) {
 	if index > 0 {
 		id = fmt.Sprintf("%s-%d", id, index+1)
 	}
-	within := DefaultActWithin
-	if p := h.policy(i); p != nil && p.Steps[i.Step].Within > 0 {
-		within = p.Steps[i.Step].Within
+	h.startAct(i, id, a)
+}
+
+func (h *handler) startAct(i *Incident, id string, a Act) {
+	within := time.Duration(DefaultActWithin)
+	if p := h.policy(i); p != nil {
+		st := p.Steps[a.Step]
+		all := st.Do
+		if a.Undo {
+			all = st.Undo
+		}
+		within = time.Duration(cmp.Or(all[a.Index].Within, st.Within, DefaultActWithin))
 	}
-	h.emit(Started{ID: id, Incident: i.ID, Deadline: h.now.Add(time.Duration(within)), Act: &a})
+	h.emit(Started{ID: id, Incident: i.ID, Deadline: h.now.Add(within), Act: &a})
+}
+
+// takeBack begins the next act of the undo, when nobody stops us. What was half
+// done is taken back before anything else is.
+func (h *handler) takeBack(i *Incident) bool {
+	if i.Status != StatusActing && !h.isDue(i) {
+		return false
+	}
+	v := &view{h: h, i: i, p: h.policy(i), step: i.Step}
+	verdicts := v.judge(stopGuards)
+	if d, _ := strictest(verdicts); d != Allowed {
+		h.judge(i, verdicts)
+		return true
+	}
+	a := i.Plan.Undo[len(i.Plan.Undo)-i.Owed]
+	a.Attempt = fmt.Sprintf("%s-a%d", h.s.Wire(i.ID), i.Tries)
+	h.startAct(i, fmt.Sprintf("%s-u%d", a.Attempt, a.Index+1), a)
+	return true
 }
 
 // goOn follows an act that ended: with the next act of the procedure, when
@@ -370,7 +525,7 @@ func (h *handler) heal(i *Incident) {
 	}
 	took := durationOf(i.First.Sub(i.Since))
 	b := Healed{Incident: i.ID, FirstGood: i.First, Took: took, Objective: objective, Met: objective == 0 || took <= objective}
-	if n := len(i.Attempts); n > 0 {
+	if n := len(i.Attempts); n > 0 && !i.Confirmed {
 		b.Attempt = i.Attempts[n-1].ID
 	}
 	h.emit(b)
