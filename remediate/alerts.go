@@ -25,7 +25,7 @@ func (h *handler) heard(in Heard) {
 		// What we said ourselves comes back to us.
 	case !in.Firing && (k == nil || !k.Firing):
 	case !in.Firing && h.isReplica(in.Alert.Labels):
-		h.doubt(id, k, in.Alert) // another replica may still say that it fires
+		h.doubt(id, k, in) // another replica may still say that it fires
 	case !in.Firing:
 		h.resolve(id, AlertResolved{ID: id, EndsAt: moment(in.Alert.EndsAt), Via: ViaWebhook})
 	case k == nil:
@@ -35,15 +35,15 @@ func (h *handler) heard(in Heard) {
 	case in.Alert.StartsAt.After(k.EndsAt.Add(peerTolerance)):
 		h.fire(id, in.Alert, nil, ViaWebhook, false)
 	default:
-		h.doubt(id, k, in.Alert) // a peer that is behind may tell of the life that ended already
+		h.doubt(id, k, in) // a peer that is behind may tell of the life that ended already
 	}
 }
 
 // doubt writes down, once after each edge, that somebody tells otherwise than
 // what is known. What is listed next settles it.
-func (h *handler) doubt(id AlertID, k *Known, a Alert) {
+func (h *handler) doubt(id AlertID, k *Known, in Heard) {
 	if !k.Doubted {
-		h.emit(AlertDoubted{ID: id, StartsAt: moment(a.StartsAt)})
+		h.emit(AlertDoubted{ID: id, StartsAt: moment(in.Alert.StartsAt), Resolved: !in.Firing})
 	}
 }
 

@@ -255,7 +255,7 @@ func (s *State) judged(i *Incident, b Judged) {
 
 func (s *State) healed(i *Incident, b Healed, at time.Time) {
 	i.Status, i.Healed, i.First, i.Verified, i.Probed = StatusHealed, at, b.FirstGood, true, at
-	i.Failed, i.Outcome, i.Verdicts, i.Until, i.Confirmed = false, "", nil, time.Time{}, false
+	i.Failed, i.Outcome, i.Verdicts, i.Until, i.Confirmed, i.Lost = false, "", nil, time.Time{}, false, ""
 	if b.Attempt != "" {
 		name := breakerName(i.Policy, i.Target)
 		s.Heals[name] = remember(s.Heals[name], at)
@@ -420,10 +420,11 @@ func (i *Incident) confirmed(a Ask, b Finished, at time.Time) {
 		i.Status = StatusDeciding
 		return
 	}
-	i.Lost, i.Status = b.Text, StatusDeciding
-	if len(i.Firing) == 0 {
-		i.Status = StatusUnconfirmed
-	} else if b.Outcome == Failed && a.Counts {
+	i.Status = StatusDeciding
+	switch {
+	case len(i.Firing) == 0:
+		i.Lost, i.Status = b.Text, StatusUnconfirmed
+	case b.Outcome == Failed && a.Counts:
 		i.Failed = true
 	}
 }

@@ -104,12 +104,15 @@ type AlertResolved struct {
 	Via    Via       `json:"via"`
 }
 
-// AlertDoubted says that a webhook tells of an alert as firing that may have
-// resolved already: a peer that is behind, or a second life that began just
-// when the first ended. What is listed next settles it.
+// AlertDoubted says that a webhook tells otherwise than what is known, and may
+// be wrong: that an alert fires which may have resolved already (a peer is
+// behind, or a second life began just when the first ended), or that one has
+// resolved which another replica may still hold to fire. What is listed next
+// settles it.
 type AlertDoubted struct {
 	ID       AlertID   `json:"id"`
 	StartsAt time.Time `json:"startsAt"`
+	Resolved bool      `json:"resolved,omitempty"` // what was told: that it resolved, or that it fires
 }
 
 // Via says how an edge was heard of.

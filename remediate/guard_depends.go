@@ -122,9 +122,10 @@ func (h *handler) rootOf(leaf *Incident) *Incident {
 // other in a circle are refused by the loader, not here.
 const maxDepth = 8
 
-// heldFor returns the incident that this one waits for.
+// heldFor returns the incident that this one waits for. One whose alerts are
+// gone is a leaf still: that it is not well is its root's doing.
 func (h *handler) heldFor(i *Incident) *Incident {
-	if i.Status != StatusWaiting {
+	if i.Status != StatusWaiting && len(i.Firing) > 0 {
 		return nil
 	}
 	for _, v := range i.Verdicts {

@@ -44,6 +44,9 @@ func (h *handler) nextRung(i *Incident) time.Time {
 	if i.Ladder.Told >= book.rungs() || i.Acked != "" || !i.Closed.IsZero() || !i.Healed.IsZero() || silenced {
 		return time.Time{}
 	}
+	if i.Ladder.Told == 0 && len(i.Firing) == 0 && i.asking(ForConfirmation) {
+		return time.Time{} // it may well be well
+	}
 	if root := h.rootOf(i); root != nil && (root.Ladder.Told > 0 || root.Acked != "") {
 		return time.Time{} // they hear of it by its root
 	}

@@ -1,7 +1,6 @@
 package remediate
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -48,23 +47,28 @@ func (h *handler) measure(i *Incident) {
 	}
 	var qs []Question
 	for _, m := range impact {
-		args, err := fill(queryArgs(m.Query), i.Alert.Labels)
-		if err != nil {
-			args = json.RawMessage(`{}`) // refused by the probe, in words
-		}
-		qs = append(qs, Question{Kind: "promql", Args: args})
+		qs = append(qs, Question{Kind: "promql", Args: queryArgs(m.Query)})
 	}
 	h.startAsk(i, askWithin, Ask{Purpose: ForImpact, Questions: qs})
 }
 
-// impactOf are the measurements that may still make the incident worse.
+// impactOf are the measurements that may still make the incident worse, with
+// the labels' values filled in. One that lacks a label, or has a value that
+// would become syntax, is not made.
 func (h *handler) impactOf(i *Incident) []Impact {
 	p := h.policy(i)
 	if p == nil || p.SeverityBy == nil || i.Found || i.RatedBy != "" || i.Severity == P1 ||
 		i.Status == StatusHealed || i.Status == StatusClosed {
 		return nil
 	}
-	return p.SeverityBy.Impact
+	var out []Impact
+	for _, m := range p.SeverityBy.Impact {
+		if query, err := expand(m.Query, i.Alert.Labels, checkPlain); err == nil {
+			m.Query = query
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // measureAt is when the impact is to be asked for next, zero when not.

@@ -237,6 +237,9 @@ func (w *world) perform(s Started) {
 	if s.Tell != nil && w.set["tell:"+s.Tell.Destination] != "" {
 		how, after = w.how("tell:" + s.Tell.Destination)
 	}
+	if s.Act != nil && w.set["act:"+s.Act.Kind] != "" {
+		how, after = w.how("act:" + s.Act.Kind)
+	}
 	if how == "silent" {
 		return
 	}
