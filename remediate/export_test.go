@@ -45,3 +45,12 @@ func IndexesFit(s *State, books Rulebooks) error {
 
 // KindCount is how many kinds of facts there are.
 func KindCount() int { return len(kinds) }
+
+// GuardNames are the names of all guards, in the order in which they are judged.
+func GuardNames() []string {
+	var names []string
+	for _, g := range append(append([]guard{}, cheapGuards...), askingGuards...) {
+		names = append(names, g.name)
+	}
+	return append(names, "approval")
+}
