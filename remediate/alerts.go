@@ -86,8 +86,9 @@ func (h *handler) join(id AlertID, a Alert, p *Policy, found bool) {
 	key, missing := p.key(book.Cluster, a.Labels)
 	if n, open := h.s.index.byKey[key]; open {
 		h.emit(Joined{Incident: n, Alert: id, Found: found})
-		i := h.s.Incidents[n]
-		h.worsen(i, p.severityOf(a.Labels), "alert "+a.Name()+" is labelled so")
+		if i := h.s.Incidents[n]; h.policy(i) != nil {
+			h.worsen(i, h.policy(i).severityOf(a.Labels), "alert "+a.Name()+" is labelled so")
+		}
 		return
 	}
 	target, toldOnly := p.resolve(book.Cluster, a.Labels)

@@ -441,8 +441,9 @@ func nothingVanishes(w *world) error {
 			if book == nil {
 				continue
 			}
+			at := k
 			for n := range book.Match(b.Alert.Labels) {
-				if !takes(w.heard, k+1+n, b.ID) {
+				if at = taker(w.heard, at, b.ID); at < 0 {
 					return fmt.Errorf("alert %s of fact %d is matched by %d policies, and %d have an incident for it", b.Alert.Labels, f.Seq, len(book.Match(b.Alert.Labels)), n)
 				}
 			}
@@ -451,16 +452,23 @@ func nothingVanishes(w *world) error {
 	return nil
 }
 
-// takes tells whether fact k gives the alert to an incident.
-func takes(facts []Fact, k int, id AlertID) bool {
-	if k >= len(facts) {
-		return false
+// taker returns the fact that gives the alert to an incident, right after fact
+// k but for how bad it is, -1 when there is none.
+func taker(facts []Fact, k int, id AlertID) int {
+	for k++; k < len(facts); k++ {
+		switch b := facts[k].Body.(type) {
+		case Rated:
+			continue
+		case Opened:
+			if b.Alert == id {
+				return k
+			}
+		case Joined:
+			if b.Alert == id {
+				return k
+			}
+		}
+		break
 	}
-	switch b := facts[k].Body.(type) {
-	case Opened:
-		return b.Alert == id
-	case Joined:
-		return b.Alert == id
-	}
-	return false
+	return -1
 }
