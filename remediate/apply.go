@@ -240,11 +240,9 @@ func (i *Incident) rerun(at time.Time) {
 	}
 }
 
-// meet notes a target that an incident is about. Pods come and go, and what an
-// owner stands for is known only later: neither is counted among the targets
-// that a storm's share is a share of.
+// meet notes a target that an incident is about, if it is one that lasts.
 func (s *State) meet(t Target) {
-	if !t.IsZero() && t.Kind != "pod" && t.Kind != "owner" {
+	if t.lasts() {
 		s.occupancy(t)
 	}
 }

@@ -75,7 +75,7 @@ func (s *State) judged(i *Incident, b Judged) {
 	if !b.Target.IsZero() && b.Target != i.Target {
 		s.index.leaveTarget(i.Target)
 		i.Target = b.Target
-		s.index.atTarget[i.Target]++
+		s.index.enterTarget(i.Target)
 		s.meet(i.Target)
 	}
 	i.Status = map[Decision]Status{

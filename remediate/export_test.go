@@ -19,7 +19,7 @@ func IndexesFit(s *State, books Rulebooks) error {
 	if !reflect.DeepEqual(naive.index.byPolicy, s.index.byPolicy) {
 		return fmt.Errorf("index by policy is %v, should be %v", s.index.byPolicy, naive.index.byPolicy)
 	}
-	if !maps.Equal(naive.index.atTarget, s.index.atTarget) {
+	if !maps.Equal(naive.index.atTarget, s.index.atTarget) || naive.index.broken != s.index.broken {
 		return fmt.Errorf("incidents at targets are %v, should be %v", s.index.atTarget, naive.index.atTarget)
 	}
 	for key, waiters := range naive.index.waiters {

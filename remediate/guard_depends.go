@@ -2,9 +2,10 @@ package remediate
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -129,8 +130,9 @@ func (h *handler) heldFor(i *Incident) *Incident {
 		return nil
 	}
 	for _, v := range i.Verdicts {
-		var n uint64
-		if _, err := fmt.Sscanf(v.For, "root/i%d", &n); err != nil || v.Decision != Waiting {
+		name, ok := strings.CutPrefix(v.For, rootPrefix)
+		n, err := strconv.ParseUint(name, 10, 64)
+		if !ok || err != nil || v.Decision != Waiting {
 			continue
 		}
 		if root := h.s.Incidents[n]; root != nil && root.Status != StatusHealed && root.Status != StatusClosed {

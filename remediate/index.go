@@ -3,8 +3,8 @@ package remediate
 import (
 	"cmp"
 	"container/heap"
-	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -15,6 +15,7 @@ type index struct {
 	byAlert  map[AlertID][]uint64
 	byPolicy map[string]map[uint64]bool // open incidents
 	atTarget map[Target]int             // how many open incidents are about it
+	broken   int                        // targets in atTarget that last
 	storm    time.Time                  // when to look whether the storm is over, zero when there is none
 	waiters  map[string]map[uint64]bool // by what they wait for
 	wakes    wakes
@@ -57,7 +58,7 @@ func (x *index) open(i *Incident) {
 		x.byPolicy[i.Policy] = map[uint64]bool{}
 	}
 	x.byPolicy[i.Policy][i.ID] = true
-	x.atTarget[i.Target]++
+	x.enterTarget(i.Target)
 }
 
 // close takes an incident out that is open no more.
@@ -74,9 +75,19 @@ func (x *index) close(i *Incident) {
 	x.leaveTarget(i.Target)
 }
 
+func (x *index) enterTarget(t Target) {
+	if x.atTarget[t]++; x.atTarget[t] == 1 && t.lasts() {
+		x.broken++
+	}
+}
+
 func (x *index) leaveTarget(t Target) {
-	if x.atTarget[t]--; x.atTarget[t] <= 0 {
-		delete(x.atTarget, t)
+	if x.atTarget[t]--; x.atTarget[t] > 0 {
+		return
+	}
+	delete(x.atTarget, t)
+	if t.lasts() {
+		x.broken--
 	}
 }
 
@@ -149,7 +160,9 @@ func (s *State) wakeWaiters(key string) {
 }
 
 // rootKey is what an incident waits for whose root is the incident n.
-func rootKey(n uint64) string { return fmt.Sprintf("root/i%d", n) }
+func rootKey(n uint64) string { return rootPrefix + strconv.FormatUint(n, 10) }
+
+const rootPrefix = "root/i"
 
 // touchLeaves makes those be decided about that wait for the incident n: their
 // people hear of it by its page.

@@ -2,6 +2,7 @@ package remediate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -10,6 +11,8 @@ import (
 // What is exported is what a snapshot keeps; the rest are indexes, rebuilt
 // from it.
 type State struct {
+	Format int `json:"format"` // stateFormat, of the release that wrote a snapshot
+
 	Seq  uint64    `json:"seq"`  // of the last fact
 	At   time.Time `json:"at"`   // of the last fact
 	Head Sum       `json:"head"` // of the chain
@@ -190,6 +193,7 @@ const (
 // NewState returns the state before any fact.
 func NewState() *State {
 	s := &State{
+		Format:      stateFormat,
 		PolicySince: map[string]time.Time{},
 		Known:       map[AlertID]*Known{},
 		Incidents:   map[uint64]*Incident{},
@@ -207,12 +211,25 @@ func NewState() *State {
 // Snapshot returns the state as bytes, for [Restore].
 func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 
+// stateFormat counts the changes of what State remembers. A snapshot of
+// another format lacks what a fold would have gathered, so it is not used.
+const stateFormat = 2
+
+// ErrOtherFormat is returned for a snapshot that another release wrote. Fold
+// the records anew.
+var ErrOtherFormat = errors.New("the snapshot is of another format")
+
 // Restore returns the state that Snapshot wrote, its indexes rebuilt. The
-// wakes need the rulebooks: see [State.Rewake].
+// wakes need the rulebooks: see [State.Rewake]. It returns [ErrOtherFormat] for
+// what another release wrote.
 func Restore(b []byte) (*State, error) {
 	s := NewState()
+	s.Format = 0
 	if err := json.Unmarshal(b, s); err != nil {
 		return nil, fmt.Errorf("snapshot of the state: %w", err)
+	}
+	if s.Format != stateFormat {
+		return nil, fmt.Errorf("snapshot of the state: %w: %d, not %d", ErrOtherFormat, s.Format, stateFormat)
 	}
 	s.reindex()
 	return s, nil

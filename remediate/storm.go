@@ -64,14 +64,7 @@ func (h *handler) gathers(set *Storm) string {
 }
 
 // broken counts the known targets, and those that an open incident is about.
-func (s *State) broken() (broken, known int) {
-	for t := range s.index.atTarget {
-		if s.Targets[t] != nil {
-			broken++
-		}
-	}
-	return broken, len(s.Targets)
-}
+func (s *State) broken() (broken, known int) { return s.index.broken, len(s.Targets) }
 
 func (h *handler) beginStorm(book *Rulebook, why string) {
 	ls := stormLabels(book)

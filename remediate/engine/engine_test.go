@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -331,6 +332,33 @@ func TestSnapshot(t *testing.T) {
 		c, ok, err := r.disk.mem.Snapshot(t.Context())
 		if err != nil || !ok || c.Seq < 10 {
 			t.Fatalf("Snapshot = %d, %v, %v", c.Seq, ok, err)
+		}
+		r.run()
+		r.submit(resolved("Down"))
+		synctest.Wait()
+		if !strings.Contains(r.kinds(), "closed/1") {
+			t.Errorf("not closed: %s", r.kinds())
+		}
+	})
+}
+
+// A snapshot that another release wrote is passed over: all is folded anew.
+func TestAnotherReleasesSnapshotIsPassedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.submit(firing("Down"))
+		synctest.Wait()
+		r.stop()
+		c, _, err := r.disk.mem.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.State = bytes.Replace(c.State, []byte(`"format":`), []byte(`"format":1`), 1) // that of no release
+		if _, err := remediate.Restore(c.State); !errors.Is(err, remediate.ErrOtherFormat) {
+			t.Fatalf("Restore: %v, want ErrOtherFormat", err)
+		}
+		if err := r.disk.mem.SaveSnapshot(t.Context(), c.Seal()); err != nil {
+			t.Fatal(err)
 		}
 		r.run()
 		r.submit(resolved("Down"))
