@@ -74,7 +74,7 @@ func rulesOf(p remediate.Policy) (string, []rbacv1.PolicyRule) {
 		if p.Mode == remediate.ModeObserve {
 			continue // it never acts
 		}
-		for _, d := range s.Do {
+		for _, d := range slices.Concat(s.Do, s.Undo) {
 			rules = append(rules, acts[d.Kind](kind, d.Args)...)
 		}
 	}
