@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // a window's time zone must load on a machine that has none
 
 	"github.com/prometheus/common/promslog"
 )

@@ -10,8 +10,8 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/probe"
 )
 
-// asked by the guards themselves, and of no use in a verification.
-var guardsOnly = []string{"alert", "workload"}
+// guardsOnly are asked by the daemon itself, and of no use in a verification.
+var guardsOnly = []string{"alert", "alerts", "cluster", "evidence", "workload"}
 
 // New returns the catalogue of all kinds.
 func New() policies.Catalogue {
@@ -19,12 +19,13 @@ func New() policies.Catalogue {
 		Action: action.Validate,
 		Probe:  probe.Validate,
 	}
-	targets := map[string][]string{}
+	targets, destructive := map[string][]string{}, map[string]bool{}
 	for _, k := range action.Kinds() {
 		c.Actions = append(c.Actions, k.Name)
-		targets[k.Name] = k.Targets
+		targets[k.Name], destructive[k.Name] = k.Targets, k.Destructive
 	}
 	c.Targets = func(kind string) []string { return targets[kind] }
+	c.Destructive = func(kind string) bool { return destructive[kind] }
 	for _, k := range probe.Kinds() {
 		if !slices.Contains(guardsOnly, k.Name) {
 			c.Probes = append(c.Probes, k.Name)

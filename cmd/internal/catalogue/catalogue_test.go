@@ -73,6 +73,46 @@ func TestRBACOfALabelIsAClusterRole(t *testing.T) {
 	}
 }
 
+// What takes a procedure back needs its rights too.
+func TestRBACOfUndo(t *testing.T) {
+	for _, undo := range []string{"", "undo: [{delete_pod: {bypass_pdb: true}}]"} {
+		dir := t.TempDir()
+		write(t, dir, "p.yaml", strings.NewReplacer(
+			"MODE", "act", "deployment/shop/db", "pod/shop/db-0", "rollout: $target", "pods: $target",
+			"do: [{restart: {}}]", "do: [{evict_pod: {}}, {evict_pod: {}, within: 1m}]\n        "+undo,
+		).Replace(policy))
+		var out bytes.Buffer
+		if err := catalogue.WriteRBAC(&out, load(t, dir, "policies: [{files: ['p.yaml']}]").Rulebook, "ops", "remediated"); err != nil {
+			t.Fatal(err)
+		}
+		if may := strings.Contains(out.String(), "- delete\n"); may != (undo != "") {
+			t.Errorf("%q: may delete: %v\n%s", undo, may, out.String())
+		}
+	}
+}
+
+// Before a process ends, what there is to be seen of it is kept, unless the
+// policy says otherwise.
+func TestEvidenceOfWhatThereIs(t *testing.T) {
+	for evidence, want := range map[string]bool{"": true, "evidence: false": false} {
+		dir := t.TempDir()
+		write(t, dir, "p.yaml", strings.NewReplacer("MODE", "act", "do: [", evidence+"\n        do: [").Replace(policy))
+		book := load(t, dir, "policies: [{files: ['p.yaml']}]").Rulebook
+		if got := book.Policies[0].Steps[0].Evidence; got != want {
+			t.Errorf("%q: evidence is kept: %v, want %v", evidence, got, want)
+		}
+	}
+	c := catalogue.New()
+	for _, kind := range c.Actions {
+		if !c.Destructive(kind) {
+			t.Errorf("%s ends processes and is not said to", kind)
+		}
+	}
+	if c.Destructive("silence") {
+		t.Error("an action that there is not is said to be destructive")
+	}
+}
+
 const policy = `
 policies:
   - name: db

@@ -18,24 +18,23 @@ import (
 )
 
 // everywhere stands for all namespaces: a policy whose target takes its
-// namespace from a label may act in any.
+// namespace from a label may act in any, and nodes are in none.
 const everywhere = ""
 
 // WriteRBAC writes the smallest roles that the rulebook's policies need, and
 // their bindings to a ServiceAccount, as YAML. A policy that names its target's
-// namespace needs a Role there; one that takes it from a label needs a
-// ClusterRole.
+// namespace needs a Role there; one that takes it from a label, or whose guards
+// ask about the cluster, needs a ClusterRole.
 func WriteRBAC(w io.Writer, book *remediate.Rulebook, namespace, account string) error {
-	needs := map[string][]rbacv1.PolicyRule{}
+	k := allRights()
+	needed := map[string][]rbacv1.PolicyRule{}
 	for _, p := range book.Policies {
-		if p.Target == "" || len(p.Steps) == 0 {
-			continue
+		if p.Target != "" && len(p.Steps) > 0 {
+			k.add(needed, p)
 		}
-		where, rules := rulesOf(p)
-		needs[where] = append(needs[where], rules...)
 	}
-	for _, where := range slices.Sorted(maps.Keys(needs)) {
-		for _, object := range roleAndBinding(where, action.MergeRules(needs[where]...), namespace, account) {
+	for _, where := range slices.Sorted(maps.Keys(needed)) {
+		for _, object := range roleAndBinding(where, action.MergeRules(needed[where]...), namespace, account) {
 			b, err := yaml.Marshal(object)
 			if err != nil {
 				return err
@@ -48,8 +47,25 @@ func WriteRBAC(w io.Writer, book *remediate.Rulebook, namespace, account string)
 	return nil
 }
 
-// rulesOf returns what a policy needs, and in which namespace.
-func rulesOf(p remediate.Policy) (string, []rbacv1.PolicyRule) {
+// rights are what each kind of act and of question needs with its arguments
+// for targets of a kind, "" for any. A kind that is not among them needs none.
+type rights struct{ acts, asks map[string]needs }
+
+type needs func(target string, args json.RawMessage) []rbacv1.PolicyRule
+
+func allRights() rights {
+	k := rights{map[string]needs{}, map[string]needs{}}
+	for _, kind := range action.Kinds() {
+		k.acts[kind.Name] = kind.Rules
+	}
+	for _, kind := range probe.Kinds() {
+		k.asks[kind.Name] = kind.Rules
+	}
+	return k
+}
+
+// add adds what a policy needs to what is needed in each namespace.
+func (k rights) add(to map[string][]rbacv1.PolicyRule, p remediate.Policy) {
 	parts := strings.Split(p.Target, "/")
 	kind, where := parts[0], parts[1]
 	if strings.Contains(where, "$") {
@@ -58,27 +74,33 @@ func rulesOf(p remediate.Policy) (string, []rbacv1.PolicyRule) {
 	if kind == "owner" {
 		kind = "" // it may turn out to be of any kind
 	}
-	type needs func(target string, args json.RawMessage) []rbacv1.PolicyRule
-	acts, asks := map[string]needs{}, map[string]needs{}
-	for _, k := range action.Kinds() {
-		acts[k.Name] = k.Rules
+	need := func(where string, all map[string]needs, name string, args json.RawMessage) {
+		if rules := all[name]; rules != nil {
+			to[where] = append(to[where], rules(kind, args)...)
+		}
 	}
-	for _, k := range probe.Kinds() {
-		asks[k.Name] = k.Rules
+	var seen json.RawMessage // what is asked of the target beside how it stands
+	if h := p.Guards.Healthy; h != nil && h.Headroom {
+		seen = json.RawMessage(`{"headroom":true}`)
 	}
-	rules := asks["workload"](kind, nil)
+	need(where, k.asks, "workload", seen)
+	if h := p.Guards.Healthy; h != nil && (h.Nodes > 0 || h.ControlPlane) {
+		need(everywhere, k.asks, "cluster", nil)
+	}
 	for _, s := range p.Steps {
 		for _, c := range s.Verify.All {
-			rules = append(rules, asks[c.Kind](kind, c.Args)...)
+			need(where, k.asks, c.Kind, c.Args)
 		}
 		if p.Mode == remediate.ModeObserve {
 			continue // it never acts
 		}
-		for _, d := range s.Do {
-			rules = append(rules, acts[d.Kind](kind, d.Args)...)
+		if s.Evidence {
+			need(where, k.asks, "evidence", nil)
+		}
+		for _, d := range slices.Concat(s.Do, s.Undo) {
+			need(where, k.acts, d.Kind, d.Args)
 		}
 	}
-	return where, rules
 }
 
 // roleAndBinding returns a role with these rules, bound to the account.
