@@ -93,8 +93,9 @@ func (d *daemon) configure() error {
 func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 	d.engine = engine.New(engine.Options{
 		Open: d.openJournal, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
-		Observe: crashAfterFact(d.watch.fact), Log: d.log,
+		Observe: crashAfterFact(d.observe), Log: d.log,
 	})
+	d.watch.waiting(d.engine.OldestWaiting)
 	ended := make(chan struct{})
 	parts.run("engine", func(ctx context.Context) error {
 		defer close(ended)
@@ -108,6 +109,15 @@ func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 		return nil
 	}
 	return d.engine.Look(ctx, func(s *remediate.State, _ remediate.Rulebooks) { d.watch.resume(s) })
+}
+
+// observe hears of every fact after it is durable. What a webhook left in doubt
+// is settled by the next listing, which therefore comes at once.
+func (d *daemon) observe(f remediate.Fact) {
+	d.watch.fact(f)
+	if _, doubted := f.Body.(remediate.AlertDoubted); doubted {
+		d.outside.Load().alertmanager.Pull()
+	}
 }
 
 // Perform carries out what was started with the clients that are in use now.

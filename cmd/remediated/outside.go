@@ -57,7 +57,8 @@ func newOutside(c *policies.Config, o options, w *watcher) (*outside, error) {
 	asking := probe.Options{
 		Clusters: clusters, Changed: w.breaker,
 		Extra: map[string]func(context.Context, remediate.Question) remediate.Answer{
-			alertmanager.QuestionAlert: out.alertmanager.Answer,
+			alertmanager.QuestionAlert:  out.alertmanager.Answer,
+			alertmanager.QuestionAlerts: out.alertmanager.AnswerAlerts,
 		},
 	}
 	if c.Prometheus != nil {

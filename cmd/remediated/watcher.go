@@ -69,6 +69,14 @@ func newWatcher(log *slog.Logger) *watcher {
 	return w
 }
 
+// waiting shows how long the oldest input has waited.
+func (w *watcher) waiting(oldest func() time.Duration) {
+	w.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "remediated_intake_oldest_waiting_seconds",
+		Help: "How long the oldest input (an alert, a command, an answer) has waited to be written down; 0 when none waits.",
+	}, func() float64 { return oldest().Seconds() }))
+}
+
 // fact hears of every fact after it is durable. It is called by the loop only.
 func (w *watcher) fact(f remediate.Fact) {
 	kind := remediate.KindOf(f.Body)
