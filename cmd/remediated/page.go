@@ -26,7 +26,7 @@ func (d *daemon) page() (http.Handler, error) {
 		hosts = []string{u.Hostname()}
 	}
 	return web.New(web.Options{
-		Live: authority{d.engine, d.people}, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
+		Live: authority{d.engine, d.people, d.kill.refuses}, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
 		Log: d.log, Version: cmp.Or(version.Version, "unreleased"), BasicAuth: who.users, Hosts: hosts,
 	}), nil
 }
