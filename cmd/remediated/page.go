@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 
@@ -83,4 +85,13 @@ func (h history) Closed(ctx context.Context, before uint64, limit int) ([]web.Ro
 // Facts returns the facts of one incident, oldest first.
 func (h history) Facts(ctx context.Context, incident uint64) ([]remediate.Fact, error) {
 	return h.d.journal.Load().Facts(ctx, incident)
+}
+
+// Kept returns what was kept under a digest.
+func (h history) Kept(ctx context.Context, digest string) ([]byte, error) {
+	blob, err := h.d.journal.Load().Load(ctx, digest)
+	if errors.Is(err, journal.ErrNotKept) {
+		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
+	return blob, err
 }

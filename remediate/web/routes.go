@@ -67,6 +67,7 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1/incidents", s.json(s.incidents)},
 		{"GET", "/api/v1/incidents/{id}", s.json(s.incident)},
 		{"GET", "/api/v1/incidents/{id}/facts", s.json(s.facts)},
+		{"GET", "/api/v1/incidents/{id}/evidence/{digest}", s.evidence},
 		{"GET", "/api/v1/policies", s.json(s.policies)},
 		{"GET", "/api/v1/breakers", s.json(s.breakers)},
 		{"GET", "/api/v1/status", s.json(s.status)},
