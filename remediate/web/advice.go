@@ -140,12 +140,16 @@ var standing = map[remediate.Status]bool{
 	remediate.StatusWaiting: true, remediate.StatusDenied: true, remediate.StatusHeld: true, remediate.StatusObserved: true,
 }
 
-// InTheWay returns the names of the guards that stand in the way, for which an
-// override may be given. That of the approval is not one: a plan is approved.
+// unoffered are the guards that may stand in the way and for which there is a
+// better word than override: resume, run, approve, or mending the disk.
+var unoffered = []string{"paused", "takeover", "approval", "journal"}
+
+// InTheWay returns the names of the guards that stand in the way and for which
+// an override may be given. Whether it fits, the decider says.
 func InTheWay(vs []remediate.Verdict) []string {
 	var names []string
 	for _, v := range vs {
-		if v.Decision != remediate.Allowed && v.Decision != remediate.Approval {
+		if v.Decision != remediate.Allowed && !slices.Contains(unoffered, v.Guard) {
 			names = append(names, v.Guard)
 		}
 	}

@@ -128,10 +128,13 @@ func TestTheIncidentsPageOffersOverrideAndSeverity(t *testing.T) {
 	if !slices.Equal(fields["value"], []string{"P1", "P2", "P3"}) {
 		t.Errorf("the form to rate has %v", fields)
 	}
-	for _, n := range []string{"1", "3", "4", "5"} { // closed, told only, listed, and one that waits for approval
+	for _, n := range []string{"1", "3", "4", "5"} { // closed, told only, listed, and waiting for approval
 		if fields, _ := formAt(t, h, "/incidents/"+n, "/api/v1/incidents/"+n+"/override"); fields != nil {
 			t.Errorf("i%s can be overridden: %v", n, fields)
 		}
+	}
+	if fields, _ := formAt(t, h, "/incidents/7", "/api/v1/incidents/7/override"); !slices.Equal(fields["guard"], []string{"budget"}) {
+		t.Errorf("what is paused is resumed, not overridden: %v", fields)
 	}
 	if fields, _ := formAt(t, h, "/incidents/1", "/api/v1/incidents/1/severity"); fields != nil {
 		t.Errorf("what is closed can be rated: %v", fields)
