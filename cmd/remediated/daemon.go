@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,11 +33,12 @@ type daemon struct {
 	journal atomic.Pointer[journal.SQLite] // the one in use; opened anew after a failure
 	outside atomic.Pointer[outside]        // replaced by a reload
 	poll    func()                         // begins to list anew, after a reload
-	loading sync.Mutex                     // one reload at a time
+	kill    *killSwitch
+	loading sync.Mutex // one reload at a time
 }
 
 // run runs the daemon until ctx ends or a part of it fails.
-func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) (err error) {
+func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	d.log.Info("starting", "version", version.Info(), "build", version.BuildContext())
 	d.watch = newWatcher(d.log)
 	if err := d.configure(); err != nil {
@@ -49,6 +49,8 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) (err error) {
 	if err := d.startEngine(ctx, parts); err != nil {
 		return err
 	}
+	d.kill.begin(ctx)
+	parts.run("kill switch", func(ctx context.Context) error { return d.kill.run(ctx, sig.pause) })
 	d.startPolling(parts) // before the listeners: a reload over HTTP begins it anew
 	if err := d.startListeners(parts); err != nil {
 		return err
@@ -61,7 +63,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) (err error) {
 			return nil
 		case err := <-parts.broke:
 			return err
-		case <-hup:
+		case <-sig.reload:
 			d.reload(ctx)
 		}
 	}
@@ -96,6 +98,7 @@ func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 		Observe: crashAfterFact(d.observe), Log: d.log,
 	})
 	d.watch.waiting(d.engine.OldestWaiting)
+	d.kill = newKillSwitch(d.options.storage, d.engine, d.log)
 	ended := make(chan struct{})
 	parts.run("engine", func(ctx context.Context) error {
 		defer close(ended)
@@ -120,8 +123,14 @@ func (d *daemon) observe(f remediate.Fact) {
 	}
 }
 
-// Perform carries out what was started with the clients that are in use now.
+// Perform carries out what was started with the clients that are in use now,
+// and nothing before the kill switch has had its say.
 func (d *daemon) Perform(ctx context.Context, s remediate.Started) remediate.Result {
+	select {
+	case <-d.kill.looked:
+	case <-ctx.Done():
+		return remediate.Result{Outcome: remediate.Unknown, Text: "stopped before it was begun"}
+	}
 	return d.outside.Load().Perform(ctx, s)
 }
 

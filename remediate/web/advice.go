@@ -11,6 +11,9 @@ import (
 
 // happening says in one line what is happening with the incident of r.
 func happening(r Row) string {
+	if r.asking != "" {
+		return r.asking
+	}
 	switch r.Status {
 	case remediate.StatusListed:
 		return "fired already when its policy was loaded; only listed until somebody says run"
@@ -26,8 +29,27 @@ func happening(r Row) string {
 	return r.Why
 }
 
+// askings are what is looked at besides the guards and an attempt.
+var askings = map[string]string{
+	remediate.ForConfirmation: "its alerts resolved; looking whether it is well, before it is closed",
+	remediate.ForEvidence:     "keeping what there is to be seen, before it is destroyed",
+}
+
+// asking says which of them is going on, "" when none is.
+func asking(i *remediate.Incident) string {
+	for _, p := range i.Pending {
+		if p.Ask != nil && askings[p.Ask.Purpose] != "" {
+			return askings[p.Ask.Purpose]
+		}
+	}
+	return ""
+}
+
 // nextOf says what the incident waits for and what a human may do.
 func nextOf(i *remediate.Incident) string {
+	if now := asking(i); now != "" {
+		return "Nothing to do: " + now + "."
+	}
 	why := whyOf(i)
 	switch i.Status {
 	case remediate.StatusListed:
@@ -107,7 +129,31 @@ func commandsOf(i *remediate.Incident) []string {
 	if !busy {
 		cs = append(cs, remediate.Close)
 	}
-	return cs
+	if i.ToldOnly == "" && standing[i.Status] && len(InTheWay(i.Verdicts)) > 0 {
+		cs = append(cs, remediate.Override)
+	}
+	return append(cs, remediate.Rate)
+}
+
+// standing are the statuses in which a guard stands in the way.
+var standing = map[remediate.Status]bool{
+	remediate.StatusWaiting: true, remediate.StatusDenied: true, remediate.StatusHeld: true, remediate.StatusObserved: true,
+}
+
+// unoffered are the guards that may stand in the way and for which there is a
+// better word than override: resume, run, approve, or mending the disk.
+var unoffered = []string{"paused", "takeover", "approval", "journal"}
+
+// InTheWay returns the names of the guards that stand in the way and for which
+// an override may be given. Whether it fits, the decider says.
+func InTheWay(vs []remediate.Verdict) []string {
+	var names []string
+	for _, v := range vs {
+		if v.Decision != remediate.Allowed && !slices.Contains(unoffered, v.Guard) {
+			names = append(names, v.Guard)
+		}
+	}
+	return names
 }
 
 // short is a wire name less the journal's name: a1 of q4m2x7kd-i42-a1.
