@@ -1,0 +1,384 @@
+package simulate
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// actingLaws are about what is done to the world. A guard that a human let
+// pass by name is let pass here too, and no other.
+var actingLaws = []Law{
+	{"every guard allows an attempt, in the moment in which it begins", everyGuardAllows},
+	{"what is done is what was planned", doneAsPlanned},
+	{"one attempt at a time works on a target, until its verification has ended", oneAtATime},
+	{"what was done is looked at before anything else is decided", lookedAt},
+	{"the next remedy follows one that did not help", inTurn},
+	{"no more attempts in any window than the budgets allow", withinBudget},
+	{"no attempt while its breaker is open", breakerHolds},
+	{"the breaker is written down as verifications ended", breakerCounts},
+	{"nothing is done where it is paused", pauseHolds},
+	{"nothing is done for alerts that are all silenced", silenceHolds},
+	{"a human's no holds until a human says otherwise", noMeansNo},
+	{"who only observes, only lists or only tells does not act", handsOff},
+	{"nothing is begun for an alert that does not fire", firesStill},
+	{"what needs a human was approved: that plan, in time, for one attempt", approvedOnce},
+	{"what is acted on was seen within two seconds, under the rules that govern", seenJustNow},
+	{"what was seen lets act", seenWell},
+	{"a while lies between attempts, and between incidents on one target", pausesHold},
+	{"an override lets one guard pass, for one attempt", overriddenOnce},
+}
+
+// Guards are those that every attempt must have been allowed by. A test keeps
+// the list.
+var Guards = []string{
+	"paused", "mode", "journal", "takeover", "silenced", "busy", "settle", "cooldown", "budget", "breaker",
+	"firing", "target", "healthy", "approval",
+}
+
+// actOf returns the act that f begins, and its incident; what takes an act
+// back is not one.
+func actOf(s *story, f remediate.Fact) (*incident, *remediate.Act) {
+	b, ok := f.Body.(remediate.Started)
+	if !ok || b.Act == nil || b.Act.Undo || s.open[b.Incident] == nil {
+		return nil, nil
+	}
+	return s.open[b.Incident], b.Act
+}
+
+// attemptOf returns the act that begins an attempt.
+func attemptOf(s *story, f remediate.Fact) (*incident, *remediate.Act) {
+	if i, a := actOf(s, f); a != nil && a.Index == 0 {
+		return i, a
+	}
+	return nil, nil
+}
+
+func everyGuardAllows(s *story, f remediate.Fact) error {
+	i, a := attemptOf(s, f)
+	if a == nil {
+		return nil
+	}
+	if i.judged.Decision != remediate.Allowed || !i.judgedAt.Equal(f.At) {
+		return fmt.Errorf("%s begins at %s without being allowed", a.Attempt, f.At)
+	}
+	for _, g := range Guards {
+		if !slices.ContainsFunc(i.judged.Verdicts, func(v remediate.Verdict) bool { return v.Guard == g && v.Decision == remediate.Allowed }) {
+			return fmt.Errorf("%s begins, and guard %s did not allow it", a.Attempt, g)
+		}
+	}
+	return nil
+}
+
+func doneAsPlanned(s *story, f remediate.Fact) error {
+	i, a := actOf(s, f)
+	if a == nil {
+		return nil
+	}
+	done, plan := *a, i.judged.Plan
+	done.Attempt = ""
+	if plan == nil || a.Index >= len(plan.Acts) || !reflect.DeepEqual(done, plan.Acts[a.Index]) {
+		return fmt.Errorf("%s: act %d is not that of plan %s", a.Attempt, a.Index+1, i.judged.Hash)
+	}
+	return nil
+}
+
+func oneAtATime(s *story, f remediate.Fact) error {
+	i, a := actOf(s, f)
+	if a == nil {
+		return nil
+	}
+	holder := s.holders[a.Target]
+	switch {
+	case holder != 0 && holder != i.Incident && !i.passed("busy", a):
+		return fmt.Errorf("%s acts on %s, which i%d is at work on", a.Attempt, a.Target, holder)
+	case a.Index == 0 && i.phase != idle && i.phase != brokenOff:
+		return fmt.Errorf("%s begins while %s is not over", a.Attempt, i.act.Attempt)
+	case a.Index > 0 && (i.phase != acted || a.Attempt != i.act.Attempt || a.Index != i.act.Index+1):
+		return fmt.Errorf("act %d of %s does not follow act %d of %s", a.Index+1, a.Attempt, i.act.Index+1, i.act.Attempt)
+	}
+	return nil
+}
+
+// An act that ended well, or of which nobody knows how it ended, is verified;
+// only between the acts of a procedure may a guard speak.
+func lookedAt(s *story, f remediate.Fact) error {
+	i := s.open[remediate.IncidentOf(f.Body)]
+	if i == nil || i.phase != acted && i.phase != verifying {
+		return nil
+	}
+	between := i.phase == acted && !i.doubt && i.judged.Plan != nil && i.act.Index+1 < len(i.judged.Plan.Acts)
+	_, judges := f.Body.(remediate.Judged)
+	_, a := actOf(s, f)
+	if (judges || a != nil) && !between {
+		return fmt.Errorf("i%d: %s follows %s, which nobody has looked at", i.Incident, remediate.KindOf(f.Body), i.act.Attempt)
+	}
+	return nil
+}
+
+func inTurn(s *story, f remediate.Fact) error {
+	b, ok := f.Body.(remediate.Judged)
+	i := s.open[b.Incident]
+	if !ok || i == nil || b.Step == i.next {
+		return nil
+	}
+	return fmt.Errorf("i%d: step %d is judged, the turn is step %d's", b.Incident, b.Step+1, i.next+1)
+}
+
+func withinBudget(s *story, f remediate.Fact) error {
+	i, a := attemptOf(s, f)
+	if a == nil || i.passed("budget", a) {
+		return nil
+	}
+	exceeded := func(of string, limits []remediate.Budget) error {
+		for _, l := range limits {
+			if n := 1 + within(s.acts[of], f.At.Add(-time.Duration(l.Per))); n > l.Actions {
+				return fmt.Errorf("%s is attempt %d in %s of %q, %d are allowed", a.Attempt, n, l.Per, of, l.Actions)
+			}
+		}
+		return nil
+	}
+	for _, p := range s.rules(i) {
+		if err := exceeded(i.Policy, p.Guards.Budget); err != nil {
+			return err
+		}
+	}
+	if book := s.books[s.governs]; book != nil {
+		return exceeded("", book.Budget)
+	}
+	return nil
+}
+
+// within counts the times after begin, of times in order.
+func within(times []time.Time, begin time.Time) int {
+	n := 0
+	for n < len(times) && times[len(times)-1-n].After(begin) {
+		n++
+	}
+	return n
+}
+
+func breakerHolds(s *story, f remediate.Fact) error {
+	i, a := attemptOf(s, f)
+	if a == nil || i.passed("breaker", a) {
+		return nil
+	}
+	if until := s.breakers[i.Policy+" on "+a.Target.String()].until; until.After(f.At) {
+		return fmt.Errorf("%s begins at %s, the breaker is open until %s", a.Attempt, f.At, until)
+	}
+	return nil
+}
+
+func breakerCounts(s *story, f remediate.Fact) error {
+	b, ok := f.Body.(remediate.BreakerCounted)
+	i := s.open[b.Incident]
+	if !ok || i == nil {
+		return nil
+	}
+	if b.Success != (i.verified == remediate.OK) || b.Breaker != i.breaker() {
+		return fmt.Errorf("%s counts success %v of %s, whose verification ended %q", b.Breaker, b.Success, i.breaker(), i.verified)
+	}
+	if until := s.breakers[b.Breaker].until; until.After(f.At) && b.State != "open" {
+		return fmt.Errorf("%s is %s, should be open until %s", b.Breaker, b.State, until)
+	}
+	return nil
+}
+
+func pauseHolds(s *story, f remediate.Fact) error {
+	i, a := actOf(s, f)
+	if a == nil || i.passed("paused", a) {
+		return nil
+	}
+	for _, scope := range i.scopes(a.Target) {
+		if s.paused[scope] {
+			return fmt.Errorf("%s acts while %s is paused", a.Attempt, scope)
+		}
+	}
+	return nil
+}
+
+func silenceHolds(s *story, f remediate.Fact) error {
+	i, a := actOf(s, f)
+	if a == nil || len(i.firing) == 0 || i.passed("silenced", a) {
+		return nil
+	}
+	for id := range i.firing {
+		if s.told[id] == "" {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s acts, and all its alerts are silenced", a.Attempt)
+}
+
+func noMeansNo(s *story, f remediate.Fact) error {
+	i, a := actOf(s, f)
+	switch {
+	case a == nil:
+	case i.taken && !i.passed("takeover", a):
+		return fmt.Errorf("%s acts, and it was taken over", a.Attempt)
+	case i.denied && !i.passed("approval", a):
+		return fmt.Errorf("%s acts, and its plan was denied", a.Attempt)
+	}
+	return nil
+}
+
+func handsOff(s *story, f remediate.Fact) error {
+	i, a := actOf(s, f)
+	switch {
+	case a == nil:
+	case i.Found:
+		return fmt.Errorf("%s acts for what was found firing", a.Attempt)
+	case i.ToldOnly != "":
+		return fmt.Errorf("%s acts, though %s", a.Attempt, i.ToldOnly)
+	case i.passed("mode", a):
+	case len(s.rules(i)) < 2:
+		return fmt.Errorf("%s acts for policy %s, which is no longer there", a.Attempt, i.Policy)
+	case s.mode(i, a.Target) == remediate.ModeObserve:
+		return fmt.Errorf("%s acts for policy %s, which only observes", a.Attempt, i.Policy)
+	}
+	return nil
+}
+
+// mode is the strictest of the policy's as it was and is, and of what humans
+// set.
+func (s *story) mode(i *incident, t remediate.Target) remediate.Mode {
+	order := []remediate.Mode{remediate.ModeObserve, remediate.ModeApprove, remediate.ModeAct}
+	least := len(order) - 1
+	for _, p := range s.rules(i) {
+		least = min(least, slices.Index(order, p.Mode))
+	}
+	for _, scope := range i.scopes(t) {
+		if m, set := s.modes[scope]; set {
+			least = min(least, slices.Index(order, m))
+		}
+	}
+	return order[max(0, least)]
+}
+
+func firesStill(s *story, f remediate.Fact) error {
+	if i, a := attemptOf(s, f); a != nil && len(i.firing) == 0 {
+		return fmt.Errorf("%s begins, and none of its alerts fires", a.Attempt)
+	}
+	return nil
+}
+
+func approvedOnce(s *story, f remediate.Fact) error {
+	i, a := attemptOf(s, f)
+	if a == nil || i.passed("approval", a) {
+		return nil
+	}
+	by, within := i.policy.Steps[a.Step].Approval, 10*time.Minute
+	if s.mode(i, a.Target) != remediate.ModeApprove && by == nil {
+		return nil
+	}
+	if by != nil && by.Within > 0 {
+		within = time.Duration(by.Within)
+	}
+	switch age := f.At.Sub(i.approvedAt); {
+	case i.approved == "" || !strings.HasPrefix(i.judged.Hash, i.approved):
+		return fmt.Errorf("%s carries out plan %s, approved is %q", a.Attempt, i.judged.Hash, i.approved)
+	case age > within:
+		return fmt.Errorf("%s carries out a plan that was approved %s ago, for %s", a.Attempt, age, within)
+	}
+	return nil
+}
+
+func seenJustNow(s *story, f remediate.Fact) error {
+	i, a := attemptOf(s, f)
+	switch {
+	case a == nil:
+	case i.outcome != remediate.OK || f.At.Sub(i.answered) > 2*time.Second:
+		return fmt.Errorf("%s begins on answers that are %s old (%q)", a.Attempt, f.At.Sub(i.answered), i.outcome)
+	case i.askedBook != s.governs:
+		return fmt.Errorf("%s begins on answers to questions of other rules", a.Attempt)
+	}
+	return nil
+}
+
+func seenWell(s *story, f remediate.Fact) error {
+	i, a := attemptOf(s, f)
+	if a == nil {
+		return nil
+	}
+	alert, workload := i.answer("alert"), i.answer("workload")
+	if alert.Values[remediate.ValueState] != remediate.AlertStateFiring && !i.passed("firing", a) {
+		return fmt.Errorf("%s begins, and the alert is %q", a.Attempt, alert.Values[remediate.ValueState])
+	}
+	if uid := workload.Values[remediate.ValueUID]; !i.passed("target", a) &&
+		(uid == "" || uid != a.UID || workload.Values[remediate.ValueRefused] != "" || workload.Values[remediate.ValueTemplate] != a.Template) {
+		return fmt.Errorf("%s acts on another object than was seen", a.Attempt)
+	}
+	for _, p := range s.rules(i) {
+		if h := p.Guards.Healthy; h != nil && !i.above(h) && !i.passed("healthy", a) {
+			return fmt.Errorf("%s begins under the floor %+v", a.Attempt, *h)
+		}
+	}
+	return nil
+}
+
+// answer returns the first answer of a kind.
+func (i *incident) answer(kind string) remediate.Answer {
+	for _, a := range i.answers {
+		if a.Kind == kind {
+			return a
+		}
+	}
+	return remediate.Answer{}
+}
+
+// above tells whether what was answered is above the floor.
+func (i *incident) above(h *remediate.Healthy) bool {
+	if n, err := strconv.Atoi(i.answer("workload").Values[remediate.ValueAvailable]); h.Available > 0 && (err != nil || n < h.Available) {
+		return false
+	}
+	if h.Query == "" {
+		return true
+	}
+	for k, q := range i.asked.Ask.Questions {
+		if q.Kind == "promql" && strings.Contains(string(q.Args), strconv.Quote(h.Query)) && k < len(i.answers) {
+			n, err := strconv.ParseFloat(i.answers[k].Values[remediate.ValueNumber], 64)
+			return err == nil && n >= h.Min
+		}
+	}
+	return false
+}
+
+func pausesHold(s *story, f remediate.Fact) error {
+	i, a := attemptOf(s, f)
+	if a == nil {
+		return nil
+	}
+	for _, p := range s.rules(i) {
+		settle := time.Duration(remediate.DefaultSettle)
+		if p.Guards.Settle > 0 {
+			settle = time.Duration(p.Guards.Settle)
+		}
+		if !i.tried.IsZero() && f.At.Sub(i.tried) < settle && !i.passed("settle", a) {
+			return fmt.Errorf("%s begins %s after the last attempt ended, %s are to lie between", a.Attempt, f.At.Sub(i.tried), settle)
+		}
+		last, worked := s.released[a.Target]
+		if worked && last.by != i.Incident && f.At.Sub(last.at) < time.Duration(p.Guards.Cooldown) && !i.passed("cooldown", a) {
+			return fmt.Errorf("%s begins %s after i%d let go, the cooldown is %s", a.Attempt, f.At.Sub(last.at), last.by, p.Guards.Cooldown)
+		}
+	}
+	return nil
+}
+
+func overriddenOnce(s *story, f remediate.Fact) error {
+	b, ok := f.Body.(remediate.Judged)
+	i := s.open[b.Incident]
+	if !ok || i == nil {
+		return nil
+	}
+	for _, v := range b.Verdicts {
+		if overridden(v) && !i.overrides[v.Guard] {
+			return fmt.Errorf("i%d: guard %s is said to be overridden, and no human's word for it is left", b.Incident, v.Guard)
+		}
+	}
+	return nil
+}

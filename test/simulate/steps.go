@@ -1,0 +1,237 @@
+package simulate
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// happenings are what a step can be, and how often it is.
+var happenings = []struct {
+	weight int
+	name   string
+	do     func(*day, dice)
+}{
+	{24, "time passes", func(*day, dice) {}},
+	{12, "a service breaks", breaks},
+	{6, "a service heals", heals},
+	{3, "a service flaps", flaps},
+	{2, "an object is another", replaced},
+	{3, "an alert of nothing", stray},
+	{6, "a human silences", silences},
+	{3, "the Alertmanagers part or meet", parts},
+	{3, "an Alertmanager restarts or is away", restarts},
+	{3, "an Alertmanager is not reached, by us or by Prometheus", hides},
+	{8, "the weather changes", weather},
+	{22, "a human commands", commands},
+	{7, "a human pauses or restricts", scopes},
+	{4, "another rulebook governs", reloads},
+	{3, "the daemon crashes", func(y *day, d dice) { y.crash(away(d)) }},
+	{5, "the daemon crashes at its next write", func(y *day, d dice) {
+		y.fault = fault{pick(d, crashBefore, crashAfter), away(d)}
+	}},
+	{3, "the journal cannot be written", func(y *day, d dice) { y.fault = fault{writeFails, d.between(time.Second, 5*time.Minute)} }},
+	{2, "the clock is set", func(y *day, d dice) {
+		y.turn(pick(d, -5*time.Minute, -30*time.Second, -2*time.Second, 0, 0, 0, 20*time.Second, 10*time.Minute))
+	}},
+	{3, "an answer comes unasked", unasked},
+}
+
+var weights = func() (sum int) {
+	for _, h := range happenings {
+		sum += h.weight
+	}
+	return sum
+}()
+
+// step lets one thing happen, and then some time go by.
+func (y *day) step(n int) {
+	d := diceFor(y.seed, stepName(n))
+	k := d.IntN(weights)
+	for _, h := range happenings {
+		if k -= h.weight; k < 0 {
+			y.names[h.name]++
+			h.do(y, d)
+			break
+		}
+	}
+	y.pass(duration(d))
+}
+
+func duration(d dice) time.Duration {
+	switch k := d.IntN(100); {
+	case k < 30:
+		return d.between(0, 3*time.Second)
+	case k < 75:
+		return d.between(3*time.Second, 40*time.Second)
+	case k < 95:
+		return d.between(40*time.Second, 4*time.Minute)
+	}
+	return d.between(4*time.Minute, 25*time.Minute)
+}
+
+func away(d dice) time.Duration {
+	return pick(d, time.Second, 5*time.Second, 30*time.Second, 3*time.Minute, 30*time.Minute)
+}
+
+func breaks(y *day, d dice) {
+	s := pick(d, y.services...)
+	if s.trouble != nil {
+		return
+	}
+	y.breakDown(s, trouble{cure: pick(d, "restart", "restart", "restart", "rollback", "rollback", ""), after: pick(d, 1, 1, 1, 2)})
+	if t := s.trouble; d.chance(30) {
+		y.in(d.between(30*time.Second, 20*time.Minute), func() { y.heal(s, t) })
+	}
+}
+
+func heals(y *day, d dice) {
+	if s := pick(d, y.services...); s.trouble != nil {
+		y.heal(s, s.trouble)
+	}
+}
+
+// flaps: it breaks and heals a few times.
+func flaps(y *day, d dice) {
+	s := pick(d, y.services...)
+	every := d.between(20*time.Second, 4*time.Minute)
+	for n := range 2 + d.IntN(4) {
+		y.in(time.Duration(2*n)*every, func() {
+			if s.trouble == nil {
+				y.breakDown(s, trouble{cure: "restart", after: 1})
+			}
+		})
+		y.in(time.Duration(2*n+1)*every, func() { y.heal(s, s.trouble) })
+	}
+}
+
+// replaced: somebody deleted or changed the object, or it is one that may not
+// be acted on for a while.
+func replaced(y *day, d dice) {
+	s := pick(d, y.services...)
+	switch d.IntN(3) {
+	case 0:
+		s.uid++
+		s.attempt = ""
+	case 1:
+		s.template++
+	case 2:
+		s.refused = pick(d, remediate.RefusedGone, "it is owned by a custom resource")
+		y.in(d.between(time.Minute, 10*time.Minute), func() { s.refused = "" })
+	}
+}
+
+// stray raises an alert whose labels fit badly, or nothing.
+func stray(y *day, d dice) {
+	labels := map[string]string{
+		"alertname": pick(d, "RootDown", "LeafDown", "Slow", "Watchdog"),
+		"namespace": pick(d, "shop", "web", "B!", ""),
+		"service":   pick(d, "cart", "gone", "$(rm)", ""),
+		"pod":       pick(d, "x", ""),
+	}
+	r := newRule(labels)
+	r.until = y.world.now.Add(d.between(time.Minute, 15*time.Minute))
+	y.strays = append(y.strays, r)
+}
+
+func silences(y *day, d dice) {
+	s := pick(d, y.services...)
+	y.silence(d, silence{s.namespace, pick(d, s.name, s.name, ""), y.world.now.Add(d.between(30*time.Second, 10*time.Minute))})
+}
+
+func parts(y *day, d dice) {
+	if y.split = !y.split; !y.split { // they tell each other what is silenced
+		for _, p := range y.peers {
+			for _, other := range y.peers {
+				maps.Copy(p.silences, other.silences)
+			}
+		}
+	}
+}
+
+func restarts(y *day, d dice) {
+	p := pick(d, y.peers...)
+	if !p.up {
+		return
+	}
+	p.up = false
+	y.in(d.between(time.Second, 3*time.Minute), func() {
+		p.up = true
+		y.world.restart(p)
+	})
+}
+
+func hides(y *day, d dice) {
+	p := pick(d, y.peers...)
+	from := pick(d, &p.hidden, &p.hidden, &p.deaf)
+	*from = true
+	y.in(d.between(5*time.Second, 12*time.Minute), func() { *from = false })
+}
+
+// weather changes how often dealings go wrong.
+func weather(y *day, d dice) {
+	clear(y.foul)
+	for range d.IntN(3) {
+		y.foul[pick(d, "ask", "act", "verify", "tell", "webhook")] = pick(d, 10, 30, 70, 95)
+	}
+}
+
+func reloads(y *day, d dice) { y.load(pick(d, y.rulebooks...)) }
+
+var people = []string{"anna", "bob", "carl"}
+
+// commands gives a human's word on an incident, mostly one that is open and
+// that the word fits.
+func commands(y *day, d dice) {
+	if !y.up || y.degraded || y.state.Last == 0 {
+		return
+	}
+	open := slices.Sorted(maps.Keys(y.state.Incidents))
+	c := remediate.Command{By: pick(d, people...), Incident: 1 + d.Uint64N(y.state.Last+1)}
+	if len(open) > 0 && d.chance(90) {
+		c.Incident = pick(d, open...)
+	}
+	c.Command = pick(d, remediate.Ack, remediate.TakeOver, remediate.Deny, remediate.Run, remediate.Run, remediate.Close, remediate.Override, remediate.Override, remediate.Rate)
+	c.Guard = pick(d, Guards...)
+	c.Value = pick(d, string(remediate.P1), string(remediate.P2), string(remediate.P3))
+	c.Reason = "it is " + y.world.now.Format(time.Kitchen)
+	i := y.state.Incidents[c.Incident]
+	if i != nil && i.Hash != "" {
+		c.Plan = i.Hash
+		if i.Status == remediate.StatusApproval && d.chance(70) {
+			c.Command = remediate.Approve
+		}
+		if y.plans[c.Incident] != "" && d.chance(15) {
+			c.Plan = y.plans[c.Incident] // one that was shown before
+		}
+		y.plans[c.Incident] = i.Hash
+	}
+	_ = y.hear(c) // one that does not fit is refused
+}
+
+// scopes gives a human's word on a part of all that there is.
+func scopes(y *day, d dice) {
+	if !y.up || y.degraded {
+		return
+	}
+	c := remediate.Command{By: pick(d, people...), Command: pick(d, remediate.Pause, remediate.SetMode)}
+	c.Scope = pick(d, "all", "policy/root-down", "policy/leaf-down", "namespace/shop", "namespace/web")
+	c.Value = pick(d, string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct))
+	if len(y.state.Paused) > 0 && d.chance(70) {
+		c.Command, c.Scope = remediate.Resume, pick(d, slices.Sorted(maps.Keys(y.state.Paused))...)
+	}
+	_ = y.hear(c)
+}
+
+// unasked is a result that nobody waits for, or one that came before.
+func unasked(y *day, d dice) {
+	if !y.up || len(y.ids) == 0 {
+		return
+	}
+	b := pick(d, y.ids...)
+	_ = y.hear(remediate.Reported{ID: b.ID, Incident: b.Incident, At: y.now(), Result: remediate.Result{
+		Outcome: pick(d, remediate.OK, remediate.Failed, remediate.Unknown, remediate.Later),
+	}})
+}

@@ -1,0 +1,441 @@
+package simulate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// story is what the facts so far tell, gathered apart from remediate.State and
+// only as far as the laws ask for it. A fact is judged by the laws first, and
+// then becomes part of the story.
+type story struct {
+	books remediate.Rulebooks
+	at    time.Time // of the last fact
+	seq   uint64
+	up    time.Time // since when nothing kept the daemon from its work
+	seen  map[string]time.Time
+
+	governs  string
+	firing   map[remediate.AlertID]bool
+	told     map[remediate.AlertID]string // what was written of an alert last: "resolved", or what suppresses it
+	owed     map[string]bool              // policies that are yet to take the alert that fired last
+	paused   map[string]bool              // by scope
+	modes    map[string]remediate.Mode    // by scope, as humans set them
+	open     map[uint64]*incident
+	keys     map[string]uint64
+	last     uint64
+	begun    map[string]bool              // whatever was started, by ID
+	pending  map[string]remediate.Started // and has not finished
+	holders  map[remediate.Target]uint64
+	released map[remediate.Target]release
+	acts     map[string][]time.Time // attempts, by policy, and of all under ""
+	breakers map[string]breaker
+}
+
+// release says who worked on a target last, and until when.
+type release struct {
+	by uint64
+	at time.Time
+}
+
+// breaker is the remedy breaker, told from how verifications ended.
+type breaker struct {
+	failures uint32
+	until    time.Time // open until then
+}
+
+// phase is how far the attempt of an incident has come.
+type phase int
+
+const (
+	idle      phase = iota
+	acting          // an act is under way
+	acted           // it ended; what comes next is yet to begin
+	brokenOff       // a guard stopped the procedure
+	verifying
+)
+
+// incident is one in the story.
+type incident struct {
+	remediate.Opened
+	policy   *remediate.Policy // as it was when it was opened
+	severity remediate.Severity
+	since    time.Time // when it became ours
+	firing   map[remediate.AlertID]bool
+
+	judged    remediate.Judged
+	judgedAt  time.Time
+	asked     remediate.Started // the guards' ask that ended last
+	askedBook string
+	answers   []remediate.Answer
+	outcome   string
+	answered  time.Time
+	overrides map[string]bool // guards that a human lets pass, not used yet
+	used      map[string]bool // and those that the attempt under way passed by such a word
+
+	phase    phase
+	act      remediate.Act // the last one begun
+	doubt    bool          // nobody knows how it ended
+	unknowns int
+	verified string    // how the last verification ended
+	failed   bool      // the step judged last did not help
+	refusals int       // acts in a row that were refused
+	next     int       // the step whose turn it is
+	tried    time.Time // when the last attempt ended
+
+	approved   string // plan, as the human named it
+	approvedAt time.Time
+	denied     bool
+	held       bool
+	taken      bool
+	acked      bool
+	healed     bool
+	closed     bool
+
+	pageNow   time.Time // people must hear of it since, ahead of the clock
+	rung      int
+	ladder    time.Time // when its first rung was told
+	excused   time.Time // until when nobody had to hear of it
+	calls     map[string]time.Time
+	telling   map[string]string // open tells by destination
+	shown     map[string]string // the last action there
+	exhausted bool
+}
+
+func newStory(books remediate.Rulebooks) *story {
+	return &story{
+		books: books, seen: map[string]time.Time{},
+		firing: map[remediate.AlertID]bool{}, told: map[remediate.AlertID]string{}, owed: map[string]bool{},
+		paused: map[string]bool{}, modes: map[string]remediate.Mode{}, open: map[uint64]*incident{}, keys: map[string]uint64{},
+		begun: map[string]bool{}, pending: map[string]remediate.Started{},
+		holders: map[remediate.Target]uint64{}, released: map[remediate.Target]release{},
+		acts: map[string][]time.Time{}, breakers: map[string]breaker{},
+	}
+}
+
+// hear folds a fact that was judged.
+func (s *story) hear(f remediate.Fact) {
+	s.at, s.seq = f.At, f.Seq
+	switch b := f.Body.(type) {
+	case remediate.ClockJumped:
+		s.up = f.At
+	case remediate.RulebookLoaded:
+		s.governs = b.Digest
+	case remediate.AlertFiring:
+		s.fired(b)
+	case remediate.AlertResolved:
+		s.firing[b.ID], s.told[b.ID] = false, "resolved"
+	case remediate.AlertSuppressed:
+		s.told[b.ID] = strings.Join(b.By, " ")
+	case remediate.AlertReleased:
+		s.told[b.ID] = ""
+	case remediate.Opened:
+		s.opened(b)
+	case remediate.CommandGiven:
+		s.commanded(b)
+	default:
+		if i := s.open[remediate.IncidentOf(f.Body)]; i != nil {
+			s.hearOf(i, f)
+		}
+	}
+}
+
+func (s *story) fired(b remediate.AlertFiring) {
+	s.firing[b.ID], s.told[b.ID] = true, strings.Join(b.Suppressed, " ")
+	clear(s.owed)
+	if book := s.books[s.governs]; book != nil {
+		for _, p := range book.Match(b.Alert.Labels) {
+			s.owed[p.Name] = true
+		}
+	}
+}
+
+func (s *story) opened(b remediate.Opened) {
+	i := &incident{
+		Opened: b, policy: s.books[b.Rulebook].Policy(b.Policy), severity: b.Severity, since: s.at,
+		firing:    map[remediate.AlertID]bool{b.Alert: true},
+		overrides: map[string]bool{}, used: map[string]bool{}, calls: map[string]time.Time{},
+		telling: map[string]string{}, shown: map[string]string{}, excused: s.at,
+	}
+	s.open[b.Incident], s.keys[b.Key], s.last = i, b.Incident, b.Incident
+	delete(s.owed, b.Policy)
+}
+
+func (s *story) commanded(b remediate.CommandGiven) {
+	switch b.Command {
+	case remediate.Pause, remediate.Resume:
+		s.paused[b.Scope] = b.Command == remediate.Pause
+	case remediate.SetMode:
+		s.modes[b.Scope] = remediate.Mode(b.Value)
+	}
+	i := s.open[b.Incident]
+	if i == nil {
+		return
+	}
+	switch b.Command {
+	case remediate.Ack:
+		i.acked = true
+	case remediate.TakeOver:
+		i.acked, i.taken = true, true
+	case remediate.Approve:
+		i.approved, i.approvedAt, i.denied = b.Plan, s.at, false
+		i.release(s.at)
+	case remediate.Deny:
+		i.denied, i.held = true, true
+	case remediate.Override:
+		i.overrides[b.Guard] = true
+	case remediate.Run:
+		i.run(s.at)
+	}
+}
+
+// run is a human's word to try, whatever was said before.
+func (i *incident) run(at time.Time) {
+	if i.Found {
+		i.since = at
+	}
+	if i.Found || i.healed {
+		i.excused = at
+	}
+	if i.phase != acting && i.phase != acted && i.phase != verifying {
+		i.healed = false
+	}
+	i.Found, i.denied, i.taken, i.exhausted, i.failed, i.next, i.pageNow = false, false, false, false, false, 0, time.Time{}
+	i.release(at)
+}
+
+// release says that nobody holds it any more.
+func (i *incident) release(at time.Time) {
+	if i.held {
+		i.held, i.excused = false, at
+	}
+}
+
+// hearOf folds a fact about an incident.
+func (s *story) hearOf(i *incident, f remediate.Fact) {
+	switch b := f.Body.(type) {
+	case remediate.Joined:
+		s.joined(i, b)
+	case remediate.Left:
+		delete(i.firing, b.Alert)
+	case remediate.Judged:
+		s.judged(i, b)
+	case remediate.Rated:
+		i.severity = b.To
+		i.excused = s.at
+	case remediate.Healed:
+		i.healed = true
+	case remediate.Reopened:
+		i.healed, i.failed, i.exhausted, i.held, i.acked, i.next = false, false, false, false, i.taken, 0
+		i.since, i.excused, i.rung, i.ladder, i.pageNow = s.at, s.at, 0, time.Time{}, time.Time{}
+	case remediate.Exhausted:
+		i.exhausted = true
+		i.pageNow = s.at
+	case remediate.Escalated:
+		if i.ladder.IsZero() {
+			i.ladder = s.at
+		}
+		i.rung = b.Rung + 1
+		if i.shown["pagerduty/"+b.Tell] == "" {
+			i.calls[b.Tell] = s.at // who was told before is shown that it goes on
+		}
+	case remediate.Closed:
+		s.closed(i)
+	case remediate.Filed:
+		delete(s.open, i.Incident)
+	case remediate.Started:
+		s.started(i, b)
+	case remediate.Finished:
+		s.finished(i, b)
+	}
+}
+
+func (s *story) joined(i *incident, b remediate.Joined) {
+	i.firing[b.Alert] = true
+	delete(s.owed, i.Policy)
+	if i.Found && !b.Found {
+		i.Found, i.since, i.excused = false, s.at, s.at
+	}
+}
+
+func (s *story) judged(i *incident, b remediate.Judged) {
+	i.judged, i.judgedAt, i.failed, i.next = b, s.at, false, b.Step
+	if b.Decision != remediate.Allowed && i.phase == acted {
+		i.phase = brokenOff
+	}
+	if b.Decision == remediate.Held {
+		i.held = true
+	} else {
+		i.release(s.at)
+	}
+	if b.Decision == remediate.Denied {
+		i.pageNow = s.at
+	} else if !i.exhausted {
+		i.pageNow = time.Time{}
+	}
+}
+
+func (s *story) closed(i *incident) {
+	i.closed, i.phase = true, idle
+	delete(s.keys, i.Key)
+	s.release(i)
+	for id, p := range s.pending {
+		if p.Incident == i.Incident && p.Tell == nil {
+			delete(s.pending, id)
+		}
+	}
+	clear(i.calls)
+}
+
+// release lets go of the target that the incident acted on last.
+func (s *story) release(i *incident) {
+	if s.holders[i.act.Target] == i.Incident {
+		delete(s.holders, i.act.Target)
+		s.released[i.act.Target] = release{i.Incident, s.at}
+	}
+}
+
+func (s *story) started(i *incident, b remediate.Started) {
+	s.begun[b.ID], s.pending[b.ID] = true, b
+	switch {
+	case b.Tell != nil:
+		i.telling[b.Tell.Destination] = b.ID
+		i.shown[b.Tell.Destination] = b.Tell.Notice.Action
+		delete(i.calls, strings.TrimPrefix(b.Tell.Destination, "pagerduty/"))
+	case b.Act != nil:
+		s.startedAct(i, *b.Act)
+	case b.Ask.Purpose == remediate.ForVerification:
+		i.phase = verifying
+	case b.Ask.Purpose == remediate.ForGuards:
+		i.askedBook = s.governs
+	}
+}
+
+func (s *story) startedAct(i *incident, a remediate.Act) {
+	i.act, i.phase, i.doubt = a, acting, false
+	s.holders[a.Target] = i.Incident
+	if a.Index > 0 || a.Undo {
+		return
+	}
+	i.approved, i.used = "", map[string]bool{}
+	for _, v := range i.judged.Verdicts {
+		if overridden(v) {
+			i.used[v.Guard] = true
+			delete(i.overrides, v.Guard)
+		}
+	}
+	for _, of := range []string{"", i.Policy} {
+		s.acts[of] = append(s.acts[of], s.at)
+	}
+}
+
+func (s *story) finished(i *incident, b remediate.Finished) {
+	p, ok := s.pending[b.ID]
+	if !ok {
+		return
+	}
+	delete(s.pending, b.ID)
+	switch {
+	case p.Tell != nil:
+		delete(i.telling, p.Tell.Destination)
+	case p.Act != nil:
+		s.finishedAct(i, b)
+	case p.Ask.Purpose == remediate.ForGuards:
+		i.asked, i.answers, i.outcome, i.answered = p, b.Answers, b.Outcome, s.at
+		if seen, ok := s.seen[b.ID]; ok {
+			i.answered = seen
+		}
+	case p.Ask.Purpose == remediate.ForVerification:
+		s.verified(i, b.Outcome)
+	}
+}
+
+// finishedAct: an act that failed or was refused ends the attempt, and there
+// is nothing to verify.
+func (s *story) finishedAct(i *incident, b remediate.Finished) {
+	i.phase, i.doubt = acted, b.Outcome == remediate.Unknown
+	switch b.Outcome {
+	case remediate.Failed:
+		i.stop(s.at, true)
+	case remediate.Refused:
+		i.refusals++
+		i.stop(s.at, i.refusals > 1)
+	default:
+		i.refusals = 0
+		return
+	}
+	s.release(i)
+}
+
+// stop ends an attempt; one that failed makes it the next step's turn.
+func (i *incident) stop(at time.Time, failed bool) {
+	i.phase, i.tried, i.failed = idle, at, failed
+	if failed {
+		i.next = (i.judged.Step + 1) % len(i.policy.Steps)
+	}
+}
+
+// verified: one of which nobody knows how it ended is begun anew, two times.
+func (s *story) verified(i *incident, outcome string) {
+	if outcome == remediate.Unknown && i.unknowns < 2 {
+		i.unknowns++
+		return
+	}
+	i.unknowns, i.verified = 0, outcome
+	i.stop(s.at, outcome != remediate.OK)
+	s.release(i)
+	name := i.breaker()
+	b, limit := s.breakers[name], limitOf(i.policy)
+	switch {
+	case outcome == remediate.OK && !b.until.After(s.at):
+		b = breaker{}
+	case outcome != remediate.OK && !b.until.After(s.at):
+		if b.failures++; b.failures >= limit.Failures {
+			b.until = s.at.Add(time.Duration(limit.Reset))
+		}
+	}
+	s.breakers[name] = b
+}
+
+func (i *incident) breaker() string { return i.Policy + " on " + i.act.Target.String() }
+
+func limitOf(p *remediate.Policy) remediate.Breaker {
+	if p.Guards.Breaker.Failures == 0 {
+		return remediate.DefaultBreaker()
+	}
+	return p.Guards.Breaker
+}
+
+// overridden tells whether a human let the guard pass.
+func overridden(v remediate.Verdict) bool {
+	return v.Decision == remediate.Allowed && strings.HasPrefix(v.Reason, "overridden by")
+}
+
+// rules are the policy as it was when the incident was opened and, when there
+// still is one, as it is now: the stricter of both governs what may be done.
+func (s *story) rules(i *incident) []*remediate.Policy {
+	ps := []*remediate.Policy{i.policy}
+	if book := s.books[s.governs]; book != nil {
+		if now := book.Policy(i.Policy); now != nil {
+			ps = append(ps, now)
+		}
+	}
+	return ps
+}
+
+// scopes are those that a human may pause or restrict to reach an act.
+func (i *incident) scopes(t remediate.Target) []string {
+	return []string{"all", "policy/" + i.Policy, "namespace/" + t.Namespace}
+}
+
+// passed tells whether guard was overridden for the attempt that a begins or
+// goes on with.
+func (i *incident) passed(guard string, a *remediate.Act) bool {
+	if a.Index > 0 {
+		return i.used[guard]
+	}
+	return slices.ContainsFunc(i.judged.Verdicts, func(v remediate.Verdict) bool { return v.Guard == guard && overridden(v) })
+}
