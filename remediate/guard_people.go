@@ -122,7 +122,7 @@ func silenced(v *view) Verdict {
 	if by, all := v.h.silencers(v.i); all {
 		return hold("all of its alerts are silenced or inhibited, by %s", strings.Join(by, ", "))
 	}
-	return allow("%d of its alerts fire and are not all suppressed", len(v.i.Firing))
+	return allow("%d of its alerts fire, not all of them suppressed", len(v.i.Firing))
 }
 
 // silencers returns what suppresses the incident's firing alerts, and whether
