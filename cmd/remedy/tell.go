@@ -314,7 +314,7 @@ func (p *printer) status(s web.Status) {
 	}
 	open := []string{}
 	for _, st := range []remediate.Status{
-		remediate.StatusDenied, remediate.StatusApproval, remediate.StatusHeld, remediate.StatusWaiting, remediate.StatusDeciding,
+		remediate.StatusDenied, remediate.StatusUnconfirmed, remediate.StatusApproval, remediate.StatusHeld, remediate.StatusWaiting, remediate.StatusDeciding,
 		remediate.StatusActing, remediate.StatusVerifying, remediate.StatusHealed, remediate.StatusObserved, remediate.StatusListed,
 	} {
 		if n := s.ByStatus[st]; n > 0 {

@@ -25,6 +25,8 @@ func happening(r Row) string {
 		return fmt.Sprintf("attempt %d was carried out; looking whether it helped", r.Attempts)
 	case remediate.StatusHealed:
 		return fmt.Sprintf("good again after %s; waiting for its alerts to resolve", r.Took)
+	case remediate.StatusUnconfirmed:
+		return "its alerts are gone, but it is not seen to be well"
 	}
 	return r.Why
 }
@@ -38,6 +40,9 @@ var askings = map[string]string{
 // asking says which of them is going on, "" when none is.
 func asking(i *remediate.Incident) string {
 	for _, p := range i.Pending {
+		if p.Ask != nil && p.Ask.Purpose == remediate.ForConfirmation && len(i.Firing) > 0 {
+			return "somebody else changed its target; looking whether that helped"
+		}
 		if p.Ask != nil && askings[p.Ask.Purpose] != "" {
 			return askings[p.Ask.Purpose]
 		}
@@ -68,6 +73,8 @@ func nextOf(i *remediate.Incident) string {
 		return "The policy only observes: what would be done is written down, and nothing is done. Run changes nothing until the policy may act."
 	case remediate.StatusActing, remediate.StatusVerifying:
 		return "Nothing to do: " + happening(rowOf(i)) + ". Take it over to keep further steps from being tried."
+	case remediate.StatusUnconfirmed:
+		return "Its alerts are gone, but it is not seen to be well: " + i.Lost + ". See whether Prometheus and the exporter are there, repair it, or close it. It closes by itself as soon as it is well."
 	case remediate.StatusHealed:
 		return "Nothing to do: it is looked at every few seconds, and closes when its alerts resolve."
 	}

@@ -43,6 +43,7 @@ const Open = "open"
 var statuses = []remediate.Status{
 	remediate.StatusListed, remediate.StatusDeciding, remediate.StatusWaiting, remediate.StatusDenied, remediate.StatusHeld,
 	remediate.StatusApproval, remediate.StatusObserved, remediate.StatusActing, remediate.StatusVerifying, remediate.StatusHealed,
+	remediate.StatusUnconfirmed,
 	remediate.StatusClosed,
 }
 

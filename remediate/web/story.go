@@ -49,7 +49,7 @@ func ToneOf(s remediate.Status) Tone {
 	switch s {
 	case remediate.StatusHealed, remediate.StatusClosed:
 		return Good
-	case remediate.StatusDenied:
+	case remediate.StatusDenied, remediate.StatusUnconfirmed:
 		return Bad
 	case remediate.StatusWaiting, remediate.StatusHeld, remediate.StatusApproval:
 		return Wait
