@@ -5,11 +5,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
 	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/remediate/action"
+	"github.com/x0tta6bl4/remediated/remediate/probe"
 )
 
 // The shipped policies, and the example configuration's, are held to the kinds
@@ -31,6 +34,35 @@ func TestShippedPoliciesLoad(t *testing.T) {
 	loaded := load(t, dir, "policies: [{files: ['*.yaml']}]")
 	if len(loaded.Rulebook.Policies) < 3 {
 		t.Errorf("%d policies", len(loaded.Rulebook.Policies))
+	}
+}
+
+// The page for those who write policies shows every kind with its words.
+func TestThePageShowsEveryKind(t *testing.T) {
+	b, err := os.ReadFile("../../../docs/policies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := catalogue.New()
+	shown := 0
+	show := func(known []string, name, example, doc string) {
+		row := "| `" + example + "` | " + doc + " |\n"
+		switch is := strings.Contains(string(b), row); {
+		case slices.Contains(known, name) && !is:
+			t.Errorf("docs/policies.md lacks the row\n%s", row)
+		case is && !slices.Contains(known, name):
+			t.Errorf("docs/policies.md shows %s, which is of no use in a policy", name)
+		}
+		shown++
+	}
+	for _, k := range action.Kinds() {
+		show(c.Actions, k.Name, k.Example, k.Doc)
+	}
+	for _, k := range probe.Kinds() {
+		show(c.Probes, k.Name, k.Example, k.Doc)
+	}
+	if shown < len(c.Actions)+len(c.Probes) || shown < 8 {
+		t.Errorf("only %d kinds were looked for", shown)
 	}
 }
 
