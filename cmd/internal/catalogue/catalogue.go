@@ -10,8 +10,8 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/probe"
 )
 
-// asked by the guards themselves, and of no use in a verification.
-var guardsOnly = []string{"alert", "workload"}
+// asked by the decider itself, and of no use in a verification.
+var notChecks = []string{"alert", "alerts", "workload", "cluster", "evidence"}
 
 // New returns the catalogue of all kinds.
 func New() policies.Catalogue {
@@ -26,7 +26,7 @@ func New() policies.Catalogue {
 	}
 	c.Targets = func(kind string) []string { return targets[kind] }
 	for _, k := range probe.Kinds() {
-		if !slices.Contains(guardsOnly, k.Name) {
+		if !slices.Contains(notChecks, k.Name) {
 			c.Probes = append(c.Probes, k.Name)
 		}
 	}
