@@ -64,7 +64,7 @@ func (g Guards) questions(i *Incident) []Question {
 			qs = append(qs, Question{Kind: "promql", Args: queryArgs(f.Query)})
 		}
 		if f.Nodes > 0 || f.ControlPlane {
-			qs = append(qs, Question{Kind: "cluster", Target: Target{Cluster: i.Target.Cluster}})
+			qs = append(qs, Question{Kind: "cluster", Target: Target{Cluster: i.Target.Cluster}, Args: f.clusterArgs()})
 		}
 	}
 	for _, d := range g.Depends {

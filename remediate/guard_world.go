@@ -2,6 +2,7 @@ package remediate
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -164,11 +165,21 @@ func headroomFloor(v *view, g *Healthy) Verdict {
 	return allow("")
 }
 
+// clusterArgs are the arguments of the question about the cluster: it is asked
+// for no more than is needed, and so needs no more rights.
+func (g *Healthy) clusterArgs() json.RawMessage {
+	args, _ := json.Marshal(struct { // two truths
+		Nodes        bool `json:"nodes,omitempty"`
+		ControlPlane bool `json:"control_plane,omitempty"`
+	}{g.Nodes > 0, g.ControlPlane})
+	return args
+}
+
 func clusterFloor(v *view, g *Healthy) Verdict {
 	if g.Nodes == 0 && !g.ControlPlane {
 		return allow("")
 	}
-	a := v.answer("cluster", nil)
+	a := v.answer("cluster", g.clusterArgs())
 	nodes, err := count(a, ValueNodes)
 	ready, err2 := count(a, ValueNodesReady)
 	state := a.Values[ValueControlPlane]

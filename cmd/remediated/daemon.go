@@ -80,7 +80,7 @@ func (d *daemon) configure() error {
 	if policies.HasErrors(problems) {
 		return fmt.Errorf("%s: it cannot be started with this configuration; mend what is named above, and check it with remedy policy lint", d.options.config)
 	}
-	out, err := newOutside(loaded.Config, d.options, d.watch)
+	out, err := newOutside(loaded.Config, d.options, d.watch, d.keep)
 	if err != nil {
 		return err
 	}
@@ -143,6 +143,17 @@ func (d *daemon) openJournal(ctx context.Context) (engine.Journal, error) {
 	return j, nil
 }
 
+// keep keeps a blob in the journal in use. It is an error while there is none
+// and while it is degraded: a journal that broke off keeps nothing any more,
+// and the one that is opened in its place is the one in use from then on.
+func (d *daemon) keep(ctx context.Context, blob []byte) (string, error) {
+	j := d.journal.Load()
+	if j == nil {
+		return "", errors.New("the journal is not open yet")
+	}
+	return j.Keep(ctx, blob)
+}
+
 // drawName draws the name of a new journal.
 func drawName() string {
 	b := make([]byte, 5)
@@ -190,7 +201,7 @@ func (d *daemon) reload(ctx context.Context) []policies.Problem {
 		d.log.Warn("configuration", "problem", p.String())
 	}
 	err := func() error {
-		out, err := newOutside(loaded.Config, d.options, d.watch)
+		out, err := newOutside(loaded.Config, d.options, d.watch, d.keep)
 		if err != nil {
 			return err
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/probe"
 )
 
-// guardsOnly are asked by the daemon itself, and of no use in a verification.
-var guardsOnly = []string{"alert", "alerts", "cluster", "evidence", "workload"}
+// asked by the decider itself, and of no use in a verification.
+var notChecks = []string{"alert", "alerts", "workload", "cluster", "evidence"}
 
 // New returns the catalogue of all kinds.
 func New() policies.Catalogue {
@@ -27,7 +27,7 @@ func New() policies.Catalogue {
 	c.Targets = func(kind string) []string { return targets[kind] }
 	c.Destructive = func(kind string) bool { return destructive[kind] }
 	for _, k := range probe.Kinds() {
-		if !slices.Contains(guardsOnly, k.Name) {
+		if !slices.Contains(notChecks, k.Name) {
 			c.Probes = append(c.Probes, k.Name)
 		}
 	}

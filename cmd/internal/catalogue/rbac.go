@@ -18,23 +18,29 @@ import (
 )
 
 // everywhere stands for all namespaces: a policy whose target takes its
-// namespace from a label may act in any, and nodes are in none.
+// namespace from a label may act in any.
 const everywhere = ""
 
 // WriteRBAC writes the smallest roles that the rulebook's policies need, and
 // their bindings to a ServiceAccount, as YAML. A policy that names its target's
-// namespace needs a Role there; one that takes it from a label, or whose guards
-// ask about the cluster, needs a ClusterRole.
+// namespace needs a Role there; one that takes it from a label needs a
+// ClusterRole, and so does one that looks at the cluster itself, for no more
+// than that.
 func WriteRBAC(w io.Writer, book *remediate.Rulebook, namespace, account string) error {
-	k := allRights()
-	needed := map[string][]rbacv1.PolicyRule{}
+	needs := map[string][]rbacv1.PolicyRule{}
 	for _, p := range book.Policies {
-		if p.Target != "" && len(p.Steps) > 0 {
-			k.add(needed, p)
+		if p.Target == "" || len(p.Steps) == 0 {
+			continue
 		}
+		where, kind := whereOf(p)
+		needs[where] = append(needs[where], rulesOf(p, kind)...)
+		needs[everywhere] = append(needs[everywhere], clusterRulesOf(p)...)
 	}
-	for _, where := range slices.Sorted(maps.Keys(needed)) {
-		for _, object := range roleAndBinding(where, action.MergeRules(needed[where]...), namespace, account) {
+	for _, where := range slices.Sorted(maps.Keys(needs)) {
+		if len(needs[where]) == 0 {
+			continue
+		}
+		for _, object := range roleAndBinding(where, action.MergeRules(needs[where]...), namespace, account) {
 			b, err := yaml.Marshal(object)
 			if err != nil {
 				return err
@@ -47,60 +53,76 @@ func WriteRBAC(w io.Writer, book *remediate.Rulebook, namespace, account string)
 	return nil
 }
 
-// rights are what each kind of act and of question needs with its arguments
-// for targets of a kind, "" for any. A kind that is not among them needs none.
-type rights struct{ acts, asks map[string]needs }
-
-type needs func(target string, args json.RawMessage) []rbacv1.PolicyRule
-
-func allRights() rights {
-	k := rights{map[string]needs{}, map[string]needs{}}
-	for _, kind := range action.Kinds() {
-		k.acts[kind.Name] = kind.Rules
-	}
-	for _, kind := range probe.Kinds() {
-		k.asks[kind.Name] = kind.Rules
-	}
-	return k
-}
-
-// add adds what a policy needs to what is needed in each namespace.
-func (k rights) add(to map[string][]rbacv1.PolicyRule, p remediate.Policy) {
+// whereOf returns the namespace and the kind of a policy's target, "" for any.
+func whereOf(p remediate.Policy) (namespace, kind string) {
 	parts := strings.Split(p.Target, "/")
-	kind, where := parts[0], parts[1]
-	if strings.Contains(where, "$") {
-		where = everywhere
+	kind, namespace = parts[0], parts[1]
+	if strings.Contains(namespace, "$") {
+		namespace = everywhere
 	}
 	if kind == "owner" {
 		kind = "" // it may turn out to be of any kind
 	}
-	need := func(where string, all map[string]needs, name string, args json.RawMessage) {
-		if rules := all[name]; rules != nil {
-			to[where] = append(to[where], rules(kind, args)...)
-		}
-	}
-	var seen json.RawMessage // what is asked of the target beside how it stands
+	return namespace, kind
+}
+
+// rulesOf returns what a policy needs where its target is.
+func rulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
+	rules := asking("workload", kind, nil)
 	if h := p.Guards.Healthy; h != nil && h.Headroom {
-		seen = json.RawMessage(`{"headroom":true}`)
-	}
-	need(where, k.asks, "workload", seen)
-	if h := p.Guards.Healthy; h != nil && (h.Nodes > 0 || h.ControlPlane) {
-		need(everywhere, k.asks, "cluster", nil)
+		rules = append(rules, asking("workload", kind, json.RawMessage(`{"headroom":true}`))...)
 	}
 	for _, s := range p.Steps {
 		for _, c := range s.Verify.All {
-			need(where, k.asks, c.Kind, c.Args)
+			rules = append(rules, asking(c.Kind, kind, c.Args)...)
 		}
 		if p.Mode == remediate.ModeObserve {
 			continue // it never acts
 		}
 		if s.Evidence {
-			need(where, k.asks, "evidence", nil)
+			rules = append(rules, asking("evidence", kind, nil)...)
 		}
 		for _, d := range slices.Concat(s.Do, s.Undo) {
-			need(where, k.acts, d.Kind, d.Args)
+			rules = append(rules, acting(d.Kind, kind, d.Args)...)
 		}
 	}
+	return rules
+}
+
+// clusterRulesOf returns what a policy needs to look at the cluster itself.
+func clusterRulesOf(p remediate.Policy) []rbacv1.PolicyRule {
+	h := p.Guards.Healthy
+	if h == nil {
+		return nil
+	}
+	var rules []rbacv1.PolicyRule
+	if h.Nodes > 0 {
+		rules = append(rules, asking("cluster", "", json.RawMessage(`{"nodes":true}`))...)
+	}
+	if h.ControlPlane {
+		rules = append(rules, asking("cluster", "", json.RawMessage(`{"control_plane":true}`))...)
+	}
+	return rules
+}
+
+// asking returns what a question needs; nothing for one that asks no cluster.
+func asking(kind, target string, args json.RawMessage) []rbacv1.PolicyRule {
+	for _, k := range probe.Kinds() {
+		if k.Name == kind {
+			return k.Rules(target, args)
+		}
+	}
+	return nil
+}
+
+// acting returns what an act needs.
+func acting(kind, target string, args json.RawMessage) []rbacv1.PolicyRule {
+	for _, k := range action.Kinds() {
+		if k.Name == kind {
+			return k.Rules(target, args)
+		}
+	}
+	return nil
 }
 
 // roleAndBinding returns a role with these rules, bound to the account.
