@@ -102,6 +102,8 @@ func (r *IncidentRow) fold(f remediate.Fact) {
 		if b.Outcome != remediate.OK && !strings.HasPrefix(b.ID[strings.LastIndexByte(b.ID, '-')+1:], "t") {
 			r.Why = b.Text // a tell that failed says nothing about the incident
 		}
+	case remediate.Rated:
+		r.Severity = b.To
 	case remediate.Healed:
 		r.Status, r.Why, r.Healed, r.Took, r.Met = remediate.StatusHealed, "", b.FirstGood, b.Took, b.Met
 	case remediate.Reopened:
