@@ -3,6 +3,7 @@ package simulate
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -34,9 +35,19 @@ type daemon struct {
 
 // fault is what happens at a write.
 type fault struct {
-	kind string        // "", crash before, crash after, write fails
+	kind string        // "" is none
 	away time.Duration // for how long the daemon is down, or cannot write
+	act  bool          // at one by which an act begins or ends, else at the next
 }
+
+// strikes tells whether it happens at the write of these records.
+func (f fault) strikes(records []remediate.Record) bool {
+	return f.kind != "" && (!f.act || slices.ContainsFunc(records, func(r remediate.Record) bool {
+		return (r.Kind == started || r.Kind == finished) && bytes.Contains(r.Bytes, []byte("-a"))
+	}))
+}
+
+var started, finished = remediate.KindOf(remediate.Started{}), remediate.KindOf(remediate.Finished{})
 
 const (
 	crashBefore = "crash before the write"
@@ -172,8 +183,10 @@ func (d *daemon) write(records []remediate.Record) bool {
 		}
 		return true
 	}
-	f := d.fault
-	d.fault = fault{}
+	var f fault
+	if d.fault.strikes(records) {
+		f, d.fault = d.fault, fault{}
+	}
 	switch f.kind {
 	case crashBefore:
 		d.crash(f.away)

@@ -16,8 +16,8 @@ type Case struct {
 	Keep  []int // only these of them, by number from 0, in order; nil: all
 }
 
-// Result is what a day came to.
-type Result struct {
+// Tally is what a day came to.
+type Tally struct {
 	Steps, Facts, Acts, Incidents int
 	Repeats                       int           // acts that the world was asked for once more, and did once
 	Lived                         time.Duration // virtual time
@@ -43,7 +43,7 @@ const lookEvery = 20
 
 // Run lives through the day and holds it against the laws. It stops where the
 // first is broken.
-func (c Case) Run(laws []Law) Result {
+func (c Case) Run(laws []Law) Tally {
 	y := newDay(c.Seed, laws)
 	keep := c.Keep
 	if keep == nil {
@@ -177,8 +177,8 @@ func (y *day) end() {
 // heard tells whether the moment is one in which nothing is on its way.
 func (y *day) heard() bool { return y.up && !y.degraded && unheard(y.world, y.state) == nil }
 
-func (y *day) result(steps, at int) Result {
-	r := Result{
+func (y *day) result(steps, at int) Tally {
+	r := Tally{
 		Steps: steps, Facts: y.facts, Incidents: int(y.state.Last), Acts: len(y.effects),
 		Lived: y.world.now.Sub(epoch), Happened: y.names, Step: at,
 	}

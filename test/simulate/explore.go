@@ -19,7 +19,7 @@ type Summary struct {
 	Seeds    int
 	Took     time.Duration // on the wall
 	Failures []Failure     // by seed, the first few
-	Result
+	Tally
 }
 
 // Failure is a day in which a law was broken.
@@ -46,8 +46,8 @@ func (f Failure) Smaller(laws []Law, tries int) Failure {
 	return f
 }
 
-// Telling is a law that nothing breaks: it tells each fact, a line each.
-func Telling(w io.Writer) Law {
+// telling is a law that nothing breaks: it tells each fact, a line each.
+func telling(w io.Writer) Law {
 	return Law{"telling", func(_ *story, f remediate.Fact) error {
 		if f.Body != nil {
 			fmt.Fprintf(w, "%6d +%-12s i%d %s\n", f.Seq, f.At.Sub(epoch), remediate.IncidentOf(f.Body), remediate.Describe(f.Body))
@@ -64,7 +64,7 @@ const enough = 3
 func Explore(first uint64, seeds, steps int, laws []Law) Summary {
 	begun := time.Now()
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // days are short, and little of one lives long
-	all := Summary{Result: Result{Happened: map[string]int{}}}
+	all := Summary{Tally: Tally{Happened: map[string]int{}}}
 	var mutex sync.Mutex
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -88,7 +88,7 @@ func Explore(first uint64, seeds, steps int, laws []Law) Summary {
 	return all
 }
 
-func (s *Summary) add(c Case, r Result) {
+func (s *Summary) add(c Case, r Tally) {
 	s.Seeds++
 	s.Steps += r.Steps
 	s.Facts += r.Facts

@@ -34,9 +34,9 @@ var actingLaws = []Law{
 	{"an override lets one guard pass, for one attempt", overriddenOnce},
 }
 
-// Guards are those that every attempt must have been allowed by. A test keeps
+// AllGuards are those that every attempt must have been allowed by. A test keeps
 // the list.
-var Guards = []string{
+var AllGuards = []string{
 	"paused", "mode", "journal", "takeover", "silenced", "busy", "settle", "cooldown", "budget", "breaker",
 	"firing", "target", "healthy", "approval",
 }
@@ -67,7 +67,7 @@ func everyGuardAllows(s *story, f remediate.Fact) error {
 	if i.judged.Decision != remediate.Allowed || !i.judgedAt.Equal(f.At) {
 		return fmt.Errorf("%s begins at %s without being allowed", a.Attempt, f.At)
 	}
-	for _, g := range Guards {
+	for _, g := range AllGuards {
 		if !slices.ContainsFunc(i.judged.Verdicts, func(v remediate.Verdict) bool { return v.Guard == g && v.Decision == remediate.Allowed }) {
 			return fmt.Errorf("%s begins, and guard %s did not allow it", a.Attempt, g)
 		}

@@ -30,9 +30,9 @@ var happenings = []struct {
 	{4, "another rulebook governs", reloads},
 	{3, "the daemon crashes", func(y *day, d dice) { y.crash(away(d)) }},
 	{5, "the daemon crashes at its next write", func(y *day, d dice) {
-		y.fault = fault{pick(d, crashBefore, crashAfter), away(d)}
+		y.fault = fault{pick(d, crashBefore, crashAfter), away(d), d.chance(60)}
 	}},
-	{3, "the journal cannot be written", func(y *day, d dice) { y.fault = fault{writeFails, d.between(time.Second, 5*time.Minute)} }},
+	{3, "the journal cannot be written", func(y *day, d dice) { y.fault = fault{writeFails, d.between(time.Second, 5*time.Minute), d.chance(30)} }},
 	{2, "the clock is set", func(y *day, d dice) {
 		y.turn(pick(d, -5*time.Minute, -30*time.Second, -2*time.Second, 0, 0, 0, 20*time.Second, 10*time.Minute))
 	}},
@@ -194,7 +194,7 @@ func commands(y *day, d dice) {
 		c.Incident = pick(d, open...)
 	}
 	c.Command = pick(d, remediate.Ack, remediate.TakeOver, remediate.Deny, remediate.Run, remediate.Run, remediate.Close, remediate.Override, remediate.Override, remediate.Rate)
-	c.Guard = pick(d, Guards...)
+	c.Guard = pick(d, AllGuards...)
 	c.Value = pick(d, string(remediate.P1), string(remediate.P2), string(remediate.P3))
 	c.Reason = "it is " + y.world.now.Format(time.Kitchen)
 	i := y.state.Incidents[c.Incident]
