@@ -37,7 +37,7 @@ func (c *Client) AnswerAlerts(ctx context.Context, q remediate.Question) remedia
 		return notCounted(err.Error())
 	}
 	replies := c.alerts(ctx, narrowBy(ms))
-	n := c.count(ctx, slices.DeleteFunc(merge(replies), func(s seen) bool { return isOwn(s.alert.Labels) || !matchAll(ms, s.alert.Labels) }))
+	n := c.count(ctx, slices.DeleteFunc(merge(replies), func(s seen) bool { return s.alert.Labels.Own() || !matchAll(ms, s.alert.Labels) }))
 	if len(n.firing) == 0 {
 		c.prove(ctx, replies)
 		if why := doubts(replies); why != "" {

@@ -3,31 +3,17 @@ package alertmanager
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/prometheus/alertmanager/api/v2/models"
-
-	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 // What suppresses an alert is a human's word to stop, unless we said it
 // ourselves: a silence made so that nobody is called while a remedy is under
-// way must not stop that remedy. By these names we know our own.
-const (
-	// OwnCreator is who made the silences that are ours.
-	OwnCreator = "remediated"
-	// OwnAlertPrefix begins the alertname of every alert that we raise.
-	OwnAlertPrefix = "Remediation"
-	// OwnSourceLabel and OwnSource are the label that such an alert carries
-	// besides, since others may name an alert RemediationSomething too.
-	OwnSourceLabel = "source"
-	OwnSource      = "remediated"
-)
+// way must not stop that remedy. Our own
+// alerts are known by their labels, see [remediate.Labels.Own].
 
-// isOwn tells whether we raised the alert ourselves.
-func isOwn(ls remediate.Labels) bool {
-	return strings.HasPrefix(ls.Get("alertname"), OwnAlertPrefix) && ls.Get(OwnSourceLabel) == OwnSource
-}
+// OwnCreator is who made the silences that are ours.
+const OwnCreator = "remediated"
 
 // stops are what Alertmanager says suppresses an alert. Each list is sorted.
 type stops struct {
@@ -136,7 +122,7 @@ func (r register) inhibitor(fingerprints []string, usual string) string {
 		return usual
 	}
 	for _, f := range fingerprints {
-		if s, known := r.alerts[f]; !known || !isOwn(s.alert.Labels) {
+		if s, known := r.alerts[f]; !known || !s.alert.Labels.Own() {
 			return f
 		}
 	}
