@@ -29,13 +29,12 @@ func (r *policyReader) severity(v value, w *written) {
 		return
 	}
 	var by remediate.SeverityBy
-	var values, impact value
+	var values value
 	v.object("a severity", fields{
 		"default": func(v value) { w.Severity = v.severity() },
 		"label":   func(v value) { by.Label = v.labelName() },
 		"values":  func(v value) { values = v; by.Values = v.severities() },
 		"impact": func(v value) {
-			impact = v
 			v.list("measurements", func(v value) { by.Impact = append(by.Impact, r.impact(v, w)) })
 		},
 	}, "default")
@@ -44,7 +43,7 @@ func (r *policyReader) severity(v value, w *written) {
 		values.fail("it is not said which label has these values", "add the label's name, for example label: severity")
 	case by.Label != "" && values.node == nil:
 		by.Values = defaultValues()
-	case !v.has("label") && impact.node == nil && !v.has("impact"):
+	case w.Severity != "" && !v.has("label") && !v.has("impact"):
 		v.fail("nothing here can make it worse", fmt.Sprintf("write severity: %s, or add label or impact", w.Severity))
 	}
 	w.SeverityBy = &by
