@@ -9,8 +9,8 @@ import (
 
 // What suppresses an alert is a human's word to stop, unless we said it
 // ourselves: a silence made so that nobody is called while a remedy is under
-// way must not stop that remedy. Our own
-// alerts are known by their labels, see [remediate.Labels.Own].
+// way must not stop that remedy. Our own alerts are known by their labels, see
+// [remediate.Labels.Own].
 
 // OwnCreator is who made the silences that are ours.
 const OwnCreator = "remediated"
