@@ -99,6 +99,7 @@ func (s *State) healed(i *Incident, b Healed, at time.Time) {
 // severity: an incident that waits in it is entered anew.
 func (s *State) rated(i *Incident, b Rated) {
 	i.Severity = b.To
+	s.touchLeaves(i.ID) // its runbook is another: they may no longer hear of it
 	if s.index.touched[i.ID] {
 		delete(s.index.touched, i.ID)
 		s.touch(i.ID)

@@ -3,7 +3,6 @@ package remediate
 import (
 	"encoding/json"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 )
@@ -179,15 +178,23 @@ var overridable = []string{
 // overrideHolds is how long an override waits for its attempt.
 const overrideHolds = 10 * time.Minute
 
+// override returns the human's word by which a guard passes, nil when there is
+// none.
+func (v *view) override(guard string) *Overriding {
+	for k, o := range v.i.Overrides {
+		if o.Guard == guard && v.h.now.Sub(o.At) <= overrideHolds {
+			return &v.i.Overrides[k]
+		}
+	}
+	return nil
+}
+
 // overridden lets a guard pass that a human overrode.
 func (v *view) overridden(verdict Verdict) Verdict {
-	at := slices.IndexFunc(v.i.Overrides, func(o Overriding) bool {
-		return o.Guard == verdict.Guard && v.h.now.Sub(o.At) <= overrideHolds
-	})
-	if at < 0 || strictness[verdict.Decision] < strictness[Waiting] {
+	o := v.override(verdict.Guard)
+	if o == nil || strictness[verdict.Decision] < strictness[Waiting] {
 		return verdict
 	}
-	o := v.i.Overrides[at]
 	passed := allow("overridden by %s: %s; it said: %s, %s", o.By, o.Reason, verdict.Decision, verdict.Reason)
 	passed.Guard = verdict.Guard
 	return passed

@@ -18,6 +18,8 @@ func firing(v *view) Verdict {
 	switch state := v.alert.Values[ValueState]; {
 	case v.alert.Err != "":
 		return wait(v.soon(askAgain), "it is not known whether the alert still fires: %s", v.alert.Err)
+	case state == AlertStateSuppressed && v.override("silenced") != nil:
+		return allow("the alert fires; that it is suppressed is overridden")
 	case state == AlertStateSuppressed:
 		h := hold("the alert is silenced or inhibited, by %s", v.alert.Values[ValueSuppressedBy])
 		h.Until = v.soon(askAgain)

@@ -2,7 +2,6 @@ package remediate
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -227,7 +226,7 @@ func (h *handler) suppression(v *view) {
 	if v.alert.Err != "" || v.alert.Values[ValueState] != AlertStateSuppressed {
 		return
 	}
-	by := strings.Split(v.alert.Values[ValueSuppressedBy], ",")
+	by := []string{v.alert.Values[ValueSuppressedBy]}
 	for id := range v.i.Firing {
 		k := h.s.Known[id]
 		if k != nil && len(k.Suppressed) == 0 && v.i.Alerts[id].String() == h.askedAbout(v.i).String() {
