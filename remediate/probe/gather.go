@@ -66,7 +66,7 @@ func (p *Prober) gather(ctx context.Context, t remediate.Target) (*found, error)
 	pods, err := r.PodsOf(ctx, f.target)
 	f.podsErr = err
 	f.choose(pods, t)
-	f.look(ctx, r)
+	f.lookAround(ctx, r)
 	return f, nil
 }
 
@@ -96,8 +96,8 @@ func restarts(p *corev1.Pod) (n int32) {
 	return n
 }
 
-// look reads the events and the logs, several at a time.
-func (f *found) look(ctx context.Context, r kube.Reader) {
+// lookAround reads the events and the logs, several at a time.
+func (f *found) lookAround(ctx context.Context, r kube.Reader) {
 	var mu sync.Mutex
 	var work errgroup.Group
 	work.SetLimit(gatherers)
