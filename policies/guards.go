@@ -9,7 +9,7 @@ import (
 )
 
 // always are guards that stand before every act and have nothing to be set.
-var always = []string{"annotation", "approval", "busy", "firing", "journal", "mode", "paused", "silenced", "takeover", "target"}
+var always = []string{"approval", "busy", "firing", "journal", "mode", "moved", "paused", "silenced", "takeover", "target"}
 
 // notHere says why a guard that there is has no settings in this place, "" when
 // there is no more to say than that it is not known.

@@ -70,6 +70,7 @@ func wantConfig(t *testing.T, c *Config, dir string) {
 	}
 }
 
+// A policy without steps has nothing to observe: it tells, without a word of mode.
 func TestDefaults(t *testing.T) {
 	inFolder(t, map[string]string{
 		"remediated.yml": "cluster: prod\npolicies: [{files: [p.yml]}]\nalertmanagers: [{url: http://localhost:9093}]\n",
@@ -84,7 +85,7 @@ func TestDefaults(t *testing.T) {
 		Breaker: remediate.DefaultBreaker(), Settle: remediate.DefaultSettle,
 		Attempts: remediate.DefaultAttempts, Flapping: remediate.DefaultFlapping(),
 	}
-	if p.Mode != remediate.ModeObserve || !reflect.DeepEqual(p.Guards, g) {
+	if p.Mode != remediate.ModeAct || !reflect.DeepEqual(p.Guards, g) {
 		t.Errorf("the policy's defaults are %+v", p)
 	}
 	if want := (remediate.Storm{Incidents: 20, Per: 5 * minute, Calm: 5 * minute}); l.Rulebook.Storm == nil || *l.Rulebook.Storm != want {

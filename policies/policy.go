@@ -101,6 +101,9 @@ func (v value) mode() remediate.Mode {
 
 // check looks at a policy as a whole.
 func (r *policyReader) check(w *written) {
+	if w.steps.node == nil && w.mode.node == nil && !w.at.meant("steps") && !w.at.meant("mode") {
+		w.Mode = remediate.ModeAct // there is nothing to observe: it only tells
+	}
 	if w.steps.node == nil && !w.at.meant("steps") && w.mode.node != nil && w.Mode != remediate.ModeObserve && w.Mode != "" {
 		w.mode.fail(fmt.Sprintf("the mode is %s, but there are no steps", w.Mode), "add steps, or leave out mode for a policy that only tells")
 	}

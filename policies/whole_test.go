@@ -93,7 +93,7 @@ func wholeRulebook(dsn string) *remediate.Rulebook {
 			Target: "deployment/$namespace/db", Guards: wholeGuards(), Objective: 5 * minute, Steps: wholeSteps(dsn),
 		}, {
 			Name: "network-down", Source: "policies/p.yml:42", When: []string{`alertname="NetworkDown"`}, Per: []string{"namespace"},
-			Severity: remediate.P1, Mode: remediate.ModeObserve,
+			Severity: remediate.P1, Mode: remediate.ModeAct, // it only tells
 			Guards: remediate.Guards{
 				Settle: remediate.DefaultSettle, Breaker: remediate.DefaultBreaker(),
 				Attempts: remediate.DefaultAttempts, Flapping: remediate.DefaultFlapping(),
