@@ -55,6 +55,7 @@ func TestAPauseFileThatCannotBeRead(t *testing.T) {
 	path := filepath.Join(dir, "pause")
 	for name, make := range map[string]func() error{
 		"a folder":          func() error { return os.Mkdir(path, 0o700) },
+		"a pipe":            func() error { return syscall.Mkfifo(path, 0o600) },
 		"a link to nowhere": func() error { return os.Symlink(filepath.Join(dir, "lost"), path) },
 		"too long a file":   func() error { return os.WriteFile(path, bytes.Repeat([]byte("# "), maxPauseFile), 0o600) },
 	} {

@@ -44,17 +44,23 @@ func readOrder(path string) order {
 }
 
 // readPauseFile returns the file's text, [fs.ErrNotExist] when there is none. A
-// link to nowhere is one: somebody put it there.
+// link to nowhere is one: somebody put it there. A pipe is not waited for.
 func readPauseFile(path string) (string, error) {
-	b, err := os.ReadFile(path)
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, there := os.Lstat(path); there == nil {
 			return "", fmt.Errorf("%s leads nowhere", path)
 		}
 	}
-	if err == nil && len(b) > maxPauseFile {
+	switch {
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("%s is not a plain file", path)
+	case info.Size() > maxPauseFile:
 		return "", fmt.Errorf("%s is longer than %d bytes", path, maxPauseFile)
 	}
+	b, err := os.ReadFile(path)
 	return string(b), err
 }
 

@@ -84,7 +84,8 @@ func pausedOf(st *remediate.State) []Paused {
 	return ps
 }
 
-// setModes returns what humans let be done at most, by scope.
+// setModes returns what humans let be done at most, by scope. None is, before
+// the decider takes the command mode.
 func setModes(*remediate.State) map[string]remediate.CommandGiven { return nil }
 
 func modesOf(set map[string]remediate.CommandGiven) []ModeSet {
