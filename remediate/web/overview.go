@@ -56,7 +56,7 @@ func (s *server) overview(ctx context.Context) (Status, error) {
 		v.Journal, v.Seq, v.Last, v.Rulebook = st.Journal, st.Seq, st.At, st.Rulebook
 		v.Degraded, v.Next, v.Pending = st.Degraded(), st.Next(), len(st.Started())
 		v.Open, v.ByStatus = countOpen(st)
-		v.Paused, v.Modes = pausedOf(st), modesOf(setModes(st))
+		v.Paused, v.Modes = pausedOf(st), modesOf(st.Modes)
 		if book := books[st.Rulebook]; book != nil {
 			v.Cluster, v.Policies = book.Cluster, len(book.Policies)
 		}
@@ -83,10 +83,6 @@ func pausedOf(st *remediate.State) []Paused {
 	slices.SortFunc(ps, func(a, b Paused) int { return cmp.Compare(a.Scope, b.Scope) })
 	return ps
 }
-
-// setModes returns what humans let be done at most, by scope. None is, before
-// the decider takes the command mode.
-func setModes(*remediate.State) map[string]remediate.CommandGiven { return nil }
 
 func modesOf(set map[string]remediate.CommandGiven) []ModeSet {
 	ms := []ModeSet{}
@@ -179,7 +175,7 @@ func policyOf(p remediate.Policy, st *remediate.State, open []uint64, now time.T
 	}
 	slices.Sort(v.Open)
 	_, v.Paused = st.Paused["policy/"+p.Name]
-	v.Tightened = tightened(p, setModes(st))
+	v.Tightened = tightened(p, st.Modes)
 	for _, at := range st.Acts[p.Name] {
 		if now.Sub(at) < 24*time.Hour {
 			v.Acts++
