@@ -3,6 +3,7 @@ package remediate
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -173,6 +174,11 @@ func since(now, then time.Time) time.Duration { return now.Sub(then).Round(time.
 // word of their own (resume, run, approve, a policy's mode).
 var overridable = []string{
 	"silenced", "window", "storm", "depends", "settle", "cooldown", "attempts", "flapping", "budget", "breaker", "healthy", "backup",
+}
+
+// Overridable tells whether a guard stands in the way that a human may let pass.
+func (v Verdict) Overridable() bool {
+	return strictness[v.Decision] >= strictness[Waiting] && slices.Contains(overridable, v.Guard)
 }
 
 // overrideHolds is how long an override waits for its attempt.

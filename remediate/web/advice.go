@@ -144,19 +144,15 @@ func commandsOf(i *remediate.Incident) []string {
 
 // standing are the statuses in which a guard stands in the way.
 var standing = map[remediate.Status]bool{
-	remediate.StatusWaiting: true, remediate.StatusDenied: true, remediate.StatusHeld: true, remediate.StatusObserved: true,
+	remediate.StatusWaiting: true, remediate.StatusDenied: true, remediate.StatusHeld: true,
 }
 
-// unoffered are the guards that may stand in the way and for which there is a
-// better word than override: resume, run, approve, or mending the disk.
-var unoffered = []string{"paused", "takeover", "approval", "journal"}
-
 // InTheWay returns the names of the guards that stand in the way and for which
-// an override may be given. Whether it fits, the decider says.
+// an override may be given.
 func InTheWay(vs []remediate.Verdict) []string {
 	var names []string
 	for _, v := range vs {
-		if v.Decision != remediate.Allowed && !slices.Contains(unoffered, v.Guard) {
+		if v.Overridable() {
 			names = append(names, v.Guard)
 		}
 	}

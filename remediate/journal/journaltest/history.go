@@ -85,13 +85,17 @@ func testBadEndings(t *testing.T, h History) {
 		{remediate.Healed{Incident: 1, Took: 9e9}, remediate.StatusHealed, ""},
 		{remediate.Reopened{Incident: 1, Why: "it fell over again"}, remediate.StatusDeciding, "it fell over again"},
 		{remediate.Joined{Incident: 1}, remediate.StatusDeciding, "it fell over again"},
+		{remediate.Left{Incident: 1}, remediate.StatusDeciding, "it fell over again"},
+		{remediate.Started{ID: "q4m2x7kd-i1-q2", Incident: 1, Ask: &remediate.Ask{Purpose: remediate.ForConfirmation}}, remediate.StatusVerifying, "it fell over again"},
+		{remediate.Finished{ID: "q4m2x7kd-i1-q2", Incident: 1, Result: remediate.Result{Outcome: remediate.Failed, Text: "refused"}}, remediate.StatusUnconfirmed, "refused"},
+		{remediate.Joined{Incident: 1}, remediate.StatusDeciding, "refused"},
 	} {
 		Append(t, h, c.Next(t, step.body))
 		if row := one(t, h); row.Status != step.status || row.Why != step.why {
 			t.Errorf("after %+v: %s %q, want %s %q", step.body, row.Status, row.Why, step.status, step.why)
 		}
 	}
-	if row := one(t, h); !row.Exhausted || row.Told != "oncall" || row.Firing != 2 || !row.Healed.IsZero() || row.Took != 0 {
+	if row := one(t, h); !row.Exhausted || row.Told != "oncall" || row.Firing != 1 || !row.Healed.IsZero() || row.Took != 0 {
 		t.Errorf("in the end: %+v", row)
 	}
 }
