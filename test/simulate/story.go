@@ -19,7 +19,9 @@ type story struct {
 	seen  map[string]time.Time
 
 	governs  string
+	loads    int // of rulebooks
 	firing   map[remediate.AlertID]bool
+	looked   map[remediate.AlertID]int    // loads when it was last written that it fires
 	told     map[remediate.AlertID]string // what was written of an alert last: "resolved", or what suppresses it
 	owed     map[string]bool              // policies that are yet to take the alert that fired last
 	paused   map[string]bool              // by scope
@@ -94,6 +96,8 @@ type incident struct {
 	acked      bool
 	healed     bool
 	closed     bool
+	dismissed  bool // a human says that it is over
+	lost       bool // it was healed, and a probe says that it is no longer
 
 	pageNow   time.Time // people must hear of it since, ahead of the clock
 	rung      int
@@ -108,7 +112,7 @@ type incident struct {
 func newStory(books remediate.Rulebooks) *story {
 	return &story{
 		books: books, seen: map[string]time.Time{},
-		firing: map[remediate.AlertID]bool{}, told: map[remediate.AlertID]string{}, owed: map[string]bool{},
+		firing: map[remediate.AlertID]bool{}, looked: map[remediate.AlertID]int{}, told: map[remediate.AlertID]string{}, owed: map[string]bool{},
 		paused: map[string]bool{}, modes: map[string]remediate.Mode{}, open: map[uint64]*incident{}, keys: map[string]uint64{},
 		begun: map[string]bool{}, pending: map[string]remediate.Started{},
 		holders: map[remediate.Target]uint64{}, released: map[remediate.Target]release{},
@@ -124,6 +128,7 @@ func (s *story) hear(f remediate.Fact) {
 		s.up = f.At
 	case remediate.RulebookLoaded:
 		s.governs = b.Digest
+		s.loads++
 	case remediate.AlertFiring:
 		s.fired(b)
 	case remediate.AlertResolved:
@@ -144,6 +149,7 @@ func (s *story) hear(f remediate.Fact) {
 }
 
 func (s *story) fired(b remediate.AlertFiring) {
+	s.looked[b.ID] = s.loads
 	s.firing[b.ID], s.told[b.ID] = true, strings.Join(b.Suppressed, " ")
 	clear(s.owed)
 	if book := s.books[s.governs]; book != nil {
@@ -189,6 +195,8 @@ func (s *story) commanded(b remediate.CommandGiven) {
 		i.overrides[b.Guard] = true
 	case remediate.Run:
 		i.run(s.at)
+	case remediate.Close:
+		i.dismissed = true
 	}
 }
 
@@ -229,6 +237,7 @@ func (s *story) hearOf(i *incident, f remediate.Fact) {
 	case remediate.Healed:
 		i.healed = true
 	case remediate.Reopened:
+		i.lost = false
 		i.healed, i.failed, i.exhausted, i.held, i.acked, i.next = false, false, false, false, i.taken, 0
 		i.since, i.excused, i.rung, i.ladder, i.pageNow = s.at, s.at, 0, time.Time{}, time.Time{}
 	case remediate.Exhausted:
@@ -263,6 +272,9 @@ func (s *story) joined(i *incident, b remediate.Joined) {
 
 func (s *story) judged(i *incident, b remediate.Judged) {
 	i.judged, i.judgedAt, i.failed, i.next = b, s.at, false, b.Step
+	if !b.Target.IsZero() {
+		i.Target = b.Target // the owner that was found to be meant
+	}
 	if b.Decision != remediate.Allowed && i.phase == acted {
 		i.phase = brokenOff
 	}
@@ -279,7 +291,7 @@ func (s *story) judged(i *incident, b remediate.Judged) {
 }
 
 func (s *story) closed(i *incident) {
-	i.closed, i.phase = true, idle
+	i.closed, i.lost, i.phase = true, false, idle
 	delete(s.keys, i.Key)
 	s.release(i)
 	for id, p := range s.pending {
@@ -350,6 +362,8 @@ func (s *story) finished(i *incident, b remediate.Finished) {
 		}
 	case p.Ask.Purpose == remediate.ForVerification:
 		s.verified(i, b.Outcome)
+	case p.Ask.Purpose == remediate.ForProbingOn:
+		i.lost = i.healed && b.Outcome == remediate.Failed
 	}
 }
 
@@ -388,16 +402,22 @@ func (s *story) verified(i *incident, outcome string) {
 	i.stop(s.at, outcome != remediate.OK)
 	s.release(i)
 	name := i.breaker()
-	b, limit := s.breakers[name], limitOf(i.policy)
-	switch {
-	case outcome == remediate.OK && !b.until.After(s.at):
-		b = breaker{}
-	case outcome != remediate.OK && !b.until.After(s.at):
-		if b.failures++; b.failures >= limit.Failures {
-			b.until = s.at.Add(time.Duration(limit.Reset))
-		}
+	s.breakers[name] = s.breakers[name].after(outcome, s.at, limitOf(i.policy))
+}
+
+// after is the breaker after a verification. While it is open none counts, and
+// once that is over one failure opens it again.
+func (b breaker) after(outcome string, at time.Time, limit remediate.Breaker) breaker {
+	switch halfOpen := !b.until.IsZero(); {
+	case b.until.After(at):
+	case outcome == remediate.OK:
+		return breaker{}
+	case halfOpen || b.failures+1 >= limit.Failures:
+		return breaker{until: at.Add(time.Duration(limit.Reset))}
+	default:
+		b.failures++
 	}
-	s.breakers[name] = b
+	return b
 }
 
 func (i *incident) breaker() string { return i.Policy + " on " + i.act.Target.String() }
