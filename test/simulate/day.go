@@ -165,7 +165,7 @@ func (y *day) end() {
 		y.pass(time.Minute)
 	}
 	y.look(true)
-	if err := unheard(y.world, y.state); err != nil && y.broken == nil {
+	if err := unheard(y.world, y.state, y.story.own); err != nil && y.broken == nil {
 		y.must(broken("what fires is known, and what is known fires", "%v", err))
 	}
 	for _, s := range y.services {
@@ -182,7 +182,9 @@ func (y *day) end() {
 }
 
 // heard tells whether the moment is one in which nothing is on its way.
-func (y *day) heard() bool { return y.up && !y.degraded && unheard(y.world, y.state) == nil }
+func (y *day) heard() bool {
+	return y.up && !y.degraded && unheard(y.world, y.state, y.story.own) == nil
+}
 
 func (y *day) result(steps, at int) Tally {
 	r := Tally{

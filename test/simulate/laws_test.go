@@ -242,6 +242,9 @@ var breaking = map[string][]run{
 		{loaded, fires, opened(1, "p"), Judged{Incident: 1, Decision: Held}, Escalated{Incident: 1, Tell: "oncall"}},
 	},
 	"who is called is told": {{loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, time.Minute}},
+	"an incident only gets worse, unless a human says how bad it is": {
+		{loaded, fires, opened(1, "p"), Rated{Incident: 1, From: P1, To: P2}}, {loaded, fires, opened(1, "p"), Rated{Incident: 1, From: P2, To: P1}},
+	},
 	"at most one tell of an incident is open at a destination": {{fires, opened(1, "p"), tells("t1", "trigger"), tells("t2", "acknowledge")}},
 	"nothing is triggered after its end was told":              {{fires, opened(1, "p"), tells("t1", "resolve"), ends("t1", 1, OK), tells("t2", "trigger")}},
 	"of what only observes or was only found nobody is told":   {{fires, found(1), tells("t1", "trigger")}, {fires, opened(1, "shy"), tells("t1", "trigger")}},
@@ -250,6 +253,16 @@ var breaking = map[string][]run{
 // says is a judgement in which a guard says no for no reason.
 func says(guard string) run {
 	return run{loaded, fires, opened(1, "p"), Judged{Incident: 1, Decision: Denied, Verdicts: []Verdict{{Guard: guard, Decision: Denied}}}}
+}
+
+func undoes(name string) Started {
+	return Started{ID: name, Incident: 1, Deadline: epoch.Add(hour), Act: &Act{Attempt: name[:2], Kind: "uncordon", Target: db, Undo: true}}
+}
+
+func rates(v Severity) CommandGiven {
+	c := by(Rate)
+	c.Value = string(v)
+	return c
 }
 
 func late(b Started) Started {
@@ -340,6 +353,9 @@ func TestLawsHold(t *testing.T) {
 		"called": {loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, tells("t1", "trigger"), 5 * time.Minute,
 			Escalated{Incident: 1, Rung: 1, Tell: "manager"}, Started{ID: "t2", Incident: 1, Deadline: epoch.Add(hour), Tell: &Tell{Destination: "pagerduty/manager"}}, by(Ack), hour},
 		"a procedure": and(silent(begin("two", 1, 2)), does("a1", 1, 0), ends("a1", 1, OK), does("a1-2", 1, 1), ends("a1-2", 1, Unknown), asks("v", 1, ForVerification)),
+		"a procedure taken back": and(silent(begin("two", 1, 2)), does("a1", 1, 0), ends("a1", 1, OK), does("a1-2", 1, 1), ends("a1-2", 1, Failed),
+			undoes("a1-3"), ends("a1-3", 1, OK), Judged{Incident: 1, Step: 1, Decision: Waiting, Verdicts: []Verdict{{Guard: "settle", Decision: Waiting}}}),
+		"rated": {loaded, fires, opened(1, "p"), by(Ack), rates(P3), Rated{Incident: 1, From: P1, To: P3}, Rated{Incident: 1, From: P3, To: P2}},
 		"a pause overridden": over("paused", slices.Insert(and(silent(begin("p", 1, 1)), does("a1", 1, 0)), 4,
 			any(CommandGiven{Command: Pause, Scope: "all"}))),
 		"a takeover overridden": over("takeover", slices.Insert(and(silent(begin("p", 1, 1)), does("a1", 1, 0)), 4, any(by(TakeOver)))),

@@ -23,6 +23,7 @@ type story struct {
 	firing   map[remediate.AlertID]bool
 	looked   map[remediate.AlertID]int    // loads when it was last written that it fires
 	told     map[remediate.AlertID]string // what was written of an alert last: "resolved", or what suppresses it
+	own      map[remediate.AlertID]bool   // alerts that are ours, which Alertmanager does not know
 	owed     map[string]bool              // policies that are yet to take the alert that fired last
 	paused   map[string]bool              // by scope
 	modes    map[string]remediate.Mode    // by scope, as humans set them
@@ -96,8 +97,9 @@ type incident struct {
 	acked      bool
 	healed     bool
 	closed     bool
-	dismissed  bool // a human says that it is over
-	lost       bool // it was healed, and a probe says that it is no longer
+	dismissed  bool               // a human says that it is over
+	rating     remediate.Severity // that a human gave it
+	lost       bool               // it was healed, and a probe says that it is no longer
 
 	pageNow   time.Time // people must hear of it since, ahead of the clock
 	rung      int
@@ -112,7 +114,7 @@ type incident struct {
 func newStory(books remediate.Rulebooks) *story {
 	return &story{
 		books: books, seen: map[string]time.Time{},
-		firing: map[remediate.AlertID]bool{}, looked: map[remediate.AlertID]int{}, told: map[remediate.AlertID]string{}, owed: map[string]bool{},
+		firing: map[remediate.AlertID]bool{}, looked: map[remediate.AlertID]int{}, own: map[remediate.AlertID]bool{}, told: map[remediate.AlertID]string{}, owed: map[string]bool{},
 		paused: map[string]bool{}, modes: map[string]remediate.Mode{}, open: map[uint64]*incident{}, keys: map[string]uint64{},
 		begun: map[string]bool{}, pending: map[string]remediate.Started{},
 		holders: map[remediate.Target]uint64{}, released: map[remediate.Target]release{},
@@ -149,7 +151,7 @@ func (s *story) hear(f remediate.Fact) {
 }
 
 func (s *story) fired(b remediate.AlertFiring) {
-	s.looked[b.ID] = s.loads
+	s.looked[b.ID], s.own[b.ID] = s.loads, b.Via == remediate.ViaOwn
 	s.firing[b.ID], s.told[b.ID] = true, strings.Join(b.Suppressed, " ")
 	clear(s.owed)
 	if book := s.books[s.governs]; book != nil {
@@ -160,8 +162,12 @@ func (s *story) fired(b remediate.AlertFiring) {
 }
 
 func (s *story) opened(b remediate.Opened) {
+	policy := s.books[b.Rulebook].Policy(b.Policy)
+	if policy == nil { // an incident of our own, which has none
+		policy = &remediate.Policy{Name: b.Policy, Mode: remediate.ModeAct}
+	}
 	i := &incident{
-		Opened: b, policy: s.books[b.Rulebook].Policy(b.Policy), severity: b.Severity, since: s.at,
+		Opened: b, policy: policy, severity: b.Severity, since: s.at,
 		firing:    map[remediate.AlertID]bool{b.Alert: true},
 		overrides: map[string]bool{}, used: map[string]bool{}, calls: map[string]time.Time{},
 		telling: map[string]string{}, shown: map[string]string{}, excused: s.at,
@@ -197,6 +203,8 @@ func (s *story) commanded(b remediate.CommandGiven) {
 		i.run(s.at)
 	case remediate.Close:
 		i.dismissed = true
+	case remediate.Rate:
+		i.rating = remediate.Severity(b.Value)
 	}
 }
 
@@ -353,6 +361,8 @@ func (s *story) finished(i *incident, b remediate.Finished) {
 	switch {
 	case p.Tell != nil:
 		delete(i.telling, p.Tell.Destination)
+	case p.Act != nil && p.Act.Undo:
+		s.undone(i, *p.Act)
 	case p.Act != nil:
 		s.finishedAct(i, b)
 	case p.Ask.Purpose == remediate.ForGuards:
@@ -362,6 +372,8 @@ func (s *story) finished(i *incident, b remediate.Finished) {
 		}
 	case p.Ask.Purpose == remediate.ForVerification:
 		s.verified(i, b.Outcome)
+	case p.Ask.Purpose == remediate.ForConfirmation && b.Outcome == remediate.OK:
+		i.verified = b.Outcome
 	case p.Ask.Purpose == remediate.ForProbingOn:
 		i.lost = i.healed && b.Outcome == remediate.Failed
 	}
@@ -382,6 +394,15 @@ func (s *story) finishedAct(i *incident, b remediate.Finished) {
 		return
 	}
 	s.release(i)
+}
+
+// undone: with the last of what a procedure is taken back by the attempt ends.
+func (s *story) undone(i *incident, a remediate.Act) {
+	i.phase = brokenOff
+	if i.judged.Plan == nil || a.Index+1 >= len(i.judged.Plan.Undo) {
+		i.stop(s.at, i.failed)
+		s.release(i)
+	}
 }
 
 // stop ends an attempt; one that failed makes it the next step's turn.
