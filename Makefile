@@ -30,7 +30,7 @@ demo: setup build ## Break a database under a real control plane and see it heal
 	$(BED) --publish=9095 run -- bin/demo
 
 .PHONY: test
-test: setup vet unit e2e ## Run every test
+test: setup vet unit simulation e2e ## Run every test
 
 .PHONY: vet
 vet: ## Look for what a compiler does not see
@@ -44,6 +44,20 @@ vet: ## Look for what a compiler does not see
 unit: ## Run the tests that need no bed, with the race detector
 	go test -race ./...
 	cd test/controlplane && go test ./nodeagent/...
+
+.PHONY: simulation
+simulation: ## Live through 2,000 random days and hold them against the laws
+	go test -count=1 -v -run 'TestSimulation$$' ./test/simulate -seeds 2000 -steps 500
+
+SEEDS ?= 20000
+FIRST ?= 1
+.PHONY: simulate
+simulate: ## Live through more of them: SEEDS=20000 from FIRST=1 on
+	go run ./test/simulate/cmd/simulate -seed $(FIRST) -seeds $(SEEDS)
+
+.PHONY: mutants
+mutants: ## Plant bugs in the decider and see that each is noticed
+	go run ./test/mutants
 
 .PHONY: e2e
 e2e: setup ## Run the end-to-end tests on the bed

@@ -23,7 +23,8 @@ type Tally struct {
 	Lived                         time.Duration // virtual time
 	Happened                      map[string]int
 	Broken                        *Broken // nil: all laws held
-	Step                          int     // the step at which a law was broken
+	Step                          int     // the step at which a law was broken, or the last
+	AtEnd                         bool    // it was broken after the last
 }
 
 // day is a world, the daemon in it, and the story that the laws are held
@@ -43,7 +44,10 @@ const lookEvery = 20
 
 // Run lives through the day and holds it against the laws. It stops where the
 // first is broken.
-func (c Case) Run(laws []Law) Tally {
+func (c Case) Run(laws []Law) Tally { return c.run(laws, true) }
+
+// run lives through the day, and through its end when that is asked for.
+func (c Case) run(laws []Law, end bool) Tally {
 	y := newDay(c.Seed, laws)
 	keep := c.Keep
 	if keep == nil {
@@ -57,10 +61,13 @@ func (c Case) Run(laws []Law) Tally {
 		y.step(step)
 		y.look(n%lookEvery == 0)
 	}
-	if y.broken == nil {
+	atEnd := y.broken == nil
+	if atEnd && end {
 		y.end()
 	}
-	return y.result(len(keep), at)
+	t := y.result(len(keep), at)
+	t.AtEnd = atEnd
+	return t
 }
 
 func upTo(n int) []int {
@@ -158,7 +165,7 @@ func (y *day) end() {
 		y.pass(time.Minute)
 	}
 	y.look(true)
-	if err := unheard(y.world, y.state); err != nil && y.broken == nil {
+	if err := unheard(y.world, y.state, y.story.own); err != nil && y.broken == nil {
 		y.must(broken("what fires is known, and what is known fires", "%v", err))
 	}
 	for _, s := range y.services {
@@ -175,7 +182,9 @@ func (y *day) end() {
 }
 
 // heard tells whether the moment is one in which nothing is on its way.
-func (y *day) heard() bool { return y.up && !y.degraded && unheard(y.world, y.state) == nil }
+func (y *day) heard() bool {
+	return y.up && !y.degraded && unheard(y.world, y.state, y.story.own) == nil
+}
 
 func (y *day) result(steps, at int) Tally {
 	r := Tally{

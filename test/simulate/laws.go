@@ -29,9 +29,11 @@ var lifeLaws = []Law{
 	{"who leaves was there, and the rest is counted", leaversWereThere},
 	{"a name is given once", namesOnce},
 	{"what is started finishes at most once", finishedOnce},
-	{"no incident is closed in the middle of an attempt", closedBetween},
+	{"what is begun is given the time that it needs", timeEnough},
+	{"an incident ends when its alerts did or a human says so, and not in the middle of an attempt", endsInTime},
 	{"closed is closed, and filed is gone", closedIsClosed},
 	{"healed is what was verified, reopened what was healed, exhausted what failed to the last step", conclusionsHold},
+	{"what was healed and is no longer is reopened, at once", lostIsReopened},
 }
 
 // Broken says which law does not hold and why.
@@ -71,7 +73,7 @@ func inOrder(s *story, f remediate.Fact) error {
 func edgesOnce(s *story, f remediate.Fact) error {
 	switch b := f.Body.(type) {
 	case remediate.AlertFiring:
-		if s.firing[b.ID] && !b.Found {
+		if s.firing[b.ID] && (!b.Found || s.looked[b.ID] == s.loads) {
 			return fmt.Errorf("%s fires already", b.Alert.Labels)
 		}
 	case remediate.AlertResolved:
@@ -148,11 +150,26 @@ func finishedOnce(s *story, f remediate.Fact) error {
 	return nil
 }
 
-func closedBetween(s *story, f remediate.Fact) error {
-	if b, ok := f.Body.(remediate.Closed); ok && s.open[b.Incident] != nil {
-		if p := s.open[b.Incident].phase; p != idle && p != brokenOff {
-			return fmt.Errorf("i%d is closed while an attempt is under way", b.Incident)
-		}
+func timeEnough(s *story, f remediate.Fact) error {
+	b, ok := f.Body.(remediate.Started)
+	if !ok {
+		return nil
+	}
+	if left := b.Deadline.Sub(f.At); left <= 0 || b.Ask != nil && left < time.Duration(b.Ask.Within) {
+		return fmt.Errorf("%s is begun at %s and is to end by %s", b.ID, f.At, b.Deadline)
+	}
+	return nil
+}
+
+func endsInTime(s *story, f remediate.Fact) error {
+	b, ok := f.Body.(remediate.Closed)
+	i := s.open[b.Incident]
+	switch {
+	case !ok || i == nil:
+	case i.phase != idle && i.phase != brokenOff:
+		return fmt.Errorf("i%d is closed while an attempt is under way", b.Incident)
+	case len(i.firing) > 0 && !i.dismissed:
+		return fmt.Errorf("i%d is closed while %d of its alerts fire", b.Incident, len(i.firing))
 	}
 	return nil
 }
@@ -206,6 +223,18 @@ func conclusionsHold(s *story, f remediate.Fact) error {
 	case remediate.Exhausted:
 		if i.phase != idle || !i.failed || i.exhausted || i.judged.Step != len(i.policy.Steps)-1 {
 			return fmt.Errorf("i%d is exhausted after step %d of %d", b.Incident, i.judged.Step+1, len(i.policy.Steps))
+		}
+	}
+	return nil
+}
+
+func lostIsReopened(s *story, f remediate.Fact) error {
+	if !s.late(f) {
+		return nil
+	}
+	for n, i := range s.open {
+		if i.lost {
+			return fmt.Errorf("i%d was healed, a probe says that it is no longer, and by %s it is not reopened", n, f.At)
 		}
 	}
 	return nil

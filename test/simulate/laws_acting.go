@@ -15,6 +15,7 @@ import (
 // pass by name is let pass here too, and no other.
 var actingLaws = []Law{
 	{"every guard allows an attempt, in the moment in which it begins", everyGuardAllows},
+	{"what is said to stand in the way does", reasonsAreTrue},
 	{"what is done is what was planned", doneAsPlanned},
 	{"one attempt at a time works on a target, until its verification has ended", oneAtATime},
 	{"what was done is looked at before anything else is decided", lookedAt},
@@ -73,6 +74,57 @@ func everyGuardAllows(s *story, f remediate.Fact) error {
 		}
 	}
 	return nil
+}
+
+// Not to act is safe, and useless when nothing stands in the way.
+func reasonsAreTrue(s *story, f remediate.Fact) error {
+	b, ok := f.Body.(remediate.Judged)
+	i := s.open[b.Incident]
+	if !ok || i == nil {
+		return nil
+	}
+	t := i.Target
+	if !b.Target.IsZero() {
+		t = b.Target
+	}
+	for _, v := range b.Verdicts {
+		if v.Decision != remediate.Allowed && v.Decision != remediate.Observed && !s.stands(i, t, v.Guard) {
+			return fmt.Errorf("i%d: nothing is there of what guard %s says: %s", i.Incident, v.Guard, v.Reason)
+		}
+	}
+	return nil
+}
+
+// stands tells whether a guard has something to go by, as far as the story
+// knows: the others judge by what was answered.
+func (s *story) stands(i *incident, t remediate.Target, guard string) bool {
+	switch guard {
+	case "paused":
+		return slices.ContainsFunc(i.scopes(t), func(scope string) bool { return s.paused[scope] })
+	case "takeover":
+		return i.taken
+	case "silenced":
+		return len(i.firing) > 0 && s.silenced(i)
+	case "busy":
+		return s.holders[t] != 0 && s.holders[t] != i.Incident
+	case "settle":
+		return !i.tried.IsZero()
+	case "cooldown":
+		return s.released[t].by != 0
+	case "breaker":
+		return s.breakers[i.Policy+" on "+t.String()].until.After(s.at)
+	}
+	return true
+}
+
+// silenced tells whether all alerts of the incident that fire are known to be.
+func (s *story) silenced(i *incident) bool {
+	for id := range i.firing {
+		if s.told[id] == "" {
+			return false
+		}
+	}
+	return true
 }
 
 func doneAsPlanned(s *story, f remediate.Fact) error {
@@ -204,15 +256,10 @@ func pauseHolds(s *story, f remediate.Fact) error {
 
 func silenceHolds(s *story, f remediate.Fact) error {
 	i, a := actOf(s, f)
-	if a == nil || len(i.firing) == 0 || i.passed("silenced", a) {
-		return nil
+	if a != nil && len(i.firing) > 0 && s.silenced(i) && !i.passed("silenced", a) {
+		return fmt.Errorf("%s acts, and all its alerts are silenced", a.Attempt)
 	}
-	for id := range i.firing {
-		if s.told[id] == "" {
-			return nil
-		}
-	}
-	return fmt.Errorf("%s acts, and all its alerts are silenced", a.Attempt)
+	return nil
 }
 
 func noMeansNo(s *story, f remediate.Fact) error {

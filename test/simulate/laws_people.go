@@ -13,6 +13,7 @@ var peopleLaws = []Law{
 	{"whoever must hear of it is called in time", calledInTime},
 	{"nobody is called too early, or for what needs nobody", calledForGood},
 	{"who is called is told", calledIsTold},
+	{"an incident only gets worse, unless a human says how bad it is", onlyWorse},
 	{"at most one tell of an incident is open at a destination", oneTellAtATime},
 	{"nothing is triggered after its end was told", endIsEnd},
 	{"of what only observes or was only found nobody is told", quietIsQuiet},
@@ -95,6 +96,15 @@ func calledIsTold(s *story, f remediate.Fact) error {
 				return fmt.Errorf("i%d: %s is called at %s and was not told", n, who, at)
 			}
 		}
+	}
+	return nil
+}
+
+func onlyWorse(s *story, f remediate.Fact) error {
+	b, ok := f.Body.(remediate.Rated)
+	i := s.open[b.Incident]
+	if ok && i != nil && (b.From != i.severity || b.To >= b.From && b.To != i.rating) {
+		return fmt.Errorf("i%d is %s, and is rated from %s to %s", i.Incident, i.severity, b.From, b.To)
 	}
 	return nil
 }

@@ -44,19 +44,21 @@ var (
 	hour   = time.Hour
 )
 
+var again = AlertFiring{ID: id, Alert: alert, Found: true}
+
 func opened(n uint64, policy string) Opened {
 	p := rules.Policy(policy)
 	return Opened{Incident: n, Policy: policy, Rulebook: rules.Digest(), Alert: id, Key: policy, Severity: p.Severity, Target: db}
 }
 
 func asks(name string, n uint64, purpose string) Started {
-	return Started{ID: name, Incident: n, Ask: &Ask{Purpose: purpose, Questions: []Question{{Kind: "alert"}, {Kind: "workload"}, {Kind: "promql", Args: []byte(`{"query":"floor"}`)}}}}
+	return Started{ID: name, Incident: n, Deadline: epoch.Add(24 * hour), Ask: &Ask{Purpose: purpose, Questions: []Question{{Kind: "alert"}, {Kind: "workload"}, {Kind: "promql", Args: []byte(`{"query":"floor"}`)}}}}
 }
 
 func does(name string, n uint64, index int) Started {
 	a := planned(2).Acts[index]
 	a.Attempt = name[:2]
-	return Started{ID: name, Incident: n, Act: &a}
+	return Started{ID: name, Incident: n, Deadline: epoch.Add(24 * hour), Act: &a}
 }
 
 func planned(acts int) *Plan {
@@ -64,7 +66,7 @@ func planned(acts int) *Plan {
 }
 
 func tells(name, action string) Started {
-	return Started{ID: name, Incident: 1, Tell: &Tell{Destination: "pagerduty/oncall", Notice: Notice{Action: action}}}
+	return Started{ID: name, Incident: 1, Deadline: epoch.Add(24 * hour), Tell: &Tell{Destination: "pagerduty/oncall", Notice: Notice{Action: action}}}
 }
 
 func ends(name string, n uint64, outcome string) Finished {
@@ -124,7 +126,7 @@ func and(r run, more ...any) run { return append(slices.Clone(r), more...) }
 var breaking = map[string][]run{
 	"facts are in order": {{fires, -hour, AlertResolved{ID: id}}},
 	"what fires is written once, and so is its end": {
-		{fires, fires}, {AlertResolved{ID: id}}, {AlertSuppressed{ID: id, By: []string{"s"}}}, {fires, AlertReleased{ID: id}},
+		{fires, fires}, {fires, again}, {AlertResolved{ID: id}}, {AlertSuppressed{ID: id, By: []string{"s"}}}, {fires, AlertReleased{ID: id}},
 	},
 	"every alert that a policy matches opens or joins an incident, at once": {{loaded, fires, hour}, {loaded, fires, fires}},
 	"one key, one open incident": {
@@ -133,9 +135,15 @@ var breaking = map[string][]run{
 	"who leaves was there, and the rest is counted": {
 		{fires, opened(1, "p"), Left{Incident: 1, Alert: id, Firing: 1}}, {fires, opened(1, "p"), Left{Incident: 1}},
 	},
-	"a name is given once":                              {and(begin("p", 1, 1), asks("q1", 1, ForGuards))},
-	"what is started finishes at most once":             {and(begin("p", 1, 1), ends("q1", 1, OK)), {ends("x", 1, OK)}, {Delayed{ID: "x"}}},
-	"no incident is closed in the middle of an attempt": {and(begin("p", 1, 1), does("a1", 1, 0), Closed{Incident: 1})},
+	"a name is given once":                  {and(begin("p", 1, 1), asks("q1", 1, ForGuards))},
+	"what is started finishes at most once": {and(begin("p", 1, 1), ends("q1", 1, OK)), {ends("x", 1, OK)}, {Delayed{ID: "x"}}},
+	"what is begun is given the time that it needs": {
+		{fires, opened(1, "p"), late(asks("q1", 1, ForGuards))},
+		{fires, opened(1, "p"), Started{ID: "q1", Incident: 1, Deadline: epoch.Add(time.Second), Ask: &Ask{Within: seconds(2)}}},
+	},
+	"an incident ends when its alerts did or a human says so, and not in the middle of an attempt": {
+		and(begin("p", 1, 1), does("a1", 1, 0), by(Close), Closed{Incident: 1}), {fires, opened(1, "p"), Closed{Incident: 1}},
+	},
 	"closed is closed, and filed is gone": {
 		{fires, opened(1, "p"), Closed{Incident: 1}, asks("q", 1, ForGuards)}, {fires, opened(1, "p"), Filed{Incident: 1}},
 		{fires, opened(1, "p"), Closed{Incident: 1}, Filed{Incident: 1}, Closed{Incident: 1}},
@@ -145,6 +153,10 @@ var breaking = map[string][]run{
 	"healed is what was verified, reopened what was healed, exhausted what failed to the last step": {
 		{fires, opened(1, "p"), Healed{Incident: 1}}, {fires, opened(1, "p"), Reopened{Incident: 1}}, {fires, opened(1, "p"), Exhausted{Incident: 1}},
 		and(attempt("p", Failed), Healed{Incident: 1}), and(attempt("two", Failed), Exhausted{Incident: 1}),
+	},
+	"what was healed and is no longer is reopened, at once": {and(attempt("p", OK), Healed{Incident: 1}, asks("q2", 1, ForProbingOn), ends("q2", 1, Failed), time.Second)},
+	"what is said to stand in the way does": {
+		says("paused"), says("takeover"), says("silenced"), says("busy"), says("settle"), says("cooldown"), says("breaker"),
 	},
 	"every guard allows an attempt, in the moment in which it begins": {
 		and(begin("p", 1, 1), time.Second, does("a1", 1, 0)),
@@ -230,9 +242,32 @@ var breaking = map[string][]run{
 		{loaded, fires, opened(1, "p"), Judged{Incident: 1, Decision: Held}, Escalated{Incident: 1, Tell: "oncall"}},
 	},
 	"who is called is told": {{loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, time.Minute}},
+	"an incident only gets worse, unless a human says how bad it is": {
+		{loaded, fires, opened(1, "p"), Rated{Incident: 1, From: P1, To: P2}}, {loaded, fires, opened(1, "p"), Rated{Incident: 1, From: P2, To: P1}},
+	},
 	"at most one tell of an incident is open at a destination": {{fires, opened(1, "p"), tells("t1", "trigger"), tells("t2", "acknowledge")}},
 	"nothing is triggered after its end was told":              {{fires, opened(1, "p"), tells("t1", "resolve"), ends("t1", 1, OK), tells("t2", "trigger")}},
 	"of what only observes or was only found nobody is told":   {{fires, found(1), tells("t1", "trigger")}, {fires, opened(1, "shy"), tells("t1", "trigger")}},
+}
+
+// says is a judgement in which a guard says no for no reason.
+func says(guard string) run {
+	return run{loaded, fires, opened(1, "p"), Judged{Incident: 1, Decision: Denied, Verdicts: []Verdict{{Guard: guard, Decision: Denied}}}}
+}
+
+func undoes(name string) Started {
+	return Started{ID: name, Incident: 1, Deadline: epoch.Add(hour), Act: &Act{Attempt: name[:2], Kind: "uncordon", Target: db, Undo: true}}
+}
+
+func rates(v Severity) CommandGiven {
+	c := by(Rate)
+	c.Value = string(v)
+	return c
+}
+
+func late(b Started) Started {
+	b.Deadline = epoch
+	return b
 }
 
 func found(n uint64) Opened {
@@ -316,8 +351,11 @@ func TestLawsHold(t *testing.T) {
 		"approved": and(silent(begin("careful", 1, 1)), Judged{Incident: 1, Decision: Approval, Plan: planned(1), Hash: "abcdef"},
 			CommandGiven{Command: Approve, Incident: 1, Plan: "abcdef"}, allowed(1, 1), does("a1", 1, 0)),
 		"called": {loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, tells("t1", "trigger"), 5 * time.Minute,
-			Escalated{Incident: 1, Rung: 1, Tell: "manager"}, Started{ID: "t2", Incident: 1, Tell: &Tell{Destination: "pagerduty/manager"}}, by(Ack), hour},
+			Escalated{Incident: 1, Rung: 1, Tell: "manager"}, Started{ID: "t2", Incident: 1, Deadline: epoch.Add(hour), Tell: &Tell{Destination: "pagerduty/manager"}}, by(Ack), hour},
 		"a procedure": and(silent(begin("two", 1, 2)), does("a1", 1, 0), ends("a1", 1, OK), does("a1-2", 1, 1), ends("a1-2", 1, Unknown), asks("v", 1, ForVerification)),
+		"a procedure taken back": and(silent(begin("two", 1, 2)), does("a1", 1, 0), ends("a1", 1, OK), does("a1-2", 1, 1), ends("a1-2", 1, Failed),
+			undoes("a1-3"), ends("a1-3", 1, OK), Judged{Incident: 1, Step: 1, Decision: Waiting, Verdicts: []Verdict{{Guard: "settle", Decision: Waiting}}}),
+		"rated": {loaded, fires, opened(1, "p"), by(Ack), rates(P3), Rated{Incident: 1, From: P1, To: P3}, Rated{Incident: 1, From: P3, To: P2}},
 		"a pause overridden": over("paused", slices.Insert(and(silent(begin("p", 1, 1)), does("a1", 1, 0)), 4,
 			any(CommandGiven{Command: Pause, Scope: "all"}))),
 		"a takeover overridden": over("takeover", slices.Insert(and(silent(begin("p", 1, 1)), does("a1", 1, 0)), 4, any(by(TakeOver)))),

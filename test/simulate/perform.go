@@ -33,6 +33,9 @@ func (w *world) perform(s remediate.Started, try int, report func(remediate.Resu
 	d := diceFor(w.seed, s.ID+"/"+strconv.Itoa(try))
 	what := dealing(s)
 	takes := d.between(0, 800*time.Millisecond)
+	if what != "tell" && d.chance(25) {
+		takes = d.between(0, 12*time.Second)
+	}
 	if !d.chance(5 + w.foul[what]) {
 		w.do(s, takes, report)
 		return
@@ -130,6 +133,9 @@ func (w *world) answer(d dice, q remediate.Question) remediate.Answer {
 		a.Values[remediate.ValueCount] = strconv.Itoa(pick(d, 0, 0, 0, 1))
 	case "workload":
 		w.workload(&a, q)
+		if d.chance(2) {
+			delete(a.Values, remediate.ValueUID)
+		}
 	case "promql":
 		a.Values[remediate.ValueNumber] = w.number(d, q)
 	case "cluster":

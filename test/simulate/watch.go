@@ -91,8 +91,9 @@ func waitsInVain(s *remediate.State, i *remediate.Incident, late time.Time) stri
 }
 
 // unheard says which alert fires and is not known, or is known and does not
-// fire, once all can be heard and was listed.
-func unheard(w *world, s *remediate.State) error {
+// fire, once all can be heard and was listed. Those that are our own nobody else
+// knows.
+func unheard(w *world, s *remediate.State, own map[remediate.AlertID]bool) error {
 	fires := map[remediate.AlertID]bool{}
 	for _, l := range w.listing().Alerts {
 		id := remediate.IdentityOf(l.Alert.Labels, remediate.DefaultReplicaLabels())
@@ -102,7 +103,7 @@ func unheard(w *world, s *remediate.State) error {
 		}
 	}
 	for id, k := range s.Known {
-		if k.Firing && !fires[id] {
+		if k.Firing && !fires[id] && !own[id] {
 			return fmt.Errorf("%s is known to fire since %s, and does not at Alertmanager", id, k.StartsAt)
 		}
 	}

@@ -52,18 +52,18 @@ func TestUnheard(t *testing.T) {
 	w := newWorld(1)
 	w.evaluate()
 	s := remediate.NewState()
-	if err := unheard(w, s); err != nil {
+	if err := unheard(w, s, nil); err != nil {
 		t.Fatal(err)
 	}
 	s.Known[remediate.AlertID{1}] = &remediate.Known{Firing: true}
-	if unheard(w, s) == nil {
+	if unheard(w, s, nil) == nil {
 		t.Error("what is known and does not fire is not noticed")
 	}
 	clear(s.Known)
 	w.breakDown(w.services[0], trouble{})
 	w.now = w.now.Add(time.Hour)
 	w.evaluate()
-	if unheard(w, s) == nil {
+	if unheard(w, s, nil) == nil {
 		t.Error("what fires and is not known is not noticed")
 	}
 }
