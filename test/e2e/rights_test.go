@@ -40,8 +40,13 @@ func TestMissingRightIsNamed(t *testing.T) {
 	d.stop()
 	d.checkRefused(begun)
 	for _, f := range d.facts() {
-		if c, ok := f.Body.(remediate.Closed); ok && c.Verified {
-			t.Error("it was closed as verified, and nothing was done")
+		switch b := f.Body.(type) {
+		case remediate.Healed:
+			t.Error("it was healed, and nothing was done")
+		case remediate.Closed:
+			if b.Why != "its alerts resolved, and it is well" {
+				t.Errorf("it was closed because %s", b.Why)
+			}
 		}
 	}
 }
