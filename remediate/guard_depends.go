@@ -123,10 +123,11 @@ func (h *handler) rootOf(leaf *Incident) *Incident {
 // other in a circle are refused by the loader, not here.
 const maxDepth = 8
 
-// heldFor returns the incident that this one waits for. One whose alerts are
-// gone is a leaf still: that it is not well is its root's doing.
+// heldFor returns the incident that this one was last judged to wait for. It
+// is a leaf also while it is judged anew, or when its alerts are gone: that it
+// is not well is its root's doing.
 func (h *handler) heldFor(i *Incident) *Incident {
-	if i.Status != StatusWaiting && len(i.Firing) > 0 {
+	if d, _ := strictest(i.Verdicts); d != Waiting {
 		return nil
 	}
 	for _, v := range i.Verdicts {

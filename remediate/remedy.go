@@ -52,11 +52,12 @@ func (h *handler) advance(i *Incident) bool {
 
 // end closes an incident whose alerts all resolved. That is not to say that it
 // is well: Prometheus or the exporter may be what is gone. So what no
-// verification has held for is looked at first, as long as the policy says how.
+// verification has held for is looked at first, as long as the policy says how
+// and there is something to look at: a pod whose alert is gone may be gone too.
 func (h *handler) end(i *Incident) bool {
 	p := h.policy(i)
 	switch {
-	case i.Verified, i.Confirmed, i.Found, i.ToldOnly != "", h.silent(i), len(p.Steps) == 0:
+	case i.Verified, i.Confirmed, i.Found, i.ToldOnly != "", !i.Target.lasts(), h.silent(i), len(p.Steps) == 0:
 		h.close(i, overBecause(i))
 		return true
 	case i.Status == StatusUnconfirmed && i.confirmAt().After(h.now):

@@ -82,7 +82,8 @@ type incident struct {
 
 	phase    phase
 	act      remediate.Act // the last one begun
-	doubt    bool          // nobody knows how it ended
+	plan     remediate.Plan
+	doubt    bool // nobody knows how it ended
 	unknowns int
 	verified string    // how the last verification ended
 	failed   bool      // the step judged last did not help
@@ -366,6 +367,9 @@ func (s *story) startedAct(i *incident, a remediate.Act) {
 		return
 	}
 	i.approved, i.used = "", map[string]bool{}
+	if i.plan = (remediate.Plan{}); i.judged.Plan != nil {
+		i.plan = *i.judged.Plan
+	}
 	for _, v := range i.judged.Verdicts {
 		if overridden(v) {
 			i.used[v.Guard] = true
@@ -421,13 +425,15 @@ func (s *story) finishedAct(i *incident, b remediate.Finished) {
 		i.refusals = 0
 		return
 	}
-	s.release(i)
+	if i.act.Index == 0 || len(i.plan.Undo) == 0 { // else it is held until it is taken back
+		s.release(i)
+	}
 }
 
 // undone: with the last of what a procedure is taken back by the attempt ends.
 func (s *story) undone(i *incident, a remediate.Act) {
 	i.phase = brokenOff
-	if i.judged.Plan == nil || a.Index+1 >= len(i.judged.Plan.Undo) {
+	if a.Index+1 >= len(i.plan.Undo) {
 		i.stop(s.at, i.failed)
 		s.release(i)
 	}
@@ -449,7 +455,9 @@ func (s *story) verified(i *incident, outcome string) {
 	}
 	i.unknowns, i.verified = 0, outcome
 	i.stop(s.at, outcome != remediate.OK)
-	s.release(i)
+	if outcome == remediate.OK || i.act.Index+1 >= len(i.plan.Acts) || len(i.plan.Undo) == 0 {
+		s.release(i)
+	}
 	name := i.breaker()
 	s.breakers[name] = s.breakers[name].after(outcome, s.at, limitOf(i.policy))
 }
