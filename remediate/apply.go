@@ -49,6 +49,7 @@ func (s *State) applyIncident(f Fact) {
 		s.joined(i, b)
 	case Left:
 		delete(i.Firing, b.Alert)
+		s.touchLeaves(i.ID) // those that are left may all be silenced
 	case Rated:
 		s.rated(i, b)
 	case Judged:

@@ -45,6 +45,7 @@ func (s *State) joined(i *Incident, b Joined) {
 	}
 	i.Confirmed = false
 	s.lookAgain(i)
+	s.touchLeaves(i.ID) // it may be silenced by now, or no longer
 }
 
 // member makes the alert heard last one of the incident's.
@@ -58,6 +59,7 @@ func (s *State) member(i *Incident, id AlertID) {
 }
 
 func (s *State) judged(i *Incident, b Judged) {
+	s.index.unwait(i)
 	i.Step, i.Failed, i.Outcome, i.Verdicts, i.Until = b.Step, false, "", b.Verdicts, b.Until
 	if i.Status == StatusActing && i.Owed == 0 && i.Plan != nil && i.Acted > 0 {
 		i.Owed = len(i.Plan.Undo) // somebody stopped it in the middle
@@ -87,6 +89,7 @@ func (s *State) judged(i *Incident, b Judged) {
 
 func (s *State) healed(i *Incident, b Healed, at time.Time) {
 	i.Status, i.Healed, i.First, i.Verified, i.Probed = StatusHealed, at, b.FirstGood, true, at
+	s.index.unwait(i)
 	i.Failed, i.Outcome, i.Verdicts, i.Until, i.Confirmed, i.Lost = false, "", nil, time.Time{}, false, ""
 	if b.Attempt != "" {
 		name := breakerName(i.Policy, i.Target)

@@ -69,6 +69,7 @@ func (x *index) close(i *Incident) {
 	for id := range i.Alerts {
 		x.dropAlert(id, i.ID)
 	}
+	x.unwait(i)
 	if delete(x.byPolicy[i.Policy], i.ID); len(x.byPolicy[i.Policy]) == 0 {
 		delete(x.byPolicy, i.Policy)
 	}
@@ -149,14 +150,21 @@ func (x *index) wait(i *Incident) {
 	}
 }
 
+// unwait takes the incident out again, before its verdicts become others: who
+// is woken must not depend on what it waited for once.
+func (x *index) unwait(i *Incident) {
+	for _, v := range i.Verdicts {
+		if delete(x.waiters[v.For], i.ID); len(x.waiters[v.For]) == 0 {
+			delete(x.waiters, v.For)
+		}
+	}
+}
+
 // wakeWaiters makes all who wait for key be judged anew.
 func (s *State) wakeWaiters(key string) {
 	for id := range s.index.waiters[key] {
-		if i := s.Incidents[id]; i != nil {
-			s.lookAgain(i)
-		}
+		s.lookAgain(s.Incidents[id])
 	}
-	delete(s.index.waiters, key)
 }
 
 // rootKey is what an incident waits for whose root is the incident n.
