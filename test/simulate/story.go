@@ -355,6 +355,8 @@ func (s *story) started(i *incident, b remediate.Started) {
 		s.startedAct(i, *b.Act)
 	case b.Ask.Purpose == remediate.ForVerification:
 		i.phase = verifying
+	case b.Ask.Purpose == remediate.ForConfirmation && !i.exhausted:
+		i.pageNow = time.Time{} // no guard is asked any more
 	case b.Ask.Purpose == remediate.ForGuards:
 		i.askedBook = s.governs
 	}
