@@ -35,7 +35,7 @@ func ToneOf(n remediate.Notice) Tone {
 	switch n.Status {
 	case remediate.StatusHealed, remediate.StatusClosed:
 		return ToneGood
-	case remediate.StatusDenied:
+	case remediate.StatusDenied, remediate.StatusUnconfirmed:
 		return ToneBad
 	}
 	if n.Rung != "" {
@@ -110,6 +110,7 @@ func Details(n remediate.Notice) []Detail {
 	add("Closed", closed(n))
 	add("Paged", paged(n))
 	add("Plan", Clean(n.Plan, maxName))
+	add("Impact", Clean(n.Impact, maxTarget))
 	return ds
 }
 

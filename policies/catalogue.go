@@ -23,6 +23,9 @@ type Catalogue struct {
 	// Targets returns the kinds of objects that an action can be done to, once
 	// the owner of a pod was found.
 	Targets func(action string) []string
+	// Destructive tells whether an action ends something whose traces end with
+	// it, so that what there is to be seen must be kept before.
+	Destructive func(action string) bool
 }
 
 // half is the half of the catalogue that may be used in one place, and what is
@@ -51,9 +54,11 @@ type use struct {
 	name value // where its kind stands
 }
 
-// use reads {kind: arguments} and has the catalogue check it.
-func (r *policyReader) use(v value, h half) (use, bool) {
-	if v.node.Kind != yaml.MappingNode || len(v.node.Content) != 2 {
+// use reads {kind: arguments} and has the catalogue check it. Keys that may
+// stand beside the kind are read by their fields.
+func (r *policyReader) use(v value, h half, beside fields) (use, bool) {
+	key, at, ok := v.only(beside)
+	if !ok {
 		kind := "kind"
 		if slices.Contains(h.known, v.node.Value) {
 			kind = v.node.Value
@@ -61,7 +66,6 @@ func (r *policyReader) use(v value, h half) (use, bool) {
 		v.fail(fmt.Sprintf("want one %s here", h.noun), fmt.Sprintf("write {%s: {}}, one for each item of the list", kind))
 		return use{}, false
 	}
-	key, at := v.pair(0)
 	kind := key.node.Value
 	if !slices.Contains(h.known, kind) {
 		key.fail(fmt.Sprintf("unknown %s %q", h.noun, kind), h.hint(kind))

@@ -48,6 +48,7 @@ func testCatalogue() Catalogue {
 			}
 			return []string{"deployment", "statefulset", "daemonset"}
 		},
+		Destructive: func(action string) bool { return action != "scale" },
 	}
 }
 

@@ -19,6 +19,7 @@ type Config struct {
 	PagerDuty     *PagerDuty // nil: not used
 	ReplicaLabels []string
 	Budget        []remediate.Budget // over all policies
+	Storm         *remediate.Storm   // nil: none is looked for
 	Runbooks      map[remediate.Severity]remediate.Runbook
 	Groups        []Group
 }
@@ -95,7 +96,7 @@ func (c *Config) destinations() []string {
 // rulebook returns the rulebook that the configuration makes, without policies.
 func (c *Config) rulebook() *remediate.Rulebook {
 	return &remediate.Rulebook{
-		Cluster: c.Cluster, ReplicaLabels: c.ReplicaLabels, Budget: c.Budget,
+		Cluster: c.Cluster, ReplicaLabels: c.ReplicaLabels, Budget: c.Budget, Storm: c.Storm,
 		Runbooks: c.Runbooks, Destinations: c.destinations(),
 	}
 }

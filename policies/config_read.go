@@ -38,6 +38,7 @@ func (r *configReader) read(v value) {
 	c := &r.config
 	c.ReplicaLabels = remediate.DefaultReplicaLabels()
 	c.Runbooks = remediate.DefaultRunbooks()
+	c.Storm = defaultStorm()
 	var notify, clusters value
 	ok := v.object("the configuration", fields{
 		"cluster":        func(v value) { c.Cluster = v.label("the cluster's name") },
@@ -50,7 +51,10 @@ func (r *configReader) read(v value) {
 		"runbooks":       r.runbooks,
 		"replica_labels": func(v value) { c.ReplicaLabels = v.labelNames("replica labels") },
 		"guards": func(v value) {
-			v.object("guards of all policies", fields{"budget": func(v value) { c.Budget = v.budget() }})
+			v.object("guards of all policies", fields{
+				"budget": func(v value) { c.Budget = v.budget() },
+				"storm":  func(v value) { c.Storm = v.storm() },
+			})
 		},
 	}, "cluster", "policies", "alertmanagers")
 	if ok {
@@ -77,11 +81,22 @@ func (v value) label(what string) string {
 func (v value) labelNames(what string) []string {
 	out := v.texts(what)
 	for _, item := range v.items() {
-		if name := item.node.Value; name != "" && !model.LegacyValidation.IsValidLabelName(name) {
-			item.fail(fmt.Sprintf("%q is not the name of a label", name), "want letters, digits and '_', not beginning with a digit")
-		}
+		item.checkLabelName()
 	}
 	return out
+}
+
+// labelName reads the name of one label.
+func (v value) labelName() string {
+	s, _ := v.text("the name of a label")
+	v.checkLabelName()
+	return s
+}
+
+func (v value) checkLabelName() {
+	if name := v.node.Value; name != "" && !model.LegacyValidation.IsValidLabelName(name) {
+		v.fail(fmt.Sprintf("%q is not the name of a label", name), "want letters, digits and '_', not beginning with a digit")
+	}
 }
 
 func (v value) file(dir folder) string {

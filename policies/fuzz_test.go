@@ -31,6 +31,10 @@ func FuzzPolicies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l := &loading{catalogue: testCatalogue(), config: config, result: &Loaded{}}
 		policies, docs := l.read([]file{{name: "p.yml", source: "p.yml", text: text}}, Group{Namespaces: []string{"shop"}})
+		l.policies, l.documents = policies, docs
+		if !HasErrors(problemsOf(docs)) && !l.compose() && !HasErrors(l.allProblems()) {
+			t.Error("it makes no rulebook, and nothing is said about it")
+		}
 		problems := problemsOf(docs)
 		lines := bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte("\r")) + 2
 		for _, p := range problems {
@@ -41,11 +45,7 @@ func FuzzPolicies(f *testing.F) {
 		if HasErrors(problems) {
 			return
 		}
-		rb := config.rulebook()
-		for _, w := range policies {
-			rb.Policies = append(rb.Policies, w.Policy)
-		}
-		sameAfterKeeping(t, rb)
+		sameAfterKeeping(t, l.result.Rulebook)
 	})
 }
 

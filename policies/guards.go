@@ -9,7 +9,19 @@ import (
 )
 
 // always are guards that stand before every act and have nothing to be set.
-var always = []string{"approval", "busy", "firing", "journal", "mode", "paused", "silenced", "takeover", "target"}
+var always = []string{"approval", "busy", "firing", "journal", "mode", "moved", "paused", "silenced", "takeover", "target"}
+
+// notHere says why a guard that there is has no settings in this place, "" when
+// there is no more to say than that it is not known.
+func notHere(guard string) string {
+	switch {
+	case slices.Contains(always, guard):
+		return "this guard always stands before an act and has no settings: leave it out"
+	case guard == "storm":
+		return "a storm is looked for over all policies: write it under guards in the configuration"
+	}
+	return ""
+}
 
 // guards reads a policy's own guards.
 func (r *policyReader) guards(v value, w *written) {
@@ -19,7 +31,12 @@ func (r *policyReader) guards(v value, w *written) {
 		"settle":   func(v value) { g.Settle = v.duration() },
 		"budget":   func(v value) { g.Budget = v.budget() },
 		"breaker":  func(v value) { g.Breaker = v.breaker() },
-		"healthy":  func(v value) { g.Healthy = r.healthy(v) },
+		"attempts": func(v value) { g.Attempts = v.count(1, 100) },
+		"flapping": func(v value) { g.Flapping = v.flapping() },
+		"window":   func(v value) { g.Window = v.window() },
+		"healthy":  func(v value) { g.Healthy = r.healthy(v, w) },
+		"depends":  func(v value) { v.list("dependencies", func(v value) { r.dependency(v, w) }) },
+		"backup":   func(v value) { g.Backup = r.backup(v) },
 	})
 }
 
@@ -49,33 +66,79 @@ func (v value) breaker() remediate.Breaker {
 	return b
 }
 
-// healthy reads the floor under which nothing is done: a query with its least
-// value, a number of available replicas, or both.
-func (r *policyReader) healthy(v value) *remediate.Healthy {
-	h := &remediate.Healthy{Min: math.NaN()}
-	v.object("the guard healthy", fields{
-		"query": func(v value) {
-			h.Query, _ = v.text("a PromQL query")
-			if reference.MatchString(h.Query) {
-				v.fail("no alert's label can be taken into this query", "ask about the service as a whole, for example 'sum(up{job=\"shop\"})'")
-			}
-			r.needPrometheus(v)
-		},
-		"min":       func(v value) { h.Min = v.number() },
-		"available": func(v value) { h.Available = v.count(1, math.MaxInt32) },
+// flapping reads how often one target may be healed before a human must look.
+func (v value) flapping() remediate.Flapping {
+	f := remediate.DefaultFlapping()
+	v.object("the guard flapping", fields{
+		"heals": func(v value) { f.Heals = v.count(1, 1000) },
+		"per":   func(v value) { f.Per = v.duration() },
 	})
-	switch {
-	case h.Query == "" && h.Available == 0:
-		v.fail("the guard healthy asks nothing", "write {query: PromQL, min: 0.5}, or {available: 2}")
-	case h.Query != "" && math.IsNaN(h.Min):
-		v.fail("the query has no least value", "add min: acting needs the query's value to be at least that")
-	case h.Query == "" && !math.IsNaN(h.Min):
-		v.fail("min is a query's least value, but there is no query", "add query, or leave out min")
-	}
-	if math.IsNaN(h.Min) {
-		h.Min = 0
+	return f
+}
+
+// healthy reads the floor under which nothing is done.
+func (r *policyReader) healthy(v value, w *written) *remediate.Healthy {
+	h := &remediate.Healthy{}
+	var q floor
+	said := len(v.doc.problems)
+	v.object("the guard healthy", fields{
+		"query":         q.readQuery(r),
+		"min":           q.readMin,
+		"available":     func(v value) { w.replicas = append(w.replicas, v); h.Available = v.count(1, math.MaxInt32) },
+		"ready":         func(v value) { w.replicas = append(w.replicas, v); h.Ready = v.share() },
+		"headroom":      func(v value) { h.Headroom = v.truth() },
+		"nodes":         func(v value) { h.Nodes = v.share() },
+		"control_plane": func(v value) { h.ControlPlane = v.truth() },
+	})
+	q.check(v)
+	h.Query, h.Min = q.query, q.min
+	if len(v.doc.problems) == said && *h == (remediate.Healthy{}) {
+		v.fail("the guard healthy asks nothing", "write {query: PromQL, min: 0.5}, {available: 2}, {ready: 0.5}, {headroom: true}, {nodes: 0.7} or {control_plane: true}")
 	}
 	return h
+}
+
+// backup reads how old the newest good backup may be.
+func (r *policyReader) backup(v value) *remediate.Backup {
+	b := &remediate.Backup{}
+	v.object("the guard backup", fields{
+		"newest": func(v value) { b.Newest = r.query(v) },
+		"max":    func(v value) { b.Max = v.duration() },
+	}, "newest", "max")
+	return b
+}
+
+// query reads PromQL that a guard asks. It is the same for all incidents of the
+// policy.
+func (r *policyReader) query(v value) string {
+	s, _ := v.text("a PromQL query")
+	if reference.MatchString(s) {
+		v.fail("no alert's label can be taken into this query", "ask about the service as a whole, for example 'sum(up{job=\"shop\"})'")
+	}
+	r.needPrometheus(v)
+	return s
+}
+
+// floor is a query and the least value that it must have.
+type floor struct {
+	query string
+	min   float64
+}
+
+func (f *floor) readQuery(r *policyReader) func(value) {
+	return func(v value) { f.query = r.query(v) }
+}
+
+func (f *floor) readMin(v value) { f.min, _ = v.number() }
+
+// check sees to it that there are both or none of them in v.
+func (f *floor) check(v value) {
+	switch query, least := v.has("query"), v.has("min"); {
+	case query && !least:
+		v.fail("the query has no least value", "add min: acting needs the query's value to be at least that")
+	case least && !query:
+		v.fail("min is a query's least value, but there is no query", "add query, or leave out min")
+	}
 }
 
 // promQL is the kind of probe that asks Prometheus.

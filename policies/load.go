@@ -208,6 +208,9 @@ func (l *loading) compose() bool {
 			Message: "there are no policies: every alert is only noted", Hint: "begin with one of the policies that come with remediated",
 		})
 	}
+	if !l.checkDepends() {
+		return false
+	}
 	if err := rb.Compile(); err != nil {
 		l.documents[0].whole(fmt.Sprintf("the policies do not make a rulebook: %v", err), "this is a defect of remediated, please report it with the files")
 		return false

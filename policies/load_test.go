@@ -15,52 +15,6 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-const wholeConfig = `cluster: prod
-policies: [{files: [policies/*.yml]}]
-alertmanagers: [{url: "http://localhost:9093/am/", basic_auth: {username: me, password_file: am.password}}]
-prometheus: {url: http://localhost:9090}
-clusters: [{name: prod, kubeconfig: kube/config, context: admin}]
-people: [{name: anna, slack: U1, pagerduty: P1, token_file: /etc/anna, roles: [operator, approver]}]
-notify:
-  slack: {token_file: slack, signing_secret_file: /etc/sign, channel: "#incidents", api_url: "http://localhost:1/api"}
-  pagerduty:
-    routing_keys: {oncall: {file: oncall}, boss: {file: /etc/boss}}
-    events_url: http://localhost:2
-    webhook_secret_files: [hook]
-runbooks:
-  P1: {objective: 30m, page: at once, ladder: [{tell: oncall, wait: 5m}, {tell: boss, wait: 15m}], repeat: 1}
-  P2: {page: on need, after: 5m, ladder: [{tell: oncall, wait: 5m}]}
-replica_labels: [replica]
-guards: {budget: [{actions: 10, per: 1h}]}
-`
-
-const wholePolicy = `# a comment
-policies:
-  - name: postgres-down
-    when: ['alertname="PostgresDown"', 'job="database"']
-    per: [namespace, job]
-    continue: true
-    severity: P2
-    mode: act
-    target: deployment/$namespace/db
-    guards:
-      cooldown: 10m
-      settle: 20s
-      budget: [{actions: 3, per: 1h}]
-      breaker: {failures: 3}
-      healthy: {query: sum(up), min: 0.5, available: 2}
-    objective: {rto: 5m}
-    steps:
-      - name: restart
-        do: [{restart: $target}]
-        within: 1m
-        verify: {all: [{rollout: $target}, {postgres: {dsn_file: db.dsn}}], for: 30s, within: 3m, every: 2s}
-      - name: scale
-        approval: {within: 10m}
-        do: [{scale: {replicas: 2}}]
-        verify: {all: [{promql: {query: 'up{job="$job"} < 1'}}], within: 2m}
-`
-
 const minute = model.Duration(time.Minute)
 
 // TestLoadMeansWhatItSays holds every key of the two kinds of files against
@@ -76,6 +30,7 @@ func TestLoadMeansWhatItSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRulebook(t, l.Rulebook, filepath.Join(dir, "db.dsn"))
+	sameAfterKeeping(t, l.Rulebook)
 	wantConfig(t, l.Config, dir)
 	if got := string(l.Sources["policies/p.yml"]); got != wholePolicy {
 		t.Errorf("the source of the policies is not kept as it was: %q", got)
@@ -92,44 +47,6 @@ func wantRulebook(t *testing.T, rb *remediate.Rulebook, dsn string) {
 		got, _ := json.MarshalIndent(rb, "", " ")
 		expected, _ := json.MarshalIndent(want, "", " ")
 		t.Errorf("the rulebook is\n%s\nwant\n%s", got, expected)
-	}
-}
-
-// wholeRulebook is what wholeConfig and wholePolicy mean.
-func wholeRulebook(dsn string) *remediate.Rulebook {
-	args := func(s string) json.RawMessage { return json.RawMessage(s) }
-	return &remediate.Rulebook{
-		Cluster: "prod", ReplicaLabels: []string{"replica"}, Budget: []remediate.Budget{{Actions: 10, Per: 60 * minute}},
-		Destinations: []string{"slack", "slack/thread", "pagerduty/boss", "pagerduty/oncall"},
-		Runbooks: map[remediate.Severity]remediate.Runbook{
-			remediate.P1: {Objective: 30 * minute, Page: remediate.PageAtOnce, Ladder: []remediate.Rung{{Tell: "oncall", Wait: 5 * minute}, {Tell: "boss", Wait: 15 * minute}}, Repeat: 1},
-			remediate.P2: {Page: remediate.PageOnNeed, After: 5 * minute, Ladder: []remediate.Rung{{Tell: "oncall", Wait: 5 * minute}}},
-			remediate.P3: remediate.DefaultRunbooks()[remediate.P3],
-		},
-		Policies: []remediate.Policy{{
-			Name: "postgres-down", Source: "policies/p.yml:3", When: []string{`alertname="PostgresDown"`, `job="database"`},
-			Per: []string{"namespace", "job"}, Continue: true, Severity: remediate.P2, Mode: remediate.ModeAct,
-			Target: "deployment/$namespace/db", Objective: 5 * minute,
-			Guards: remediate.Guards{
-				Cooldown: 10 * minute, Settle: minute / 3, Budget: []remediate.Budget{{Actions: 3, Per: 60 * minute}},
-				Breaker: remediate.Breaker{Failures: 3, Reset: 60 * minute},
-				Healthy: &remediate.Healthy{Query: "sum(up)", Min: 0.5, Available: 2},
-			},
-			Steps: []remediate.Step{{
-				Name: "restart", Within: minute, Do: []remediate.Do{{Kind: "restart", Args: args(`{}`)}},
-				Verify: remediate.Verify{
-					All: []remediate.Check{{Kind: "rollout", Args: args(`{}`)}, {Kind: "postgres", Args: args(`{"dsn_file":"` + dsn + `"}`)}},
-					For: minute / 2, Within: 3 * minute, Every: minute / 30,
-				},
-			}, {
-				Name: "scale", Within: remediate.DefaultActWithin, Do: []remediate.Do{{Kind: "scale", Args: args(`{"replicas":2}`)}},
-				Approval: &remediate.ApprovalBy{By: []string{"approver"}, Within: 10 * minute},
-				Verify: remediate.Verify{
-					All:    []remediate.Check{{Kind: "promql", Args: args(`{"query":"up{job=\"$job\"} \u003c 1"}`)}},
-					Within: 2 * minute, Every: remediate.DefaultVerifyEvery,
-				},
-			}},
-		}},
 	}
 }
 
@@ -153,6 +70,7 @@ func wantConfig(t *testing.T, c *Config, dir string) {
 	}
 }
 
+// A policy without steps has nothing to observe: it tells, without a word of mode.
 func TestDefaults(t *testing.T) {
 	inFolder(t, map[string]string{
 		"remediated.yml": "cluster: prod\npolicies: [{files: [p.yml]}]\nalertmanagers: [{url: http://localhost:9093}]\n",
@@ -163,8 +81,15 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(render(t, problems))
 	}
 	p := l.Rulebook.Policy("told")
-	if p.Mode != remediate.ModeObserve || p.Guards.Breaker != remediate.DefaultBreaker() || p.Guards.Settle != remediate.DefaultSettle {
+	g := remediate.Guards{
+		Breaker: remediate.DefaultBreaker(), Settle: remediate.DefaultSettle,
+		Attempts: remediate.DefaultAttempts, Flapping: remediate.DefaultFlapping(),
+	}
+	if p.Mode != remediate.ModeAct || !reflect.DeepEqual(p.Guards, g) {
 		t.Errorf("the policy's defaults are %+v", p)
+	}
+	if want := (remediate.Storm{Incidents: 20, Per: 5 * minute, Calm: 5 * minute}); l.Rulebook.Storm == nil || *l.Rulebook.Storm != want {
+		t.Errorf("the storm is %v, want %v", l.Rulebook.Storm, want)
 	}
 	if len(l.Rulebook.Destinations) != 0 || l.Config.Prometheus != nil || l.Config.Slack != nil || l.Config.PagerDuty != nil {
 		t.Errorf("something is told or asked that nobody configured: %+v", l.Config)

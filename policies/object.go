@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,6 +43,36 @@ func (v value) object(what string, fs fields, required ...string) bool {
 	return true
 }
 
+// only returns the one key of a mapping that is not among the fields, with its
+// value, and reads the fields. It returns false when there is no such one key.
+func (v value) only(fs fields) (key, at value, ok bool) {
+	if v.node.Kind != yaml.MappingNode {
+		return key, at, false
+	}
+	known, n := slices.Collect(maps.Keys(fs)), 0
+	for i := range len(v.node.Content) / 2 {
+		k, child := v.pair(i)
+		if read, ok := fs[k.node.Value]; ok {
+			read(child)
+		} else if closest(k.node.Value, known) != "" {
+			k.unknown(child, known)
+		} else {
+			key, at, n = k, child, n+1
+		}
+	}
+	return key, at, n == 1
+}
+
+// has tells whether a mapping has the key called name, or was meant to.
+func (v value) has(name string) bool {
+	for i := 0; v.node.Kind == yaml.MappingNode && i < len(v.node.Content); i += 2 {
+		if v.node.Content[i].Value == name {
+			return true
+		}
+	}
+	return v.meant(name)
+}
+
 // meant tells whether the key called name of a mapping is there, written in
 // another way.
 func (v value) meant(name string) bool { return v.doc.meant[v.path+"."+name] }
@@ -55,8 +86,8 @@ func (v value) unknown(child value, known []string) {
 		}
 	}
 	hint := suggest(v.node.Value, known)
-	if strings.HasSuffix(v.path, ".guards."+v.node.Value) && slices.Contains(always, v.node.Value) {
-		hint = "this guard always stands before an act and has no settings: leave it out"
+	if strings.HasSuffix(v.path, ".guards."+v.node.Value) {
+		hint = cmp.Or(notHere(v.node.Value), hint)
 	}
 	v.fail(fmt.Sprintf("unknown key %q", v.node.Value), hint)
 }
@@ -64,20 +95,26 @@ func (v value) unknown(child value, known []string) {
 // missing says what to write when a required key is not there.
 var missing = map[string]string{
 	"actions":       "say how many acts are allowed, for example actions: 3",
-	"all":           "say what must be seen, for example all: [{rollout: $target}]",
 	"alertmanagers": "say who tells of alerts, for example alertmanagers: [{url: http://localhost:9093}]",
+	"all":           "say what must be seen, for example all: [{rollout: $target}]",
 	"channel":       "say where incidents are shown, for example channel: \"#incidents\"",
 	"cluster":       "name this installation, for example cluster: prod; the name is part of every identity",
+	"default":       "say how bad it is where nothing says worse, for example default: P2",
 	"do":            "say what is done, for example do: [{restart: {}}]",
+	"end_time":      "say when it ends, for example end_time: '17:00'",
 	"file":          "say which file holds it, for example file: /etc/remediated/oncall.key",
 	"files":         "say which files, for example files: [policies/*.yaml]",
+	"max":           "say how old it may be, for example max: 24h",
 	"name":          "give it one: people read it in reports and commands",
+	"newest":        "say how to ask for the time of the newest good backup, in PromQL and as Unix time",
 	"page":          "say when people are called: at once, on need or never",
 	"per":           "say in which time, for example per: 1h",
 	"policies":      "name the policy files, for example policies: [{files: [policies/*.yaml]}]",
+	"query":         "say what is asked, in PromQL",
 	"routing_keys":  "say whom PagerDuty pages, for example routing_keys: {oncall: {file: /etc/remediated/oncall.key}}",
 	"rto":           "say how soon it must work again, for example rto: 5m",
 	"severity":      "P1, P2 or P3: it decides who hears of it and when",
+	"start_time":    "say when it begins, for example start_time: '09:00'",
 	"tell":          "say who is told, for example tell: oncall",
 	"token_file":    "say which file holds the token, for example token_file: /etc/remediated/slack.token",
 	"url":           "say where it is, for example url: http://localhost:9093",

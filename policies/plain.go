@@ -43,7 +43,7 @@ func (v value) plainScalar() (any, bool) {
 		}
 		return n, true
 	case "!!float":
-		return v.number(), true
+		return v.number()
 	case "!!str", "!!timestamp":
 		return v.node.Value, true
 	}

@@ -32,6 +32,8 @@ type written struct {
 	cooldown bool
 	matchers []string // When, in one way of writing
 	acts     []use
+	depends  []dependency
+	replicas []value // where replicas of the target are asked for
 	// takes are the labels whose values go into the target and the arguments,
 	// each with the place where they are taken.
 	takes []taken
@@ -58,14 +60,17 @@ func (r *policyReader) policy(v value) written {
 	w := written{at: v}
 	p := &w.Policy
 	p.Mode = remediate.ModeObserve
-	p.Guards = remediate.Guards{Settle: remediate.DefaultSettle, Breaker: remediate.DefaultBreaker()}
+	p.Guards = remediate.Guards{
+		Settle: remediate.DefaultSettle, Breaker: remediate.DefaultBreaker(),
+		Attempts: remediate.DefaultAttempts, Flapping: remediate.DefaultFlapping(),
+	}
 	p.Source = fmt.Sprintf("%s:%d", v.doc.source, v.node.Line)
 	ok := v.object("a policy", fields{
 		"name":     func(v value) { w.name = v; p.Name = v.policyName() },
 		"when":     func(v value) { w.when = v; p.When, w.matchers = v.when() },
 		"per":      func(v value) { p.Per = v.labelNames("labels") },
 		"continue": func(v value) { p.Continue = v.truth() },
-		"severity": func(v value) { p.Severity = v.severity() },
+		"severity": func(v value) { r.severity(v, &w) },
 		"mode":     func(v value) { w.mode = v; p.Mode = v.mode() },
 		"target":   func(v value) { w.target = v; p.Target = w.readTarget(v) },
 		"guards":   func(v value) { r.guards(v, &w) },
@@ -89,11 +94,6 @@ func (v value) policyName() string {
 	return s
 }
 
-func (v value) severity() remediate.Severity {
-	s, _ := v.word("a severity", string(remediate.P1), string(remediate.P2), string(remediate.P3))
-	return remediate.Severity(s)
-}
-
 func (v value) mode() remediate.Mode {
 	s, _ := v.word("a mode", string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct))
 	return remediate.Mode(s)
@@ -101,6 +101,9 @@ func (v value) mode() remediate.Mode {
 
 // check looks at a policy as a whole.
 func (r *policyReader) check(w *written) {
+	if w.steps.node == nil && w.mode.node == nil && !w.at.meant("steps") && !w.at.meant("mode") {
+		w.Mode = remediate.ModeAct // there is nothing to observe: it only tells
+	}
 	if w.steps.node == nil && !w.at.meant("steps") && w.mode.node != nil && w.Mode != remediate.ModeObserve && w.Mode != "" {
 		w.mode.fail(fmt.Sprintf("the mode is %s, but there are no steps", w.Mode), "add steps, or leave out mode for a policy that only tells")
 	}
@@ -109,6 +112,7 @@ func (r *policyReader) check(w *written) {
 	}
 	r.checkActs(w)
 	r.checkTaken(w)
+	r.checkDepends(w)
 	r.confine(w)
 	r.checkLimits(w)
 }
@@ -121,10 +125,19 @@ func (r *policyReader) checkTaken(w *written) {
 		switch {
 		case slices.Contains(r.config.ReplicaLabels, t.label):
 			t.at.fail(fmt.Sprintf("$%s is a replica label, which is not part of an alert's identity", t.label), "use a label that tells alerts apart")
-		case !slices.Contains(w.Per, t.label) && len(w.fixed(t.label)) != 1:
-			t.at.fail(fmt.Sprintf("$%s may differ between the alerts of one incident", t.label), fmt.Sprintf("add %s to per, or fix it in when: '%s=\"...\"'", t.label, t.label))
+		case !w.steady(t.label):
+			t.at.fail(fmt.Sprintf("$%s may differ between the alerts of one incident", t.label), addToPer(t.label))
 		}
 	}
+}
+
+// steady tells whether a label is the same for all alerts of an incident.
+func (w *written) steady(label string) bool {
+	return slices.Contains(w.Per, label) || len(w.fixed(label)) == 1
+}
+
+func addToPer(label string) string {
+	return fmt.Sprintf("add %s to per, or fix it in when: '%s=\"...\"'", label, label)
 }
 
 // checkLimits warns of a policy that may never act, and of one that may act as

@@ -40,9 +40,12 @@ notify:
 	queryPolicy = `policies:
   - name: slow
     when: ['alertname="Slow"']
-    severity: P3
+    severity: {default: P3, impact: [{query: lost, p1: 1}]}
     target: deployment/shop/web
-    guards: {healthy: {query: 'sum(up)', min: 2}}
+    guards:
+      healthy: {query: 'sum(up)', min: 2}
+      depends: [{query: 'sum(up)', min: 2}]
+      backup: {newest: 'max(backup_time)', max: 24h}
     steps:
       - name: restart
         do: [{restart: {}}]

@@ -47,6 +47,10 @@ var reloads = map[string]struct {
 		map[string]string{"policies/p.yml": named("t"), "team/t.yml": broken}, "p t", "",
 		[]string{"these files are broken, and their last good version does not fit to the new configuration"},
 	},
+	"a policy begins to depend on one that there is not": {
+		map[string]string{"policies/p.yml": depending("p", "q"), "team/t.yml": named("t2")}, "p t", "",
+		[]string{`policies/p.yml:8:33: error: there is no policy "q"`},
+	},
 	"a team loses its namespace": {
 		map[string]string{"remediated.yml": strings.Replace(goodConfig, "[shop, shop-test]", "[shop-test]", 1)}, "p t", "",
 		[]string{"the namespace shop is not one that these files may target", "does not fit to the new configuration"},

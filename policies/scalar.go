@@ -123,11 +123,21 @@ func (v value) count(low, high int) int {
 }
 
 // number reads a finite number.
-func (v value) number() float64 {
+func (v value) number() (float64, bool) {
 	var f float64
 	tag := v.node.ShortTag()
 	if v.node.Kind != yaml.ScalarNode || tag != "!!int" && tag != "!!float" || v.node.Decode(&f) != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-		v.fail("want a finite number, not "+v.shape(), "")
+		v.fail("want a finite number, not "+v.shape(), "write it in digits, for example 2 or 0.5")
+		return 0, false
+	}
+	return f, true
+}
+
+// share reads a part of a whole, above 0 and up to 1.
+func (v value) share() float64 {
+	f, ok := v.number()
+	if ok && (f <= 0 || f > 1) {
+		v.fail(fmt.Sprintf("%s is not a share of a whole", v.node.Value), "write a number above 0 and up to 1, for example 0.7 for 70 %")
 		return 0
 	}
 	return f

@@ -43,6 +43,9 @@ func TestExampleAndShippedPolicies(t *testing.T) {
 	if got := l.Config.ReplicaLabels; !reflect.DeepEqual(got, remediate.DefaultReplicaLabels()) {
 		t.Errorf("the example shows other replica labels than the defaults: %v", got)
 	}
+	if got := l.Config.Storm; !reflect.DeepEqual(got, defaultStorm()) {
+		t.Errorf("the example shows another storm than the default: %+v", got)
+	}
 	wantShipped(t, l)
 }
 
@@ -72,10 +75,35 @@ func wantShipped(t *testing.T, l *Loaded) {
 		if got := l.Rulebook.Match(remediate.LabelsOf(tc.alert)); len(got) != 1 || got[0] != p {
 			t.Errorf("%s does not match %v", tc.policy, tc.alert)
 		}
+		wantCareful(t, p)
 		delete(tc.alert, "alertname")
 		if got := l.Rulebook.Match(remediate.LabelsOf(tc.alert)); len(got) != 0 {
 			t.Errorf("%s matches %v, an alert of another name", got[0].Name, tc.alert)
 		}
+	}
+}
+
+// wantCareful holds a shipped policy to what all of them have: bounds on how
+// often they act, and evidence before what they end. None names another one,
+// since each may be taken by itself.
+func wantCareful(t *testing.T, p *remediate.Policy) {
+	t.Helper()
+	g := p.Guards
+	if g.Cooldown == 0 || len(g.Budget) == 0 || g.Flapping.Heals == 0 || g.Attempts == 0 {
+		t.Errorf("%s may act as often as it likes: %+v", p.Name, g)
+	}
+	for _, s := range p.Steps {
+		if !s.Evidence {
+			t.Errorf("%s: step %q keeps no evidence of what it ends", p.Name, s.Name)
+		}
+	}
+	for _, d := range g.Depends {
+		if d.Policy != "" {
+			t.Errorf("%s depends on the policy %s, which may not be there", p.Name, d.Policy)
+		}
+	}
+	if owner := strings.HasPrefix(p.Target, "owner/"); owner && (g.Healthy == nil || g.Healthy.Nodes == 0 || !g.Healthy.ControlPlane) {
+		t.Errorf("%s restarts workloads anywhere, and does not look whether it is the cluster that is ill", p.Name)
 	}
 }
 

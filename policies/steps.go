@@ -23,22 +23,39 @@ func (r *policyReader) steps(v value, w *written) {
 
 func (r *policyReader) step(v value, w *written) remediate.Step {
 	s := remediate.Step{Within: remediate.DefaultActWithin}
+	var undo value
 	v.object("a step", fields{
 		"name":     func(v value) { s.Name, _ = v.text("a name") },
 		"approval": func(v value) { s.Approval = r.approval(v) },
-		"do": func(v value) {
-			v.list("actions", func(v value) {
-				if u, ok := r.use(v, r.catalogue.actions()); ok {
-					w.takeArgs(u)
-					w.acts = append(w.acts, u)
-					s.Do = append(s.Do, remediate.Do{Kind: u.kind, Args: u.args})
-				}
-			})
-		},
-		"verify": func(v value) { s.Verify = r.verify(v, w) },
-		"within": func(v value) { s.Within = v.duration() },
+		"do":       func(v value) { s.Do = r.procedure(v, w) },
+		"undo":     func(v value) { undo = v; s.Undo = r.procedure(v, w) },
+		"evidence": func(v value) { s.Evidence = v.truth() },
+		"verify":   func(v value) { s.Verify = r.verify(v, w) },
+		"within":   func(v value) { s.Within = v.duration() },
 	}, "name", "do", "verify")
+	if !v.has("evidence") {
+		s.Evidence = slices.ContainsFunc(slices.Concat(s.Do, s.Undo), func(d remediate.Do) bool { return r.catalogue.Destructive(d.Kind) })
+	}
+	if undo.node != nil && len(s.Do) == 1 {
+		undo.warn("this is never done: undo takes back what was done before a later action failed", "leave it out where do has one action only")
+	}
 	return s
+}
+
+// procedure reads actions that are done in order.
+func (r *policyReader) procedure(v value, w *written) []remediate.Do {
+	var out []remediate.Do
+	v.list("actions", func(v value) {
+		var d remediate.Do
+		beside := fields{"within": func(v value) { d.Within = v.duration() }}
+		if u, ok := r.use(v, r.catalogue.actions(), beside); ok {
+			w.takeArgs(u)
+			w.acts = append(w.acts, u)
+			d.Kind, d.Args = u.kind, u.args
+			out = append(out, d)
+		}
+	})
+	return out
 }
 
 // approval reads who may approve a step, approvers where nothing is said, and
@@ -71,7 +88,7 @@ func (r *policyReader) verify(v value, w *written) remediate.Verify {
 	v.object("verify", fields{
 		"all": func(v value) {
 			v.list("probes", func(v value) {
-				if u, ok := r.use(v, r.catalogue.probes()); ok {
+				if u, ok := r.use(v, r.catalogue.probes(), nil); ok {
 					w.takeArgs(u)
 					if u.kind == promQL {
 						r.needPrometheus(v)

@@ -77,6 +77,11 @@ func (r *policyReader) checkActs(w *written) {
 	if !slices.Contains(targetKinds, kind) {
 		return // said already, or there is none
 	}
+	for _, v := range w.replicas {
+		if kind == "pod" {
+			v.fail("a pod has no replicas", "ask about what owns it, for example target: owner/$namespace/$pod, or leave this out")
+		}
+	}
 	for _, u := range w.acts {
 		fit := r.catalogue.Targets(u.kind)
 		possible := []string{kind}

@@ -12,24 +12,45 @@ import (
 // Beyond it they are not written down, and looked at anew with each repeat.
 const maxKnown = 100_000
 
+// peerTolerance is by how much the members of a cluster of Alertmanagers may
+// differ in when an alert began.
+const peerTolerance = 15 * time.Second
+
 // heard takes one alert of a webhook. What is known writes nothing.
 func (h *handler) heard(in Heard) {
 	id := IdentityOf(in.Alert.Labels, h.replicaLabels())
 	k := h.s.Known[id]
 	switch {
+	case in.Alert.Labels.Own():
+		// What we said ourselves comes back to us.
+	case !in.Firing && (k == nil || !k.Firing):
+	case !in.Firing && h.isReplica(in.Alert.Labels):
+		h.doubt(id, k, in) // another replica may still say that it fires
 	case !in.Firing:
-		if k != nil && k.Firing {
-			h.resolve(id, AlertResolved{ID: id, EndsAt: moment(in.Alert.EndsAt), Via: ViaWebhook})
-		}
+		h.resolve(id, AlertResolved{ID: id, EndsAt: moment(in.Alert.EndsAt), Via: ViaWebhook})
 	case k == nil:
 		h.fire(id, in.Alert, nil, ViaWebhook, false)
 	case k.Firing:
 		h.rematch(id, k, in.Alert, ViaWebhook)
-	case in.Alert.StartsAt.After(k.EndsAt):
+	case in.Alert.StartsAt.After(k.EndsAt.Add(peerTolerance)):
 		h.fire(id, in.Alert, nil, ViaWebhook, false)
 	default:
-		// A peer that is behind tells of the life that ended already.
+		h.doubt(id, k, in) // a peer that is behind may tell of the life that ended already
 	}
+}
+
+// doubt writes down, once after each edge, that somebody tells otherwise than
+// what is known. What is listed next settles it.
+func (h *handler) doubt(id AlertID, k *Known, in Heard) {
+	if !k.Doubted {
+		h.emit(AlertDoubted{ID: id, StartsAt: moment(in.Alert.StartsAt), Resolved: !in.Firing})
+	}
+}
+
+// isReplica tells whether an alert carries a label by which the members of a
+// highly available Prometheus differ.
+func (h *handler) isReplica(ls Labels) bool {
+	return slices.ContainsFunc(h.replicaLabels(), func(name string) bool { return ls.Get(name) != "" })
 }
 
 // rematch looks again at an alert that no incident has, after the rulebook
@@ -65,6 +86,9 @@ func (h *handler) join(id AlertID, a Alert, p *Policy, found bool) {
 	key, missing := p.key(book.Cluster, a.Labels)
 	if n, open := h.s.index.byKey[key]; open {
 		h.emit(Joined{Incident: n, Alert: id, Found: found})
+		if i := h.s.Incidents[n]; h.policy(i) != nil {
+			h.worsen(i, h.policy(i).severityOf(a.Labels), "alert "+a.Name()+" is labelled so")
+		}
 		return
 	}
 	target, toldOnly := p.resolve(book.Cluster, a.Labels)
@@ -73,7 +97,7 @@ func (h *handler) join(id AlertID, a Alert, p *Policy, found bool) {
 	}
 	h.emit(Opened{
 		Incident: h.s.Last + 1, Alert: id, Policy: p.Name, Rulebook: book.Digest(), Key: key,
-		Severity: p.Severity, Target: target, ToldOnly: toldOnly, Found: found,
+		Severity: p.severityOf(a.Labels), Target: target, ToldOnly: toldOnly, Found: found,
 	})
 }
 
@@ -94,6 +118,9 @@ func (h *handler) listing(in Listing) {
 	listed := make(map[AlertID]ListedAlert, len(in.Alerts))
 	var order []AlertID
 	for _, l := range in.Alerts {
+		if l.Alert.Labels.Own() {
+			continue
+		}
 		id := IdentityOf(l.Alert.Labels, h.replicaLabels())
 		first, again := listed[id]
 		if !again {
@@ -147,7 +174,7 @@ func (h *handler) listed(id AlertID, l ListedAlert, begun time.Time) {
 func (h *handler) goneFrom(listed map[AlertID]ListedAlert, begun time.Time) []AlertID {
 	var gone []AlertID
 	for id, k := range h.s.Known {
-		if _, still := listed[id]; k.Firing && !still && k.At.Before(begun) {
+		if _, still := listed[id]; k.Firing && !still && !k.Own && k.At.Before(begun) {
 			gone = append(gone, id)
 		}
 	}
@@ -179,8 +206,13 @@ func (p *Policy) resolve(cluster string, ls Labels) (Target, string) {
 	if err != nil {
 		return Target{}, err.Error()
 	}
+	for _, d := range p.Guards.Depends {
+		if _, err := alertsArgs(d, ls); err != nil {
+			return t, err.Error()
+		}
+	}
 	for _, st := range p.Steps {
-		for _, d := range st.Do {
+		for _, d := range slices.Concat(st.Do, st.Undo) {
 			if _, err := fill(d.Args, ls); err != nil {
 				return t, err.Error()
 			}

@@ -1,7 +1,6 @@
 package remediate
 
 import (
-	"slices"
 	"time"
 )
 
@@ -23,6 +22,10 @@ func (s *State) Apply(f Fact) {
 		s.suppressed(b.ID, b.By)
 	case AlertReleased:
 		s.suppressed(b.ID, nil)
+	case AlertDoubted:
+		if k := s.Known[b.ID]; k != nil {
+			k.Doubted = true
+		}
 	case CommandGiven:
 		s.commanded(b, f.At)
 	case Opened:
@@ -46,19 +49,22 @@ func (s *State) applyIncident(f Fact) {
 		s.joined(i, b)
 	case Left:
 		delete(i.Firing, b.Alert)
+		s.touchLeaves(i.ID) // those that are left may all be silenced
+	case Rated:
+		s.rated(i, b)
 	case Judged:
 		s.judged(i, b)
 	case BreakerCounted:
 		s.Breakers[b.Breaker] = BreakerState{State: b.State, Shared: b.Shared, Until: b.Until}
 		i.Counted = true
 	case Healed:
-		i.healed(b, f.At)
+		s.healed(i, b, f.At)
 	case Reopened:
 		i.reopened(f.At)
 	case Exhausted:
 		i.Exhausted = true
 	case Escalated:
-		i.escalated(b, f.At)
+		s.escalated(i, b, f.At)
 	case Closed:
 		s.closed(i, b, f.At)
 	case Started:
@@ -104,15 +110,13 @@ func (s *State) loaded(b RulebookLoaded, at time.Time) {
 		}
 	}
 	s.PolicySince = since
-	for _, i := range s.Incidents { // permission is judged by the new rulebook too
-		s.lookAgain(i)
-	}
+	s.permitted() // it is judged by the new rulebook too
 }
 
 func (s *State) firing(b AlertFiring, f Fact) {
 	s.Known[b.ID] = &Known{
 		Firing: true, Seq: f.Seq, At: f.At, StartsAt: b.Alert.StartsAt,
-		Generation: s.Generation, Suppressed: b.Suppressed,
+		Generation: s.Generation, Suppressed: b.Suppressed, Own: b.Via == ViaOwn,
 	}
 	s.Heard = b
 }
@@ -146,6 +150,7 @@ func (s *State) suppressed(id AlertID, by []string) {
 	}
 	for _, n := range s.index.byAlert[id] {
 		s.lookAgain(s.Incidents[n])
+		s.touchLeaves(n)
 	}
 }
 
@@ -159,223 +164,24 @@ func (s *State) lookAgain(i *Incident) {
 	s.touch(i.ID)
 }
 
-func (s *State) opened(b Opened, f Fact) {
-	i := &Incident{
-		ID: b.Incident, Key: b.Key, Policy: b.Policy, Rulebook: b.Rulebook, Severity: b.Severity,
-		Target: b.Target, ToldOnly: b.ToldOnly, Found: b.Found, Opened: f.At, Since: f.At, Status: StatusDeciding,
-		Alerts: map[AlertID]Labels{}, Firing: map[AlertID]bool{}, Shown: map[string]Showed{},
-		Alert: s.Heard.Alert,
-	}
-	if b.Found {
-		i.Status = StatusListed
-	}
-	s.Last = b.Incident
-	s.Incidents[i.ID] = i
-	s.index.byKey[i.Key] = i.ID
-	s.member(i, b.Alert)
-	s.touch(i.ID)
-}
-
-func (s *State) joined(i *Incident, b Joined) {
-	s.member(i, b.Alert)
-	if i.Found && !b.Found {
-		i.Found, i.Since, i.Status = false, s.At, StatusDeciding
-	}
-	if i.Status == StatusHealed {
-		i.Probed = time.Time{} // another alert: probe again now
-	}
-	s.lookAgain(i)
-}
-
-// member makes the alert heard last one of the incident's.
-func (s *State) member(i *Incident, id AlertID) {
-	i.Alerts[id] = s.Heard.Alert.Labels
-	i.Firing[id] = true
-	if k := s.Known[id]; k != nil {
-		k.Generation = s.Generation
-	}
-	s.index.addAlert(id, i.ID)
-}
-
-func (s *State) judged(i *Incident, b Judged) {
-	i.Step, i.Failed, i.Outcome, i.Verdicts, i.Until = b.Step, false, "", b.Verdicts, b.Until
-	i.Plan, i.Hash = b.Plan, b.Hash
-	if b.Decision == Approval {
-		i.Approved, i.Approver = "", "" // asked anew: what was approved is no longer the plan
-	}
-	i.Asked, i.Answers = false, nil
-	if !b.Target.IsZero() {
-		i.Target = b.Target
-	}
-	i.Status = map[Decision]Status{
-		Allowed: StatusActing, Waiting: StatusWaiting, Denied: StatusDenied,
-		Held: StatusHeld, Approval: StatusApproval, Observed: StatusObserved,
-	}[b.Decision]
-	s.index.wait(i)
-}
-
-func (i *Incident) healed(b Healed, at time.Time) {
-	i.Status, i.Healed, i.First, i.Verified, i.Probed = StatusHealed, at, b.FirstGood, true, at
-	i.Failed, i.Outcome, i.Verdicts, i.Until = false, "", nil, time.Time{}
-}
-
-// reopened begins anew from the first step. What was tried stays on record,
-// and so do budget and breaker, or a flapping alert would be a restart loop.
-// Who acknowledged saw another trouble than this one, so the ladder begins
-// anew too, unless somebody took the incident over.
-func (i *Incident) reopened(at time.Time) {
-	i.Status, i.Since, i.Healed, i.First, i.Verified = StatusDeciding, at, time.Time{}, time.Time{}, false
-	i.Step, i.Failed, i.Exhausted, i.Lost, i.Ladder = 0, false, false, "", Ladder{To: i.Ladder.To}
-	i.Acked = i.Taken
-}
-
-func (i *Incident) escalated(b Escalated, at time.Time) {
-	if i.Ladder.Since.IsZero() {
-		i.Ladder.Since, i.Ladder.Why = at, b.Why
-	}
-	i.Ladder.Told = b.Rung + 1
-	if !slices.Contains(i.Ladder.To, b.Tell) {
-		i.Ladder.To = append(i.Ladder.To, b.Tell)
-	}
-}
-
-func (s *State) closed(i *Incident, b Closed, at time.Time) {
-	i.Status, i.Closed, i.Verified, i.Until = StatusClosed, at, b.Verified, time.Time{}
-	i.Pending = slices.DeleteFunc(i.Pending, func(p Pending) bool { return p.Tell == nil })
-	s.release(i, at)
-	if s.index.byKey[i.Key] == i.ID {
-		delete(s.index.byKey, i.Key)
-	}
-	for id := range i.Alerts {
-		s.index.dropAlert(id, i.ID)
-	}
-}
-
-func (s *State) started(i *Incident, b Started, at time.Time) {
-	i.Pending = append(i.Pending, Pending{Started: b})
-	switch {
-	case b.Ask != nil:
-		i.Asks++
-		if b.Ask.Purpose == ForGuards {
-			i.Asked, i.AskedBook = false, s.Rulebook
+// permitted makes every incident be judged anew: what may be done at all has
+// changed.
+func (s *State) permitted() {
+	for _, i := range s.Incidents {
+		if i.Status == StatusObserved {
+			i.Until = s.At
 		}
-		if b.Ask.Purpose == ForVerification {
-			i.Status = StatusVerifying
-		}
-		if b.Ask.Purpose == ForProbingOn {
-			i.Probed = at
-		}
-	case b.Tell != nil:
-		i.Tells++
-	case b.Act != nil:
-		s.startedAct(i, *b.Act, at)
+		s.lookAgain(i)
 	}
 }
 
-func (s *State) startedAct(i *Incident, a Act, at time.Time) {
-	i.Status = StatusActing
-	i.Acted, i.Doubt = a.Index+1, false
-	s.occupancy(a.Target).Holder = i.ID
-	if a.Index > 0 {
-		return // a further act of the same attempt
+// remember adds a moment to a ring and lets go of what is too old to matter.
+func remember(ring []time.Time, at time.Time) []time.Time {
+	ring = append(ring, at)
+	for at.Sub(ring[0]) > rememberAct {
+		ring = ring[1:]
 	}
-	i.Tries++
-	i.Approved, i.Approver = "", "" // one approval, one attempt
-	for _, key := range []string{"", i.Policy} {
-		ring := append(s.Acts[key], at)
-		for at.Sub(ring[0]) > rememberAct {
-			ring = ring[1:]
-		}
-		s.Acts[key] = ring
-	}
-	name := ""
-	if i.Plan != nil {
-		name = i.Plan.Step
-	}
-	i.Attempts = append(i.Attempts, Attempt{ID: a.Attempt, Step: name, Act: a.Kind + " " + a.Target.String(), At: at})
-	i.Attempts = i.Attempts[max(0, len(i.Attempts)-maxAttempts):]
-}
-
-func (s *State) finished(i *Incident, b Finished, at time.Time) {
-	p := i.pending(b.ID)
-	if p == nil {
-		return // nobody waits for it
-	}
-	what := p.Started
-	i.Pending = slices.DeleteFunc(i.Pending, func(p Pending) bool { return p.ID == b.ID })
-	switch {
-	case what.Tell != nil:
-		i.told(*what.Tell, b, at)
-	case what.Act != nil:
-		s.acted(i, b, at)
-	case what.Ask.Purpose == ForGuards:
-		i.Asked, i.AskedAt, i.Answers = true, at, b.Answers
-	case what.Ask.Purpose == ForVerification:
-		s.verified(i, b, at)
-	case what.Ask.Purpose == ForProbingOn && b.Outcome == Failed && i.Status == StatusHealed:
-		i.Lost = b.Text
-	}
-}
-
-// acted folds the end of an act. One that was refused or failed ends the
-// attempt: there is nothing to verify. A first refusal says that somebody else
-// changed the object meanwhile: the same step is looked at anew, so that
-// nobody's repair is answered with the next, more drastic one.
-func (s *State) acted(i *Incident, b Finished, at time.Time) {
-	if n := len(i.Attempts); n > 0 {
-		i.Attempts[n-1].Result = b.Outcome + said(b.Text)
-	}
-	i.Doubt = b.Outcome == Unknown
-	if b.Outcome != Refused && b.Outcome != Failed {
-		i.Refusals = 0
-		return
-	}
-	if b.Outcome == Refused {
-		i.Refusals++
-	}
-	i.Failed, i.Ended, i.Status = b.Outcome == Failed || i.Refusals > 1, at, StatusDeciding
-	s.release(i, at)
-}
-
-// verified folds the end of a verification.
-func (s *State) verified(i *Incident, b Finished, at time.Time) {
-	if n := len(i.Attempts); n > 0 {
-		i.Attempts[n-1].Verify = b.Outcome + said(b.Text)
-		i.Attempts[n-1].OK = b.Outcome == OK
-	}
-	if b.Outcome == Unknown && i.Unknowns < maxUnknowns {
-		i.Unknowns++
-		return
-	}
-	i.Unknowns, i.Ended, i.Outcome, i.Counted, i.First = 0, at, OK, false, b.FirstGood
-	if i.First.IsZero() {
-		i.First = at
-	}
-	if b.Outcome != OK {
-		i.Outcome, i.Failed, i.Status, i.First = Failed, true, StatusDeciding, time.Time{}
-	}
-	s.release(i, at)
-}
-
-func (i *Incident) told(t Tell, b Finished, at time.Time) {
-	sh := i.Shown[t.Destination]
-	sh.At = at
-	if b.Outcome != OK {
-		sh.Failures++
-		i.Shown[t.Destination] = sh
-		return
-	}
-	sh.Digest, sh.Action, sh.Failures = t.Digest, t.Notice.Action, 0
-	if b.Ref != "" {
-		sh.Ref = b.Ref
-	}
-	i.Shown[t.Destination] = sh
-	if n := len(t.Notice.Lines); n > 0 {
-		last := t.Notice.Lines[n-1]
-		if k := slices.Index(i.Lines, last); k >= 0 {
-			i.Lines = slices.Clone(i.Lines[k+1:])
-		}
-	}
+	return ring
 }
 
 func (s *State) commanded(b CommandGiven, at time.Time) {
@@ -387,6 +193,13 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 		delete(s.Paused, b.Scope)
 		s.wakeWaiters("paused")
 		return
+	case SetMode:
+		s.Modes[b.Scope] = b
+		if Mode(b.Value) == ModeAct {
+			delete(s.Modes, b.Scope)
+		}
+		s.permitted()
+		return
 	}
 	i := s.Incidents[b.Incident]
 	if i == nil {
@@ -395,8 +208,15 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 	switch b.Command {
 	case Ack:
 		i.Acked = b.By
+		s.touchLeaves(i.ID)
 	case TakeOver:
 		i.Acked, i.Taken = b.By, b.By
+		s.touchLeaves(i.ID)
+	case Override:
+		i.Overrides = append(i.Overrides, Overriding{b.Guard, b.By, b.Reason, at})
+		s.lookAgain(i)
+	case Rate:
+		i.RatedBy = b.By
 	case Approve:
 		i.Approved, i.Approver, i.ApprovedAt = i.Hash, b.By, at
 		i.Refused, i.Status, i.Until = "", StatusDeciding, time.Time{}
@@ -415,9 +235,16 @@ func (i *Incident) rerun(at time.Time) {
 		i.Since = at
 	}
 	i.Found, i.Taken, i.Refused, i.Exhausted, i.Failed = false, "", "", false, false
-	i.Step, i.Until = 0, time.Time{}
+	i.Step, i.Until, i.Base = 0, time.Time{}, i.Tries
 	if !i.acting() && !i.asking(ForVerification) {
 		i.Status, i.Healed, i.Verified = StatusDeciding, time.Time{}, false
+	}
+}
+
+// meet notes a target that an incident is about, if it is one that lasts.
+func (s *State) meet(t Target) {
+	if t.lasts() {
+		s.occupancy(t)
 	}
 }
 

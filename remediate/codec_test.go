@@ -60,11 +60,13 @@ func samples() []Body {
 		Started{ID: "q4m2x7kd-i1-t1", Incident: 1, Deadline: at, Tell: &Tell{Destination: Slack, Notice: notice, Digest: "d", Ref: "r"}},
 		Delayed{ID: "q4m2x7kd-i1-t1", Incident: 1, Until: at, Why: "429"},
 		Finished{ID: "q4m2x7kd-i1-q1", Incident: 1, Result: Result{Outcome: OK, Text: "t", Until: at, Answers: []Answer{answer}, FirstGood: at, Held: minute, Samples: 3, Ref: "r"}},
-		AlertDoubted{ID: id, StartsAt: at},
+		AlertDoubted{ID: id, StartsAt: at, Resolved: true},
 		Rated{Incident: 1, From: P2, To: P1, Why: "60 % of the traffic is lost"},
 		CommandGiven{Command: Override, By: "anna", Incident: 1, Reason: "why", Guard: "cooldown", Value: "P3"},
 		Judged{Incident: 1, Decision: Allowed, Verdicts: []Verdict{{Guard: "budget", Decision: Allowed, Reason: "none"}}, Plan: &Plan{Step: "drain", Acts: []Act{act}, Undo: []Act{undo}}, Hash: "a1610bcd8bd0"},
 		Started{ID: "q4m2x7kd-i1-a1-u1", Incident: 1, Deadline: at, Act: &undo},
+		Started{ID: "q4m2x7kd-i1-q2", Incident: 1, Deadline: at, Ask: &Ask{Purpose: ForConfirmation, Questions: []Question{question}, Counts: true}},
+		Started{ID: "q4m2x7kd-i1-t2", Incident: 1, Deadline: at, Tell: &Tell{Destination: Slack, Digest: "d", Notice: Notice{Key: "q4m2x7kd-i1", Impact: "0.7", Attempts: []Attempt{{ID: "q4m2x7kd-i1-a1", Evidence: "e1"}}}}},
 	}
 }
 

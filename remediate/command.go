@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +12,8 @@ func (h *handler) command(c CommandGiven) error {
 	if c.By == "" {
 		return refuse("a command needs to say who gives it")
 	}
-	if c.Command == Pause || c.Command == Resume {
+	switch c.Command {
+	case Pause, Resume, SetMode:
 		return h.scoped(c)
 	}
 	i := h.s.Incidents[c.Incident]
@@ -23,13 +25,16 @@ func (h *handler) command(c CommandGiven) error {
 	}
 	c.Scope = ""
 	h.emit(c)
-	if c.Command == Close {
+	switch c.Command {
+	case Close:
 		h.close(i, "closed by "+c.By+said(c.Reason))
+	case Rate:
+		h.emit(Rated{Incident: i.ID, From: i.Severity, To: Severity(c.Value), Why: "says " + c.By + said(c.Reason)})
 	}
 	return nil
 }
 
-// scoped takes the kill switch.
+// scoped takes the kill switch, and modes.
 func (h *handler) scoped(c CommandGiven) error {
 	kind, name, _ := strings.Cut(c.Scope, "/")
 	switch {
@@ -41,7 +46,17 @@ func (h *handler) scoped(c CommandGiven) error {
 	if _, paused := h.s.Paused[c.Scope]; !paused && c.Command == Resume {
 		return refuse("%s is not paused", c.Scope)
 	}
-	h.emit(CommandGiven{Command: c.Command, By: c.By, Scope: c.Scope, Reason: c.Reason}) // about no incident
+	if c.Command != SetMode {
+		h.emit(CommandGiven{Command: c.Command, By: c.By, Scope: c.Scope, Reason: c.Reason}) // about no incident
+		return nil
+	}
+	if !slices.Contains([]Mode{ModeObserve, ModeApprove, ModeAct}, Mode(c.Value)) {
+		return refuse("mode %q: want observe, approve, or act to lift what was set", c.Value)
+	}
+	if _, set := h.s.Modes[c.Scope]; !set && Mode(c.Value) == ModeAct {
+		return refuse("no mode is set for %s; what its policy may do stands in the policy's file", c.Scope)
+	}
+	h.emit(CommandGiven{Command: c.Command, By: c.By, Scope: c.Scope, Reason: c.Reason, Value: c.Value})
 	return nil
 }
 
@@ -51,6 +66,9 @@ func (i *Incident) fits(c CommandGiven) error {
 	case Ack, TakeOver:
 		return nil
 	case Close:
+		if i.Policy == StormPolicy {
+			return refuse("incident i%d is a storm, which ends by itself; to act on one incident in spite of it, override the guard storm there", i.ID)
+		}
 		if i.acting() || i.asking(ForVerification) {
 			return refuse("incident i%d has an act under way: take it over, and close it when the act has ended", i.ID)
 		}
@@ -63,6 +81,16 @@ func (i *Incident) fits(c CommandGiven) error {
 			return refuse("plan %q is not the one that waits for approval, which is %s: look at it again with remedy incident explain i%d", c.Plan, i.Hash, i.ID)
 		}
 		return nil
+	case Override:
+		return i.fitsOverride(c)
+	case Rate:
+		if !slices.Contains([]Severity{P1, P2, P3}, Severity(c.Value)) {
+			return refuse("severity %q: want P1, P2 or P3", c.Value)
+		}
+		if Severity(c.Value) == i.Severity {
+			return refuse("incident i%d is %s already", i.ID, i.Severity)
+		}
+		return nil
 	case Run:
 		if i.ToldOnly != "" {
 			return refuse("incident i%d cannot be acted on: %s", i.ID, i.ToldOnly)
@@ -73,4 +101,25 @@ func (i *Incident) fits(c CommandGiven) error {
 		return nil
 	}
 	return refuse("command %q is not known", c.Command)
+}
+
+// fitsOverride says why a guard may not be overridden now: it takes a reason,
+// and a guard that stands in the way and may be.
+func (i *Incident) fitsOverride(c CommandGiven) error {
+	switch {
+	case c.Reason == "":
+		return refuse("an override needs a reason: it is written down for ever")
+	case !slices.Contains(overridable, c.Guard):
+		return refuse("guard %q cannot be overridden; these can: %s", c.Guard, strings.Join(overridable, ", "))
+	}
+	var ways []string
+	for _, v := range i.Verdicts {
+		if strictness[v.Decision] >= strictness[Waiting] {
+			ways = append(ways, v.Guard)
+		}
+	}
+	if !slices.Contains(ways, c.Guard) {
+		return refuse("guard %s does not stand in the way of incident i%d; in its way stand: %s", c.Guard, i.ID, cmp.Or(strings.Join(ways, ", "), "none"))
+	}
+	return nil
 }

@@ -25,6 +25,9 @@ func Describe(b Body) string {
 	case AlertReleased:
 		return fmt.Sprintf("alert %.8s is no longer silenced or inhibited", b.ID)
 	case AlertDoubted:
+		if b.Resolved {
+			return fmt.Sprintf("alert %.8s is told as resolved, by one replica: what is listed next settles it", b.ID)
+		}
 		return fmt.Sprintf("alert %.8s is told as firing since %s, but may have resolved: what is listed next settles it", b.ID, b.StartsAt.Format(time.RFC3339))
 	case CommandGiven:
 		return describeCommand(b)

@@ -16,12 +16,14 @@ func IndexesFit(s *State, books Rulebooks) error {
 	if !reflect.DeepEqual(naive.index.byAlert, s.index.byAlert) {
 		return fmt.Errorf("index by alert is %v, should be %v", s.index.byAlert, naive.index.byAlert)
 	}
-	for key, waiters := range naive.index.waiters {
-		for id := range waiters {
-			if !s.index.waiters[key][id] && s.Incidents[id].Until.IsZero() {
-				return fmt.Errorf("i%d waits for %s and is not in the index", id, key)
-			}
-		}
+	if !reflect.DeepEqual(naive.index.byPolicy, s.index.byPolicy) {
+		return fmt.Errorf("index by policy is %v, should be %v", s.index.byPolicy, naive.index.byPolicy)
+	}
+	if !maps.Equal(naive.index.atTarget, s.index.atTarget) || naive.index.broken != s.index.broken {
+		return fmt.Errorf("incidents at targets are %v, should be %v", s.index.atTarget, naive.index.atTarget)
+	}
+	if !reflect.DeepEqual(naive.index.waiters, s.index.waiters) {
+		return fmt.Errorf("those who wait are %v, should be %v", s.index.waiters, naive.index.waiters)
 	}
 	h := &handler{books: books, s: s, now: s.At}
 	for _, i := range s.Incidents {
@@ -39,3 +41,12 @@ func IndexesFit(s *State, books Rulebooks) error {
 
 // KindCount is how many kinds of facts there are.
 func KindCount() int { return len(kinds) }
+
+// GuardNames are the names of all guards, in the order in which they are judged.
+func GuardNames() []string {
+	var names []string
+	for _, g := range append(append([]guard{}, cheapGuards...), askingGuards...) {
+		names = append(names, g.name)
+	}
+	return append(names, "approval")
+}

@@ -104,12 +104,15 @@ type AlertResolved struct {
 	Via    Via       `json:"via"`
 }
 
-// AlertDoubted says that a webhook tells of an alert as firing that may have
-// resolved already: a peer that is behind, or a second life that began just
-// when the first ended. What is listed next settles it.
+// AlertDoubted says that a webhook tells otherwise than what is known, and may
+// be wrong: that an alert fires which may have resolved already (a peer is
+// behind, or a second life began just when the first ended), or that one has
+// resolved which another replica may still hold to fire. What is listed next
+// settles it.
 type AlertDoubted struct {
 	ID       AlertID   `json:"id"`
 	StartsAt time.Time `json:"startsAt"`
+	Resolved bool      `json:"resolved,omitempty"` // what was told: that it resolved, or that it fires
 }
 
 // Via says how an edge was heard of.
@@ -315,6 +318,9 @@ type Ask struct {
 	Hold      model.Duration `json:"hold,omitempty"`
 	Within    model.Duration `json:"within,omitempty"`
 	Every     model.Duration `json:"every,omitempty"`
+	// Counts says of a confirmation that a human did what the step would have
+	// done: its failure is the step's.
+	Counts bool `json:"counts,omitempty"`
 }
 
 // Question is put to the probe of its kind.
@@ -358,6 +364,7 @@ const (
 	ValueCount           = "count"           // alerts: how many such alerts fire and are not suppressed
 	ValueDigest          = "digest"          // evidence: what the blob is kept under
 	ValueNumber          = "value"           // promql: the one value, as strconv writes it
+	ControlPlaneReady    = "ready"           // ValueControlPlane when nothing is amiss
 	AlertStateFiring     = "firing"          // still active
 	AlertStateSuppressed = "suppressed"      // silenced, inhibited or muted
 	AlertStateGone       = "gone"            // no Alertmanager has it

@@ -27,6 +27,7 @@ func Handle(books Rulebooks, s *State, now time.Time, in Input) ([]Record, error
 	if err := h.hear(in); err != nil {
 		return nil, err
 	}
+	h.weather()
 	for id := s.index.wakes.due(h.now); id != 0; id = s.index.wakes.due(h.now) {
 		s.touch(id)
 	}
@@ -143,6 +144,7 @@ func (h *handler) decide(i *Incident) {
 	h.expire(i)
 	for h.advance(i) {
 	}
+	h.measure(i)
 	h.escalate(i)
 	h.tell(i)
 	if h.s.Incidents[i.ID] == nil {
@@ -179,15 +181,18 @@ func (h *handler) wake(i *Incident) time.Time {
 		by(p.Deadline)
 	}
 	switch i.Status {
-	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval:
-		if !i.asking(ForGuards) {
+	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval, StatusObserved:
+		if !i.asking(ForGuards) && !i.asking(ForEvidence) {
 			by(i.Until)
 		}
 	case StatusHealed:
 		if !i.asking(ForProbingOn) {
 			by(i.Probed.Add(probeEvery))
 		}
+	case StatusUnconfirmed:
+		by(i.confirmAt())
 	}
+	by(h.measureAt(i))
 	by(h.nextRung(i))
 	by(h.nextTell(i))
 	return wholeMillisecond(at)
@@ -210,6 +215,7 @@ func (s *State) Rewake(books Rulebooks) {
 	for _, i := range s.Incidents {
 		s.index.wakes.set(i.ID, h.wake(i))
 	}
+	s.index.storm = h.stormWake()
 }
 
 // Started returns all that was started and has not finished: what is left to

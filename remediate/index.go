@@ -4,27 +4,34 @@ import (
 	"cmp"
 	"container/heap"
 	"slices"
+	"strconv"
 	"time"
 )
 
 // index finds, without going through all incidents, those that a fact or the
 // time concerns. It can be rebuilt from the state at any moment.
 type index struct {
-	byKey   map[string]uint64
-	byAlert map[AlertID][]uint64
-	waiters map[string]map[uint64]bool // by what they wait for
-	wakes   wakes
-	touched map[uint64]bool // changed since they were last decided about
-	queue   queue           // those of touched, in the order in which they are decided about
+	byKey    map[string]uint64
+	byAlert  map[AlertID][]uint64
+	byPolicy map[string]map[uint64]bool // open incidents
+	atTarget map[Target]int             // how many open incidents are about it
+	broken   int                        // targets in atTarget that last
+	storm    time.Time                  // when to look whether the storm is over, zero when there is none
+	waiters  map[string]map[uint64]bool // by what they wait for
+	wakes    wakes
+	touched  map[uint64]bool // changed since they were last decided about
+	queue    queue           // those of touched, in the order in which they are decided about
 }
 
 func newIndex() index {
 	return index{
-		byKey:   map[string]uint64{},
-		byAlert: map[AlertID][]uint64{},
-		waiters: map[string]map[uint64]bool{},
-		wakes:   wakes{at: map[uint64]int{}},
-		touched: map[uint64]bool{},
+		byKey:    map[string]uint64{},
+		byAlert:  map[AlertID][]uint64{},
+		byPolicy: map[string]map[uint64]bool{},
+		atTarget: map[Target]int{},
+		waiters:  map[string]map[uint64]bool{},
+		wakes:    wakes{at: map[uint64]int{}},
+		touched:  map[uint64]bool{},
 	}
 }
 
@@ -36,11 +43,52 @@ func (s *State) reindex() {
 		if i.Status == StatusClosed {
 			continue
 		}
-		s.index.byKey[i.Key] = i.ID
+		s.index.open(i)
 		for id := range i.Alerts {
 			s.index.addAlert(id, i.ID)
 		}
 		s.index.wait(i)
+	}
+}
+
+// open enters an incident that is open.
+func (x *index) open(i *Incident) {
+	x.byKey[i.Key] = i.ID
+	if x.byPolicy[i.Policy] == nil {
+		x.byPolicy[i.Policy] = map[uint64]bool{}
+	}
+	x.byPolicy[i.Policy][i.ID] = true
+	x.enterTarget(i.Target)
+}
+
+// close takes an incident out that is open no more.
+func (x *index) close(i *Incident) {
+	if x.byKey[i.Key] == i.ID {
+		delete(x.byKey, i.Key)
+	}
+	for id := range i.Alerts {
+		x.dropAlert(id, i.ID)
+	}
+	x.unwait(i)
+	if delete(x.byPolicy[i.Policy], i.ID); len(x.byPolicy[i.Policy]) == 0 {
+		delete(x.byPolicy, i.Policy)
+	}
+	x.leaveTarget(i.Target)
+}
+
+func (x *index) enterTarget(t Target) {
+	if x.atTarget[t]++; x.atTarget[t] == 1 && t.lasts() {
+		x.broken++
+	}
+}
+
+func (x *index) leaveTarget(t Target) {
+	if x.atTarget[t]--; x.atTarget[t] > 0 {
+		return
+	}
+	delete(x.atTarget, t)
+	if t.lasts() {
+		x.broken--
 	}
 }
 
@@ -102,14 +150,34 @@ func (x *index) wait(i *Incident) {
 	}
 }
 
+// unwait takes the incident out again, before its verdicts become others: who
+// is woken must not depend on what it waited for once.
+func (x *index) unwait(i *Incident) {
+	for _, v := range i.Verdicts {
+		if delete(x.waiters[v.For], i.ID); len(x.waiters[v.For]) == 0 {
+			delete(x.waiters, v.For)
+		}
+	}
+}
+
 // wakeWaiters makes all who wait for key be judged anew.
 func (s *State) wakeWaiters(key string) {
 	for id := range s.index.waiters[key] {
-		if i := s.Incidents[id]; i != nil {
-			s.lookAgain(i)
-		}
+		s.lookAgain(s.Incidents[id])
 	}
-	delete(s.index.waiters, key)
+}
+
+// rootKey is what an incident waits for whose root is the incident n.
+func rootKey(n uint64) string { return rootPrefix + strconv.FormatUint(n, 10) }
+
+const rootPrefix = "root/i"
+
+// touchLeaves makes those be decided about that wait for the incident n: their
+// people hear of it by its page.
+func (s *State) touchLeaves(n uint64) {
+	for id := range s.index.waiters[rootKey(n)] {
+		s.touch(id)
+	}
 }
 
 // takeTouched takes the touched incident that matters most, by severity, then
@@ -207,8 +275,9 @@ func (s *State) Next() time.Time {
 	if len(s.index.touched) > 0 {
 		return s.At // a mass wake is worked off in slices
 	}
-	if len(s.index.wakes.heap) == 0 {
-		return time.Time{}
+	next := s.index.storm
+	if len(s.index.wakes.heap) > 0 && (next.IsZero() || s.index.wakes.heap[0].when.Before(next)) {
+		next = s.index.wakes.heap[0].when
 	}
-	return s.index.wakes.heap[0].when
+	return next
 }

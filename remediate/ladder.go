@@ -6,17 +6,26 @@ import (
 )
 
 // escalate tells the rung of the ladder that is due. After a long absence only
-// the highest one is told.
+// the highest one is told. A leaf is told of by its root.
 func (h *handler) escalate(i *Incident) {
 	due := h.nextRung(i)
 	if due.IsZero() || due.After(h.now) {
 		return
 	}
-	book := h.runbook(i)
 	why, _ := h.pageWhy(i)
+	if root := h.rootOf(i); root != nil {
+		h.climb(root, fmt.Sprintf("i%d depends on it: %s", i.ID, why))
+		return
+	}
 	if !i.Ladder.Since.IsZero() {
 		why = fmt.Sprintf("nobody acknowledged for %s", since(h.now, i.Ladder.Since))
 	}
+	h.climb(i, why)
+}
+
+// climb tells the highest rung that is due.
+func (h *handler) climb(i *Incident, why string) {
+	book := h.runbook(i)
 	rung := i.Ladder.Told
 	for rung+1 < book.rungs() && !i.Ladder.Since.IsZero() && !book.due(i.Ladder.Since, rung+1).After(h.now) {
 		rung++
@@ -27,11 +36,19 @@ func (h *handler) escalate(i *Incident) {
 	})
 }
 
-// nextRung is when the next rung is to be told, zero when none is.
+// nextRung is when the next rung is to be told, zero when none is. A silence,
+// or an alert that inhibits, is the one word by which nobody is called.
 func (h *handler) nextRung(i *Incident) time.Time {
 	book := h.runbook(i)
-	if i.Ladder.Told >= book.rungs() || i.Acked != "" || !i.Closed.IsZero() || !i.Healed.IsZero() {
+	_, silenced := h.silencers(i)
+	if i.Ladder.Told >= book.rungs() || i.Acked != "" || !i.Closed.IsZero() || !i.Healed.IsZero() || silenced {
 		return time.Time{}
+	}
+	if i.Ladder.Told == 0 && len(i.Firing) == 0 && i.asking(ForConfirmation) {
+		return time.Time{} // it may well be well
+	}
+	if root := h.rootOf(i); root != nil && (root.Ladder.Told > 0 || root.Acked != "") {
+		return time.Time{} // they hear of it by its root
 	}
 	if !i.Ladder.Since.IsZero() {
 		return book.due(i.Ladder.Since, i.Ladder.Told)
@@ -46,14 +63,14 @@ func (h *handler) pageWhy(i *Incident) (string, time.Time) {
 	switch {
 	case i.Found || h.silent(i) || book.Page == PageNever || book.Page == "":
 		return "", time.Time{}
-	case i.Status == StatusHeld: // a human said to leave it alone
-		return "", time.Time{}
 	case book.Page == PageAtOnce:
 		return fmt.Sprintf("%s is told at once", i.Severity), i.Since
 	case i.Exhausted:
 		return fmt.Sprintf("every step was tried, in %s, and none helped", attempts(i.Tries)), i.Ended
 	case i.Status == StatusDenied:
 		return because(i.Verdicts), h.now
+	case i.Status == StatusUnconfirmed:
+		return fmt.Sprintf("its alerts are gone, but not that it is well was seen: %s", i.Lost), i.Since.Add(time.Duration(book.After))
 	}
 	return fmt.Sprintf("not healed after %s", book.After), i.Since.Add(time.Duration(book.After))
 }

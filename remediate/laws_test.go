@@ -79,7 +79,7 @@ func actsAreAllowed(w *world) error {
 		case Judged:
 			last[b.Incident] = f
 		case Started:
-			if b.Act == nil || b.Act.Index > 0 {
+			if b.Act == nil || b.Act.Index > 0 || b.Act.Undo {
 				continue
 			}
 			j := last[b.Incident]
@@ -125,6 +125,7 @@ func targetsAreHeldByOne(w *world) error {
 func budgetsHold(w *world) error {
 	acts := map[string][]time.Time{}
 	policy, book := map[uint64]string{}, map[uint64]string{}
+	judged := map[uint64]Judged{}
 	governs := ""
 	for _, f := range w.heard {
 		switch b := f.Body.(type) {
@@ -132,8 +133,10 @@ func budgetsHold(w *world) error {
 			governs = b.Digest
 		case Opened:
 			policy[b.Incident], book[b.Incident] = b.Policy, b.Rulebook
+		case Judged:
+			judged[b.Incident] = b
 		case Started:
-			if b.Act == nil || b.Act.Index > 0 {
+			if b.Act == nil || b.Act.Index > 0 || b.Act.Undo {
 				continue
 			}
 			name := policy[b.Incident]
@@ -141,6 +144,9 @@ func budgetsHold(w *world) error {
 			limits := w.books[book[b.Incident]].Policy(name).Guards.Budget
 			if now := w.books[governs].Policy(name); now != nil {
 				limits = slices.Concat(limits, now.Guards.Budget)
+			}
+			if overridden(judged[b.Incident], "budget") {
+				continue
 			}
 			for _, limit := range limits {
 				if n := within(acts[name], f.At, time.Duration(limit.Per)); n > limit.Actions {
@@ -150,6 +156,13 @@ func budgetsHold(w *world) error {
 		}
 	}
 	return nil
+}
+
+// overridden tells whether a human let the guard pass.
+func overridden(j Judged, guard string) bool {
+	return slices.ContainsFunc(j.Verdicts, func(v Verdict) bool {
+		return v.Guard == guard && strings.HasPrefix(v.Reason, "overridden by")
+	})
 }
 
 // within counts the times in the window of this length that ends at end.
@@ -166,17 +179,20 @@ func within(times []time.Time, end time.Time, window time.Duration) int {
 func breakersHold(w *world) error {
 	open := map[string]time.Time{}
 	policy := map[uint64]string{}
+	judged := map[uint64]Judged{}
 	for _, f := range w.heard {
 		switch b := f.Body.(type) {
 		case Opened:
 			policy[b.Incident] = b.Policy
+		case Judged:
+			judged[b.Incident] = b
 		case BreakerCounted:
 			open[b.Breaker] = time.Time{}
 			if b.State == "open" {
 				open[b.Breaker] = b.Until
 			}
 		case Started:
-			if b.Act == nil {
+			if b.Act == nil || b.Act.Undo || overridden(judged[b.Incident], "breaker") {
 				continue
 			}
 			name := policy[b.Incident] + " on " + b.Act.Target.String()
@@ -311,7 +327,7 @@ func answersAreFresh(w *world) error {
 			if b.Ask != nil && b.Ask.Purpose == ForGuards {
 				asked[b.ID] = true
 			}
-			if b.Act == nil || b.Act.Index > 0 {
+			if b.Act == nil || b.Act.Index > 0 || b.Act.Undo {
 				continue
 			}
 			if age := f.At.Sub(answered[b.Incident]); age > 2*time.Second {
@@ -368,7 +384,7 @@ func approvalsHold(w *world) error {
 				approved[b.Incident] = b.Plan
 			}
 		case Started:
-			if b.Act == nil || b.Act.Index > 0 || !needs(opened[b.Incident], b.Act.Step) {
+			if b.Act == nil || b.Act.Index > 0 || b.Act.Undo || !needs(opened[b.Incident], b.Act.Step) {
 				continue
 			}
 			if a := approved[b.Incident]; a == "" || !strings.HasPrefix(plan[b.Incident], a) {
@@ -425,8 +441,9 @@ func nothingVanishes(w *world) error {
 			if book == nil {
 				continue
 			}
+			at := k
 			for n := range book.Match(b.Alert.Labels) {
-				if !takes(w.heard, k+1+n, b.ID) {
+				if at = taker(w.heard, at, b.ID); at < 0 {
 					return fmt.Errorf("alert %s of fact %d is matched by %d policies, and %d have an incident for it", b.Alert.Labels, f.Seq, len(book.Match(b.Alert.Labels)), n)
 				}
 			}
@@ -435,16 +452,23 @@ func nothingVanishes(w *world) error {
 	return nil
 }
 
-// takes tells whether fact k gives the alert to an incident.
-func takes(facts []Fact, k int, id AlertID) bool {
-	if k >= len(facts) {
-		return false
+// taker returns the fact that gives the alert to an incident, right after fact
+// k but for how bad it is, -1 when there is none.
+func taker(facts []Fact, k int, id AlertID) int {
+	for k++; k < len(facts); k++ {
+		switch b := facts[k].Body.(type) {
+		case Rated:
+			continue
+		case Opened:
+			if b.Alert == id {
+				return k
+			}
+		case Joined:
+			if b.Alert == id {
+				return k
+			}
+		}
+		break
 	}
-	switch b := facts[k].Body.(type) {
-	case Opened:
-		return b.Alert == id
-	case Joined:
-		return b.Alert == id
-	}
-	return false
+	return -1
 }

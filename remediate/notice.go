@@ -31,11 +31,12 @@ type Notice struct {
 	Objective model.Duration `json:"objective,omitempty"` // RTO
 
 	Attempts []Attempt `json:"attempts,omitempty"`
-	Why      string    `json:"why,omitempty"`   // the reason for the status: a refusal, what it waits for
-	Rung     string    `json:"rung,omitempty"`  // who is paged
-	Acked    string    `json:"acked,omitempty"` // by whom
-	Plan     string    `json:"plan,omitempty"`  // hash of the plan that waits for approval
-	Lines    []Line    `json:"lines,omitempty"` // slack/thread: what happened since the last
+	Impact   string    `json:"impact,omitempty"` // what was measured last, or why nobody knows
+	Why      string    `json:"why,omitempty"`    // the reason for the status: a refusal, what it waits for
+	Rung     string    `json:"rung,omitempty"`   // who is paged
+	Acked    string    `json:"acked,omitempty"`  // by whom
+	Plan     string    `json:"plan,omitempty"`   // hash of the plan that waits for approval
+	Lines    []Line    `json:"lines,omitempty"`  // slack/thread: what happened since the last
 }
 
 // Line is one happening of an incident's story.
@@ -53,6 +54,8 @@ type Attempt struct {
 	Result string    `json:"result,omitempty"` // how the act ended
 	Verify string    `json:"verify,omitempty"` // what the verification saw
 	OK     bool      `json:"ok"`               // the verification held
+	// Evidence is the digest of what was kept before it, "" when nothing was.
+	Evidence string `json:"evidence,omitempty"`
 }
 
 // digest tells one content of a notice from another.

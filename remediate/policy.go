@@ -130,7 +130,9 @@ func (g Guards) flapping() Flapping {
 // attempts is the policy's bound, or the default one.
 func (g Guards) attempts() int { return cmp.Or(g.Attempts, DefaultAttempts) }
 
-// SeverityBy tells how bad an incident is. It only ever makes it worse.
+// SeverityBy tells how bad an incident is: by a label when it is opened, by
+// measurements while it is open. It may get worse; only a human says that it is
+// not as bad.
 type SeverityBy struct {
 	// Label is an alert's label, and Values what its values (in lower case)
 	// mean. A value that is not among them means Policy.Severity.

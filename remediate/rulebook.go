@@ -44,6 +44,7 @@ type Rulebook struct {
 	Policies     []Policy `json:"policies"`
 
 	digest string
+	roots  map[string]bool // policies that others depend on
 }
 
 // Paging says when a runbook calls people.
@@ -131,8 +132,12 @@ func DecodeRulebook(b []byte) (*Rulebook, error) {
 // Compile parses the matchers and computes the digest. It is called once,
 // before the rulebook is used; a rulebook is not changed after.
 func (rb *Rulebook) Compile() error {
+	rb.roots = map[string]bool{}
 	for i := range rb.Policies {
 		p := &rb.Policies[i]
+		for _, d := range p.Guards.Depends {
+			rb.roots[d.Policy] = true
+		}
 		p.matchers = nil
 		for _, s := range p.When {
 			m, err := labels.ParseMatcher(s)
@@ -160,6 +165,9 @@ func (rb *Rulebook) Policy(name string) *Policy {
 		if rb.Policies[i].Name == name {
 			return &rb.Policies[i]
 		}
+	}
+	if name == StormPolicy {
+		return &stormPolicy
 	}
 	return nil
 }

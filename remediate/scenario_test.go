@@ -214,8 +214,8 @@ func (w *world) report(words []string) Reported {
 	}}
 }
 
-// command reads ack|takeover|... i1 by=anna plan=... reason=..., or pause and
-// resume with a scope.
+// command reads ack|takeover|... i1 by=anna plan=... reason=... guard=...
+// value=..., or pause, resume and mode with a scope.
 func (w *world) command(words []string) Command {
 	c := Command{Command: words[0]}
 	for _, s := range words[1:] {
@@ -231,7 +231,11 @@ func (w *world) command(words []string) Command {
 			c.Plan = v
 		case k == "reason":
 			c.Reason = v
-		case c.Command == Pause || c.Command == Resume:
+		case k == "guard":
+			c.Guard = v
+		case k == "value":
+			c.Value = v
+		case c.Command == Pause || c.Command == Resume || c.Command == SetMode:
 			c.Scope = s
 		case !named:
 			n, err := strconv.ParseUint(strings.TrimPrefix(s, "i"), 10, 64)

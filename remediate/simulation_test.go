@@ -210,7 +210,7 @@ func (s *simulation) nobodyIsForgotten() error {
 		quiet := i.Found || p.Mode == ModeObserve || i.Acked != "" || i.Status == StatusHeld || i.Status == StatusClosed || i.Status == StatusHealed
 		due := i.Severity == P1 || i.Severity == P2 &&
 			(i.Status == StatusDenied || i.Exhausted || s.now.Sub(i.Since) > 5*time.Minute)
-		if quiet || !due {
+		if quiet || !due || s.silenced(i) {
 			continue
 		}
 		if i.Ladder.Told == 0 {
@@ -221,6 +221,17 @@ func (s *simulation) nobodyIsForgotten() error {
 		}
 	}
 	return nil
+}
+
+// silenced tells whether all of the incident's alerts that fire are known to be
+// suppressed: that is a human's word to call nobody.
+func (s *simulation) silenced(i *Incident) bool {
+	for id := range i.Firing {
+		if len(s.state.Known[id].Suppressed) == 0 {
+			return false
+		}
+	}
+	return len(i.Firing) > 0
 }
 
 func (s *simulation) paging(i *Incident) bool {

@@ -2,6 +2,7 @@ package remediate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -10,6 +11,8 @@ import (
 // What is exported is what a snapshot keeps; the rest are indexes, rebuilt
 // from it.
 type State struct {
+	Format int `json:"format"` // stateFormat, of the release that wrote a snapshot
+
 	Seq  uint64    `json:"seq"`  // of the last fact
 	At   time.Time `json:"at"`   // of the last fact
 	Head Sum       `json:"head"` // of the chain
@@ -26,8 +29,12 @@ type State struct {
 	Last      uint64                  `json:"last"` // number of the last incident
 	Targets   map[Target]*Occupancy   `json:"targets"`
 	Breakers  map[string]BreakerState `json:"breakers"`
-	Acts      map[string][]time.Time  `json:"acts"` // when acts were started: by policy, and of all under ""
+	Acts      map[string][]time.Time  `json:"acts"`  // when acts were started: by policy, and of all under ""
+	Heals     map[string][]time.Time  `json:"heals"` // when an act healed: by policy and target
+	Opens     []time.Time             `json:"opens"` // when incidents were opened, the last ones
+	Storm     uint64                  `json:"storm"` // the incident of the storm that is on, 0 when there is none
 	Paused    map[string]CommandGiven `json:"paused"`
+	Modes     map[string]CommandGiven `json:"modes"` // what may be done at most, by scope
 	Heard     AlertFiring             `json:"heard"` // the last edge: what Opened and Joined are about
 
 	degraded string // why the journal cannot be trusted to remember; see Degrade
@@ -43,6 +50,8 @@ type Known struct {
 	EndsAt     time.Time `json:"endsAt,omitzero"`
 	Generation int       `json:"generation"` // of the rulebook it was last matched with
 	Suppressed []string  `json:"suppressed,omitempty"`
+	Doubted    bool      `json:"doubted,omitempty"` // since the last edge, somebody told otherwise
+	Own        bool      `json:"own,omitempty"`     // it is our own: no Alertmanager lists it
 }
 
 // Occupancy is who is at work on a target, or was last.
@@ -81,32 +90,44 @@ type Incident struct {
 	Closed   time.Time `json:"closed,omitzero"`
 	Verified bool      `json:"verified,omitempty"`
 
-	Step       int       `json:"step"`                // the one judged last
-	Failed     bool      `json:"failed,omitempty"`    // and its attempt did not help: the next is due
-	Outcome    string    `json:"outcome,omitempty"`   // of a verification that ended, until it was counted and concluded from
-	Counted    bool      `json:"counted,omitempty"`   // the breaker was told
-	Ended      time.Time `json:"ended,omitzero"`      // when the last attempt ended
-	Unknowns   int       `json:"unknowns,omitempty"`  // verifications in a row whose outcome nobody knows
-	Exhausted  bool      `json:"exhausted,omitempty"` // every step was tried
-	Until      time.Time `json:"until,omitzero"`      // judge anew at
-	Verdicts   []Verdict `json:"verdicts,omitempty"`  // of the last judgement
-	Answers    []Answer  `json:"answers,omitempty"`   // of the guards' ask, until they are judged
-	Asked      bool      `json:"asked,omitempty"`     // the guards' ask ended; Answers may be empty: nobody knows
-	AskedAt    time.Time `json:"askedAt,omitzero"`    // when it ended
-	AskedBook  string    `json:"askedBook,omitempty"` // digest of the rulebook that it was begun under
-	Plan       *Plan     `json:"plan,omitempty"`
-	Acted      int       `json:"acted,omitempty"`    // acts of the plan that were begun
-	Doubt      bool      `json:"doubt,omitempty"`    // nobody knows how the last of them ended
-	Refusals   int       `json:"refusals,omitempty"` // acts in a row that were refused
-	Hash       string    `json:"hash,omitempty"`
-	Approved   string    `json:"approved,omitempty"` // hash of the plan that a human approved
-	Approver   string    `json:"approver,omitempty"`
-	ApprovedAt time.Time `json:"approvedAt,omitzero"`
-	Refused    string    `json:"refused,omitempty"` // who denied the plan
-	Acked      string    `json:"acked,omitempty"`
-	Taken      string    `json:"taken,omitempty"` // who took it over
-	Probed     time.Time `json:"probed,omitzero"` // when it was last probed on
-	Lost       string    `json:"lost,omitempty"`  // what a probe after the healing saw amiss
+	Step       int          `json:"step"`                // the one judged last
+	Failed     bool         `json:"failed,omitempty"`    // and its attempt did not help: the next is due
+	Outcome    string       `json:"outcome,omitempty"`   // of a verification that ended, until it was counted and concluded from
+	Counted    bool         `json:"counted,omitempty"`   // the breaker was told
+	Ended      time.Time    `json:"ended,omitzero"`      // when the last attempt ended
+	Unknowns   int          `json:"unknowns,omitempty"`  // verifications in a row whose outcome nobody knows
+	Exhausted  bool         `json:"exhausted,omitempty"` // every step was tried
+	Until      time.Time    `json:"until,omitzero"`      // judge anew at
+	Verdicts   []Verdict    `json:"verdicts,omitempty"`  // of the last judgement
+	Questions  []Question   `json:"questions,omitempty"` // of the guards' ask, until they are judged
+	Answers    []Answer     `json:"answers,omitempty"`   // to them, one for each in order; none: nobody knows
+	Asked      bool         `json:"asked,omitempty"`     // the guards' ask ended
+	AskedAt    time.Time    `json:"askedAt,omitzero"`    // when it ended
+	AskedBook  string       `json:"askedBook,omitempty"` // digest of the rulebook that it was begun under
+	Seen       Object       `json:"seen,omitzero"`       // what the target was when it was last judged, since our last act
+	Plan       *Plan        `json:"plan,omitempty"`
+	Acted      int          `json:"acted,omitempty"`    // acts of the plan that were begun
+	Doubt      bool         `json:"doubt,omitempty"`    // nobody knows how the last of them ended
+	Owed       int          `json:"owed,omitempty"`     // acts of the plan's undo that are still to be begun
+	Refusals   int          `json:"refusals,omitempty"` // acts in a row that were refused
+	Base       int          `json:"base,omitempty"`     // Tries when a human last said run: attempts are counted from there
+	Hash       string       `json:"hash,omitempty"`
+	Approved   string       `json:"approved,omitempty"` // hash of the plan that a human approved
+	Approver   string       `json:"approver,omitempty"`
+	ApprovedAt time.Time    `json:"approvedAt,omitzero"`
+	Refused    string       `json:"refused,omitempty"` // who denied the plan
+	Acked      string       `json:"acked,omitempty"`
+	Taken      string       `json:"taken,omitempty"`     // who took it over
+	Overrides  []Overriding `json:"overrides,omitempty"` // guards that a human lets pass, until the attempt ends
+	Probed     time.Time    `json:"probed,omitzero"`     // when it was last probed on, or confirmed
+	Lost       string       `json:"lost,omitempty"`      // what that saw amiss
+	Confirmed  bool         `json:"confirmed,omitempty"` // it is well, and that is not our doing
+
+	Kept     int       `json:"kept,omitempty"`     // the attempt that evidence was gathered for last
+	Evidence string    `json:"evidence,omitempty"` // digest of it, "" when there was none to be had
+	Measured time.Time `json:"measured,omitzero"`  // when its impact was last asked for
+	Impact   []Answer  `json:"impact,omitempty"`   // the last answers to that, in the order of the policy
+	RatedBy  string    `json:"ratedBy,omitempty"`  // who said how bad it is; no measurement contradicts a human
 
 	Pending  []Pending `json:"pending,omitempty"` // started and not finished
 	Asks     int       `json:"asks"`
@@ -118,6 +139,20 @@ type Incident struct {
 	Shown  map[string]Showed `json:"shown"`           // by destination
 	Lines  []Line            `json:"lines,omitempty"` // of the story, not yet told
 	Stand  string            `json:"stand,omitempty"` // what the last judgement came to: the story tells changes only
+}
+
+// Object is what a target was when it was looked at.
+type Object struct {
+	UID      string `json:"uid,omitempty"`
+	Template string `json:"template,omitempty"` // of its pods, less our own annotation
+}
+
+// Overriding is a human's word that a guard be let pass.
+type Overriding struct {
+	Guard  string    `json:"guard"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
 }
 
 // Pending is something started and not finished.
@@ -151,19 +186,23 @@ const (
 	maxLines    = 100            // of story that could not be told
 	rememberEnd = 24 * time.Hour // how long a resolved alert is known, so that a late "firing" is not news
 	rememberAct = 7 * 24 * time.Hour
-	maxUnknowns = 2 // verifications begun anew after one whose outcome nobody knows
+	maxOpens    = 2048 // openings, for storms
+	maxUnknowns = 2    // verifications begun anew after one whose outcome nobody knows
 )
 
 // NewState returns the state before any fact.
 func NewState() *State {
 	s := &State{
+		Format:      stateFormat,
 		PolicySince: map[string]time.Time{},
 		Known:       map[AlertID]*Known{},
 		Incidents:   map[uint64]*Incident{},
 		Targets:     map[Target]*Occupancy{},
 		Breakers:    map[string]BreakerState{},
 		Acts:        map[string][]time.Time{},
+		Heals:       map[string][]time.Time{},
 		Paused:      map[string]CommandGiven{},
+		Modes:       map[string]CommandGiven{},
 	}
 	s.index = newIndex()
 	return s
@@ -172,12 +211,25 @@ func NewState() *State {
 // Snapshot returns the state as bytes, for [Restore].
 func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 
+// stateFormat counts the changes of what State remembers. A snapshot of
+// another format lacks what a fold would have gathered, so it is not used.
+const stateFormat = 2
+
+// ErrOtherFormat is returned for a snapshot that another release wrote. Fold
+// the records anew.
+var ErrOtherFormat = errors.New("the snapshot is of another format")
+
 // Restore returns the state that Snapshot wrote, its indexes rebuilt. The
-// wakes need the rulebooks: see [State.Rewake].
+// wakes need the rulebooks: see [State.Rewake]. It returns [ErrOtherFormat] for
+// what another release wrote.
 func Restore(b []byte) (*State, error) {
 	s := NewState()
+	s.Format = 0
 	if err := json.Unmarshal(b, s); err != nil {
 		return nil, fmt.Errorf("snapshot of the state: %w", err)
+	}
+	if s.Format != stateFormat {
+		return nil, fmt.Errorf("snapshot of the state: %w: %d, not %d", ErrOtherFormat, s.Format, stateFormat)
 	}
 	s.reindex()
 	return s, nil

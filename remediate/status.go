@@ -14,5 +14,8 @@ const (
 	StatusActing    Status = "acting"    // the remedy is being carried out
 	StatusVerifying Status = "verifying" // it is being seen whether it helped
 	StatusHealed    Status = "healed"    // it helped; the alert still fires
-	StatusClosed    Status = "closed"
+	// StatusUnconfirmed: its alerts are gone, and it is not well, or nobody
+	// knows. Prometheus or the exporter may be what is gone.
+	StatusUnconfirmed Status = "unconfirmed"
+	StatusClosed      Status = "closed"
 )

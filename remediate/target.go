@@ -15,6 +15,10 @@ type Target struct{ Cluster, Kind, Namespace, Name string }
 // IsZero tells whether nothing is named.
 func (t Target) IsZero() bool { return t == Target{} }
 
+// lasts tells whether it is one of the targets that a storm's share is a share
+// of. Pods come and go, and what an owner stands for is known only later.
+func (t Target) lasts() bool { return !t.IsZero() && t.Kind != "pod" && t.Kind != "owner" }
+
 // String returns cluster/kind/namespace/name.
 func (t Target) String() string {
 	if t.IsZero() {

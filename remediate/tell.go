@@ -88,7 +88,8 @@ func (h *handler) destinations(i *Incident) []string {
 		return nil
 	}
 	var ds []string
-	if book.can(Slack) {
+	leaf := h.rootOf(i) != nil && i.Shown[Slack].Ref == "" // its root's message is enough
+	if book.can(Slack) && !leaf {
 		ds = append(ds, Slack)
 		if i.Shown[Slack].Ref != "" {
 			ds = append(ds, SlackThread)
@@ -132,7 +133,7 @@ func (h *handler) noticeOf(i *Incident) Notice {
 		Policy: i.Policy, Severity: i.Severity, Target: i.Target,
 		Alert: i.Alert.Name(), Labels: i.Alert.Labels, Summary: i.Alert.Annotations["summary"], Firing: len(i.Firing),
 		Opened: i.Opened, Healed: i.Healed, Closed: i.Closed,
-		Attempts: slices.Clone(i.Attempts), Why: i.why(), Acked: i.Acked,
+		Attempts: slices.Clone(i.Attempts), Why: i.why(), Acked: i.Acked, Impact: i.impact(),
 	}
 	if p := h.policy(i); p != nil {
 		n.Objective = p.Objective
@@ -154,6 +155,8 @@ func (i *Incident) why() string {
 	switch i.Status {
 	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval, StatusObserved:
 		return because(i.Verdicts)
+	case StatusUnconfirmed:
+		return "its alerts are gone, but it is not seen to be well: " + i.Lost
 	}
 	return ""
 }

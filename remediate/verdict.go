@@ -76,9 +76,10 @@ func strictest(vs []Verdict) (Decision, time.Time) {
 			d = v.Decision
 		}
 	}
+	inTheWay := min(strictness[d], strictness[Waiting])
 	var until time.Time
 	for _, v := range vs {
-		if strictness[v.Decision] < strictness[Waiting] {
+		if strictness[v.Decision] < inTheWay || v.Decision == Allowed {
 			continue
 		}
 		if v.Until.IsZero() {

@@ -2,6 +2,7 @@ package remediate_test
 
 import (
 	"container/heap"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -48,7 +49,7 @@ type world struct {
 
 func newWorld(t tb) *world {
 	w := &world{t: t, books: Rulebooks{}, state: NewState(), now: epoch, dealings: map[string]string{}, set: map[string]string{
-		"alert": "firing", "workload": "ok", "act": "ok", "verify": "ok", "probe": "ok", "promql": "1", "tell": "ok",
+		"alert": "firing", "workload": "ok", "alerts": "0", "cluster": "3of3", "controlplane": "ready", "confirm": "ok", "evidence": "d1", "impact": "ok", "act": "ok", "verify": "ok", "probe": "ok", "promql": "1", "tell": "ok",
 	}}
 	r, err := Found(w.state, w.now, "q4m2x7kd")
 	if err != nil {
@@ -218,6 +219,12 @@ func dealing(s Started) string {
 		return "verify"
 	case s.Ask.Purpose == ForProbingOn:
 		return "probe"
+	case s.Ask.Purpose == ForConfirmation:
+		return "confirm"
+	case s.Ask.Purpose == ForImpact:
+		return "impact"
+	case s.Ask.Purpose == ForEvidence:
+		return "evidence"
 	}
 	return "ask"
 }
@@ -230,20 +237,23 @@ func (w *world) perform(s Started) {
 	if s.Tell != nil && w.set["tell:"+s.Tell.Destination] != "" {
 		how, after = w.how("tell:" + s.Tell.Destination)
 	}
+	if s.Act != nil && w.set["act:"+s.Act.Kind] != "" {
+		how, after = w.how("act:" + s.Act.Kind)
+	}
 	if how == "silent" {
 		return
 	}
 	r := Result{Outcome: how}
 	at := w.now.Add(after)
 	switch what {
-	case "ask":
+	case "ask", "impact", "evidence":
 		for _, q := range s.Ask.Questions {
 			if how != OK {
 				break
 			}
 			r.Answers = append(r.Answers, w.answer(q))
 		}
-	case "verify":
+	case "verify", "confirm":
 		r.FirstGood = at.Add(-time.Duration(s.Ask.Hold))
 		r.Text = map[string]string{OK: "held for " + s.Ask.Hold.String(), Failed: "postgres not ok: connection refused"}[how]
 	case "probe":
@@ -280,6 +290,13 @@ func (w *world) how(what string) (string, time.Duration) {
 
 func (w *world) answer(q Question) Answer {
 	how, _ := w.how(q.Kind)
+	if q.Kind == "promql" {
+		var args map[string]string
+		w.must(json.Unmarshal(q.Args, &args))
+		if is := w.set["promql:"+args["query"]]; is != "" {
+			how = is
+		}
+	}
 	for _, l := range q.Labels {
 		if is := w.set[q.Kind+":"+l.Value]; is != "" {
 			how = is
@@ -299,6 +316,15 @@ func (w *world) answer(q Question) Answer {
 		w.workload(&a, q.Target, how)
 	case q.Kind == "promql":
 		a.Values[ValueNumber] = how
+	case q.Kind == "alerts":
+		a.Values[ValueCount] = how
+		a.Text = how + " of them fire"
+	case q.Kind == "cluster":
+		ready, nodes, _ := strings.Cut(how, "of")
+		a.Values[ValueNodesReady], a.Values[ValueNodes] = ready, nodes
+		a.Values[ValueControlPlane] = w.set["controlplane"]
+	case q.Kind == "evidence":
+		a.Values[ValueDigest] = how
 	}
 	return a
 }
@@ -312,7 +338,12 @@ func (w *world) workload(a *Answer, t Target, how string) {
 	a.Text = "0 of 1 available"
 	a.Values = map[string]string{
 		ValueTarget: t.String(), ValueUID: "uid-1", ValueTemplate: "hash-1",
-		ValueAttempt: w.set["attempt"], ValueReplicas: "1", ValueAvailable: "0",
+		ValueAttempt: w.set["attempt"], ValueReplicas: "4", ValueAvailable: "0",
+	}
+	for _, v := range []string{ValueMode, ValueNamespaceMode, ValueHeadroom, ValueBudget, ValueChangedBy} {
+		if is := w.set[v]; is != "" {
+			a.Values[v] = is
+		}
 	}
 	switch how {
 	case "refused":
@@ -320,10 +351,14 @@ func (w *world) workload(a *Answer, t Target, how string) {
 		a.Values[ValueRefused] = "it is owned by a custom resource"
 	case "moved":
 		a.Values[ValueTemplate] = "hash-2"
+	case "restarted":
+		a.Values[ValueTemplate] = "hash-1.r1"
+	case "recreated":
+		a.Values[ValueUID] = "uid-2"
 	case "ok":
 	default:
 		if _, err := strconv.Atoi(how); err != nil {
-			w.t.Fatalf("workload=%s: want ok, refused, moved, unknown or a number", how)
+			w.t.Fatalf("workload=%s: want ok, refused, moved, restarted, recreated, unknown or a number", how)
 		}
 		a.Values[ValueAvailable] = how
 		a.Text = how + " available"

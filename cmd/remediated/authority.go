@@ -8,15 +8,18 @@ import (
 
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/remediate"
-	"github.com/x0tta6bl4/remediated/remediate/engine"
+	"github.com/x0tta6bl4/remediated/remediate/web"
 )
 
 // authority holds commands to who may give them, when the configuration names
-// people: an operator may give every command but approve and deny, which take
-// one of the roles that the step names, or approver. It implements web.Live.
+// people: approve and deny take one of the roles that the step names, or
+// approver; override takes approver; every other command operator or approver.
+// It implements web.Live.
 type authority struct {
-	*engine.Engine
+	web.Live
 	people func() []policies.Person
+	// refuses says why a scope cannot be resumed, whoever wants it.
+	refuses func(scope string) error
 }
 
 // Command hands over a human's word when they may give it.
@@ -28,14 +31,27 @@ func (a authority) Command(ctx context.Context, c remediate.Command) error {
 	if err := may(a.people(), c, need); err != nil {
 		return err
 	}
-	return a.Engine.Command(ctx, c)
+	if c.Command == remediate.Resume {
+		if err := a.refuses(c.Scope); err != nil {
+			return err
+		}
+	}
+	return a.Live.Command(ctx, c)
 }
 
 // needed returns the roles of which a command takes one.
 func (a authority) needed(ctx context.Context, c remediate.Command) ([]string, error) {
-	if c.Command != remediate.Approve && c.Command != remediate.Deny {
-		return []string{policies.RoleOperator, policies.RoleApprover}, nil
+	switch c.Command {
+	case remediate.Approve, remediate.Deny:
+		return a.approvers(ctx, c)
+	case remediate.Override:
+		return []string{policies.RoleApprover}, nil
 	}
+	return []string{policies.RoleOperator, policies.RoleApprover}, nil
+}
+
+// approvers returns the roles that may decide about the plan of an incident.
+func (a authority) approvers(ctx context.Context, c remediate.Command) ([]string, error) {
 	need := []string{policies.RoleApprover}
 	err := a.Look(ctx, func(s *remediate.State, books remediate.Rulebooks) {
 		i := s.Incidents[c.Incident]

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -35,6 +36,50 @@ func TestWhoMayGiveWhichCommand(t *testing.T) {
 			t.Errorf("%s by %q: %q, want %q", c.cmd, c.by, got, c.refused)
 		}
 	}
+}
+
+// Which roles a command takes is held against what arrives at the decider.
+func TestWhichRolesACommandTakes(t *testing.T) {
+	people := func() []policies.Person {
+		return []policies.Person{
+			{Name: "anna", Roles: []string{policies.RoleApprover}},
+			{Name: "ben", Roles: []string{policies.RoleOperator}},
+			{Name: "carl", Roles: []string{"dba"}},
+		}
+	}
+	for command, may := range map[string]string{
+		remediate.Override: "anna", remediate.Approve: "anna", remediate.Deny: "anna",
+		remediate.SetMode: "anna ben", remediate.Rate: "anna ben", remediate.Pause: "anna ben", remediate.Resume: "anna ben",
+		remediate.Ack: "anna ben", remediate.TakeOver: "anna ben", remediate.Run: "anna ben", remediate.Close: "anna ben",
+	} {
+		var given []string
+		for _, by := range []string{"anna", "ben", "carl", "mallory"} {
+			l := &listener{}
+			err := authority{l, people, func(string) error { return nil }}.Command(t.Context(), remediate.Command{Command: command, By: by})
+			if (err == nil) != (len(l.heard) == 1) {
+				t.Errorf("%s by %s: %v, and %v was handed over", command, by, err, l.heard)
+			}
+			if err == nil {
+				given = append(given, by)
+			}
+		}
+		if got := strings.Join(given, " "); got != may {
+			t.Errorf("%s may be given by %q, want %q", command, got, may)
+		}
+	}
+}
+
+// listener hears what is handed over.
+type listener struct{ heard []remediate.Command }
+
+func (l *listener) Look(_ context.Context, f func(*remediate.State, remediate.Rulebooks)) error {
+	f(remediate.NewState(), nil)
+	return nil
+}
+
+func (l *listener) Command(_ context.Context, c remediate.Command) error {
+	l.heard = append(l.heard, c)
+	return nil
 }
 
 func refusal(err error) string {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,11 +33,12 @@ type daemon struct {
 	journal atomic.Pointer[journal.SQLite] // the one in use; opened anew after a failure
 	outside atomic.Pointer[outside]        // replaced by a reload
 	poll    func()                         // begins to list anew, after a reload
-	loading sync.Mutex                     // one reload at a time
+	kill    *killSwitch
+	loading sync.Mutex // one reload at a time
 }
 
 // run runs the daemon until ctx ends or a part of it fails.
-func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) (err error) {
+func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	d.log.Info("starting", "version", version.Info(), "build", version.BuildContext())
 	d.watch = newWatcher(d.log)
 	if err := d.configure(); err != nil {
@@ -49,6 +49,8 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) (err error) {
 	if err := d.startEngine(ctx, parts); err != nil {
 		return err
 	}
+	d.kill.begin(ctx)
+	parts.run("kill switch", func(ctx context.Context) error { return d.kill.run(ctx, sig.pause) })
 	d.startPolling(parts) // before the listeners: a reload over HTTP begins it anew
 	if err := d.startListeners(parts); err != nil {
 		return err
@@ -61,7 +63,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) (err error) {
 			return nil
 		case err := <-parts.broke:
 			return err
-		case <-hup:
+		case <-sig.reload:
 			d.reload(ctx)
 		}
 	}
@@ -78,7 +80,7 @@ func (d *daemon) configure() error {
 	if policies.HasErrors(problems) {
 		return fmt.Errorf("%s: it cannot be started with this configuration; mend what is named above, and check it with remedy policy lint", d.options.config)
 	}
-	out, err := newOutside(loaded.Config, d.options, d.watch)
+	out, err := newOutside(loaded.Config, d.options, d.watch, d.keep)
 	if err != nil {
 		return err
 	}
@@ -93,8 +95,10 @@ func (d *daemon) configure() error {
 func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 	d.engine = engine.New(engine.Options{
 		Open: d.openJournal, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
-		Observe: crashAfterFact(d.watch.fact), Log: d.log,
+		Observe: crashAfterFact(d.observe), Log: d.log,
 	})
+	d.watch.waiting(d.engine.OldestWaiting)
+	d.kill = newKillSwitch(d.options.storage, d.engine, d.log)
 	ended := make(chan struct{})
 	parts.run("engine", func(ctx context.Context) error {
 		defer close(ended)
@@ -110,8 +114,23 @@ func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 	return d.engine.Look(ctx, func(s *remediate.State, _ remediate.Rulebooks) { d.watch.resume(s) })
 }
 
-// Perform carries out what was started with the clients that are in use now.
+// observe hears of every fact after it is durable. What a webhook left in doubt
+// is settled by the next listing, which therefore comes at once.
+func (d *daemon) observe(f remediate.Fact) {
+	d.watch.fact(f)
+	if _, doubted := f.Body.(remediate.AlertDoubted); doubted {
+		d.outside.Load().alertmanager.Pull()
+	}
+}
+
+// Perform carries out what was started with the clients that are in use now,
+// and nothing before the kill switch has had its say.
 func (d *daemon) Perform(ctx context.Context, s remediate.Started) remediate.Result {
+	select {
+	case <-d.kill.looked:
+	case <-ctx.Done():
+		return remediate.Result{Outcome: remediate.Unknown, Text: "stopped before it was begun"}
+	}
 	return d.outside.Load().Perform(ctx, s)
 }
 
@@ -122,6 +141,17 @@ func (d *daemon) openJournal(ctx context.Context) (engine.Journal, error) {
 	}
 	d.journal.Store(j)
 	return j, nil
+}
+
+// keep keeps a blob in the journal in use. It is an error while there is none
+// and while it is degraded: a journal that broke off keeps nothing any more,
+// and the one that is opened in its place is the one in use from then on.
+func (d *daemon) keep(ctx context.Context, blob []byte) (string, error) {
+	j := d.journal.Load()
+	if j == nil {
+		return "", errors.New("the journal is not open yet")
+	}
+	return j.Keep(ctx, blob)
 }
 
 // drawName draws the name of a new journal.
@@ -171,7 +201,7 @@ func (d *daemon) reload(ctx context.Context) []policies.Problem {
 		d.log.Warn("configuration", "problem", p.String())
 	}
 	err := func() error {
-		out, err := newOutside(loaded.Config, d.options, d.watch)
+		out, err := newOutside(loaded.Config, d.options, d.watch, d.keep)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // a window's time zone must load on a machine that has none
 
 	"github.com/prometheus/common/promslog"
 )
@@ -18,15 +19,27 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	os.Exit(run(ctx, os.Args[1:], hup, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], signals{on(syscall.SIGHUP), on(syscall.SIGUSR1)}, os.Stderr))
+}
+
+// signals are those that do not end the daemon.
+type signals struct {
+	reload <-chan os.Signal // SIGHUP
+	pause  <-chan os.Signal // SIGUSR1: the kill switch
+}
+
+// on returns where a signal arrives from now on. One that comes before it is
+// listened for waits.
+func on(s os.Signal) <-chan os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, s)
+	return c
 }
 
 // run is main with its surroundings as arguments. It returns the exit code: 0
 // after a stop that was asked for, 1 when it failed, 2 when it was not told
 // right what to do.
-func run(ctx context.Context, args []string, hup <-chan os.Signal, stderr io.Writer) int {
+func run(ctx context.Context, args []string, sig signals, stderr io.Writer) int {
 	o, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, errHelp):
@@ -37,7 +50,7 @@ func run(ctx context.Context, args []string, hup <-chan os.Signal, stderr io.Wri
 	}
 	o.log.Writer = stderr
 	d := &daemon{options: o, log: promslog.New(&o.log), stderr: stderr}
-	if err := d.run(ctx, hup); err != nil {
+	if err := d.run(ctx, sig); err != nil {
 		fmt.Fprintf(stderr, "remediated: %v\n", err)
 		return 1
 	}

@@ -56,7 +56,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--config.file=" + file(t, "remediated.yml", "policies: 7\n")}, 1, "remediated.yml:1:11"},
 	} {
 		var out bytes.Buffer
-		if code := run(context.Background(), c.args, nil, &out); code != c.code || !strings.Contains(out.String(), c.want) {
+		if code := run(context.Background(), c.args, signals{}, &out); code != c.code || !strings.Contains(out.String(), c.want) {
 			t.Errorf("%v: exit %d, want %d and %q:\n%s", c.args, code, c.code, c.want, out.String())
 		}
 	}

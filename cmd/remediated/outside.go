@@ -43,9 +43,12 @@ func (o *outside) Perform(ctx context.Context, s remediate.Started) remediate.Re
 	return o.tell.Perform(ctx, s)
 }
 
+// keep keeps a blob in the journal, durably when it returns.
+type keep func(ctx context.Context, blob []byte) (digest string, err error)
+
 // newOutside makes all clients that the configuration names. It touches
 // nothing that runs, so that a reload can fail here and change nothing.
-func newOutside(c *policies.Config, o options, w *watcher) (*outside, error) {
+func newOutside(c *policies.Config, o options, w *watcher, evidence keep) (*outside, error) {
 	clusters, err := clustersOf(c.Clusters)
 	if err != nil {
 		return nil, err
@@ -55,9 +58,10 @@ func newOutside(c *policies.Config, o options, w *watcher) (*outside, error) {
 		return nil, err
 	}
 	asking := probe.Options{
-		Clusters: clusters, Changed: w.breaker,
+		Clusters: clusters, Changed: w.breaker, Keep: evidence,
 		Extra: map[string]func(context.Context, remediate.Question) remediate.Answer{
-			alertmanager.QuestionAlert: out.alertmanager.Answer,
+			alertmanager.QuestionAlert:  out.alertmanager.Answer,
+			alertmanager.QuestionAlerts: out.alertmanager.AnswerAlerts,
 		},
 	}
 	if c.Prometheus != nil {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 
@@ -26,7 +28,7 @@ func (d *daemon) page() (http.Handler, error) {
 		hosts = []string{u.Hostname()}
 	}
 	return web.New(web.Options{
-		Live: authority{d.engine, d.people}, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
+		Live: authority{d.engine, d.people, d.kill.refuses}, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
 		Log: d.log, Version: cmp.Or(version.Version, "unreleased"), BasicAuth: who.users, Hosts: hosts,
 	}), nil
 }
@@ -83,4 +85,13 @@ func (h history) Closed(ctx context.Context, before uint64, limit int) ([]web.Ro
 // Facts returns the facts of one incident, oldest first.
 func (h history) Facts(ctx context.Context, incident uint64) ([]remediate.Fact, error) {
 	return h.d.journal.Load().Facts(ctx, incident)
+}
+
+// Kept returns what was kept under a digest.
+func (h history) Kept(ctx context.Context, digest string) ([]byte, error) {
+	blob, err := h.d.journal.Load().Load(ctx, digest)
+	if errors.Is(err, journal.ErrNotKept) {
+		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
+	return blob, err
 }

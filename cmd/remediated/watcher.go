@@ -21,7 +21,8 @@ type watcher struct {
 	facts      *prometheus.CounterVec
 	lastFact   prometheus.Gauge
 	open       *prometheus.GaugeVec
-	opened     map[uint64]remediate.Opened // the open incidents
+	opened     map[uint64]remediate.Opened // the open incidents, with the severity that they have now
+	paused     *prometheus.GaugeVec
 	verdicts   *prometheus.CounterVec
 	acts       *prometheus.CounterVec
 	healing    *prometheus.HistogramVec
@@ -50,6 +51,8 @@ func newWatcher(log *slog.Logger) *watcher {
 	w.facts = counter("facts_total", "Facts written to the journal.", "kind")
 	w.lastFact = gauge("last_fact_timestamp_seconds", "When the last fact was written.").WithLabelValues()
 	w.open = gauge("incidents_open", "Incidents that are open.", "severity")
+	w.paused = gauge("paused", "Whether automation is paused in a scope (1) or was and is no longer (0).", "scope")
+	w.paused.WithLabelValues("all").Set(0)
 	w.verdicts = counter("judgements_total", "Judgements, by what came of them.", "decision")
 	w.acts = counter("acts_total", "Acts that were started.", "kind")
 	w.healing = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -67,6 +70,14 @@ func newWatcher(log *slog.Logger) *watcher {
 	w.reloadTime = gauge("config_last_reload_success_timestamp_seconds", "When it last was.").WithLabelValues()
 	w.registry.MustRegister(cversion.NewCollector("remediated"), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return w
+}
+
+// waiting shows how long the oldest input has waited.
+func (w *watcher) waiting(oldest func() time.Duration) {
+	w.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "remediated_intake_oldest_waiting_seconds",
+		Help: "How long the oldest input (an alert, a command, an answer) has waited to be written down; 0 when none waits.",
+	}, func() float64 { return oldest().Seconds() }))
 }
 
 // fact hears of every fact after it is durable. It is called by the loop only.
@@ -88,6 +99,10 @@ func levelOf(b remediate.Body) slog.Level {
 	switch b := b.(type) {
 	case remediate.Exhausted, remediate.Escalated, remediate.Reopened, remediate.ClockJumped:
 		return slog.LevelWarn
+	case remediate.CommandGiven:
+		if b.Command == remediate.Pause || b.Command == remediate.Override {
+			return slog.LevelWarn
+		}
 	case remediate.Started:
 		if b.Act == nil {
 			return slog.LevelDebug
@@ -108,6 +123,10 @@ func (w *watcher) count(b remediate.Body) {
 			w.open.WithLabelValues(string(o.Severity)).Dec()
 			delete(w.opened, b.Incident)
 		}
+	case remediate.Rated:
+		w.rated(b)
+	case remediate.CommandGiven:
+		w.commanded(b)
 	case remediate.Judged:
 		w.verdicts.WithLabelValues(string(b.Decision)).Inc()
 	case remediate.Started:
@@ -123,8 +142,34 @@ func (w *watcher) count(b remediate.Body) {
 	}
 }
 
-// resume takes up the incidents that were open when the daemon started.
+// rated moves an open incident from one severity to another.
+func (w *watcher) rated(b remediate.Rated) {
+	o, ok := w.opened[b.Incident]
+	if !ok {
+		return
+	}
+	w.open.WithLabelValues(string(o.Severity)).Dec()
+	o.Severity = b.To
+	w.open.WithLabelValues(string(o.Severity)).Inc()
+	w.opened[b.Incident] = o
+}
+
+// commanded follows the kill switch.
+func (w *watcher) commanded(b remediate.CommandGiven) {
+	switch b.Command {
+	case remediate.Pause:
+		w.paused.WithLabelValues(b.Scope).Set(1)
+	case remediate.Resume:
+		w.paused.WithLabelValues(b.Scope).Set(0)
+	}
+}
+
+// resume takes up what was paused and which incidents were open when the daemon
+// started.
 func (w *watcher) resume(s *remediate.State) {
+	for scope := range s.Paused {
+		w.paused.WithLabelValues(scope).Set(1)
+	}
 	for _, i := range s.Incidents {
 		if i.Closed.IsZero() {
 			w.opened[i.ID] = remediate.Opened{Incident: i.ID, Policy: i.Policy, Severity: i.Severity}

@@ -18,8 +18,8 @@ import (
 // maxAnswer bounds what is read of an answer, in bytes.
 const maxAnswer = 64 << 20
 
-// get asks the daemon and reads its answer into v. It returns the answer as it
-// came, too.
+// get asks the daemon and reads its answer into v, unless that is nil. It
+// returns the answer as it came, too.
 func (c *cli) get(ctx context.Context, path string, query url.Values, v any) ([]byte, error) {
 	return c.ask(ctx, http.MethodGet, path, query, nil, v)
 }
@@ -69,6 +69,9 @@ func (c *cli) ask(ctx context.Context, method, path string, query url.Values, bo
 
 // read reads an answer, or says what the daemon says is wrong.
 func read(resp *http.Response, b []byte, v any) error {
+	if resp.StatusCode == http.StatusOK && v == nil {
+		return nil
+	}
 	if resp.StatusCode == http.StatusOK {
 		if err := json.Unmarshal(b, v); err != nil {
 			return fmt.Errorf("the answer is not remediated's (%w); is --url right?", err)

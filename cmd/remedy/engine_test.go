@@ -28,6 +28,10 @@ func (h history) Closed(ctx context.Context, before uint64, limit int) ([]web.Ro
 	return rows, err
 }
 
+func (h history) Kept(ctx context.Context, digest string) ([]byte, error) {
+	return h.Load(ctx, digest)
+}
+
 // unanswered carries nothing out before it is told to stop.
 type unanswered struct{}
 

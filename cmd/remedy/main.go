@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	_ "time/tzdata" // a window's time zone must load on a machine that has none
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/version"

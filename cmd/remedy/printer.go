@@ -72,6 +72,23 @@ func (p *printer) raw(b []byte) error {
 	return err
 }
 
+// text writes what was kept line by line, without what a terminal obeys.
+func (p *printer) text(b []byte) error {
+	for line := range strings.Lines(string(b)) {
+		words, ended := strings.CutSuffix(line, "\n")
+		for k, word := range strings.Split(words, "\t") {
+			if k > 0 {
+				p.printf("\t")
+			}
+			p.printf("%s", word)
+		}
+		if ended {
+			p.printf("\n")
+		}
+	}
+	return p.err
+}
+
 // clean keeps text on its line and takes from it what a terminal obeys or what
 // makes it read as another text.
 func clean(s string) string {

@@ -83,10 +83,28 @@ func (p *printer) head(i web.Incident) {
 	add("Alerts", fmt.Sprintf("%d of %d fire", i.Firing, i.Alerts))
 	add("Attempts", fmt.Sprint(i.Attempts))
 	add("Called", called(i))
+	for _, r := range i.Ratings {
+		add("Rated", rated(r))
+	}
 	add("Acked", i.Acked)
 	add("Taken", i.Taken)
+	if n := len(i.Evidence); n > 0 {
+		add("Evidence", fmt.Sprintf("%d kept: remedy incident evidence i%d", n, i.Number))
+	}
 	add("Now", i.Next)
 	p.table(rows)
+}
+
+// rated says one change of severity, and who said so.
+func rated(r web.Rating) string {
+	text := fmt.Sprintf("%s, no longer %s, at %s", r.To, r.From, clock(r.At))
+	if r.By != "" {
+		text += ", by " + r.By
+	}
+	if r.Why != "" {
+		text += ": " + r.Why
+	}
+	return text
 }
 
 func labels(i web.Incident) string {
@@ -244,12 +262,28 @@ func (p *printer) waits(i web.Incident) {
 	}
 	p.printf("\nYour word\n")
 	for _, command := range i.Commands {
-		plan := ""
-		if (command == remediate.Approve || command == remediate.Deny) && i.Approval != nil {
-			plan = " --plan " + i.Approval.Hash
+		for _, more := range argumentsOf(i, command) {
+			p.printf("  remedy incident %s i%d%s\n", command, i.Number, more)
 		}
-		p.printf("  remedy incident %s i%d%s\n", command, i.Number, plan)
 	}
+}
+
+// argumentsOf returns what a command is given beside the incident, for each way
+// to give it.
+func argumentsOf(i web.Incident, command string) []string {
+	switch {
+	case (command == remediate.Approve || command == remediate.Deny) && i.Approval != nil:
+		return []string{" --plan " + i.Approval.Hash}
+	case command == remediate.Rate:
+		return []string{" SEVERITY"}
+	case command != remediate.Override:
+		return []string{""}
+	}
+	var ways []string
+	for _, guard := range web.InTheWay(i.Verdicts) {
+		ways = append(ways, " --guard "+guard+" --reason WHY")
+	}
+	return ways
 }
 
 func later(w web.Pending) string {
@@ -271,9 +305,16 @@ func (p *printer) status(s web.Status) {
 		}
 		p.printf("%s\n", p.tone(web.Wait, fmt.Sprintf("%s is paused by %s%s", scope.Scope, scope.By, reason)))
 	}
+	for _, m := range s.Modes {
+		reason := ""
+		if m.Reason != "" {
+			reason = ": " + m.Reason
+		}
+		p.printf("%s\n", p.tone(web.Wait, fmt.Sprintf("%s may do no more than %s, by %s%s", m.Scope, m.Mode, m.By, reason)))
+	}
 	open := []string{}
 	for _, st := range []remediate.Status{
-		remediate.StatusDenied, remediate.StatusApproval, remediate.StatusHeld, remediate.StatusWaiting, remediate.StatusDeciding,
+		remediate.StatusDenied, remediate.StatusUnconfirmed, remediate.StatusApproval, remediate.StatusHeld, remediate.StatusWaiting, remediate.StatusDeciding,
 		remediate.StatusActing, remediate.StatusVerifying, remediate.StatusHealed, remediate.StatusObserved, remediate.StatusListed,
 	} {
 		if n := s.ByStatus[st]; n > 0 {

@@ -21,6 +21,9 @@ type Kind struct {
 	Doc     string   // one line
 	Example string   // YAML, as it stands in a policy
 	Targets []string // the kinds of target that it can be done to, once an owner was found
+	// Destructive says that it ends something whose traces end with it, such as
+	// a process: what there is to be seen must be kept before.
+	Destructive bool
 	// Rules returns the permissions that it needs with these arguments for
 	// targets of a kind, "" for any.
 	Rules func(target string, args json.RawMessage) []rbacv1.PolicyRule
@@ -28,11 +31,12 @@ type Kind struct {
 
 // kind is one kind of act.
 type kind struct {
-	doc     string
-	example string
-	targets []string
-	rules   func(target string, args json.RawMessage) []rbacv1.PolicyRule
-	parse   func(json.RawMessage) (act, error)
+	doc         string
+	example     string
+	targets     []string
+	destructive bool
+	rules       func(target string, args json.RawMessage) []rbacv1.PolicyRule
+	parse       func(json.RawMessage) (act, error)
 }
 
 // act is an act's arguments, which know how to carry it out.
@@ -42,9 +46,9 @@ type act interface {
 }
 
 var kinds = map[string]kind{
-	"delete_pod": {deletePodDoc, deletePodExample, []string{kube.Pod}, deletePodRules, parse[deletePod]},
-	"evict_pod":  {evictPodDoc, evictPodExample, []string{kube.Pod}, evictPodRules, parse[evictPod]},
-	"restart":    {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, restartRules, parse[restart]},
+	"delete_pod": {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, parse[deletePod]},
+	"evict_pod":  {evictPodDoc, evictPodExample, []string{kube.Pod}, true, evictPodRules, parse[evictPod]},
+	"restart":    {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, true, restartRules, parse[restart]},
 }
 
 // Kinds returns every kind that a policy may use, by name.
@@ -52,7 +56,7 @@ func Kinds() []Kind {
 	var out []Kind
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
 		k := kinds[name]
-		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.rules})
+		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.destructive, k.rules})
 	}
 	return out
 }

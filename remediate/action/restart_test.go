@@ -51,6 +51,34 @@ func TestRestartIsSentOnce(t *testing.T) {
 	performed(t, a.actor(t), s, remediate.Failed, "was there before it was sent")
 }
 
+// What takes back is an act like any other: sent once, under its own ID, on what
+// was judged. That the procedure before it left its mark does not stop it; that
+// somebody else came between does.
+func TestAnUndoIsCarriedOut(t *testing.T) {
+	a := newAPI(t)
+	d := a.addDeployment()
+	actor := a.actor(t)
+	do := a.plan(t, actor, "restart", web)
+	performed(t, actor, do, remediate.OK, "restarted")
+
+	undo, act := do, *do.Act
+	undo.ID, undo.Act = do.ID+"-u1", &act
+	undo.Act.Undo = true
+	performed(t, actor, undo, remediate.OK, "restarted")
+	if got := d.Spec.Template.Annotations[kube.AttemptAnnotation]; got != undo.ID || len(a.acts()) != 2 || len(a.events) != 2 {
+		t.Errorf("annotation %q, writes %v", got, a.writes)
+	}
+	undo.Again = true
+	performed(t, a.actor(t), undo, remediate.OK, "was there already")
+
+	undo.ID, undo.Again = do.ID+"-u2", false
+	d.Spec.Template.Spec.NodeName = "elsewhere"
+	performed(t, actor, undo, remediate.Refused, "somebody else changed its pod template")
+	if len(a.acts()) != 2 {
+		t.Errorf("writes %v", a.writes)
+	}
+}
+
 // Each of these must leave the object untouched.
 func TestRestartRefuses(t *testing.T) {
 	for name, tc := range map[string]struct {

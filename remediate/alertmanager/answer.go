@@ -3,10 +3,10 @@ package alertmanager
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/prometheus/alertmanager/api/v2/models"
 	"github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/prometheus/common/model"
 
@@ -33,8 +33,8 @@ func (c *Client) Answer(ctx context.Context, q remediate.Question) remediate.Ans
 		return unknown("the question names no labels, and none would mean every alert")
 	}
 	replies := c.alerts(ctx, narrow(ls))
-	if a, ok := find(replies, remediate.IdentityOf(ls, nil), replica); ok {
-		return a
+	if found := find(replies, remediate.IdentityOf(ls, nil), replica); len(found) > 0 {
+		return c.known(ctx, found)
 	}
 	c.prove(ctx, replies)
 	if why := doubts(replies); why != "" {
@@ -46,40 +46,43 @@ func (c *Client) Answer(ctx context.Context, q remediate.Question) remediate.Ans
 	}
 }
 
-// find returns the answer about the alert called id if any reply has it.
-func find(replies []reply, id remediate.AlertID, replica []string) (remediate.Answer, bool) {
-	var found *seen
-	var unprocessed string
-	for _, r := range replies {
-		for _, s := range r.alerts {
-			switch {
-			case remediate.IdentityOf(s.alert.Labels, replica) != id:
-			case s.state != models.AlertStatusStateActive && len(s.suppressed) == 0:
-				unprocessed = r.peer
-			case found == nil:
-				found = &s
-			default:
-				*found = found.with(s)
-			}
-		}
-	}
-	if found != nil {
-		return known(*found), true
-	}
-	return unknown(unprocessed + ": it has the alert, and has not looked yet whether it is suppressed"), unprocessed != ""
+// find returns the alert called id, once for each replica that tells of it.
+func find(replies []reply, id remediate.AlertID, replica []string) []seen {
+	return slices.DeleteFunc(merge(replies), func(s seen) bool {
+		return remediate.IdentityOf(s.alert.Labels, replica) != id
+	})
 }
 
-// known is the answer about an alert that was found.
-func known(s seen) remediate.Answer {
+// known is the answer about an alert that was found. It is suppressed when all
+// replicas of it are.
+func (c *Client) known(ctx context.Context, found []seen) remediate.Answer {
+	looked := slices.DeleteFunc(slices.Clone(found), func(s seen) bool { return !s.looked() })
+	if len(looked) == 0 {
+		return unknown(found[0].at + ": it has the alert, and has not looked yet whether it is suppressed")
+	}
+	r := c.registerOf(ctx, looked, nil)
+	var by []string
+	for _, s := range looked {
+		words := r.words(s.stops)
+		if len(words) == 0 {
+			return fires(s, nil)
+		}
+		by = set(by, words)
+	}
+	return fires(looked[0], by)
+}
+
+// fires is the answer about an alert that fires, suppressed or not.
+func fires(s seen, by []string) remediate.Answer {
 	a := remediate.Answer{Kind: QuestionAlert, OK: true, Values: map[string]string{remediate.ValueState: remediate.AlertStateFiring}}
-	since := s.alert.StartsAt.Format(time.DateTime) + " UTC at " + s.at
-	if len(s.suppressed) == 0 {
-		a.Text = "firing since " + since + ", not suppressed"
+	a.Text = "firing since " + s.alert.StartsAt.Format(time.DateTime) + " UTC at " + s.at
+	if len(by) == 0 {
+		a.Text += ", not suppressed"
 		return a
 	}
-	by := strings.Join(s.suppressed, ",")
-	a.Values[remediate.ValueState], a.Values[remediate.ValueSuppressedBy] = remediate.AlertStateSuppressed, by
-	a.Text = "firing since " + since + ", suppressed by " + by
+	text := strings.Join(by, ", ")
+	a.Values[remediate.ValueState], a.Values[remediate.ValueSuppressedBy] = remediate.AlertStateSuppressed, text
+	a.Text += ", suppressed: " + text
 	return a
 }
 
@@ -102,22 +105,29 @@ const (
 	maxFilter      = 2048 // bytes
 )
 
-// narrow returns matchers that keep the answer short. They need not be exact:
-// all that comes back is compared with the whole label set. So labels whose
-// names an old Alertmanager cannot parse, and long ones, are left out.
+// narrow returns matchers for the alerts with at least these labels.
 func narrow(ls remediate.Labels) []string {
+	var ms []*labels.Matcher
+	for _, l := range ls {
+		if m, err := labels.NewMatcher(labels.MatchEqual, l.Name, l.Value); err == nil { // there is nothing to compile in an equality
+			ms = append(ms, m)
+		}
+	}
+	return narrowBy(ms)
+}
+
+// narrowBy returns matchers that keep the answer short, as a filter. They need
+// not be exact: all that comes back is compared once more. So labels whose
+// names an old Alertmanager cannot parse, and long ones, are left out.
+func narrowBy(ms []*labels.Matcher) []string {
 	var out []string
 	var size int
-	for _, l := range ls {
-		if !model.LegacyValidation.IsValidLabelName(l.Name) || len(l.Value) > maxFilterValue || size+len(l.Name)+len(l.Value) > maxFilter {
+	for _, m := range ms {
+		if !model.LegacyValidation.IsValidLabelName(m.Name) || len(m.Value) > maxFilterValue || size+len(m.Name)+len(m.Value) > maxFilter {
 			continue
 		}
-		m, err := labels.NewMatcher(labels.MatchEqual, l.Name, l.Value)
-		if err != nil {
-			continue // there is nothing to compile in an equality
-		}
 		out = append(out, m.String())
-		size += len(l.Name) + len(l.Value)
+		size += len(m.Name) + len(m.Value)
 	}
 	return out
 }

@@ -34,9 +34,9 @@ func TestAnswer(t *testing.T) {
 		detail string
 	}{
 		"firing":               {[]*fake{newFake(listed(down))}, "firing", "", "firing since 2026-01-14 14:02:11 UTC at am-1, not suppressed"},
-		"silenced":             {[]*fake{newFake(listed(down, "s-2", "s-1"))}, "suppressed", "s-1,s-2", "suppressed by s-1,s-2"},
-		"muted":                {[]*fake{newFake(muted)}, "suppressed", "weekend", "suppressed by weekend"},
-		"silenced at one":      {[]*fake{newFake(listed(down)), newFake(listed(down, "s-1"))}, "suppressed", "s-1", ""},
+		"silenced":             {[]*fake{newFake(listed(down, "s-2", "s-1"))}, "suppressed", "silence s-1, silence s-2", "suppressed: silence s-1, silence s-2"},
+		"muted":                {[]*fake{newFake(muted)}, "suppressed", "muted by time interval weekend", "suppressed: muted"},
+		"silenced at one":      {[]*fake{newFake(listed(down)), newFake(listed(down, "s-1"))}, "suppressed", "silence s-1", ""},
 		"known to one":         {[]*fake{newFake(), newFake(listed(down))}, "firing", "", "at am-2"},
 		"one is down":          {[]*fake{nil, newFake(listed(down))}, "firing", "", "at am-2"},
 		"gone":                 {[]*fake{newFake(), newFake()}, "gone", "", "no longer firing at am-1, am-2"},

@@ -53,16 +53,17 @@ type Options struct {
 // Request is one request to one Alertmanager.
 type Request struct {
 	Alertmanager string // host:port, and the path if there is one
-	Operation    string // alerts or status
+	Operation    string // alerts, silences or status
 	Took         time.Duration
 	Err          error // nil when it was answered
 }
 
 // Client asks all configured Alertmanagers.
 type Client struct {
-	o     Options
-	peers []*peer
-	pull  chan struct{}
+	o      Options
+	peers  []*peer
+	pull   chan struct{}
+	memory memory
 }
 
 // peer is one Alertmanager.

@@ -10,10 +10,14 @@
 // [Client] asks. A webhook is a hint: it may come late, twice, in the wrong
 // order, cut short or, once an alert is silenced, not at all. So the client
 // lists at intervals what fires ([Client.Poll]) and is asked about one alert
-// before anything is done about it ([Client.Answer]). Several Alertmanagers
-// are asked side by side and their answers merged. That an alert is not
-// listed proves that it is resolved only when all of them answered and none
-// of them started a short while ago.
+// before anything is done about it ([Client.Answer]), or how many others fire
+// ([Client.AnswerAlerts]). Several Alertmanagers are asked side by side and
+// their answers merged. That an alert is not listed proves that it is resolved
+// only when all of them answered and none of them started a short while ago.
+//
+// What suppresses an alert is looked up and put into words for people: who
+// silenced it, until when and why. Silences and inhibitions of our own making
+// suppress nothing here: they are no human's word to stop.
 //
 // Both hold alerts to the same limits, so that whatever one of them took the
 // other takes too.

@@ -21,14 +21,16 @@ import (
 
 // fake is an Alertmanager's API, as far as we ask it.
 type fake struct {
-	mu      sync.Mutex
-	alerts  models.GettableAlerts
-	cluster string
-	started time.Time
-	asked   []string // path of each request
-	filters [][]string
-	broken  http.Handler // lists the alerts in its place
-	status  http.Handler // gives the status in its place
+	mu       sync.Mutex
+	alerts   models.GettableAlerts
+	silences models.GettableSilences
+	cluster  string
+	started  time.Time
+	asked    []string // path of each request
+	filters  [][]string
+	broken   http.Handler // lists the alerts in its place
+	hushed   http.Handler // lists the silences in its place
+	status   http.Handler // gives the status in its place
 }
 
 func newFake(alerts ...*models.GettableAlert) *fake {
@@ -44,6 +46,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.broken.ServeHTTP(w, r)
 	case r.URL.Path == "/api/v2/alerts":
 		f.list(w, r)
+	case r.URL.Path == "/api/v2/silences" && f.hushed != nil:
+		f.hushed.ServeHTTP(w, r)
+	case r.URL.Path == "/api/v2/silences":
+		respond(w, http.StatusOK, append(models.GettableSilences{}, f.silences...))
 	case r.URL.Path == "/api/v2/status" && f.status != nil:
 		f.status.ServeHTTP(w, r)
 	case r.URL.Path == "/api/v2/status":
@@ -112,6 +118,25 @@ func listed(ls models.LabelSet, silencedBy ...string) *models.GettableAlert {
 		Status: &models.AlertStatus{
 			State: &state, SilencedBy: append([]string{}, silencedBy...), InhibitedBy: []string{}, MutedBy: []string{},
 		},
+	}
+}
+
+// inhibited is an alert that these others inhibit.
+func inhibited(ls models.LabelSet, by ...*models.GettableAlert) *models.GettableAlert {
+	a := listed(ls)
+	*a.Status.State = models.AlertStatusStateSuppressed
+	for _, b := range by {
+		a.Status.InhibitedBy = append(a.Status.InhibitedBy, *b.Fingerprint)
+	}
+	return a
+}
+
+// silenced is a silence as the API gives it.
+func silenced(id, by, comment string, until time.Time) *models.GettableSilence {
+	active := models.SilenceStatusStateActive
+	return &models.GettableSilence{
+		ID: &id, Status: &models.SilenceStatus{State: &active}, UpdatedAt: dateTime(began),
+		Silence: models.Silence{CreatedBy: &by, Comment: &comment, StartsAt: dateTime(began), EndsAt: dateTime(until), Matchers: models.Matchers{}},
 	}
 }
 

@@ -24,7 +24,7 @@ func (c *Client) list(ctx context.Context) (remediate.Listing, int) {
 	c.prove(ctx, replies)
 	l.Why = doubts(replies)
 	l.Complete = l.Why == ""
-	l.Alerts = merge(replies)
+	l.Alerts = c.inWords(ctx, merge(replies))
 	var unreadable int
 	for _, r := range replies {
 		unreadable = max(unreadable, r.unreadable)
@@ -32,10 +32,20 @@ func (c *Client) list(ctx context.Context) (remediate.Listing, int) {
 	return l, unreadable
 }
 
+// inWords returns all alerts of a listing with what suppresses each.
+func (c *Client) inWords(ctx context.Context, all []seen) []remediate.ListedAlert {
+	r := c.registerOf(ctx, all, all)
+	c.memory.steady(all, r)
+	out := make([]remediate.ListedAlert, 0, len(all))
+	for _, s := range all {
+		out = append(out, remediate.ListedAlert{Alert: s.alert, Suppressed: r.words(s.stops)})
+	}
+	return out
+}
+
 // merge makes one list of what all said, sorted by labels. An alert that one
-// of them holds to be suppressed is suppressed: silences are passed around
-// between them, and a human who said stop is heard also by hearsay.
-func merge(replies []reply) []remediate.ListedAlert {
+// of them holds to be suppressed is suppressed.
+func merge(replies []reply) []seen {
 	byID := map[remediate.AlertID]*seen{}
 	for _, r := range replies {
 		for _, s := range r.alerts {
@@ -47,13 +57,11 @@ func merge(replies []reply) []remediate.ListedAlert {
 			}
 		}
 	}
-	out := make([]remediate.ListedAlert, 0, len(byID))
+	out := make([]seen, 0, len(byID))
 	for _, s := range byID {
-		out = append(out, remediate.ListedAlert{Alert: s.alert, Suppressed: s.suppressed})
+		out = append(out, *s)
 	}
-	slices.SortFunc(out, func(a, b remediate.ListedAlert) int {
-		return compareLabels(a.Alert.Labels, b.Alert.Labels)
-	})
+	slices.SortFunc(out, func(a, b seen) int { return compareLabels(a.alert.Labels, b.alert.Labels) })
 	return out
 }
 
@@ -68,9 +76,10 @@ func (s seen) with(t seen) seen {
 	if other.alert.StartsAt.Before(newest.alert.StartsAt) {
 		newest.alert.StartsAt = other.alert.StartsAt
 	}
-	by := slices.Concat(s.suppressed, t.suppressed)
-	slices.Sort(by)
-	newest.suppressed = slices.Compact(by)
+	if !newest.looked() {
+		newest.state = other.state // who may have
+	}
+	newest.stops = s.stops.with(t.stops)
 	return newest
 }
 

@@ -65,7 +65,7 @@ func TestListMerges(t *testing.T) {
 		newFake(listed(c, "s-2", "s-1"), listed(a)),
 		newFake(listed(b), listed(a, "s-3"), inhibited),
 	).List(ctx)
-	if got, want := shape(l), "A(s-3) B C(f00d,s-1,s-2)"; got != want || !l.Complete {
+	if got, want := shape(l), "A(silence s-3) B C(inhibited by alert f00d,silence s-1,silence s-2)"; got != want || !l.Complete {
 		t.Errorf("listed %s, complete %v: %s; want %s", got, l.Complete, l.Why, want)
 	}
 }
@@ -87,7 +87,7 @@ func TestSuppressedIsNeverTakenForActive(t *testing.T) {
 	muted.Status.MutedBy = []string{"weekend"}
 	nameless := listed(models.LabelSet{"alertname": "Nameless"})
 	*nameless.Status.State = models.AlertStatusStateSuppressed
-	if got, want := shape(clientOf(t, Options{}, newFake(muted, nameless)).List(ctx)), "Muted(weekend) Nameless(unnamed)"; got != want {
+	if got, want := shape(clientOf(t, Options{}, newFake(muted, nameless)).List(ctx)), "Muted(muted by time interval weekend) Nameless(something that Alertmanager does not name)"; got != want {
 		t.Errorf("listed %s, want %s", got, want)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/prometheus/alertmanager/api/v2/client/alert"
@@ -27,11 +26,16 @@ type reply struct {
 
 // seen is an alert as one Alertmanager lists it.
 type seen struct {
-	alert      remediate.Alert
-	state      string // one of models.AlertStatusState*
-	suppressed []string
-	updatedAt  time.Time
-	at         string // the Alertmanager
+	alert     remediate.Alert
+	state     string // one of models.AlertStatusState*
+	stops     stops
+	updatedAt time.Time
+	at        string // the Alertmanager
+}
+
+// looked tells whether Alertmanager has looked whether the alert is suppressed.
+func (s seen) looked() bool {
+	return s.state == models.AlertStatusStateActive || !s.stops.none()
 }
 
 // alerts returns the alerts that match the filter, suppressed ones among them.
@@ -108,25 +112,9 @@ func listedAlert(g *models.GettableAlert) (seen, error) {
 	if g.Fingerprint != nil {
 		a.Fingerprint = fingerprint(*g.Fingerprint)
 	}
-	s := seen{alert: a, state: *g.Status.State}
+	s := seen{alert: a, state: *g.Status.State, stops: stopsOf(g.Status)}
 	if g.UpdatedAt != nil {
 		s.updatedAt = time.Time(*g.UpdatedAt)
 	}
-	s.suppressed = suppressors(g.Status)
 	return s, nil
-}
-
-// unnamed stands for what suppresses an alert when Alertmanager does not say.
-const unnamed = "unnamed"
-
-// suppressors returns the ids of silences, the fingerprints of inhibiting
-// alerts and the names of muting time intervals, sorted; never an empty list
-// for an alert that is suppressed.
-func suppressors(s *models.AlertStatus) []string {
-	by := slices.Concat(s.SilencedBy, s.InhibitedBy, s.MutedBy)
-	if len(by) == 0 && *s.State == models.AlertStatusStateSuppressed {
-		return []string{unnamed}
-	}
-	slices.Sort(by)
-	return slices.Compact(by)
 }

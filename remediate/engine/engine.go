@@ -97,6 +97,7 @@ type Engine struct {
 	clock   clock
 	answers chan request // results and commands: first
 	alerts  chan request // what Alertmanager says: second
+	waiting waiting
 	ended   chan struct{}
 	ready   chan struct{}
 
@@ -147,9 +148,11 @@ func New(o Options) *Engine {
 // are kept; on ErrOverloaded and ErrNotKept nothing is, and it may come again.
 func (e *Engine) Submit(ctx context.Context, batch []remediate.Input) error {
 	r := request{batch: batch, done: make(chan error, 1)}
+	e.waiting.begin(r)
 	select {
 	case e.alerts <- r:
 	default:
+		e.waiting.end(r)
 		return ErrOverloaded
 	}
 	return e.await(ctx, r)
@@ -172,16 +175,24 @@ func (e *Engine) Load(ctx context.Context, book *remediate.Rulebook) error {
 	return e.first(ctx, request{batch: []remediate.Input{loading{book: book}}, done: make(chan error, 1)})
 }
 
+// OldestWaiting is how long the oldest input waits that was not answered yet,
+// 0 when none does. It may be called at any time, also while the loop hangs on
+// a disk that does not come back.
+func (e *Engine) OldestWaiting() time.Duration { return e.waiting.longest() }
+
 // Ready is closed when the journal was read and inputs are taken.
 func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
 func (e *Engine) first(ctx context.Context, r request) error {
+	e.waiting.begin(r)
 	select {
 	case e.answers <- r:
 		return e.await(ctx, r)
 	case <-e.ended:
+		e.waiting.end(r)
 		return ErrStopped
 	case <-ctx.Done():
+		e.waiting.end(r)
 		return ctx.Err()
 	}
 }

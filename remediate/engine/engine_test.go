@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -268,6 +269,33 @@ func TestOverloadIsRefused(t *testing.T) {
 	})
 }
 
+// The age of the oldest input grows while the disk hangs, also when nobody
+// waits for it any more, and is gone when all was answered.
+func TestOldestWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.submit(firing("Up"))
+		synctest.Wait()
+		release := r.disk.hang()
+		impatient, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		begun := time.Now()
+		if err := r.engine.Submit(impatient, []remediate.Input{firing("Down")}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("Submit = %v while the disk hangs", err)
+		}
+		go r.engine.Look(t.Context(), func(*remediate.State, remediate.Rulebooks) {})
+		time.Sleep(20 * time.Second)
+		if age := r.engine.OldestWaiting(); age != time.Since(begun) {
+			t.Errorf("the oldest waits for %s, want %s", age, time.Since(begun))
+		}
+		release()
+		synctest.Wait()
+		if age := r.engine.OldestWaiting(); age != 0 {
+			t.Errorf("all was answered, and the oldest waits for %s", age)
+		}
+	})
+}
+
 func TestACommandThatDoesNotFitIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := begin(t, nil)
@@ -331,6 +359,33 @@ func TestSnapshot(t *testing.T) {
 		c, ok, err := r.disk.mem.Snapshot(t.Context())
 		if err != nil || !ok || c.Seq < 10 {
 			t.Fatalf("Snapshot = %d, %v, %v", c.Seq, ok, err)
+		}
+		r.run()
+		r.submit(resolved("Down"))
+		synctest.Wait()
+		if !strings.Contains(r.kinds(), "closed/1") {
+			t.Errorf("not closed: %s", r.kinds())
+		}
+	})
+}
+
+// A snapshot that another release wrote is passed over: all is folded anew.
+func TestAnotherReleasesSnapshotIsPassedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.submit(firing("Down"))
+		synctest.Wait()
+		r.stop()
+		c, _, err := r.disk.mem.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.State = bytes.Replace(c.State, []byte(`"format":`), []byte(`"format":1`), 1) // that of no release
+		if _, err := remediate.Restore(c.State); !errors.Is(err, remediate.ErrOtherFormat) {
+			t.Fatalf("Restore: %v, want ErrOtherFormat", err)
+		}
+		if err := r.disk.mem.SaveSnapshot(t.Context(), c.Seal()); err != nil {
+			t.Fatal(err)
 		}
 		r.run()
 		r.submit(resolved("Down"))
@@ -440,6 +495,14 @@ type disk struct {
 	full   atomic.Bool
 	lost   atomic.Bool
 	fails  atomic.Int32
+	hung   atomic.Pointer[chan struct{}] // an append returns when it is closed
+}
+
+// hang keeps what is written from being answered until release is called.
+func (d *disk) hang() (release func()) {
+	until := make(chan struct{})
+	d.hung.Store(&until)
+	return func() { d.hung.Store(nil); close(until) }
 }
 
 func (d *disk) fail(times int32) { d.fails.Store(times) }
@@ -463,6 +526,9 @@ type handle struct {
 var errNoSpace = errors.New("no space left on device")
 
 func (h *handle) Append(ctx context.Context, after uint64, rs []remediate.Record) error {
+	if until := h.disk.hung.Load(); until != nil {
+		<-*until
+	}
 	switch {
 	case h.disk.lost.Load():
 		return journal.ErrLost

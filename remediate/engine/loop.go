@@ -88,14 +88,14 @@ func (e *Engine) work(ctx context.Context, batch []request) error {
 		records = append(records, rs...)
 	}
 	if err := e.append(ctx, records); err != nil {
-		answer(batch, refused, fmt.Errorf("%w: %w", ErrNotKept, err))
+		e.answer(batch, refused, fmt.Errorf("%w: %w", ErrNotKept, err))
 		return e.failed(ctx, err)
 	}
-	answer(batch, refused, nil)
+	e.answer(batch, refused, nil)
 	for _, r := range batch {
 		if r.look != nil {
 			r.look(e.state, e.books)
-			r.done <- nil
+			e.settle(r, nil)
 		}
 	}
 	e.performLater()
@@ -136,17 +136,23 @@ func (e *Engine) decide(ctx context.Context, now time.Time, r request) ([]remedi
 }
 
 // answer tells those who wait how it ended: refused, not kept, or kept.
-func answer(batch []request, refused []error, err error) {
+func (e *Engine) answer(batch []request, refused []error, err error) {
 	for k, r := range batch {
 		switch {
 		case r.look != nil && err == nil:
 			continue // it is answered when it has looked
 		case refused[k] != nil:
-			r.done <- refused[k]
+			e.settle(r, refused[k])
 		default:
-			r.done <- err
+			e.settle(r, err)
 		}
 	}
+}
+
+// settle answers one request, which waits no more.
+func (e *Engine) settle(r request, err error) {
+	e.waiting.end(r)
+	r.done <- err
 }
 
 // append makes the records durable, then lets them be seen and performs what

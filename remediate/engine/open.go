@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -65,12 +66,17 @@ func fold(ctx context.Context, j Journal) (*remediate.State, uint64, error) {
 }
 
 // behind is the state that the records yet to be read follow: that of the
-// newest snapshot, else of the checkpoint, else none.
+// newest snapshot, else of the checkpoint, else none. A snapshot that another
+// release wrote is passed over: it is only a cache.
 func behind(ctx context.Context, j Journal) (*remediate.State, error) {
-	c, ok, err := j.Snapshot(ctx)
-	if !ok || err != nil {
-		c, ok, err = j.Checkpoint(ctx)
+	if c, ok, err := j.Snapshot(ctx); err == nil && ok {
+		if s, err := remediate.Restore(c.State); !errors.Is(err, remediate.ErrOtherFormat) {
+			return s, err
+		}
+	} else if err != nil {
+		return nil, fmt.Errorf("read the snapshot: %w", err)
 	}
+	c, ok, err := j.Checkpoint(ctx)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read the checkpoint: %w", err)

@@ -36,9 +36,12 @@ func (e *Engine) start(s remediate.Started) {
 		r := e.carryOut(ctx, s)
 		at, _ := new(clock).now()
 		back := returned{remediate.Reported{ID: s.ID, Incident: s.Incident, Result: r, At: at}, epoch}
+		report := request{batch: []remediate.Input{back}, done: make(chan error, 1)}
+		e.waiting.begin(report)
 		select {
-		case e.answers <- request{batch: []remediate.Input{back}, done: make(chan error, 1)}:
+		case e.answers <- report:
 		case <-e.perform.Done():
+			e.waiting.end(report)
 		}
 	}()
 }

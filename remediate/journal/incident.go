@@ -92,6 +92,9 @@ func (r *IncidentRow) fold(f remediate.Fact) {
 	switch b := f.Body.(type) {
 	case remediate.Joined:
 		r.Firing++
+		if r.Status == remediate.StatusUnconfirmed {
+			r.Status = remediate.StatusDeciding
+		}
 	case remediate.Left:
 		r.Firing = b.Firing
 	case remediate.Judged:
@@ -101,7 +104,12 @@ func (r *IncidentRow) fold(f remediate.Fact) {
 	case remediate.Finished:
 		if b.Outcome != remediate.OK && !strings.HasPrefix(b.ID[strings.LastIndexByte(b.ID, '-')+1:], "t") {
 			r.Why = b.Text // a tell that failed says nothing about the incident
+			if r.Status == remediate.StatusVerifying && r.Firing == 0 {
+				r.Status = remediate.StatusUnconfirmed
+			}
 		}
+	case remediate.Rated:
+		r.Severity = b.To
 	case remediate.Healed:
 		r.Status, r.Why, r.Healed, r.Took, r.Met = remediate.StatusHealed, "", b.FirstGood, b.Took, b.Met
 	case remediate.Reopened:
@@ -150,7 +158,7 @@ func (r *IncidentRow) started(b remediate.Started) {
 			r.Attempt = b.Act.Attempt
 			r.Attempts++
 		}
-	case b.Ask != nil && b.Ask.Purpose == remediate.ForVerification:
+	case b.Ask != nil && (b.Ask.Purpose == remediate.ForVerification || b.Ask.Purpose == remediate.ForConfirmation):
 		r.Status = remediate.StatusVerifying
 	}
 }

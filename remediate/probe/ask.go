@@ -13,10 +13,11 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-// Perform answers an ask. For the guards each question is put once and OK means
-// no more than that it was: the answers say the rest. A verification, and one
-// that goes on after the healing, is sampled until it has held (OK) or its time
-// is over (Failed). When ctx or the deadline ends first, the outcome is Unknown.
+// Perform answers an ask. For the guards, for the impact and for evidence each
+// question is put once and OK means no more than that it was: the answers say
+// the rest. A verification, and whatever else asks whether it is well, is
+// sampled until it has held (OK) or its time is over (Failed). When ctx or the
+// deadline ends first, the outcome is Unknown.
 func (p *Prober) Perform(ctx context.Context, s remediate.Started) remediate.Result {
 	if s.Ask == nil {
 		return remediate.Result{Outcome: remediate.Refused, Text: "this is no ask"}
@@ -26,10 +27,16 @@ func (p *Prober) Perform(ctx context.Context, s remediate.Started) remediate.Res
 		ctx, cancel = context.WithDeadline(ctx, s.Deadline)
 		defer cancel()
 	}
-	if s.Ask.Purpose != remediate.ForGuards {
-		return p.verify(ctx, *s.Ask)
+	switch s.Ask.Purpose {
+	case remediate.ForGuards, remediate.ForImpact, remediate.ForEvidence:
+		return p.once(ctx, *s.Ask)
 	}
-	r := remediate.Result{Outcome: remediate.OK, Answers: p.sample(ctx, s.Ask.Questions), Samples: 1}
+	return p.verify(ctx, *s.Ask)
+}
+
+// once puts each question one time.
+func (p *Prober) once(ctx context.Context, ask remediate.Ask) remediate.Result {
+	r := remediate.Result{Outcome: remediate.OK, Answers: p.sample(ctx, ask.Questions), Samples: 1}
 	if err := context.Cause(ctx); err != nil {
 		r.Outcome, r.Text = remediate.Unknown, fmt.Sprintf("asking was broken off: %v", err)
 	}

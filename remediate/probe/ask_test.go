@@ -157,29 +157,52 @@ func TestVerificationOfNothingIsRefused(t *testing.T) {
 	}
 }
 
-func TestGuardsAreAskedOnce(t *testing.T) {
+func TestSomePurposesAreAskedOnce(t *testing.T) {
+	for _, purpose := range []string{remediate.ForGuards, remediate.ForImpact, remediate.ForEvidence} {
+		synctest.Test(t, func(t *testing.T) {
+			p := seen(t, func(time.Duration) bool { return false })
+			s := verification("seen", "hung", "nonesuch")
+			s.Ask.Purpose = purpose
+			r := p.Perform(t.Context(), s)
+			if r.Outcome != remediate.OK || len(r.Answers) != 3 || r.Samples != 1 {
+				t.Fatalf("%s: got %+v", purpose, r)
+			}
+			for i, a := range r.Answers {
+				if a.OK || a.Kind != s.Ask.Questions[i].Kind {
+					t.Errorf("%s: answer %d: %+v", purpose, i, a)
+				}
+			}
+			if !strings.Contains(r.Answers[2].Err, `no probe "nonesuch"`) {
+				t.Errorf("unknown kind: %q", r.Answers[2].Err)
+			}
+
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if r := p.Perform(ctx, s); r.Outcome != remediate.Unknown {
+				t.Errorf("%s that was broken off: got %s, want unknown: its answers are no denials", purpose, r.Outcome)
+			}
+			p.Wait()
+		})
+	}
+}
+
+// Whether all is well now that the alerts resolved takes as much as whether it
+// helped: one good moment is not enough.
+func TestConfirmationIsSampled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := seen(t, func(d time.Duration) bool { return d != 2*time.Second })
+		s := verification("seen")
+		s.Ask.Purpose = remediate.ForConfirmation
+		if r := p.Perform(t.Context(), s); r.Outcome != remediate.OK || r.Samples != 9 || r.Held != seconds(5) {
+			t.Errorf("it must hold anew after the bad sample at 2 s: got %+v", r)
+		}
+	})
 	synctest.Test(t, func(t *testing.T) {
 		p := seen(t, func(time.Duration) bool { return false })
-		s := verification("seen", "hung", "nonesuch")
-		s.Ask.Purpose = remediate.ForGuards
-		r := p.Perform(t.Context(), s)
-		if r.Outcome != remediate.OK || len(r.Answers) != 3 {
-			t.Fatalf("got %+v", r)
+		s := verification("seen")
+		s.Ask.Purpose = remediate.ForConfirmation
+		if r := p.Perform(t.Context(), s); r.Outcome != remediate.Failed || !strings.Contains(r.Text, "not within 30s") {
+			t.Errorf("never well: got %+v", r)
 		}
-		for i, a := range r.Answers {
-			if a.OK || a.Kind != s.Ask.Questions[i].Kind {
-				t.Errorf("answer %d: %+v", i, a)
-			}
-		}
-		if !strings.Contains(r.Answers[2].Err, `no probe "nonesuch"`) {
-			t.Errorf("unknown kind: %q", r.Answers[2].Err)
-		}
-
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if r := p.Perform(ctx, s); r.Outcome != remediate.Unknown {
-			t.Errorf("an ask that was broken off: got %s, want unknown: its answers are no denials", r.Outcome)
-		}
-		p.Wait()
 	})
 }

@@ -14,8 +14,7 @@ import (
 // that wait for their turn together. It is never a cache: whoever asks gets an
 // answer that was looked for after they asked.
 type flights struct {
-	limit   int64         // flights at a time per dependency
-	timeout time.Duration // of one flight, from when its turn has come
+	limit int64 // flights at a time per dependency
 
 	mu      sync.Mutex
 	waiting map[string]*flight // whose turn has not come, by question
@@ -29,6 +28,14 @@ type turns struct {
 	users int
 }
 
+// look is one question that is put.
+type look struct {
+	key        string        // names the question: equal ones have the same
+	dependency string        // what is asked
+	within     time.Duration // from when its turn has come
+	put        func(context.Context) remediate.Answer
+}
+
 type flight struct {
 	askers int
 	cancel context.CancelFunc
@@ -36,17 +43,17 @@ type flight struct {
 	answer remediate.Answer // once done is closed
 }
 
-func newFlights(limit int64, timeout time.Duration) *flights {
-	return &flights{limit: limit, timeout: timeout, waiting: map[string]*flight{}, turns: map[string]*turns{}}
+func newFlights(limit int64) *flights {
+	return &flights{limit: limit, waiting: map[string]*flight{}, turns: map[string]*turns{}}
 }
 
-// fly answers the question named key with put, or with the answer of an equal
-// one that waits for its turn. When ctx ends first, ok is false.
-func (fs *flights) fly(ctx context.Context, key, dependency string, put func(context.Context) remediate.Answer) (a remediate.Answer, ok bool) {
+// fly answers a question, or returns the answer of an equal one that waits for
+// its turn. When ctx ends first, ok is false.
+func (fs *flights) fly(ctx context.Context, l look) (a remediate.Answer, ok bool) {
 	fs.mu.Lock()
-	f := fs.waiting[key]
+	f := fs.waiting[l.key]
 	if f == nil {
-		f = fs.start(ctx, key, dependency, put)
+		f = fs.start(ctx, l)
 	}
 	f.askers++
 	fs.mu.Unlock()
@@ -55,35 +62,35 @@ func (fs *flights) fly(ctx context.Context, key, dependency string, put func(con
 	case <-f.done:
 		return f.answer, true
 	case <-ctx.Done():
-		fs.leave(key, f)
+		fs.leave(l.key, f)
 		return remediate.Answer{}, false
 	}
 }
 
 // start begins to wait for a turn. The flight outlives the one who asked first
 // when others have joined, and is cancelled when nobody waits for it any more.
-func (fs *flights) start(ctx context.Context, key, dependency string, put func(context.Context) remediate.Answer) *flight {
+func (fs *flights) start(ctx context.Context, l look) *flight {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &flight{cancel: cancel, done: make(chan struct{})}
-	fs.waiting[key] = f
-	t := fs.turns[dependency]
+	fs.waiting[l.key] = f
+	t := fs.turns[l.dependency]
 	if t == nil {
 		t = &turns{Weighted: semaphore.NewWeighted(fs.limit)}
-		fs.turns[dependency] = t
+		fs.turns[l.dependency] = t
 	}
 	t.users++
 	fs.wg.Go(func() {
 		defer close(f.done)
 		defer cancel()
-		defer fs.forget(dependency, t)
+		defer fs.forget(l.dependency, t)
 		if t.Acquire(ctx, 1) != nil {
 			return // nobody waits for it
 		}
 		defer t.Release(1)
-		fs.land(key, f) // from here on nobody joins
-		ctx, cancel := context.WithTimeout(ctx, fs.timeout)
+		fs.land(l.key, f) // from here on nobody joins
+		ctx, cancel := context.WithTimeout(ctx, l.within)
 		defer cancel()
-		f.answer = put(ctx)
+		f.answer = l.put(ctx)
 	})
 	return f
 }

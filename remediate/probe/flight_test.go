@@ -28,7 +28,7 @@ func counted(n *int, mu *sync.Mutex, took time.Duration) func(context.Context) r
 
 func TestEqualQuestionsJoinOnlyWhatHasNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fs := newFlights(1, time.Minute)
+		fs := newFlights(1)
 		var n int
 		var mu sync.Mutex
 		put := counted(&n, &mu, time.Second)
@@ -36,7 +36,7 @@ func TestEqualQuestionsJoinOnlyWhatHasNotBegun(t *testing.T) {
 		var wg sync.WaitGroup
 		ask := func(i int) {
 			wg.Go(func() {
-				a, _ := fs.fly(t.Context(), "up", "prometheus", put)
+				a, _ := fs.fly(t.Context(), look{"up", "prometheus", time.Hour, put})
 				got[i] = a.Text
 			})
 			synctest.Wait()
@@ -59,17 +59,17 @@ func TestEqualQuestionsJoinOnlyWhatHasNotBegun(t *testing.T) {
 
 func TestSoManyAtATimePerDependency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fs := newFlights(2, time.Minute)
+		fs := newFlights(2)
 		var n int
 		var mu sync.Mutex
 		put := counted(&n, &mu, time.Second)
 		began := time.Now()
 		var wg sync.WaitGroup
 		for _, key := range []string{"a", "b", "c", "d", "e"} { // all different
-			wg.Go(func() { fs.fly(t.Context(), key, "kubernetes prod", put) })
+			wg.Go(func() { fs.fly(t.Context(), look{key, "kubernetes prod", time.Hour, put}) })
 		}
 		wg.Go(func() {
-			fs.fly(t.Context(), "f", "prometheus", put)
+			fs.fly(t.Context(), look{"f", "prometheus", time.Hour, put})
 			if took := time.Since(began); took != time.Second {
 				t.Errorf("another dependency waited: %s", took)
 			}
@@ -83,12 +83,12 @@ func TestSoManyAtATimePerDependency(t *testing.T) {
 
 func TestAHungDependencyIsABadAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fs := newFlights(1, 3*time.Second)
+		fs := newFlights(1)
 		began := time.Now()
-		a, ok := fs.fly(t.Context(), "up", "prometheus", func(ctx context.Context) remediate.Answer {
+		a, ok := fs.fly(t.Context(), look{"up", "prometheus", 3 * time.Second, func(ctx context.Context) remediate.Answer {
 			<-ctx.Done()
 			return remediate.Answer{Err: ctx.Err().Error()}
-		})
+		}})
 		if !ok || a.Err == "" || time.Since(began) != 3*time.Second {
 			t.Errorf("got %+v, %v after %s", a, ok, time.Since(began))
 		}
@@ -97,7 +97,7 @@ func TestAHungDependencyIsABadAnswer(t *testing.T) {
 
 func TestAFlightNobodyWaitsForIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fs := newFlights(1, time.Hour)
+		fs := newFlights(1)
 		ended := make(chan error, 1)
 		hang := func(ctx context.Context) remediate.Answer {
 			<-ctx.Done()
@@ -105,16 +105,16 @@ func TestAFlightNobodyWaitsForIsCancelled(t *testing.T) {
 			return remediate.Answer{}
 		}
 		first, stopFirst := context.WithCancel(t.Context())
-		go fs.fly(first, "slow", "db", hang)
+		go fs.fly(first, look{"slow", "db", time.Hour, hang})
 		synctest.Wait()
 
 		// Two more wait for the turn; the one who began the wait leaves.
 		second, stopSecond := context.WithCancel(t.Context())
-		go fs.fly(second, "next", "db", func(context.Context) remediate.Answer { return remediate.Answer{OK: true} })
+		go fs.fly(second, look{"next", "db", time.Hour, func(context.Context) remediate.Answer { return remediate.Answer{OK: true} }})
 		synctest.Wait()
 		third := make(chan remediate.Answer, 1)
 		go func() {
-			a, _ := fs.fly(t.Context(), "next", "db", hang)
+			a, _ := fs.fly(t.Context(), look{"next", "db", time.Hour, hang})
 			third <- a
 		}()
 		synctest.Wait()

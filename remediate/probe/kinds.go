@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
@@ -44,13 +45,22 @@ type question interface {
 	put(context.Context, *Prober, remediate.Question) (remediate.Answer, error)
 }
 
+// slow is a question that takes more than one look.
+type slow interface {
+	question
+	// within bounds it, in the place of Options.Timeout.
+	within() time.Duration
+}
+
 var kinds = map[string]kind{
+	"cluster":  {clusterDoc, clusterExample, clusterRules, parse[cluster]},
+	"evidence": {evidenceDoc, evidenceExample, evidenceRules, parse[evidence]},
 	"http":     {httpDoc, httpExample, noRules, parse[httpGet]},
 	"pods":     {podsDoc, podsExample, podsRules, parse[pods]},
 	"postgres": {postgresDoc, postgresExample, noRules, parse[postgres]},
 	"promql":   {promqlDoc, promqlExample, noRules, parse[promql]},
 	"redis":    {redisDoc, redisExample, noRules, parse[redisPing]},
-	"rollout":  {rolloutDoc, rolloutExample, workloadRules, parse[rollout]},
+	"rollout":  {rolloutDoc, rolloutExample, rolloutRules, parse[rollout]},
 	"workload": {workloadDoc, workloadExample, workloadRules, parse[workload]},
 }
 

@@ -2,10 +2,12 @@ package probe
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+	rbacv1 "k8s.io/api/rbac/v1"
 )
 
 // Every example must be what it shows: one kind with arguments that are valid.
@@ -45,7 +47,7 @@ func TestValidate(t *testing.T) {
 		{"pods", `{"selector":"app=$app","min":1}`, ""},
 		{"redis", `{"address":"$instance:6379"}`, ""},
 
-		{"ping", `{}`, `no probe "ping"; there is http, pods, postgres`},
+		{"ping", `{}`, `no probe "ping"; there is cluster, evidence, http, pods, postgres`},
 		{"promql", `{}`, `"query" is missing`},
 		{"promql", `{"query":"up","min":2,"max":1}`, `"min" 2 is more than "max" 1`},
 		{"promql", `{"query":"up","equals":2,"max":1}`, `"equals" cannot stand beside`},
@@ -53,6 +55,9 @@ func TestValidate(t *testing.T) {
 		{"rollout", `{"target":"x"}`, `unknown field "target"`},
 		{"pods", `{"selector":"","min":1}`, `"selector" is empty`},
 		{"pods", `{"selector":"app in (","min":1}`, `"selector"`},
+		{"workload", `{"headroom":"yes"}`, "headroom"},
+		{"cluster", `{"controlPlane":true}`, `unknown field "controlPlane"; there is nodes, control_plane`},
+		{"evidence", `{"logs":true}`, "no argument to give"},
 		{"pods", `{"selector":"app=x"}`, `"min" is missing`},
 		{"pods", `{"min":0}`, `want at least 1`},
 		{"http", `{}`, `"url" is missing`},
@@ -76,6 +81,38 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s %s: got %v, want %q", tc.kind, tc.args, err, tc.want)
 		case err != nil && strings.Contains(err.Error(), "hunter2"):
 			t.Errorf("a password is shown: %v", err)
+		}
+	}
+}
+
+// may tells whether rules allow a verb on a resource or a path.
+func may(rules []rbacv1.PolicyRule, verb, what string) bool {
+	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
+		return slices.Contains(r.Verbs, verb) && slices.Contains(slices.Concat(r.Resources, r.NonResourceURLs), what)
+	})
+}
+
+func TestRulesAreNoWiderThanNeeded(t *testing.T) {
+	for _, tc := range []struct{ kind, target, args, may, mayNot string }{
+		{"workload", "deployment", `{}`, "get deployments, get persistentvolumeclaims, get namespaces", "list pods, list poddisruptionbudgets, get statefulsets"},
+		{"workload", "deployment", `{"headroom":true}`, "list pods, list poddisruptionbudgets, get namespaces", "get pods, list namespaces"},
+		{"workload", "pod", `{"headroom":true}`, "get pods, list poddisruptionbudgets", "list pods"},
+		{"rollout", "deployment", ``, "get deployments", "get namespaces"},
+		{"cluster", "", `{}`, "list nodes, get /readyz", "get nodes"},
+		{"cluster", "", `{"nodes":true}`, "list nodes", "get /readyz"},
+		{"cluster", "", `{"control_plane":true}`, "get /readyz", "list nodes"},
+		{"evidence", "deployment", `{}`, "get deployments, list pods, get pods/log, list events", "get persistentvolumeclaims, get pods, get namespaces, get replicasets"},
+		{"evidence", "pod", `{}`, "get pods, get replicasets, get pods/log, list events", "list pods"},
+		{"evidence", "", `{}`, "get pods, list pods, get deployments", "get secrets"},
+	} {
+		rules := kinds[tc.kind].rules(tc.target, json.RawMessage(tc.args))
+		for want, list := range map[bool]string{true: tc.may, false: tc.mayNot} {
+			for what := range strings.SplitSeq(list, ", ") {
+				verb, resource, _ := strings.Cut(what, " ")
+				if may(rules, verb, resource) != want {
+					t.Errorf("%s of a %q with %s: %s is %v, want %v", tc.kind, tc.target, tc.args, what, !want, want)
+				}
+			}
 		}
 	}
 }

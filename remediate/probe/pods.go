@@ -99,12 +99,8 @@ func (a *pods) put(ctx context.Context, p *Prober, q remediate.Question) (remedi
 
 // ready counts the ready pods that a selector means.
 func (p *Prober) ready(ctx context.Context, t remediate.Target, sel labels.Selector, want int) (remediate.Answer, error) {
-	r, err := p.cluster(t)
-	if err != nil {
-		return remediate.Answer{}, err
-	}
 	var found []corev1.Pod
-	err = p.guarded("kubernetes "+t.Cluster, kube.IsFault, func() error {
+	err := p.read(t, func(r kube.Reader) (err error) {
 		found, err = r.Pods(ctx, t.Namespace, sel)
 		return err
 	})

@@ -51,7 +51,7 @@ func (a *postgres) put(ctx context.Context, p *Prober, _ remediate.Question) (re
 		// What the parser says may quote the string, password and all.
 		return remediate.Answer{}, fmt.Errorf("%s does not hold a connection string: want postgres://user:password@host/database or key=value", a.DSNFile)
 	}
-	cfg.ConnectTimeout = p.flights.timeout
+	cfg.ConnectTimeout = p.timeout
 	// A named prepared statement would not survive a pooler, and the simple
 	// protocol would take several statements for one.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec

@@ -39,8 +39,13 @@ type Options struct {
 	// It gets a context that ends after Timeout, and may be called at once
 	// from many goroutines.
 	Extra map[string]func(context.Context, remediate.Question) remediate.Answer
-	// Timeout bounds one look at one dependency; 0 is DefaultTimeout.
+	// Timeout bounds one look at one dependency; 0 is DefaultTimeout. Evidence
+	// has a time of its own.
 	Timeout time.Duration
+	// Keep keeps what was gathered as evidence, durably when it returns, and
+	// returns what it is kept under. Nil: nothing can be kept, and a question
+	// for evidence is answered with an error.
+	Keep func(ctx context.Context, blob []byte) (digest string, err error)
 	// Concurrent is how many questions are put to one dependency at a time;
 	// 0 is DefaultConcurrent.
 	Concurrent int
@@ -54,6 +59,8 @@ type Prober struct {
 	clusters map[string]kube.Reader
 	prom     promv1.API // nil for none
 	extra    map[string]func(context.Context, remediate.Question) remediate.Answer
+	keep     func(context.Context, []byte) (string, error)
+	timeout  time.Duration
 	flights  *flights
 	changed  outbound.Changed
 
@@ -63,7 +70,10 @@ type Prober struct {
 
 // New returns a Prober. It connects to nothing yet.
 func New(o Options) (*Prober, error) {
-	p := &Prober{clusters: map[string]kube.Reader{}, extra: o.Extra, changed: o.Changed, breakers: map[string]*outbound.Breaker{}}
+	p := &Prober{
+		clusters: map[string]kube.Reader{}, extra: o.Extra, keep: o.Keep, timeout: o.Timeout,
+		changed: o.Changed, breakers: map[string]*outbound.Breaker{},
+	}
 	for name, cfg := range o.Clusters {
 		client, err := readOnly(cfg)
 		if err != nil {
@@ -78,13 +88,13 @@ func New(o Options) (*Prober, error) {
 		}
 		p.prom = promv1.NewAPI(client)
 	}
-	if o.Timeout == 0 {
-		o.Timeout = DefaultTimeout
+	if p.timeout == 0 {
+		p.timeout = DefaultTimeout
 	}
 	if o.Concurrent == 0 {
 		o.Concurrent = DefaultConcurrent
 	}
-	p.flights = newFlights(int64(o.Concurrent), o.Timeout)
+	p.flights = newFlights(int64(o.Concurrent))
 	return p, nil
 }
 
@@ -133,37 +143,44 @@ func (p *Prober) guarded(name string, fault func(error) bool, f func() error) er
 
 // put answers one question. When ctx ends first, the answer is that it did.
 func (p *Prober) put(ctx context.Context, q remediate.Question) remediate.Answer {
-	put, dependency, err := p.prepare(q)
+	l, err := p.prepare(q)
 	if err != nil {
 		return unknown(q, err)
 	}
-	key, err := json.Marshal(q)
-	if err != nil {
-		return unknown(q, err)
-	}
-	a, ok := p.flights.fly(ctx, string(key), dependency, put)
+	a, ok := p.flights.fly(ctx, l)
 	if !ok {
 		return unknown(q, fmt.Errorf("not answered in time: %w", context.Cause(ctx)))
 	}
 	return a
 }
 
-func (p *Prober) prepare(q remediate.Question) (put func(context.Context) remediate.Answer, dependency string, err error) {
+func (p *Prober) prepare(q remediate.Question) (look, error) {
+	key, err := json.Marshal(q)
+	if err != nil {
+		return look{}, err
+	}
+	l := look{key: string(key), dependency: q.Kind, within: p.timeout}
 	if extra, ok := p.extra[q.Kind]; ok {
-		return func(ctx context.Context) remediate.Answer { return checked(q, extra(ctx, q), nil) }, q.Kind, nil
+		l.put = func(ctx context.Context) remediate.Answer { return checked(q, extra(ctx, q), nil) }
+		return l, nil
 	}
 	k, ok := kinds[q.Kind]
 	if !ok {
-		return nil, "", fmt.Errorf("there is no probe %q", q.Kind)
+		return look{}, fmt.Errorf("there is no probe %q", q.Kind)
 	}
 	what, err := k.parse(q.Args)
 	if err != nil {
-		return nil, "", err
+		return look{}, err
 	}
-	return func(ctx context.Context) remediate.Answer {
+	l.dependency = what.dependency(q)
+	if s, ok := what.(slow); ok {
+		l.within = s.within()
+	}
+	l.put = func(ctx context.Context) remediate.Answer {
 		a, err := what.put(ctx, p, q)
 		return checked(q, a, err)
-	}, what.dependency(q), nil
+	}
+	return l, nil
 }
 
 // checked makes sure that not knowing means no.

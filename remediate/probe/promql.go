@@ -49,7 +49,7 @@ func (a *promql) put(ctx context.Context, p *Prober, _ remediate.Question) (reme
 	var v model.Value
 	err := p.guarded("prometheus", isPrometheusFault, func() (err error) {
 		// Two series are enough to know that there are several.
-		v, _, err = p.prom.Query(ctx, a.Query, time.Now(), promv1.WithLimit(2), promv1.WithTimeout(p.flights.timeout))
+		v, _, err = p.prom.Query(ctx, a.Query, time.Now(), promv1.WithLimit(2), promv1.WithTimeout(p.timeout))
 		return err
 	})
 	if err != nil {

@@ -59,7 +59,7 @@ func (a *redisPing) put(ctx context.Context, p *Prober, _ remediate.Question) (r
 		}
 	}
 	began := time.Now()
-	err := a.ping(ctx, p.flights.timeout, password)
+	err := a.ping(ctx, p.timeout, password)
 	took := time.Since(began).Round(time.Millisecond)
 	if err != nil {
 		return remediate.Answer{Text: fmt.Sprintf("does not answer after %s: %s", took, without(err, password))}, nil

@@ -2,6 +2,9 @@ package probe
 
 import (
 	"context"
+	"encoding/json"
+
+	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
@@ -13,6 +16,10 @@ const (
 )
 
 type rollout struct{}
+
+func rolloutRules(target string, _ json.RawMessage) []rbacv1.PolicyRule {
+	return kube.ReadRules(target)
+}
 
 func (*rollout) validate() error { return nil }
 

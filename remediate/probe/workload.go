@@ -3,11 +3,13 @@ package probe
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/internal/args"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
 )
 
@@ -18,10 +20,18 @@ const (
 
 // workload reads the target for the guards. The answer is OK when it is there
 // and nothing about it is refused by name.
-type workload struct{}
+type workload struct {
+	// Headroom asks what the disruption budgets of its pods allow.
+	Headroom bool `json:"headroom,omitempty"`
+}
 
-func workloadRules(target string, _ json.RawMessage) []rbacv1.PolicyRule {
-	return kube.ReadRules(target)
+func workloadRules(target string, raw json.RawMessage) []rbacv1.PolicyRule {
+	rules := append(kube.ReadRules(target), kube.NamespaceRule)
+	var a workload
+	if args.Decode(raw, &a) == nil && a.Headroom {
+		rules = append(rules, kube.HeadroomRules(target)...)
+	}
+	return rules
 }
 
 func (*workload) validate() error { return nil }
@@ -30,7 +40,7 @@ func (*workload) dependency(q remediate.Question) string { return kubernetesName
 
 func kubernetesName(q remediate.Question) string { return "kubernetes " + q.Target.Cluster }
 
-func (*workload) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
+func (a *workload) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
 	w, err := p.workload(ctx, q.Target)
 	if kube.IsGone(err) {
 		return remediate.Answer{
@@ -41,11 +51,29 @@ func (*workload) put(ctx context.Context, p *Prober, q remediate.Question) (reme
 	if err != nil {
 		return remediate.Answer{}, err
 	}
+	out := seenOf(w)
+	if err := p.addModes(ctx, w, &out); err != nil {
+		return remediate.Answer{}, err
+	}
+	if a.Headroom {
+		if err := p.addHeadroom(ctx, w, &out); err != nil {
+			return remediate.Answer{}, err
+		}
+	}
+	if w.Refused != "" {
+		out.Text += "; refused: " + w.Refused
+	}
+	return out, nil
+}
+
+// seenOf is what the object itself says.
+func seenOf(w *kube.Workload) remediate.Answer {
 	a := remediate.Answer{OK: w.Refused == "", Text: w.Text(), Values: map[string]string{
 		remediate.ValueTarget:    w.Target.String(),
 		remediate.ValueUID:       string(w.Meta.UID),
 		remediate.ValueReplicas:  strconv.Itoa(int(w.Wanted)),
 		remediate.ValueAvailable: strconv.Itoa(int(w.Available)),
+		remediate.ValueChangedBy: w.ChangedBy(),
 	}}
 	if w.Template != nil {
 		a.Values[remediate.ValueTemplate] = w.Fingerprint()
@@ -53,20 +81,53 @@ func (*workload) put(ctx context.Context, p *Prober, q remediate.Question) (reme
 	}
 	if w.Refused != "" {
 		a.Values[remediate.ValueRefused] = w.Refused
-		a.Text += "; refused: " + w.Refused
 	}
-	return a, nil
+	return a
 }
 
-// workload reads a target behind its cluster's breaker.
+// maxMode bounds what is handed on of an annotation. It is longer than any
+// mode, so that no other word becomes one by being cut.
+const maxMode = 40
+
+// addModes adds what the object and its namespace allow to be done. Not being
+// allowed to read that is an error: it may say no.
+func (p *Prober) addModes(ctx context.Context, w *kube.Workload, a *remediate.Answer) error {
+	return p.read(w.Target, func(r kube.Reader) error {
+		mode, err := r.NamespaceMode(ctx, w.Target.Namespace)
+		a.Values[remediate.ValueMode] = fmt.Sprintf("%.*s", maxMode, w.Mode())
+		a.Values[remediate.ValueNamespaceMode] = fmt.Sprintf("%.*s", maxMode, mode)
+		return err
+	})
+}
+
+// addHeadroom adds what the tightest disruption budget allows, if there is one.
+func (p *Prober) addHeadroom(ctx context.Context, w *kube.Workload, a *remediate.Answer) error {
+	return p.read(w.Target, func(r kube.Reader) error {
+		h, err := r.Headroom(ctx, w)
+		if err != nil || h == nil {
+			return err
+		}
+		a.Values[remediate.ValueHeadroom] = strconv.Itoa(int(h.Allowed))
+		a.Values[remediate.ValueBudget] = h.Budgets
+		a.Text += fmt.Sprintf("; %d disruptions allowed by %s", h.Allowed, h.Budgets)
+		return nil
+	})
+}
+
+// workload reads a target.
 func (p *Prober) workload(ctx context.Context, t remediate.Target) (w *kube.Workload, err error) {
-	r, err := p.cluster(t)
-	if err != nil {
-		return nil, err
-	}
-	err = p.guarded("kubernetes "+t.Cluster, kube.IsFault, func() error {
+	err = p.read(t, func(r kube.Reader) error {
 		w, err = r.Workload(ctx, t)
 		return err
 	})
 	return w, err
+}
+
+// read reads from a target's cluster, behind its breaker.
+func (p *Prober) read(t remediate.Target, f func(kube.Reader) error) error {
+	r, err := p.cluster(t)
+	if err != nil {
+		return err
+	}
+	return p.guarded("kubernetes "+t.Cluster, kube.IsFault, func() error { return f(r) })
 }

@@ -2,14 +2,20 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
 	kubetesting "k8s.io/client-go/testing"
@@ -43,9 +49,13 @@ func pod(name string, ready corev1.ConditionStatus) *corev1.Pod {
 	}
 }
 
-// over returns a Prober of a cluster "prod" with these objects.
+// over returns a Prober of a cluster "prod" with these objects, and with the
+// namespace shop.
 func over(t *testing.T, objects ...runtime.Object) (*Prober, *fake.Clientset) {
 	t.Helper()
+	if !slices.ContainsFunc(objects, func(o runtime.Object) bool { _, ok := o.(*corev1.Namespace); return ok }) {
+		objects = append(objects, namespace(""))
+	}
 	p, err := New(Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +68,29 @@ func over(t *testing.T, objects ...runtime.Object) (*Prober, *fake.Clientset) {
 func (p *Prober) one(t *testing.T, kind string, target remediate.Target, args string) remediate.Answer {
 	t.Helper()
 	return p.put(t.Context(), remediate.Question{Kind: kind, Target: target, Args: []byte(args)})
+}
+
+func namespace(mode string) *corev1.Namespace {
+	n := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
+	if mode != "" {
+		n.Annotations = map[string]string{kube.ModeAnnotation: mode}
+	}
+	return n
+}
+
+// budgetOf is a disruption budget of the pods with this label.
+func budgetOf(name, app string, allowed int32) *policyv1.PodDisruptionBudget {
+	return &policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop"},
+		Spec:       policyv1.PodDisruptionBudgetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}},
+		Status:     policyv1.PodDisruptionBudgetStatus{DisruptionsAllowed: allowed},
+	}
+}
+
+func forbid(client *fake.Clientset, verb, resource string) {
+	client.PrependReactor(verb, resource, func(kubetesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no role allows it"))
+	})
 }
 
 func TestWorkload(t *testing.T) {
@@ -93,6 +126,71 @@ func TestWorkloadRefused(t *testing.T) {
 	elsewhere.Cluster = "staging"
 	if a := p.one(t, "workload", elsewhere, `{}`); a.OK || !strings.Contains(a.Err, `cluster "staging" is not configured`) {
 		t.Errorf("another cluster: %+v", a)
+	}
+}
+
+func TestWorkloadSaysWhatMayBeDone(t *testing.T) {
+	p, _ := over(t, deployment(func(d *appsv1.Deployment) {
+		d.Annotations = map[string]string{kube.ModeAnnotation: "approve"}
+		at := metav1.NewTime(time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC))
+		d.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl-edit", Time: &at, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:template":{}}}`)}}
+	}), namespace("observe"))
+	a := p.one(t, "workload", db, `{}`)
+	if !a.OK || a.Values[remediate.ValueMode] != "approve" || a.Values[remediate.ValueNamespaceMode] != "observe" {
+		t.Errorf("modes: %+v", a)
+	}
+	if a.Values[remediate.ValueChangedBy] != "kubectl-edit at 2026-09-01T12:00:00Z" {
+		t.Errorf("changed by %q", a.Values[remediate.ValueChangedBy])
+	}
+
+	p, _ = over(t, deployment(nil))
+	a = p.one(t, "workload", db, `{}`)
+	for _, k := range []string{remediate.ValueMode, remediate.ValueNamespaceMode, remediate.ValueChangedBy} {
+		if !a.OK || a.Values[k] != "" {
+			t.Errorf("%s = %q where nobody said anything", k, a.Values[k])
+		}
+	}
+}
+
+// Who may not read what a namespace says does not know that it says nothing.
+func TestANamespaceThatMayNotBeReadIsAnError(t *testing.T) {
+	p, client := over(t, deployment(nil))
+	forbid(client, "get", "namespaces")
+	if a := p.one(t, "workload", db, `{}`); a.OK || !strings.Contains(a.Err, "namespace shop") || !strings.Contains(a.Err, "forbidden") {
+		t.Errorf("got %+v", a)
+	}
+}
+
+func TestWorkloadHeadroom(t *testing.T) {
+	objects := []runtime.Object{
+		deployment(nil), pod("db-1", corev1.ConditionTrue), pod("db-2", corev1.ConditionTrue),
+		budgetOf("db", "db", 1), budgetOf("web", "web", 0),
+	}
+	p, client := over(t, objects...)
+	a := p.one(t, "workload", db, `{"headroom":true}`)
+	if !a.OK || a.Values[remediate.ValueHeadroom] != "1" || a.Values[remediate.ValueBudget] != "db" || !strings.Contains(a.Text, "1 disruptions allowed by db") {
+		t.Errorf("got %+v", a)
+	}
+	client.ClearActions()
+	a = p.one(t, "workload", db, `{}`)
+	if _, ok := a.Values[remediate.ValueHeadroom]; ok || slices.ContainsFunc(client.Actions(), func(a kubetesting.Action) bool { return a.GetVerb() == "list" }) {
+		t.Errorf("not asked for, and looked for: %+v, %v", a, client.Actions())
+	}
+
+	p, _ = over(t, append(objects, budgetOf("all", "db", 5))...)
+	if a := p.one(t, "workload", db, `{"headroom":true}`); a.Values[remediate.ValueHeadroom] != "0" || a.Values[remediate.ValueBudget] != "all, db" {
+		t.Errorf("two budgets of one pod: %+v", a)
+	}
+	p, _ = over(t, objects[0], objects[1], objects[4])
+	if a := p.one(t, "workload", db, `{"headroom":true}`); !a.OK || a.Values[remediate.ValueHeadroom] != "" || a.Values[remediate.ValueBudget] != "" {
+		t.Errorf("no budget: %+v", a)
+	}
+	for _, resource := range []string{"poddisruptionbudgets", "pods"} {
+		p, client = over(t, objects...)
+		forbid(client, "list", resource)
+		if a := p.one(t, "workload", db, `{"headroom":true}`); a.OK || !strings.Contains(a.Err, "forbidden") {
+			t.Errorf("%s cannot be listed: %+v", resource, a)
+		}
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 
 // happening says in one line what is happening with the incident of r.
 func happening(r Row) string {
+	if r.asking != "" {
+		return r.asking
+	}
 	switch r.Status {
 	case remediate.StatusListed:
 		return "fired already when its policy was loaded; only listed until somebody says run"
@@ -22,12 +25,36 @@ func happening(r Row) string {
 		return fmt.Sprintf("attempt %d was carried out; looking whether it helped", r.Attempts)
 	case remediate.StatusHealed:
 		return fmt.Sprintf("good again after %s; waiting for its alerts to resolve", r.Took)
+	case remediate.StatusUnconfirmed:
+		return "its alerts are gone, but it is not seen to be well"
 	}
 	return r.Why
 }
 
+// askings are what is looked at besides the guards and an attempt.
+var askings = map[string]string{
+	remediate.ForConfirmation: "its alerts resolved; looking whether it is well, before it is closed",
+	remediate.ForEvidence:     "keeping what there is to be seen, before it is destroyed",
+}
+
+// asking says which of them is going on, "" when none is.
+func asking(i *remediate.Incident) string {
+	for _, p := range i.Pending {
+		if p.Ask != nil && p.Ask.Purpose == remediate.ForConfirmation && len(i.Firing) > 0 {
+			return "somebody else changed its target; looking whether that helped"
+		}
+		if p.Ask != nil && askings[p.Ask.Purpose] != "" {
+			return askings[p.Ask.Purpose]
+		}
+	}
+	return ""
+}
+
 // nextOf says what the incident waits for and what a human may do.
 func nextOf(i *remediate.Incident) string {
+	if now := asking(i); now != "" {
+		return "Nothing to do: " + now + "."
+	}
 	why := whyOf(i)
 	switch i.Status {
 	case remediate.StatusListed:
@@ -46,6 +73,8 @@ func nextOf(i *remediate.Incident) string {
 		return "The policy only observes: what would be done is written down, and nothing is done. Run changes nothing until the policy may act."
 	case remediate.StatusActing, remediate.StatusVerifying:
 		return "Nothing to do: " + happening(rowOf(i)) + ". Take it over to keep further steps from being tried."
+	case remediate.StatusUnconfirmed:
+		return "Its alerts are gone, but it is not seen to be well: " + i.Lost + ". See whether Prometheus and the exporter are there, repair it, or close it. It closes by itself as soon as it is well."
 	case remediate.StatusHealed:
 		return "Nothing to do: it is looked at every few seconds, and closes when its alerts resolve."
 	}
@@ -107,7 +136,27 @@ func commandsOf(i *remediate.Incident) []string {
 	if !busy {
 		cs = append(cs, remediate.Close)
 	}
-	return cs
+	if i.ToldOnly == "" && standing[i.Status] && len(InTheWay(i.Verdicts)) > 0 {
+		cs = append(cs, remediate.Override)
+	}
+	return append(cs, remediate.Rate)
+}
+
+// standing are the statuses in which a guard stands in the way.
+var standing = map[remediate.Status]bool{
+	remediate.StatusWaiting: true, remediate.StatusDenied: true, remediate.StatusHeld: true,
+}
+
+// InTheWay returns the names of the guards that stand in the way and for which
+// an override may be given.
+func InTheWay(vs []remediate.Verdict) []string {
+	var names []string
+	for _, v := range vs {
+		if v.Overridable() {
+			names = append(names, v.Guard)
+		}
+	}
+	return names
 }
 
 // short is a wire name less the journal's name: a1 of q4m2x7kd-i42-a1.

@@ -222,6 +222,20 @@ func malformed() []refusal {
 		{"a plan for ack", post("/api/v1/incidents/2/ack", `{"by":"anna","plan":"0123456789ab"}`), 400, "plan is for approve and deny"},
 		{"a scope for ack", post("/api/v1/incidents/2/ack", `{"by":"anna","scope":"all"}`), 400, "scope is for pause"},
 		{"a plan for pause", post("/api/v1/pause", `{"by":"anna","scope":"all","plan":"0123456789ab"}`), 400, "plan is for approve"},
+		{"a guard for ack", post("/api/v1/incidents/2/ack", `{"by":"anna","guard":"cooldown"}`), 400, "guard is for override; ack takes none"},
+		{"a value for override", post("/api/v1/incidents/2/override", `{"by":"anna","guard":"cooldown","reason":"x","value":"P1"}`), 400, "value is for mode and severity"},
+		{"override of no guard", post("/api/v1/incidents/2/override", `{"by":"anna","reason":"x"}`), 400, "which guard may pass"},
+		{"override without a reason", post("/api/v1/incidents/2/override", `{"by":"anna","guard":"cooldown","reason":" \n"}`), 400, "why the guard may pass"},
+		{"override by nobody", post("/api/v1/incidents/2/override", `{"guard":"cooldown","reason":"x"}`), 400, "who gives the command"},
+		{"a guard on two lines", post("/api/v1/incidents/2/override", `{"by":"anna","guard":"cool\ndown","reason":"x"}`), 400, "guard is plain text on one line"},
+		{"a guard too long", post("/api/v1/incidents/2/override", `{"by":"anna","guard":"`+strings.Repeat("x", 101)+`","reason":"x"}`), 400, "guard: at most 100"},
+		{"a severity that is none", post("/api/v1/incidents/2/severity", `{"by":"anna","value":"P4"}`), 400, "severity wants one of P1, P2, P3"},
+		{"no severity", post("/api/v1/incidents/2/severity", `{"by":"anna"}`), 400, "severity wants one of P1, P2, P3"},
+		{"a scope for severity", post("/api/v1/incidents/2/severity", `{"by":"anna","value":"P1","scope":"all"}`), 400, "scope is for pause, resume and mode; severity takes none"},
+		{"a mode nowhere", post("/api/v1/mode", `{"by":"anna","value":"observe"}`), 400, "where: all, policy/NAME"},
+		{"a mode that is none", post("/api/v1/mode", `{"by":"anna","scope":"all","value":"P1"}`), 400, "mode wants one of observe, approve, act"},
+		{"a scope too long", post("/api/v1/mode", `{"by":"anna","value":"observe","scope":"policy/`+strings.Repeat("x", 300)+`"}`), 400, "scope: at most 300"},
+		{"a mode by GET", get("/api/v1/mode"), 405, "use POST"},
 		{"too much", post("/api/v1/pause", `{"by":"`+strings.Repeat("x", 70_000)+`"}`), 413, "at most 65536 bytes"},
 		{"another type", text, 415, "send application/json"},
 	}
@@ -272,6 +286,57 @@ func TestEveryRouteRefusesOtherMethods(t *testing.T) {
 		rec := ask(t, h, httptest.NewRequest(other, strings.ReplaceAll(path, "{id}", "1"), nil))
 		if rec.Code != http.StatusMethodNotAllowed || !strings.Contains(rec.Header().Get("Allow"), method) {
 			t.Errorf("%s %s: %d, Allow: %q", other, path, rec.Code, rec.Header().Get("Allow"))
+		}
+	}
+}
+
+// words hears what is handed to the decider, in place of it.
+type words struct {
+	web.Live
+	heard []remediate.Command
+}
+
+func (w *words) Command(_ context.Context, c remediate.Command) error {
+	w.heard = append(w.heard, c)
+	return nil
+}
+
+// Whatever a word says arrives, one line each, and is answered or leads back to
+// where its effect can be seen.
+func TestWordsArriveWhole(t *testing.T) {
+	_, o := play(t, healedAndOthers)
+	for _, c := range []struct {
+		r    *http.Request
+		want remediate.Command
+		to   string // of a form
+	}{
+		{post("/api/v1/incidents/i2/override", `{"by":"anna","guard":" cooldown ","reason":"the disk\n is full"}`),
+			remediate.Command{Command: "override", By: "anna", Incident: 2, Guard: "cooldown", Reason: "the disk is full"}, ""},
+		{form("/api/v1/incidents/2/override", "by=anna&guard=cooldown&reason=full"),
+			remediate.Command{Command: "override", By: "anna", Incident: 2, Guard: "cooldown", Reason: "full"}, "/incidents/2"},
+		{post("/api/v1/incidents/2/severity", `{"by":"anna","value":"P3","reason":"only the backup"}`),
+			remediate.Command{Command: "severity", By: "anna", Incident: 2, Value: "P3", Reason: "only the backup"}, ""},
+		{form("/api/v1/incidents/2/severity", "by=anna&value=P1&reason="),
+			remediate.Command{Command: "severity", By: "anna", Incident: 2, Value: "P1"}, "/incidents/2"},
+		{post("/api/v1/mode", `{"by":"anna","scope":"policy/postgres-down","value":"observe","reason":"it restarts too much"}`),
+			remediate.Command{Command: "mode", By: "anna", Scope: "policy/postgres-down", Value: "observe", Reason: "it restarts too much"}, ""},
+		{form("/api/v1/mode", "by=anna&scope=all&value=act&reason=over"),
+			remediate.Command{Command: "mode", By: "anna", Scope: "all", Value: "act", Reason: "over"}, "/automation"},
+		{post("/api/v1/pause", `{"by":"anna","scope":"all"}`), remediate.Command{Command: "pause", By: "anna", Scope: "all"}, ""},
+		{post("/api/v1/incidents/2/deny", `{"by":"anna","plan":"0123456"}`), remediate.Command{Command: "deny", By: "anna", Incident: 2, Plan: "0123456"}, ""},
+	} {
+		w := &words{Live: o.Live}
+		h := web.New(web.Options{Live: w, History: o.History, Now: o.Now})
+		if c.to == "" {
+			given := answer[web.Given](t, h, c.r)
+			if want := (web.Given{Command: c.want.Command, By: "anna", Incident: c.want.Incident, Scope: c.want.Scope, Guard: c.want.Guard, Value: c.want.Value}); given != want {
+				t.Errorf("answered %+v, want %+v", given, want)
+			}
+		} else if rec := ask(t, h, c.r); rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != c.to {
+			t.Errorf("%s: %d to %q, want %q", c.r.URL, rec.Code, rec.Header().Get("Location"), c.to)
+		}
+		if !reflect.DeepEqual(w.heard, []remediate.Command{c.want}) {
+			t.Errorf("%s: handed over %+v, want %+v", c.r.URL, w.heard, c.want)
 		}
 	}
 }

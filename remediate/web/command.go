@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -21,6 +22,9 @@ const (
 	maxCommand    = 64 << 10 // bytes of the request
 	maxBy         = 200      // characters
 	maxReason     = 1000
+	maxScope      = 300
+	maxPlan       = 100
+	maxName       = 100 // of a guard, or a value
 	commandWithin = 15 * time.Second
 )
 
@@ -28,9 +32,11 @@ const (
 // same names.
 type Word struct {
 	By     string `json:"by,omitempty"`     // who gives it; needed unless the listener authenticates
-	Reason string `json:"reason,omitempty"` // why, for those who read it later
+	Reason string `json:"reason,omitempty"` // why, for those who read it later; override needs one
 	Plan   string `json:"plan,omitempty"`   // approve and deny: the plan's hash, or at least 6 characters of its beginning
-	Scope  string `json:"scope,omitempty"`  // pause and resume: all, policy/NAME or namespace/NAME
+	Scope  string `json:"scope,omitempty"`  // pause, resume and mode: all, policy/NAME or namespace/NAME
+	Guard  string `json:"guard,omitempty"`  // override: the guard that may pass
+	Value  string `json:"value,omitempty"`  // mode: observe, approve or act; severity: P1, P2 or P3
 }
 
 // Given is the answer to a command that was taken: it is durable.
@@ -39,6 +45,8 @@ type Given struct {
 	By       string `json:"by"`
 	Incident uint64 `json:"incident,omitempty"`
 	Scope    string `json:"scope,omitempty"`
+	Guard    string `json:"guard,omitempty"`
+	Value    string `json:"value,omitempty"`
 }
 
 func (s *server) incidentCommand(command string) func(http.ResponseWriter, *http.Request) error {
@@ -47,35 +55,37 @@ func (s *server) incidentCommand(command string) func(http.ResponseWriter, *http
 		if err != nil {
 			return err
 		}
-		word, err := s.word(w, r)
-		if err != nil {
-			return err
-		}
-		switch {
-		case word.Scope != "":
-			return problemf(http.StatusBadRequest, "scope is for pause and resume; %s names an incident", command)
-		case word.Plan != "" && command != remediate.Approve && command != remediate.Deny:
-			return problemf(http.StatusBadRequest, "plan is for approve and deny; %s names none", command)
-		}
-		given := Given{Command: command, By: word.By, Incident: n}
-		err = s.command(r.Context(), remediate.Command{Command: command, By: word.By, Incident: n, Plan: word.Plan, Reason: word.Reason})
-		return s.taken(w, r, given, fmt.Sprintf("/incidents/%d", n), err)
+		return s.give(w, r, command, n, fmt.Sprintf("/incidents/%d", n))
 	}
 }
 
 func (s *server) scopeCommand(command string) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		word, err := s.word(w, r)
-		if err != nil {
-			return err
-		}
-		if word.Plan != "" {
-			return problemf(http.StatusBadRequest, "plan is for approve and deny; %s names a scope", command)
-		}
-		given := Given{Command: command, By: word.By, Scope: word.Scope}
-		err = s.command(r.Context(), remediate.Command{Command: command, By: word.By, Scope: word.Scope, Reason: word.Reason})
-		return s.taken(w, r, given, "/automation", err)
+	return func(w http.ResponseWriter, r *http.Request) error { return s.give(w, r, command, 0, "/automation") }
+}
+
+// give reads a command's word, hands it over and answers. A form goes back to
+// page, where its effect can be seen.
+func (s *server) give(w http.ResponseWriter, r *http.Request, command string, incident uint64, page string) error {
+	word, err := s.word(w, r)
+	if err != nil {
+		return err
 	}
+	if err := word.fits(command); err != nil {
+		return err
+	}
+	err = s.command(r.Context(), remediate.Command{
+		Command: command, By: word.By, Incident: incident, Plan: word.Plan, Scope: word.Scope,
+		Reason: word.Reason, Guard: word.Guard, Value: word.Value,
+	})
+	if err != nil {
+		return err
+	}
+	if isForm(r) {
+		http.Redirect(w, r, page, http.StatusSeeOther)
+		return nil
+	}
+	writeJSON(w, http.StatusOK, Given{Command: command, By: word.By, Incident: incident, Scope: word.Scope, Guard: word.Guard, Value: word.Value})
+	return nil
 }
 
 // command hands the word over. When it cannot be kept nobody knows whether it
@@ -91,19 +101,6 @@ func (s *server) command(ctx context.Context, c remediate.Command) error {
 	return problemf(http.StatusServiceUnavailable, "%s could not be written down: %v; look how things stand, then give it again", c.Command, err)
 }
 
-// taken answers a command: a form goes back to where its effect can be seen.
-func (s *server) taken(w http.ResponseWriter, r *http.Request, g Given, page string, err error) error {
-	if err != nil {
-		return err
-	}
-	if isForm(r) {
-		http.Redirect(w, r, page, http.StatusSeeOther)
-		return nil
-	}
-	writeJSON(w, http.StatusOK, g)
-	return nil
-}
-
 // word reads a command's body and settles who gives it.
 func (s *server) word(w http.ResponseWriter, r *http.Request) (Word, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxCommand)
@@ -114,7 +111,10 @@ func (s *server) word(w http.ResponseWriter, r *http.Request) (Word, error) {
 		word, err = readJSON(r.Body)
 	case "application/x-www-form-urlencoded":
 		err = r.ParseForm()
-		word = Word{By: r.PostForm.Get("by"), Reason: r.PostForm.Get("reason"), Plan: r.PostForm.Get("plan"), Scope: r.PostForm.Get("scope")}
+		word = Word{
+			By: r.PostForm.Get("by"), Reason: r.PostForm.Get("reason"), Plan: r.PostForm.Get("plan"),
+			Scope: r.PostForm.Get("scope"), Guard: r.PostForm.Get("guard"), Value: r.PostForm.Get("value"),
+		}
 	default:
 		return word, problemf(http.StatusUnsupportedMediaType, "content type %q: send application/json (or a form)", r.Header.Get("Content-Type"))
 	}
@@ -143,22 +143,81 @@ func readJSON(body io.Reader) (word Word, err error) {
 	return word, nil
 }
 
-// checked makes the word one line each and refuses what is not said.
+// checked makes the word one line each and refuses what is not said, or not
+// plain text.
 func (word Word) checked() (Word, error) {
 	word.By = strings.Join(strings.Fields(word.By), " ")
 	word.Reason = strings.Join(strings.Fields(word.Reason), " ")
-	word.Plan, word.Scope = strings.TrimSpace(word.Plan), strings.TrimSpace(word.Scope)
-	switch {
-	case word.By == "":
+	for _, part := range []*string{&word.Plan, &word.Scope, &word.Guard, &word.Value} {
+		*part = strings.TrimSpace(*part)
+	}
+	if word.By == "" {
 		return word, problemf(http.StatusBadRequest, "say in \"by\" who gives the command: it is written down for ever")
-	case utf8.RuneCountInString(word.By) > maxBy:
-		return word, problemf(http.StatusBadRequest, "by: at most %d characters", maxBy)
-	case utf8.RuneCountInString(word.Reason) > maxReason:
-		return word, problemf(http.StatusBadRequest, "reason: at most %d characters", maxReason)
-	case !printable(word.By + word.Reason + word.Plan + word.Scope):
-		return word, problemf(http.StatusBadRequest, "by, reason, plan and scope are plain text, without control characters")
+	}
+	for _, part := range []struct {
+		name, text string
+		most       int
+	}{
+		{"by", word.By, maxBy}, {"reason", word.Reason, maxReason}, {"plan", word.Plan, maxPlan},
+		{"scope", word.Scope, maxScope}, {"guard", word.Guard, maxName}, {"value", word.Value, maxName},
+	} {
+		switch {
+		case utf8.RuneCountInString(part.text) > part.most:
+			return word, problemf(http.StatusBadRequest, "%s: at most %d characters", part.name, part.most)
+		case !printable(part.text):
+			return word, problemf(http.StatusBadRequest, "%s is plain text on one line, without control characters", part.name)
+		}
 	}
 	return word, nil
+}
+
+// fields are those of a word that not every command takes, and which do.
+var fields = []struct {
+	name string
+	of   func(Word) string
+	by   []string
+}{
+	{"plan", func(w Word) string { return w.Plan }, []string{remediate.Approve, remediate.Deny}},
+	{"scope", func(w Word) string { return w.Scope }, []string{remediate.Pause, remediate.Resume, remediate.SetMode}},
+	{"guard", func(w Word) string { return w.Guard }, []string{remediate.Override}},
+	{"value", func(w Word) string { return w.Value }, []string{remediate.SetMode, remediate.Rate}},
+}
+
+// values are what the value of a command may be, the strictest first.
+var values = map[string][]string{
+	remediate.SetMode: {string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct)},
+	remediate.Rate:    {string(remediate.P1), string(remediate.P2), string(remediate.P3)},
+}
+
+// fits says what a command has and must not have, or needs and has not. Whether
+// it fits how things stand is the decider's to say.
+func (word Word) fits(command string) error {
+	for _, f := range fields {
+		if f.of(word) != "" && !slices.Contains(f.by, command) {
+			return problemf(http.StatusBadRequest, "%s is for %s; %s takes none", f.name, list(f.by), command)
+		}
+	}
+	vs, valued := values[command]
+	switch {
+	case command == remediate.Override && word.Guard == "":
+		return problemf(http.StatusBadRequest, "say in \"guard\" which guard may pass: one of those that stand in the way")
+	case command == remediate.Override && word.Reason == "":
+		return problemf(http.StatusBadRequest, "say in \"reason\" why the guard may pass: those who look into it later will want to know")
+	case command == remediate.SetMode && word.Scope == "":
+		return problemf(http.StatusBadRequest, "say in \"scope\" where: all, policy/NAME or namespace/NAME")
+	case valued && !slices.Contains(vs, word.Value):
+		return problemf(http.StatusBadRequest, "value %q: %s wants one of %s", word.Value, command, strings.Join(vs, ", "))
+	}
+	return nil
+}
+
+// list joins words as people do.
+func list(words []string) string {
+	n := len(words) - 1
+	if n < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:n], ", ") + " and " + words[n]
 }
 
 func printable(text string) bool {

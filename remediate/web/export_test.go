@@ -1,5 +1,7 @@
 package web
 
+import "net/http"
+
 // Routes returns "METHOD path" of everything that can be asked for.
 func Routes() []string {
 	var all []string
@@ -8,3 +10,17 @@ func Routes() []string {
 	}
 	return all
 }
+
+// AutomationPage returns the page as it is shown while st stands.
+func AutomationPage(o Options, st Status) http.Handler {
+	s := &server{opt: o.withDefaults(), pages: parsePages()}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = s.write(w, r, http.StatusOK, page{Title: "Automation", Status: st, Automation: &automationPage{}}) // it returns nil
+	})
+}
+
+// What modes that were set come to.
+var (
+	ModesOf   = modesOf
+	Tightened = tightened
+)

@@ -36,6 +36,9 @@ type Incident struct {
 	Taken  string `json:"taken,omitempty"` // who took it over
 	ToldTo []Told `json:"toldTo,omitempty"`
 
+	Ratings  []Rating   `json:"ratings,omitempty"`  // how its severity changed, oldest first
+	Evidence []Evidence `json:"evidence,omitempty"` // what was kept before it was destroyed, oldest first
+
 	Story []Event `json:"story"` // what happened, oldest first
 	// Note says what could not be read, so that what is missing is not taken
 	// for what did not happen.
@@ -46,6 +49,15 @@ type Incident struct {
 type Approval struct {
 	Hash string         `json:"hash"` // approve and deny name it
 	Plan remediate.Plan `json:"plan"`
+}
+
+// Rating is one change of an incident's severity.
+type Rating struct {
+	At   time.Time          `json:"at"`
+	From remediate.Severity `json:"from"`
+	To   remediate.Severity `json:"to"`
+	By   string             `json:"by,omitempty"` // the human who said so; absent when it was measured
+	Why  string             `json:"why,omitempty"`
 }
 
 // Pending is one dealing with the world that was begun and has not ended.
@@ -113,6 +125,7 @@ func rowOf(i *remediate.Incident) Row {
 	if n := len(i.Ladder.To); n > 0 {
 		r.Told = i.Ladder.To[n-1]
 	}
+	r.asking = asking(i)
 	r.Happening = happening(r)
 	return r
 }
@@ -189,8 +202,14 @@ func nameAlert(i *remediate.Incident, facts []remediate.Fact) {
 func (v *Incident) addFacts(facts []remediate.Fact) {
 	v.Story = Story(facts)
 	told := map[string]int{} // by Started.ID
+	var word remediate.Fact  // the last human's word
 	for _, f := range facts {
 		switch b := f.Body.(type) {
+		case remediate.CommandGiven:
+			word = f
+		case remediate.Rated:
+			v.Severity = b.To
+			v.Ratings = append(v.Ratings, Rating{At: f.At, From: b.From, To: b.To, By: raterOf(word, f.At, b), Why: b.Why})
 		case remediate.Healed:
 			v.Objective, v.Met = b.Objective, &b.Met
 			if b.Objective == 0 {
@@ -210,12 +229,23 @@ func (v *Incident) addFacts(facts []remediate.Fact) {
 				v.ToldTo[k].Text = b.Why
 			}
 		case remediate.Finished:
+			v.addEvidence(f.At, b.Answers)
 			if k, ok := told[b.ID]; ok {
 				v.ToldTo[k].At, v.ToldTo[k].Outcome, v.ToldTo[k].Text = f.At, b.Outcome, b.Text
 			}
 		}
 	}
 	v.Happening = happening(v.Row)
+}
+
+// raterOf returns who said what a rating came of: the word before it, when that
+// was given at the same moment to say so. "" is nobody: it was measured.
+func raterOf(word remediate.Fact, at time.Time, b remediate.Rated) string {
+	c, ok := word.Body.(remediate.CommandGiven)
+	if !ok || c.Command != remediate.Rate || c.Value != string(b.To) || !word.At.Equal(at) {
+		return ""
+	}
+	return c.By
 }
 
 // tell replaces what the destination was told before, and returns its place.

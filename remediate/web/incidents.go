@@ -43,6 +43,7 @@ const Open = "open"
 var statuses = []remediate.Status{
 	remediate.StatusListed, remediate.StatusDeciding, remediate.StatusWaiting, remediate.StatusDenied, remediate.StatusHeld,
 	remediate.StatusApproval, remediate.StatusObserved, remediate.StatusActing, remediate.StatusVerifying, remediate.StatusHealed,
+	remediate.StatusUnconfirmed,
 	remediate.StatusClosed,
 }
 
@@ -222,17 +223,26 @@ type Fact struct {
 	Text []string        `json:"text"` // a line, and what belongs below it
 }
 
-func (s *server) facts(r *http.Request) (any, error) {
-	n, err := number(r.PathValue("id"))
-	if err != nil {
-		return nil, err
-	}
-	facts, err := s.opt.History.Facts(r.Context(), n)
+// factsOf returns the facts of an incident, or says why there are none.
+func (s *server) factsOf(ctx context.Context, n uint64) ([]remediate.Fact, error) {
+	facts, err := s.opt.History.Facts(ctx, n)
 	if err != nil {
 		return nil, problemf(http.StatusServiceUnavailable, "the facts of i%d cannot be read: %v; try again, and if it stays so look at the daemon's log", n, err)
 	}
 	if len(facts) == 0 {
 		return nil, problemf(http.StatusNotFound, "no facts of incident i%d are kept here: it never was, or it is older than what is kept", n)
+	}
+	return facts, nil
+}
+
+func (s *server) facts(r *http.Request) (any, error) {
+	n, err := number(r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	facts, err := s.factsOf(r.Context(), n)
+	if err != nil {
+		return nil, err
 	}
 	l := FactList{}
 	for _, f := range facts {

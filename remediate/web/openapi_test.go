@@ -61,6 +61,7 @@ func TestOpenAPIDescribesEveryFieldAndNoOther(t *testing.T) {
 		"Verdict": remediate.Verdict{}, "Approval": web.Approval{}, "Attempt": remediate.Attempt{}, "Pending": web.Pending{}, "Told": web.Told{},
 		"Event": web.Event{}, "Detail": web.Detail{}, "FactList": web.FactList{}, "Fact": web.Fact{}, "PolicyList": web.PolicyList{}, "Policy": web.Policy{},
 		"Step": web.Step{}, "BreakerList": web.BreakerList{}, "Breaker": web.Breaker{}, "Status": web.Status{}, "Paused": web.Paused{},
+		"ModeSet": web.ModeSet{}, "Rating": web.Rating{}, "Evidence": web.Evidence{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := doc.Components.Schemas[name]
@@ -82,7 +83,7 @@ func fieldsOf(t reflect.Type) (always, all []string) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous || name == "" {
+		if f.Anonymous || !f.IsExported() || name == "" {
 			continue
 		}
 		all = append(all, name)

@@ -31,6 +31,9 @@ type History interface {
 	// before the fact that opens or joins, names the alert; without it the name
 	// is taken from what was asked and told.
 	Facts(ctx context.Context, incident uint64) ([]remediate.Fact, error)
+	// Kept returns what was kept under a digest that a fact names. The error is
+	// an [fs.ErrNotExist] when there is nothing.
+	Kept(ctx context.Context, digest string) ([]byte, error)
 }
 
 // Row is one incident as lists show it.
@@ -55,6 +58,8 @@ type Row struct {
 	Closed    time.Time        `json:"closed,omitzero"`
 	Took      model.Duration   `json:"took,omitempty"`     // from Opened to Healed
 	Verified  bool             `json:"verified,omitempty"` // a verification held after the last act
+
+	asking string // what is being looked at that the status does not tell
 }
 
 // Options are what a handler needs. Live and History must be given.

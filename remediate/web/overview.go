@@ -28,6 +28,7 @@ type Status struct {
 	ByStatus map[remediate.Status]int `json:"byStatus"`           // these, by status
 	Pending  int                      `json:"pending"`            // dealings with the world that were begun and have not ended
 	Paused   []Paused                 `json:"paused"`             // scopes in which nothing is done
+	Modes    []ModeSet                `json:"modes"`              // scopes in which a human lets less be done
 	Degraded string                   `json:"degraded,omitempty"` // why nothing is done at all: what is done would not be remembered
 	Next     time.Time                `json:"next,omitzero"`      // when the daemon wakes by itself
 }
@@ -39,6 +40,14 @@ type Paused struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// ModeSet is one scope in which a human lets no more be done than its mode.
+type ModeSet struct {
+	Scope  string         `json:"scope"` // all, policy/NAME or namespace/NAME
+	Mode   remediate.Mode `json:"mode"`  // observe or approve
+	By     string         `json:"by"`
+	Reason string         `json:"reason,omitempty"`
+}
+
 func (s *server) status(r *http.Request) (any, error) { return s.overview(r.Context()) }
 
 func (s *server) overview(ctx context.Context) (Status, error) {
@@ -47,7 +56,7 @@ func (s *server) overview(ctx context.Context) (Status, error) {
 		v.Journal, v.Seq, v.Last, v.Rulebook = st.Journal, st.Seq, st.At, st.Rulebook
 		v.Degraded, v.Next, v.Pending = st.Degraded(), st.Next(), len(st.Started())
 		v.Open, v.ByStatus = countOpen(st)
-		v.Paused = pausedOf(st)
+		v.Paused, v.Modes = pausedOf(st), modesOf(st.Modes)
 		if book := books[st.Rulebook]; book != nil {
 			v.Cluster, v.Policies = book.Cluster, len(book.Policies)
 		}
@@ -75,6 +84,31 @@ func pausedOf(st *remediate.State) []Paused {
 	return ps
 }
 
+func modesOf(set map[string]remediate.CommandGiven) []ModeSet {
+	ms := []ModeSet{}
+	for scope, c := range set {
+		ms = append(ms, ModeSet{Scope: scope, Mode: remediate.Mode(c.Value), By: c.By, Reason: c.Reason})
+	}
+	slices.SortFunc(ms, func(a, b ModeSet) int { return cmp.Compare(a.Scope, b.Scope) })
+	return ms
+}
+
+// tightened returns the mode that was set for a policy, by its name or for all,
+// "" when its own is as strict.
+func tightened(p remediate.Policy, set map[string]remediate.CommandGiven) remediate.Mode {
+	strictness := values[remediate.SetMode]
+	least := p.Mode
+	for _, scope := range []string{"all", "policy/" + p.Name} {
+		if c, ok := set[scope]; ok && slices.Index(strictness, c.Value) < slices.Index(strictness, string(least)) {
+			least = remediate.Mode(c.Value)
+		}
+	}
+	if least == p.Mode {
+		return ""
+	}
+	return least
+}
+
 // PolicyList is the answer of /api/v1/policies, in the order in which they are
 // matched.
 type PolicyList struct {
@@ -97,6 +131,7 @@ type Policy struct {
 	Open      []uint64           `json:"open"`  // its incidents that are not closed
 	Acts      int                `json:"acts"`  // begun in the last 24 hours
 	Paused    bool               `json:"paused,omitempty"`
+	Tightened remediate.Mode     `json:"tightened,omitempty"` // what a human lets it do at most, when that is less than Mode
 }
 
 // Step is one remedy of a policy in short.
@@ -140,6 +175,7 @@ func policyOf(p remediate.Policy, st *remediate.State, open []uint64, now time.T
 	}
 	slices.Sort(v.Open)
 	_, v.Paused = st.Paused["policy/"+p.Name]
+	v.Tightened = tightened(p, st.Modes)
 	for _, at := range st.Acts[p.Name] {
 		if now.Sub(at) < 24*time.Hour {
 			v.Acts++

@@ -61,6 +61,8 @@ func parsePages() *template.Template {
 		"pair":   func(p page, r Row) []any { return []any{p, r} },
 		"allow":  func(ds []Detail) []Detail { return sorted(ds, true) },
 		"others": func(ds []Detail) []Detail { return sorted(ds, false) },
+		"inway":  InTheWay,
+		"values": func(command string) []string { return values[command] },
 		"has":    func(all []string, one string) bool { return slices.Contains(all, one) },
 	}).ParseFS(assets, "page/*.html"))
 }

@@ -67,6 +67,7 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1/incidents", s.json(s.incidents)},
 		{"GET", "/api/v1/incidents/{id}", s.json(s.incident)},
 		{"GET", "/api/v1/incidents/{id}/facts", s.json(s.facts)},
+		{"GET", "/api/v1/incidents/{id}/evidence/{digest}", s.evidence},
 		{"GET", "/api/v1/policies", s.json(s.policies)},
 		{"GET", "/api/v1/breakers", s.json(s.breakers)},
 		{"GET", "/api/v1/status", s.json(s.status)},
@@ -79,15 +80,20 @@ func (s *server) routes() []route {
 	for _, c := range incidentCommands {
 		rs = append(rs, route{"POST", "/api/v1/incidents/{id}/" + c, s.incidentCommand(c)})
 	}
-	return append(rs,
-		route{"POST", "/api/v1/pause", s.scopeCommand(remediate.Pause)},
-		route{"POST", "/api/v1/resume", s.scopeCommand(remediate.Resume)})
+	for _, c := range scopeCommands {
+		rs = append(rs, route{"POST", "/api/v1/" + c, s.scopeCommand(c)})
+	}
+	return rs
 }
 
 // incidentCommands are those that name an incident.
 var incidentCommands = []string{
 	remediate.Ack, remediate.TakeOver, remediate.Close, remediate.Approve, remediate.Deny, remediate.Run,
+	remediate.Override, remediate.Rate,
 }
+
+// scopeCommands are those that name all, a policy or a namespace.
+var scopeCommands = []string{remediate.Pause, remediate.Resume, remediate.SetMode}
 
 // methods are the handlers of one path.
 type methods map[string]func(http.ResponseWriter, *http.Request) error

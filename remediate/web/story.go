@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -47,7 +49,7 @@ func ToneOf(s remediate.Status) Tone {
 	switch s {
 	case remediate.StatusHealed, remediate.StatusClosed:
 		return Good
-	case remediate.StatusDenied:
+	case remediate.StatusDenied, remediate.StatusUnconfirmed:
 		return Bad
 	case remediate.StatusWaiting, remediate.StatusHeld, remediate.StatusApproval:
 		return Wait
@@ -73,6 +75,8 @@ type teller struct {
 	began  map[string]remediate.Started // not ended yet
 	seen   []Detail                     // what the guards' questions were answered, until they are judged
 	told   map[string]bool              // destinations that were told once
+	word   remediate.Fact               // the last human's word
+	wordAt int                          // its event
 }
 
 // add appends an event, or counts it when it is more of the same.
@@ -97,8 +101,13 @@ func (t *teller) tell(f remediate.Fact) {
 		t.add(Event{At: f.At, Tone: Quiet, Text: "Another alert joined", group: "joined"})
 	case remediate.Left:
 		t.add(Event{At: f.At, Tone: Quiet, Text: fmt.Sprintf("An alert resolved; still firing: %d", b.Firing), group: "left"})
+	case remediate.AlertDoubted:
+		t.add(Event{At: f.At, Tone: Quiet, Text: "A webhook tells of an alert that may have resolved already: what is listed next settles it", group: "doubted"})
 	case remediate.CommandGiven:
+		t.word = f
 		t.commanded(f.At, b)
+	case remediate.Rated:
+		t.rated(f.At, b)
 	case remediate.Judged:
 		t.judged(f.At, b)
 	case remediate.Started:
@@ -134,16 +143,37 @@ var said = map[string]string{
 }
 
 func (t *teller) commanded(at time.Time, b remediate.CommandGiven) {
-	word, ok := said[b.Command]
-	if !ok {
-		word = b.Command
-	}
-	e := Event{At: at, Tone: Busy, Text: b.By + " " + word}
-	if b.Plan != "" {
-		e.Text += " " + b.Plan
-	}
+	e := Event{At: at, Tone: Busy, Text: b.By + " " + wordOf(b)}
 	if b.Reason != "" {
 		e.Text += ": " + b.Reason
+	}
+	t.wordAt = t.add(e)
+}
+
+// wordOf says a command without who gave it and why.
+func wordOf(b remediate.CommandGiven) string {
+	switch b.Command {
+	case remediate.Override:
+		return "let the guard " + b.Guard + " pass for the next attempt"
+	case remediate.Rate:
+		return "rated it " + b.Value
+	case remediate.Approve, remediate.Deny:
+		return strings.TrimSpace(said[b.Command] + " " + b.Plan)
+	}
+	return cmp.Or(said[b.Command], b.Command)
+}
+
+// rated tells that an incident is worse than it was held to be, or not as bad.
+// What a human just said is told with their word.
+func (t *teller) rated(at time.Time, b remediate.Rated) {
+	if raterOf(t.word, at, b) != "" {
+		e := &t.events[t.wordAt]
+		e.Details = append(e.Details, Detail{Tone: Quiet, Word: "note", Text: "it was " + string(b.From)})
+		return
+	}
+	e := Event{At: at, Tone: Quiet, Text: fmt.Sprintf("It is %s, no longer %s: %s", b.To, b.From, b.Why)}
+	if b.To < b.From { // P1 is the worst
+		e.Tone = Bad
 	}
 	t.add(e)
 }

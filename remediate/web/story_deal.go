@@ -81,19 +81,30 @@ func (t *teller) started(at time.Time, b remediate.Started) {
 			e.Text = fmt.Sprintf("Attempt %s, act %d: %s", short(b.Act.Attempt), b.Act.Index+1, actText(*b.Act))
 		}
 		t.at[b.ID] = t.add(e)
-	case b.Ask != nil && b.Ask.Purpose == remediate.ForVerification:
-		t.at[b.ID] = t.add(Event{At: at, Tone: Busy, Text: "Looking whether it helped: " + askText(*b.Ask)})
+	case b.Ask != nil && lookings[b.Ask.Purpose] != "":
+		t.at[b.ID] = t.add(Event{At: at, Tone: Busy, Text: lookings[b.Ask.Purpose] + askText(*b.Ask)})
 	}
+}
+
+// lookings are the asks that are told when they begin, and what came of them
+// below. Of the others only what came of them is told.
+var lookings = map[string]string{
+	remediate.ForVerification: "Looking whether it helped",
+	remediate.ForConfirmation: "Its alerts resolved; looking whether it is well",
+	remediate.ForEvidence:     "Keeping what there is to be seen, before it is destroyed",
 }
 
 // askText says what must be seen, for how long, and by when.
 func askText(a remediate.Ask) string {
+	if a.Purpose == remediate.ForEvidence {
+		return "" // whatever there is
+	}
 	var kinds []string
 	for _, q := range a.Questions {
 		kinds = append(kinds, q.Kind)
 	}
 	slices.Sort(kinds)
-	text := strings.Join(slices.Compact(kinds), ", ")
+	text := ": " + strings.Join(slices.Compact(kinds), ", ")
 	if a.Hold > 0 {
 		text += ", good for " + a.Hold.String()
 	}
@@ -125,10 +136,12 @@ func (t *teller) finished(at time.Time, b remediate.Finished) {
 	switch {
 	case what.Tell != nil:
 		t.toldOne(at, *what.Tell, b)
-	case what.Act != nil, what.Ask.Purpose == remediate.ForVerification:
+	case what.Act != nil, lookings[what.Ask.Purpose] != "":
 		t.cameBack(at, b)
 	case what.Ask.Purpose == remediate.ForGuards:
 		t.seen = answered(b)
+	case what.Ask.Purpose == remediate.ForImpact:
+		t.add(Event{At: at, Tone: Quiet, Text: "Measured how bad it is", Details: answered(b), group: "impact"})
 	case b.Outcome == remediate.OK:
 		t.add(Event{At: at, Tone: Good, Text: "Looked again: still good", group: "probed"})
 	default:

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/web"
 )
@@ -82,6 +84,71 @@ func TestStories(t *testing.T) {
 			}
 			if n := strings.Count(got, "\n"); n > 60 {
 				t.Errorf("the story has %d lines\n%s", n, got)
+			}
+		})
+	}
+}
+
+// factsOf are facts of i1 that follow each other by a second; those of one
+// group happen at once.
+func factsOf(groups ...[]remediate.Body) (facts []remediate.Fact) {
+	at := time.Date(2026, 1, 14, 10, 0, 0, 0, time.UTC)
+	for _, bodies := range groups {
+		for _, b := range bodies {
+			facts = append(facts, remediate.Fact{Seq: uint64(len(facts) + 1), At: at, Body: b})
+		}
+		at = at.Add(time.Second)
+	}
+	return facts
+}
+
+// asked is an ask and what came of it.
+func asked(purpose string, r remediate.Result) []remediate.Body {
+	return []remediate.Body{
+		remediate.Started{ID: "q4m2x7kd-i1-q7", Incident: 1, Ask: &remediate.Ask{
+			Purpose: purpose, Questions: []remediate.Question{{Kind: "promql"}}, Hold: model.Duration(30 * time.Second),
+		}},
+		remediate.Finished{ID: "q4m2x7kd-i1-q7", Incident: 1, Result: r},
+	}
+}
+
+// TestStoriesOfEachFact tells facts by themselves.
+func TestStoriesOfEachFact(t *testing.T) {
+	saw := func(text string) []remediate.Answer {
+		return []remediate.Answer{{Kind: "promql", OK: true, Text: text}}
+	}
+	rate := remediate.CommandGiven{Command: remediate.Rate, By: "anna", Incident: 1, Value: "P3", Reason: "only the backup"}
+	for _, c := range []struct {
+		name  string
+		facts []remediate.Fact
+		want  string
+	}{
+		{"a human rates it", factsOf([]remediate.Body{rate, remediate.Rated{Incident: 1, From: "P1", To: "P3", Why: "anna says so"}}),
+			"busy anna rated it P3: only the backup\n  note it was P1\n"},
+		{"a human's word that changed nothing", factsOf([]remediate.Body{rate}), "busy anna rated it P3: only the backup\n"},
+		{"it is measured to be worse, after a human's word", factsOf([]remediate.Body{rate}, []remediate.Body{remediate.Rated{Incident: 1, From: "P3", To: "P1", Why: "0.62 of the requests fail"}}),
+			"busy anna rated it P3: only the backup\nbad It is P1, no longer P3: 0.62 of the requests fail\n"},
+		{"the word before it is gone", factsOf([]remediate.Body{remediate.Rated{Incident: 1, From: "P1", To: "P3", Why: "anna says so"}}), "quiet It is P3, no longer P1: anna says so\n"},
+		{"break-glass", factsOf([]remediate.Body{remediate.CommandGiven{Command: remediate.Override, By: "anna", Incident: 1, Guard: "cooldown", Reason: "the disk is full"}}),
+			"busy anna let the guard cooldown pass for the next attempt: the disk is full\n"},
+		{"an alert that is doubted, twice", factsOf([]remediate.Body{remediate.AlertDoubted{}}, []remediate.Body{remediate.AlertDoubted{}}),
+			"quiet A webhook tells of an alert that may have resolved already: what is listed next settles it x2\n"},
+		{"a confirmation", factsOf(asked(remediate.ForConfirmation, remediate.Result{Outcome: remediate.OK, Text: "held for 30s"})),
+			"good Its alerts resolved; looking whether it is well: promql, good for 30s\n  ok held for 30s\n"},
+		{"a confirmation that fails", factsOf(asked(remediate.ForConfirmation, remediate.Result{Outcome: remediate.Failed, Text: "connection refused"})),
+			"bad Its alerts resolved; looking whether it is well: promql, good for 30s\n  failed connection refused\n"},
+		{"the impact", factsOf(asked(remediate.ForImpact, remediate.Result{Outcome: remediate.OK, Answers: saw("0.62, at least 0.5 is P1")})),
+			"quiet Measured how bad it is\n  saw promql 0.62, at least 0.5 is P1\n"},
+		{"an impact that nobody knows", factsOf(asked(remediate.ForImpact, remediate.Result{Outcome: remediate.Unknown, Text: "no answer by its deadline"})),
+			"quiet Measured how bad it is\n  unknown no answer by its deadline\n"},
+		{"evidence", factsOf(asked(remediate.ForEvidence, remediate.Result{Outcome: remediate.OK, Answers: saw("the logs of db, 2 kB")})),
+			"good Keeping what there is to be seen, before it is destroyed\n  ok \n  saw promql the logs of db, 2 kB\n"},
+		{"evidence that cannot be kept", factsOf(asked(remediate.ForEvidence, remediate.Result{Outcome: remediate.Failed, Text: "pods/log is forbidden"})),
+			"bad Keeping what there is to be seen, before it is destroyed\n  failed pods/log is forbidden\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := tellStory(web.Story(c.facts)); got != c.want {
+				t.Errorf("told\n%s\nwant\n%s", got, c.want)
 			}
 		})
 	}

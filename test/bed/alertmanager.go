@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -87,11 +88,17 @@ func (b *Bed) StartSecondAlertmanager(ctx context.Context, g Gossip) (string, er
 	if err := b.awaitPeers(ctx, 2); err != nil {
 		return "", err
 	}
+	return "http://" + secondAlertmanagerAddress, b.NotifyAlertmanagers(ctx, alertmanagerAddress, secondAlertmanagerAddress)
+}
+
+// NotifyAlertmanagers has Prometheus send its alerts to these addresses
+// (host:port), a test's own Alertmanagers for example, until Stop.
+func (b *Bed) NotifyAlertmanagers(ctx context.Context, addresses ...string) error {
 	b.onStop(func() error { return b.notifyAlertmanagers(alertmanagerAddress) })
-	if err := b.notifyAlertmanagers(alertmanagerAddress, secondAlertmanagerAddress); err != nil {
-		return "", err
+	if err := b.notifyAlertmanagers(addresses...); err != nil {
+		return err
 	}
-	return "http://" + secondAlertmanagerAddress, b.awaitDiscovered(ctx, 2)
+	return b.awaitDiscovered(ctx, addresses...)
 }
 
 func (b *Bed) startOneAlertmanager(ctx context.Context, name, web, gossip string, flags ...string) error {
@@ -128,8 +135,10 @@ func (b *Bed) awaitPeers(ctx context.Context, n int) error {
 	})
 }
 
-// awaitDiscovered waits until Prometheus sends to n Alertmanagers.
-func (b *Bed) awaitDiscovered(ctx context.Context, n int) error {
+// awaitDiscovered waits until Prometheus sends to these Alertmanagers and no
+// others.
+func (b *Bed) awaitDiscovered(ctx context.Context, addresses ...string) error {
+	want := slices.Sorted(slices.Values(addresses))
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	return poll(ctx, func(ctx context.Context) error {
@@ -141,8 +150,16 @@ func (b *Bed) awaitDiscovered(ctx context.Context, n int) error {
 		if err := getJSON(ctx, b.Prometheus+"/api/v1/alertmanagers", &answer); err != nil {
 			return err
 		}
-		if got := len(answer.Data.ActiveAlertmanagers); got != n {
-			return fmt.Errorf("Prometheus sends to %d of %d Alertmanagers", got, n)
+		var got []string
+		for _, am := range answer.Data.ActiveAlertmanagers {
+			u, err := url.Parse(am.URL)
+			if err != nil {
+				return final{err}
+			}
+			got = append(got, u.Host)
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			return fmt.Errorf("Prometheus sends to the Alertmanagers %v, not yet to %v", got, want)
 		}
 		return nil
 	})

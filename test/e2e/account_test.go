@@ -30,6 +30,7 @@ rules:
 - {apiGroups: [apps], resources: [deployments], verbs: [get, patch]}
 - {apiGroups: [apps], resources: [replicasets, statefulsets, daemonsets], verbs: [get, list]}
 - {apiGroups: [""], resources: [pods, persistentvolumeclaims], verbs: [get, list]}
+- {apiGroups: [""], resources: [namespaces], verbs: [get]}
 - {apiGroups: ["", events.k8s.io], resources: [events], verbs: [create, patch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1

@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -164,8 +165,13 @@ func wire(t *testing.T) *wired {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.operator = amclient.New(openapi.New(strings.TrimPrefix(w.url, "http://"), "/api/v2", []string{"http"}), strfmt.Default)
+	w.operator = operator(w.url)
 	return w
+}
+
+// operator is a human's way to an Alertmanager, or Prometheus's.
+func operator(url string) *amclient.AlertmanagerAPI {
+	return amclient.New(openapi.New(strings.TrimPrefix(url, "http://"), "/api/v2", []string{"http"}), strfmt.Default)
 }
 
 // submit is called by one webhook after the other: there is one group.
@@ -211,17 +217,33 @@ func TestRealAlertmanager(t *testing.T) {
 		t.Errorf("while it fires: %s", state)
 	}
 
-	id := postSilence(t, w.operator)
-	within(t, "the alert is suppressed by "+id, func() bool {
-		state, by := w.state(t)
-		return state == remediate.AlertStateSuppressed && by == id
-	})
-	if l := w.client.List(t.Context()); len(l.Alerts) != 1 || fmt.Sprint(l.Alerts[0].Suppressed) != "["+id+"]" {
-		t.Errorf("silenced: listed %+v", l)
-	}
+	w.silenced(t)
 	postAlert(t, w.operator, begun, time.Now())
 	within(t, "the alert is gone", func() bool { state, _ := w.state(t); return state == remediate.AlertStateGone })
 	w.provesNothing(t)
+}
+
+// silenced tells that a silence is known by who made it, until when and why,
+// and that what it silences is not counted as firing.
+func (w *wired) silenced(t *testing.T) {
+	t.Helper()
+	count := remediate.Question{Kind: alertmanager.QuestionAlerts, Args: json.RawMessage(`{"filter":["namespace=\"shop\""]}`)}
+	if a := w.client.AnswerAlerts(t.Context(), count); a.Values[remediate.ValueCount] != "1" {
+		t.Errorf("while it fires: %+v", a)
+	}
+	until := time.Now().Add(time.Hour).Truncate(time.Second)
+	id := postSilence(t, w.operator, "PostgresDown", until)
+	want := "silence " + id[:8] + " by anna until " + until.UTC().Format(time.RFC3339) + ": maintenance"
+	within(t, "the alert is suppressed by "+want, func() bool {
+		state, by := w.state(t)
+		return state == remediate.AlertStateSuppressed && by == want
+	})
+	if l := w.client.List(t.Context()); len(l.Alerts) != 1 || fmt.Sprint(l.Alerts[0].Suppressed) != "["+want+"]" {
+		t.Errorf("silenced: listed %+v", l)
+	}
+	if a := w.client.AnswerAlerts(t.Context(), count); a.Values[remediate.ValueCount] != "0" {
+		t.Errorf("silenced: %+v", a)
+	}
 }
 
 // delivered returns the alert of the first webhook that was kept.
@@ -265,13 +287,14 @@ func postAlert(t *testing.T, to *amclient.AlertmanagerAPI, from, until time.Time
 	}
 }
 
-func postSilence(t *testing.T, to *amclient.AlertmanagerAPI) string {
+// postSilence silences all alerts of a name, as anna, and returns the silence's id.
+func postSilence(t *testing.T, to *amclient.AlertmanagerAPI, alertname string, until time.Time) string {
 	t.Helper()
-	name, value, yes, no, who := "alertname", "PostgresDown", true, false, "anna"
-	from, until := strfmt.DateTime(time.Now()), strfmt.DateTime(time.Now().Add(time.Hour))
+	name, yes, no, who, why := "alertname", true, false, "anna", "maintenance"
+	starts, ends := strfmt.DateTime(time.Now()), strfmt.DateTime(until)
 	ok, err := to.Silence.PostSilences(silence.NewPostSilencesParams().WithSilence(&models.PostableSilence{Silence: models.Silence{
-		Matchers: models.Matchers{{Name: &name, Value: &value, IsEqual: &yes, IsRegex: &no}},
-		StartsAt: &from, EndsAt: &until, CreatedBy: &who, Comment: &who,
+		Matchers: models.Matchers{{Name: &name, Value: &alertname, IsEqual: &yes, IsRegex: &no}},
+		StartsAt: &starts, EndsAt: &ends, CreatedBy: &who, Comment: &why,
 	}}))
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,15 @@ import (
 // may gives a user of this name a role and returns an Actor that is the user.
 func (s *shop) may(name string, rules []rbacv1.PolicyRule) *action.Actor {
 	s.Helper()
+	a, err := action.New(action.Options{Clusters: map[string]*rest.Config{"prod": s.user(name, rules)}})
+	s.must(err)
+	return a
+}
+
+// user gives a user of this name a Role in the namespace and returns how to
+// connect as the user.
+func (s *shop) user(name string, rules []rbacv1.PolicyRule) *rest.Config {
+	s.Helper()
 	user := s.namespace + ":" + name
 	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules}
 	_, err := s.admin.RbacV1().Roles(s.namespace).Create(s.Context(), role, metav1.CreateOptions{})
@@ -38,9 +47,7 @@ func (s *shop) may(name string, rules []rbacv1.PolicyRule) *action.Actor {
 	}
 	cfg := rest.CopyConfig(s.config)
 	cfg.Impersonate = rest.ImpersonationConfig{UserName: user}
-	a, err := action.New(action.Options{Clusters: map[string]*rest.Config{"prod": cfg}})
-	s.must(err)
-	return a
+	return cfg
 }
 
 // denied says what of a rule a user must not do.

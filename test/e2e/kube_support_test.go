@@ -33,6 +33,7 @@ type shop struct {
 	config    *rest.Config
 	namespace string
 	ids       int
+	kept      []byte // the evidence that was kept last
 }
 
 // openShop connects by KUBECONFIG and makes the namespace.
@@ -119,7 +120,19 @@ func (s *shop) target(kind, name string) remediate.Target {
 // ask puts one question with the probes.
 func (s *shop) ask(kind string, target remediate.Target, args string) remediate.Answer {
 	s.Helper()
-	p, err := probe.New(probe.Options{Clusters: map[string]*rest.Config{"prod": s.config}})
+	return s.askAs(s.config, kind, target, args)
+}
+
+// askAs puts one question as whom cfg connects as.
+func (s *shop) askAs(cfg *rest.Config, kind string, target remediate.Target, args string) remediate.Answer {
+	s.Helper()
+	p, err := probe.New(probe.Options{
+		Clusters: map[string]*rest.Config{"prod": cfg},
+		Keep: func(_ context.Context, blob []byte) (string, error) {
+			s.kept = blob
+			return "kept", nil
+		},
+	})
 	s.must(err)
 	r := p.Perform(s.Context(), remediate.Started{Ask: &remediate.Ask{Purpose: remediate.ForGuards, Questions: []remediate.Question{{Kind: kind, Target: target, Args: []byte(args)}}}})
 	if len(r.Answers) != 1 {
@@ -152,6 +165,32 @@ func (s *shop) perform(a *action.Actor, what remediate.Started, outcome, text st
 	if strings.Contains(r.Text, "could not be written") {
 		s.Errorf("the Event: %s", r.Text)
 	}
+}
+
+// crashing makes a Deployment whose one pod runs on the bed's node, fails, and
+// has failed once more by the time this returns.
+func (s *shop) crashing() *corev1.Pod {
+	s.Helper()
+	s.deployment(func(d *appsv1.Deployment) {
+		spec := &d.Spec.Template.Spec
+		spec.NodeSelector = nil
+		spec.Containers[0].Command = []string{"sh", "-c", "echo begun; echo panic: no more; exit 3"}
+		spec.Containers[0].Env = []corev1.EnvVar{{Name: "PASSWORD", Value: "hunter2"}}
+	})
+	var p *corev1.Pod
+	eventually(s.T, 60*time.Second, func() string {
+		pods, err := s.admin.CoreV1().Pods(s.namespace).List(s.Context(), metav1.ListOptions{})
+		s.must(err)
+		if len(pods.Items) != 1 || len(pods.Items[0].Status.ContainerStatuses) != 1 {
+			return fmt.Sprintf("%d pods, or it has not begun", len(pods.Items))
+		}
+		p = &pods.Items[0]
+		if c := p.Status.ContainerStatuses[0]; c.RestartCount == 0 || c.State.Waiting == nil {
+			return fmt.Sprintf("restarted %d times", c.RestartCount)
+		}
+		return ""
+	})
+	return p
 }
 
 func podTemplate() corev1.PodTemplateSpec {

@@ -60,15 +60,9 @@ func resolve(t *testing.T, b *bed.Bed, alerts ...posted) {
 
 func post(t *testing.T, b *bed.Bed, until time.Time, alerts []posted) {
 	t.Helper()
-	type alert struct {
-		Labels      map[string]string `json:"labels"`
-		Annotations map[string]string `json:"annotations"`
-		StartsAt    time.Time         `json:"startsAt"`
-		EndsAt      time.Time         `json:"endsAt"`
-	}
-	var list []alert
+	var list []postable
 	for _, a := range alerts {
-		list = append(list, alert{a.labels, map[string]string{"summary": "posted by a test"}, a.since, until})
+		list = append(list, a.until(until))
 	}
 	body, err := json.Marshal(list)
 	if err != nil {
@@ -77,6 +71,18 @@ func post(t *testing.T, b *bed.Bed, until time.Time, alerts []posted) {
 	if code, answer := postJSON(t, b.Alertmanager+"/api/v2/alerts", body); code != http.StatusOK {
 		t.Fatalf("Alertmanager refused the alerts: %d %s", code, answer)
 	}
+}
+
+// postable is an alert as Alertmanager's API takes it.
+type postable struct {
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+	StartsAt    time.Time         `json:"startsAt"`
+	EndsAt      time.Time         `json:"endsAt"`
+}
+
+func (a posted) until(end time.Time) postable {
+	return postable{a.labels, map[string]string{"summary": "posted by a test"}, a.since, end}
 }
 
 // postJSON posts a body and returns the answer.

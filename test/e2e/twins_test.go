@@ -53,10 +53,13 @@ func TestTwoAlertmanagersDeliverOneIncident(t *testing.T) {
 	}
 }
 
-// relayed stands where the bed's Alertmanagers notify, passes on what they post
-// to the daemon, and remembers what was accepted.
+// relayed stands where Alertmanagers notify, passes on what they post to the
+// daemon, and remembers what was accepted. While it is shut it answers all of
+// them with 503 itself.
 type relayed struct {
 	mu       sync.Mutex
+	shut     bool
+	refused  int
 	accepted []delivery
 }
 
@@ -74,6 +77,10 @@ func relay(t *testing.T, to string) *relayed {
 		if err != nil {
 			return // the sender went away
 		}
+		if r.refuses() {
+			http.Error(w, "the disk is full", http.StatusServiceUnavailable)
+			return
+		}
 		q.Body = io.NopCloser(bytes.NewReader(body))
 		answered := &answer{ResponseWriter: w}
 		proxy.ServeHTTP(answered, q)
@@ -87,6 +94,30 @@ func relay(t *testing.T, to string) *relayed {
 	server.Start()
 	t.Cleanup(server.Close)
 	return r
+}
+
+// refuses tells whether a delivery is to be refused, and counts those.
+func (r *relayed) refuses() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shut {
+		r.refused++
+	}
+	return r.shut
+}
+
+// open has it pass deliveries on, or not.
+func (r *relayed) open(yes bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.shut = !yes
+}
+
+// counts are how many deliveries were refused here and accepted by the daemon.
+func (r *relayed) counts() (refused, accepted int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused, len(r.accepted)
 }
 
 // senders are the Alertmanagers that delivered a group with a status.

@@ -3,6 +3,7 @@ package simulate
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -372,10 +373,19 @@ func (d *daemon) compare() error {
 		return err
 	}
 	if !bytes.Equal(live, folded) {
-		return broken("what is folded is what was decided upon", "the state is another:\nlive   %s\nfolded %s", live, folded)
+		return broken("what is folded is what was decided upon", "the state is %s, folded it is %s", around(live, folded), around(folded, live))
 	}
 	d.kept, err = remediate.Restore(folded)
 	return err
+}
+
+// around is what a has where it begins to differ from b.
+func around(a, b []byte) string {
+	k := 0
+	for k < min(len(a), len(b)) && a[k] == b[k] {
+		k++
+	}
+	return fmt.Sprintf("…%s…", a[max(0, k-80):min(len(a), k+40)])
 }
 
 // load makes a rulebook govern, unless it does already.

@@ -173,7 +173,7 @@ func (y *day) end() {
 	}
 	y.pass(endAll)
 	y.look(true)
-	if err := unfinished(y.state); err != nil && y.broken == nil {
+	if err := unfinished(y.world, y.state); err != nil && y.broken == nil {
 		y.must(broken("everything comes to an end", "%v", err))
 	}
 	if err := unique(y.effects); err != nil && y.broken == nil {

@@ -38,8 +38,8 @@ var actingLaws = []Law{
 // AllGuards are those that every attempt must have been allowed by. A test keeps
 // the list.
 var AllGuards = []string{
-	"paused", "mode", "journal", "takeover", "silenced", "busy", "settle", "cooldown", "budget", "breaker",
-	"firing", "target", "healthy", "approval",
+	"paused", "mode", "journal", "takeover", "silenced", "window", "storm", "depends", "busy", "settle", "cooldown",
+	"attempts", "flapping", "budget", "breaker", "firing", "target", "moved", "healthy", "backup", "approval",
 }
 
 // actOf returns the act that f begins, and its incident; what takes an act
@@ -124,7 +124,7 @@ func (s *story) silenced(i *incident) bool {
 			return false
 		}
 	}
-	return true
+	return len(i.firing) > 0
 }
 
 func doneAsPlanned(s *story, f remediate.Fact) error {

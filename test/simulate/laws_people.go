@@ -20,12 +20,19 @@ var peopleLaws = []Law{
 }
 
 // due is when the next rung of the ladder is to be told, zero when none is: it
-// is acknowledged, over, or a human said to leave it alone.
+// is acknowledged, over or silenced, or it is told of by its root.
 func (s *story) due(i *incident) time.Time {
+	if root := s.rootOf(i); root != nil && (root.rung > 0 || root.acked) {
+		return time.Time{}
+	}
+	return s.dueByItself(i)
+}
+
+// dueByItself is due, if it had no root.
+func (s *story) dueByItself(i *incident) time.Time {
 	book := s.books[i.Rulebook].Runbooks[i.severity]
-	silent := i.Found || i.policy.Mode == remediate.ModeObserve || book.Page == remediate.PageNever || book.Page == ""
 	over := i.acked || i.healed || i.closed || i.rung >= len(book.Ladder)*(1+book.Repeat)
-	if silent || over || i.rung == 0 && i.held {
+	if !s.tellable(i) || over || i.rung == 0 && s.confirming(i) {
 		return time.Time{}
 	}
 	if i.rung > 0 {
@@ -43,6 +50,59 @@ func (s *story) due(i *incident) time.Time {
 		}
 	}
 	return at
+}
+
+// tellable tells whether people hear of an incident by its ladder.
+func (s *story) tellable(i *incident) bool {
+	book := s.books[i.Rulebook].Runbooks[i.severity]
+	return !i.Found && i.policy.Mode != remediate.ModeObserve && !s.silenced(i) && len(book.Ladder) > 0
+}
+
+// confirming tells whether it is seen just now that it is well: its alerts are
+// gone.
+func (s *story) confirming(i *incident) bool {
+	for _, p := range s.pending {
+		if p.Incident == i.Incident && p.Ask != nil && p.Ask.Purpose == remediate.ForConfirmation {
+			return len(i.firing) == 0
+		}
+	}
+	return false
+}
+
+// rootOf is the incident whose page is that of i: what it waits for, as far up
+// as that goes. In a storm a P1 is told of by itself.
+func (s *story) rootOf(i *incident) *incident {
+	var root *incident
+	for at, n := s.waitsFor(i), 0; at != nil && n < 8; at, n = s.waitsFor(at), n+1 {
+		root = at
+	}
+	if root == nil || root == i || !s.tellable(root) || root.Policy == remediate.StormPolicy && i.severity == remediate.P1 {
+		return nil
+	}
+	return root
+}
+
+// waitsFor is the incident that i was last said to wait for.
+func (s *story) waitsFor(i *incident) *incident {
+	if i.waits == 0 || i.closed {
+		return nil
+	}
+	root := s.open[i.waits]
+	if root == nil || root.healed || root.closed {
+		return nil
+	}
+	return root
+}
+
+// hasALeafThatIsDue tells whether somebody must hear of root because of what
+// depends on it.
+func (s *story) hasALeafThatIsDue(root *incident, at time.Time) bool {
+	for _, leaf := range s.open {
+		if due := s.dueByItself(leaf); s.rootOf(leaf) == root && !due.IsZero() && !due.After(at) {
+			return true
+		}
+	}
+	return false
 }
 
 // Being down, unable to remember, or set to another time is the only excuse.
@@ -76,7 +136,7 @@ func calledForGood(s *story, f remediate.Fact) error {
 		return nil
 	}
 	due := s.due(i)
-	if due.IsZero() || f.At.Before(due) {
+	if (due.IsZero() || f.At.Before(due)) && !(i.rung == 0 && s.hasALeafThatIsDue(i, f.At)) {
 		return fmt.Errorf("i%d: %s is called at %s, due is %s", b.Incident, b.Tell, f.At, due)
 	}
 	ladder := s.books[i.Rulebook].Runbooks[i.severity].Ladder

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +82,8 @@ type incident struct {
 
 	phase    phase
 	act      remediate.Act // the last one begun
-	doubt    bool          // nobody knows how it ended
+	plan     remediate.Plan
+	doubt    bool // nobody knows how it ended
 	unknowns int
 	verified string    // how the last verification ended
 	failed   bool      // the step judged last did not help
@@ -92,7 +94,7 @@ type incident struct {
 	approved   string // plan, as the human named it
 	approvedAt time.Time
 	denied     bool
-	held       bool
+	waits      uint64 // the incident that it was last said to wait for
 	taken      bool
 	acked      bool
 	healed     bool
@@ -137,8 +139,10 @@ func (s *story) hear(f remediate.Fact) {
 		s.firing[b.ID], s.told[b.ID] = false, "resolved"
 	case remediate.AlertSuppressed:
 		s.told[b.ID] = strings.Join(b.By, " ")
+		s.changedBy(b.ID)
 	case remediate.AlertReleased:
 		s.told[b.ID] = ""
+		s.changedBy(b.ID)
 	case remediate.Opened:
 		s.opened(b)
 	case remediate.CommandGiven:
@@ -146,6 +150,15 @@ func (s *story) hear(f remediate.Fact) {
 	default:
 		if i := s.open[remediate.IncidentOf(f.Body)]; i != nil {
 			s.hearOf(i, f)
+		}
+	}
+}
+
+// changedBy says that an alert was silenced, or is no longer.
+func (s *story) changedBy(id remediate.AlertID) {
+	for n, i := range s.open {
+		if i.firing[id] {
+			s.changed(n)
 		}
 	}
 }
@@ -193,10 +206,9 @@ func (s *story) commanded(b remediate.CommandGiven) {
 	case remediate.TakeOver:
 		i.acked, i.taken = true, true
 	case remediate.Approve:
-		i.approved, i.approvedAt, i.denied = b.Plan, s.at, false
-		i.release(s.at)
+		i.approved, i.approvedAt, i.denied, i.waits = b.Plan, s.at, false, 0
 	case remediate.Deny:
-		i.denied, i.held = true, true
+		i.denied = true
 	case remediate.Override:
 		i.overrides[b.Guard] = true
 	case remediate.Run:
@@ -220,13 +232,22 @@ func (i *incident) run(at time.Time) {
 		i.healed = false
 	}
 	i.Found, i.denied, i.taken, i.exhausted, i.failed, i.next, i.pageNow = false, false, false, false, false, 0, time.Time{}
-	i.release(at)
+	i.freed(at)
 }
 
-// release says that nobody holds it any more.
-func (i *incident) release(at time.Time) {
-	if i.held {
-		i.held, i.excused = false, at
+// freed says that it waits for no root any more.
+func (i *incident) freed(at time.Time) {
+	if i.waits != 0 {
+		i.waits, i.excused = 0, at
+	}
+}
+
+// changed says that who hears of it, or of what waits for it, may be another.
+func (s *story) changed(incident uint64) {
+	for n, i := range s.open {
+		if n == incident || i.waits != 0 {
+			i.excused = s.at
+		}
 	}
 }
 
@@ -237,16 +258,18 @@ func (s *story) hearOf(i *incident, f remediate.Fact) {
 		s.joined(i, b)
 	case remediate.Left:
 		delete(i.firing, b.Alert)
+		i.excused = s.at // those that are left may not be silenced
 	case remediate.Judged:
 		s.judged(i, b)
 	case remediate.Rated:
 		i.severity = b.To
-		i.excused = s.at
+		s.changed(i.Incident)
 	case remediate.Healed:
-		i.healed = true
+		i.healed, i.waits = true, 0
+		s.changed(i.Incident)
 	case remediate.Reopened:
 		i.lost = false
-		i.healed, i.failed, i.exhausted, i.held, i.acked, i.next = false, false, false, false, i.taken, 0
+		i.healed, i.failed, i.exhausted, i.acked, i.next = false, false, false, i.taken, 0
 		i.since, i.excused, i.rung, i.ladder, i.pageNow = s.at, s.at, 0, time.Time{}, time.Time{}
 	case remediate.Exhausted:
 		i.exhausted = true
@@ -274,8 +297,9 @@ func (s *story) joined(i *incident, b remediate.Joined) {
 	i.firing[b.Alert] = true
 	delete(s.owed, i.Policy)
 	if i.Found && !b.Found {
-		i.Found, i.since, i.excused = false, s.at, s.at
+		i.Found, i.since = false, s.at
 	}
+	s.changed(i.Incident)
 }
 
 func (s *story) judged(i *incident, b remediate.Judged) {
@@ -286,10 +310,11 @@ func (s *story) judged(i *incident, b remediate.Judged) {
 	if b.Decision != remediate.Allowed && i.phase == acted {
 		i.phase = brokenOff
 	}
-	if b.Decision == remediate.Held {
-		i.held = true
-	} else {
-		i.release(s.at)
+	i.freed(s.at)
+	for _, v := range b.Verdicts {
+		if n, found := strings.CutPrefix(v.For, "root/i"); found && v.Decision == remediate.Waiting && b.Decision == remediate.Waiting && i.waits == 0 {
+			i.waits, _ = strconv.ParseUint(n, 10, 64)
+		}
 	}
 	if b.Decision == remediate.Denied {
 		i.pageNow = s.at
@@ -300,6 +325,7 @@ func (s *story) judged(i *incident, b remediate.Judged) {
 
 func (s *story) closed(i *incident) {
 	i.closed, i.lost, i.phase = true, false, idle
+	s.changed(i.Incident)
 	delete(s.keys, i.Key)
 	s.release(i)
 	for id, p := range s.pending {
@@ -341,6 +367,9 @@ func (s *story) startedAct(i *incident, a remediate.Act) {
 		return
 	}
 	i.approved, i.used = "", map[string]bool{}
+	if i.plan = (remediate.Plan{}); i.judged.Plan != nil {
+		i.plan = *i.judged.Plan
+	}
 	for _, v := range i.judged.Verdicts {
 		if overridden(v) {
 			i.used[v.Guard] = true
@@ -372,8 +401,11 @@ func (s *story) finished(i *incident, b remediate.Finished) {
 		}
 	case p.Ask.Purpose == remediate.ForVerification:
 		s.verified(i, b.Outcome)
-	case p.Ask.Purpose == remediate.ForConfirmation && b.Outcome == remediate.OK:
-		i.verified = b.Outcome
+	case p.Ask.Purpose == remediate.ForConfirmation:
+		i.excused = s.at
+		if b.Outcome == remediate.OK {
+			i.verified = b.Outcome
+		}
 	case p.Ask.Purpose == remediate.ForProbingOn:
 		i.lost = i.healed && b.Outcome == remediate.Failed
 	}
@@ -393,13 +425,15 @@ func (s *story) finishedAct(i *incident, b remediate.Finished) {
 		i.refusals = 0
 		return
 	}
-	s.release(i)
+	if i.act.Index == 0 || len(i.plan.Undo) == 0 { // else it is held until it is taken back
+		s.release(i)
+	}
 }
 
 // undone: with the last of what a procedure is taken back by the attempt ends.
 func (s *story) undone(i *incident, a remediate.Act) {
 	i.phase = brokenOff
-	if i.judged.Plan == nil || a.Index+1 >= len(i.judged.Plan.Undo) {
+	if a.Index+1 >= len(i.plan.Undo) {
 		i.stop(s.at, i.failed)
 		s.release(i)
 	}
@@ -421,7 +455,9 @@ func (s *story) verified(i *incident, outcome string) {
 	}
 	i.unknowns, i.verified = 0, outcome
 	i.stop(s.at, outcome != remediate.OK)
-	s.release(i)
+	if outcome == remediate.OK || i.act.Index+1 >= len(i.plan.Acts) || len(i.plan.Undo) == 0 {
+		s.release(i)
+	}
 	name := i.breaker()
 	s.breakers[name] = s.breakers[name].after(outcome, s.at, limitOf(i.policy))
 }

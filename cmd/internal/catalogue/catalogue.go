@@ -10,8 +10,8 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/probe"
 )
 
-// asked by the guards themselves, and of no use in a verification.
-var guardsOnly = []string{"alert", "workload"}
+// asked by the decider itself, and of no use in a verification.
+var notChecks = []string{"alert", "alerts", "workload", "cluster", "evidence"}
 
 // New returns the catalogue of all kinds.
 func New() policies.Catalogue {
@@ -19,14 +19,15 @@ func New() policies.Catalogue {
 		Action: action.Validate,
 		Probe:  probe.Validate,
 	}
-	targets := map[string][]string{}
+	targets, destructive := map[string][]string{}, map[string]bool{}
 	for _, k := range action.Kinds() {
 		c.Actions = append(c.Actions, k.Name)
-		targets[k.Name] = k.Targets
+		targets[k.Name], destructive[k.Name] = k.Targets, k.Destructive
 	}
 	c.Targets = func(kind string) []string { return targets[kind] }
+	c.Destructive = func(kind string) bool { return destructive[kind] }
 	for _, k := range probe.Kinds() {
-		if !slices.Contains(guardsOnly, k.Name) {
+		if !slices.Contains(notChecks, k.Name) {
 			c.Probes = append(c.Probes, k.Name)
 		}
 	}

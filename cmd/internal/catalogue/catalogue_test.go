@@ -5,11 +5,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
 	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
 	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/action"
+	"github.com/x0tta6bl4/remediated/remediate/probe"
 )
 
 // The shipped policies, and the example configuration's, are held to the kinds
@@ -70,6 +78,156 @@ func TestRBACOfALabelIsAClusterRole(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "kind: ClusterRole\n") {
 		t.Errorf("no ClusterRole:\n%s", out.String())
+	}
+}
+
+// What a policy says it looks at is what it may look at.
+func TestRBACFollowsThePolicy(t *testing.T) {
+	const (
+		budgets    = "poddisruptionbudgets"
+		nodes      = "nodes"
+		readyz     = "/readyz"
+		logs       = "pods/log"
+		events     = "- events.k8s.io" // of what was done, which every act needs
+		namespaces = "namespaces"
+		eviction   = "pods/eviction"
+	)
+	all := []string{budgets, nodes, readyz, logs, events, namespaces, eviction, "kind: ClusterRole\n"}
+	for _, tc := range []struct {
+		name   string
+		change func(*remediate.Policy)
+		want   []string // of all
+	}{
+		{"nothing special", func(*remediate.Policy) {}, []string{events, namespaces}},
+		{"a floor of replicas", func(p *remediate.Policy) { p.Guards.Healthy = &remediate.Healthy{Available: 1, Ready: 0.5} }, []string{events, namespaces}},
+		{"headroom", func(p *remediate.Policy) { p.Guards.Healthy = &remediate.Healthy{Headroom: true} }, []string{events, namespaces, budgets}},
+		{"nodes", func(p *remediate.Policy) { p.Guards.Healthy = &remediate.Healthy{Nodes: 0.7} }, []string{events, namespaces, nodes, "kind: ClusterRole\n"}},
+		{"control plane", func(p *remediate.Policy) { p.Guards.Healthy = &remediate.Healthy{ControlPlane: true} }, []string{events, namespaces, readyz, "kind: ClusterRole\n"}},
+		{"evidence", func(p *remediate.Policy) { p.Steps[0].Evidence = true }, []string{events, namespaces, logs}},
+		{"evidence where nothing is ever done", func(p *remediate.Policy) { p.Steps[0].Evidence, p.Mode = true, remediate.ModeObserve }, []string{namespaces}},
+		{"floors where nothing is ever done", func(p *remediate.Policy) {
+			p.Mode, p.Guards.Healthy = remediate.ModeObserve, &remediate.Healthy{Headroom: true, Nodes: 1, ControlPlane: true}
+		}, []string{namespaces, budgets, nodes, readyz, "kind: ClusterRole\n"}},
+		{"taking back", func(p *remediate.Policy) {
+			p.Target, p.Steps[0].Do, p.Steps[0].Undo = "pod/shop/db-0", nil, []remediate.Do{{Kind: "evict_pod"}}
+		}, []string{events, namespaces, eviction}},
+		{"no target", func(p *remediate.Policy) { p.Target = "" }, nil},
+	} {
+		got := printed(t, tc.change)
+		for _, what := range all {
+			if has, want := strings.Contains(got, what), slices.Contains(tc.want, what); has != want {
+				t.Errorf("%s: has %q: %v, want %v\n%s", tc.name, what, has, want, got)
+			}
+		}
+	}
+}
+
+// What belongs to no namespace is in a role of its own, and takes nothing of
+// the target's along.
+func TestRBACOfTheClusterIsApart(t *testing.T) {
+	got := printed(t, func(p *remediate.Policy) {
+		p.Guards.Healthy = &remediate.Healthy{Nodes: 0.7, ControlPlane: true}
+	})
+	var objects []rbacv1.ClusterRole // a Role has the same fields
+	for text := range strings.SplitSeq(strings.TrimPrefix(got, "---\n"), "---\n") {
+		var o rbacv1.ClusterRole
+		if err := yaml.Unmarshal([]byte(text), &o); err != nil {
+			t.Fatal(err)
+		}
+		objects = append(objects, o)
+	}
+	if len(objects) != 4 || objects[0].Kind != "ClusterRole" || objects[1].Kind != "ClusterRoleBinding" || objects[2].Kind != "Role" || objects[3].Kind != "RoleBinding" {
+		t.Fatalf("got\n%s", got)
+	}
+	want := []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"list"}},
+		{NonResourceURLs: []string{"/readyz"}, Verbs: []string{"get"}},
+	}
+	if !reflect.DeepEqual(objects[0].Rules, want) {
+		t.Errorf("the cluster's: %+v, want %+v", objects[0].Rules, want)
+	}
+	for _, r := range objects[2].Rules {
+		if len(r.NonResourceURLs) > 0 || slices.Contains(r.Resources, "nodes") {
+			t.Errorf("a Role cannot give %+v", r)
+		}
+	}
+}
+
+// The page for those who write policies shows every kind with its words.
+func TestThePageShowsEveryKind(t *testing.T) {
+	b, err := os.ReadFile("../../../docs/policies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := catalogue.New()
+	shown := 0
+	show := func(known []string, name, example, doc string) {
+		row := "| `" + example + "` | " + doc + " |\n"
+		switch is := strings.Contains(string(b), row); {
+		case slices.Contains(known, name) && !is:
+			t.Errorf("docs/policies.md lacks the row\n%s", row)
+		case is && !slices.Contains(known, name):
+			t.Errorf("docs/policies.md shows %s, which is of no use in a policy", name)
+		}
+		shown++
+	}
+	for _, k := range action.Kinds() {
+		show(c.Actions, k.Name, k.Example, k.Doc)
+	}
+	for _, k := range probe.Kinds() {
+		show(c.Probes, k.Name, k.Example, k.Doc)
+	}
+	if shown < len(c.Actions)+len(c.Probes) || shown < 8 {
+		t.Errorf("only %d kinds were looked for", shown)
+	}
+}
+
+// Before a process ends, what there is to be seen of it is kept, unless the
+// policy says otherwise.
+func TestEvidenceOfWhatThereIs(t *testing.T) {
+	for evidence, want := range map[string]bool{"": true, "evidence: false": false} {
+		dir := t.TempDir()
+		write(t, dir, "p.yaml", strings.NewReplacer("MODE", "act", "do: [", evidence+"\n        do: [").Replace(policy))
+		book := load(t, dir, "policies: [{files: ['p.yaml']}]").Rulebook
+		if got := book.Policies[0].Steps[0].Evidence; got != want {
+			t.Errorf("%q: evidence is kept: %v, want %v", evidence, got, want)
+		}
+	}
+	c := catalogue.New()
+	for _, kind := range c.Actions {
+		if !c.Destructive(kind) {
+			t.Errorf("%s ends processes and is not said to", kind)
+		}
+	}
+	if c.Destructive("silence") {
+		t.Error("an action that there is not is said to be destructive")
+	}
+}
+
+// printed is what is printed for one policy that acts, once it was changed.
+func printed(t *testing.T, change func(*remediate.Policy)) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, "p.yaml", strings.ReplaceAll(policy, "MODE", "act"))
+	book := load(t, dir, "policies: [{files: ['p.yaml']}]").Rulebook
+	book.Policies[0].Steps[0].Evidence = false // true without a word, since restarting ends processes
+	change(&book.Policies[0])
+	var out bytes.Buffer
+	if err := catalogue.WriteRBAC(&out, book, "ops", "remediated"); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// No check of a verification is one of the decider's own questions.
+func TestWhatIsNoCheck(t *testing.T) {
+	for _, kind := range []string{"alert", "alerts", "workload", "cluster", "evidence"} {
+		if slices.Contains(catalogue.New().Probes, kind) {
+			t.Errorf("a policy may verify by %s", kind)
+		}
+	}
+	if !slices.Contains(catalogue.New().Probes, "rollout") {
+		t.Error("a policy may not verify by rollout")
 	}
 }
 

@@ -24,17 +24,22 @@ const everywhere = ""
 // WriteRBAC writes the smallest roles that the rulebook's policies need, and
 // their bindings to a ServiceAccount, as YAML. A policy that names its target's
 // namespace needs a Role there; one that takes it from a label needs a
-// ClusterRole.
+// ClusterRole, and so does one that looks at the cluster itself, for no more
+// than that.
 func WriteRBAC(w io.Writer, book *remediate.Rulebook, namespace, account string) error {
 	needs := map[string][]rbacv1.PolicyRule{}
 	for _, p := range book.Policies {
 		if p.Target == "" || len(p.Steps) == 0 {
 			continue
 		}
-		where, rules := rulesOf(p)
-		needs[where] = append(needs[where], rules...)
+		where, kind := whereOf(p)
+		needs[where] = append(needs[where], rulesOf(p, kind)...)
+		needs[everywhere] = append(needs[everywhere], clusterRulesOf(p)...)
 	}
 	for _, where := range slices.Sorted(maps.Keys(needs)) {
+		if len(needs[where]) == 0 {
+			continue
+		}
 		for _, object := range roleAndBinding(where, action.MergeRules(needs[where]...), namespace, account) {
 			b, err := yaml.Marshal(object)
 			if err != nil {
@@ -48,37 +53,76 @@ func WriteRBAC(w io.Writer, book *remediate.Rulebook, namespace, account string)
 	return nil
 }
 
-// rulesOf returns what a policy needs, and in which namespace.
-func rulesOf(p remediate.Policy) (string, []rbacv1.PolicyRule) {
+// whereOf returns the namespace and the kind of a policy's target, "" for any.
+func whereOf(p remediate.Policy) (namespace, kind string) {
 	parts := strings.Split(p.Target, "/")
-	kind, where := parts[0], parts[1]
-	if strings.Contains(where, "$") {
-		where = everywhere
+	kind, namespace = parts[0], parts[1]
+	if strings.Contains(namespace, "$") {
+		namespace = everywhere
 	}
 	if kind == "owner" {
 		kind = "" // it may turn out to be of any kind
 	}
-	type needs func(target string, args json.RawMessage) []rbacv1.PolicyRule
-	acts, asks := map[string]needs{}, map[string]needs{}
-	for _, k := range action.Kinds() {
-		acts[k.Name] = k.Rules
+	return namespace, kind
+}
+
+// rulesOf returns what a policy needs where its target is.
+func rulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
+	rules := asking("workload", kind, nil)
+	if h := p.Guards.Healthy; h != nil && h.Headroom {
+		rules = append(rules, asking("workload", kind, json.RawMessage(`{"headroom":true}`))...)
 	}
-	for _, k := range probe.Kinds() {
-		asks[k.Name] = k.Rules
-	}
-	rules := asks["workload"](kind, nil)
 	for _, s := range p.Steps {
 		for _, c := range s.Verify.All {
-			rules = append(rules, asks[c.Kind](kind, c.Args)...)
+			rules = append(rules, asking(c.Kind, kind, c.Args)...)
 		}
 		if p.Mode == remediate.ModeObserve {
 			continue // it never acts
 		}
-		for _, d := range s.Do {
-			rules = append(rules, acts[d.Kind](kind, d.Args)...)
+		if s.Evidence {
+			rules = append(rules, asking("evidence", kind, nil)...)
+		}
+		for _, d := range slices.Concat(s.Do, s.Undo) {
+			rules = append(rules, acting(d.Kind, kind, d.Args)...)
 		}
 	}
-	return where, rules
+	return rules
+}
+
+// clusterRulesOf returns what a policy needs to look at the cluster itself.
+func clusterRulesOf(p remediate.Policy) []rbacv1.PolicyRule {
+	h := p.Guards.Healthy
+	if h == nil {
+		return nil
+	}
+	var rules []rbacv1.PolicyRule
+	if h.Nodes > 0 {
+		rules = append(rules, asking("cluster", "", json.RawMessage(`{"nodes":true}`))...)
+	}
+	if h.ControlPlane {
+		rules = append(rules, asking("cluster", "", json.RawMessage(`{"control_plane":true}`))...)
+	}
+	return rules
+}
+
+// asking returns what a question needs; nothing for one that asks no cluster.
+func asking(kind, target string, args json.RawMessage) []rbacv1.PolicyRule {
+	for _, k := range probe.Kinds() {
+		if k.Name == kind {
+			return k.Rules(target, args)
+		}
+	}
+	return nil
+}
+
+// acting returns what an act needs.
+func acting(kind, target string, args json.RawMessage) []rbacv1.PolicyRule {
+	for _, k := range action.Kinds() {
+		if k.Name == kind {
+			return k.Rules(target, args)
+		}
+	}
+	return nil
 }
 
 // roleAndBinding returns a role with these rules, bound to the account.

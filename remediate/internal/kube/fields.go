@@ -46,10 +46,20 @@ func (w *Workload) ours() bool {
 // changedByOthers returns when a manager of any part of the pod template, other
 // than us, last changed something.
 func (w *Workload) changedByOthers() time.Time {
-	var last time.Time
+	if last := w.lastChange(); last != nil && last.Time != nil {
+		return last.Time.Time
+	}
+	return time.Time{}
+}
+
+// lastChange returns the entry of the manager of any part of the pod template,
+// other than us, that last changed something; nil when there is none. One that
+// does not say when is the last choice.
+func (w *Workload) lastChange() *metav1.ManagedFieldsEntry {
+	var last *metav1.ManagedFieldsEntry
 	for _, e := range owners(w.Meta.ManagedFields, "spec", "template") {
-		if e.Manager != Manager && e.Time != nil && e.Time.After(last) {
-			last = e.Time.Time
+		if e.Manager != Manager && (last == nil || last.Time == nil || last.Time.Before(e.Time)) {
+			last = &e
 		}
 	}
 	return last

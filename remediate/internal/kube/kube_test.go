@@ -294,12 +294,14 @@ func TestMergeRules(t *testing.T) {
 		kube.Rule("", []string{"pods"}, "list"),
 		kube.Rule("", []string{"pods/eviction"}, "create"),
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, ResourceNames: []string{"x"}, Verbs: []string{"delete"}},
+		kube.ControlPlaneRule, kube.ControlPlaneRule,
 	)
 	want := []rbacv1.PolicyRule{
 		kube.Rule("", []string{"pods"}, "get", "list"),
 		{APIGroups: []string{""}, Resources: []string{"pods"}, ResourceNames: []string{"x"}, Verbs: []string{"delete"}},
 		kube.Rule("", []string{"pods/eviction"}, "create"),
 		kube.Rule("apps", []string{"deployments", "statefulsets"}, "get", "patch"),
+		{NonResourceURLs: []string{"/readyz"}, Verbs: []string{"get"}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)

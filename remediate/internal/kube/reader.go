@@ -43,17 +43,28 @@ func NewReader(client kubernetes.Interface) Reader { return Reader{client} }
 // by the workload that owns the pod of that name. The error is [ErrGone] when
 // the target is not there.
 func (r Reader) Workload(ctx context.Context, t remediate.Target) (*Workload, error) {
-	w, err := r.read(ctx, t)
-	switch {
-	case isGone(err):
-		return nil, fmt.Errorf("%s: %w", t, ErrGone)
-	case err != nil:
-		return nil, fmt.Errorf("read %s: %w", t, err)
+	w, err := r.Object(ctx, t)
+	if err != nil {
+		return nil, err
 	}
 	if w.Refused == "" {
 		if w.Refused, err = r.refused(ctx, w); err != nil {
 			return nil, fmt.Errorf("read %s: %w", t, err)
 		}
+	}
+	return w, nil
+}
+
+// Object reads the target alone, and judges nothing about it. An owner is
+// replaced by the workload that owns the pod of that name. The error is
+// [ErrGone] when it is not there.
+func (r Reader) Object(ctx context.Context, t remediate.Target) (*Workload, error) {
+	w, err := r.read(ctx, t)
+	if isGone(err) {
+		return nil, fmt.Errorf("%s: %w", t, ErrGone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", t, err)
 	}
 	return w, nil
 }
@@ -88,6 +99,29 @@ func (r Reader) read(ctx context.Context, t remediate.Target) (*Workload, error)
 		return r.owner(ctx, t)
 	}
 	return nil, judgement{fmt.Errorf("there is no target of kind %q; there is deployment, statefulset, daemonset, pod, owner", t.Kind)}
+}
+
+// PodsOf lists the pods of a workload, by its selector; for a pod it is the pod
+// itself.
+func (r Reader) PodsOf(ctx context.Context, w *Workload) ([]corev1.Pod, error) {
+	if w.pod != nil {
+		return []corev1.Pod{*w.pod}, nil
+	}
+	selector, err := w.LabelSelector()
+	if err != nil {
+		return nil, err
+	}
+	return r.Pods(ctx, w.Target.Namespace, selector)
+}
+
+// NamespaceMode returns the remediated/mode annotation of a namespace as it was
+// written, "" when there is none.
+func (r Reader) NamespaceMode(ctx context.Context, namespace string) (string, error) {
+	n, err := r.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+	if err != nil {
+		return "", fmt.Errorf("read whether the namespace %s says %s: %w", namespace, ModeAnnotation, err)
+	}
+	return n.Annotations[ModeAnnotation], nil
 }
 
 // Pods lists the pods of a namespace that a selector means. An empty selector

@@ -28,6 +28,7 @@ func (r Reader) refused(ctx context.Context, w *Workload) (string, error) {
 	switch {
 	case w.pod != nil:
 		above, err := r.above(ctx, w)
+		w.Above = above.workload
 		return above.refused, err
 	case w.deployment != nil && w.deployment.Spec.Paused:
 		return "its rollout is paused: somebody is working on it", nil

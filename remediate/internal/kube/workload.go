@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,10 @@ const (
 	AttemptAnnotation   = "remediated/attempt"                // ours: which attempt restarted it last
 	RestartedAnnotation = "kubectl.kubernetes.io/restartedAt" // what kubectl rollout restart writes
 )
+
+// ModeAnnotation of an object or a namespace says that no more may be done to
+// it than a [remediate.Mode] allows.
+const ModeAnnotation = "remediated/mode"
 
 // Workload is a target as it was read.
 type Workload struct {
@@ -39,6 +44,10 @@ type Workload struct {
 
 	// Refused names why this target must not be acted on, "" when it may.
 	Refused string
+	// Above is the workload that a pod belongs to, nil when there is none that
+	// we know, for all that is no pod, and for what was not read by
+	// [Reader.Workload].
+	Above *Workload
 
 	deployment  *appsv1.Deployment
 	statefulSet *appsv1.StatefulSet
@@ -211,6 +220,46 @@ func (w *Workload) RestartedBy() string {
 		by = fmt.Sprintf("somebody (field manager %.60q)", e.Manager)
 	}
 	return fmt.Sprintf("%s at %s", by, at)
+}
+
+// Mode returns the remediated/mode annotation as it was written, "" when there
+// is none; for a pod the stricter one of its own and its workload's.
+func (w *Workload) Mode() string {
+	mode := w.Meta.Annotations[ModeAnnotation]
+	if w.Above != nil {
+		mode = stricter(mode, w.Above.Mode())
+	}
+	return mode
+}
+
+// stricter returns the mode that allows less. A word that is no mode is handed
+// on before all others: whoever judges by it must not overlook it.
+func stricter(a, b string) string {
+	rank := func(mode string) int {
+		return slices.Index([]string{"", string(remediate.ModeAct), string(remediate.ModeApprove), string(remediate.ModeObserve)}, mode)
+	}
+	if ra, rb := rank(a), rank(b); ra < 0 || rb >= 0 && ra >= rb {
+		return a
+	}
+	return b
+}
+
+// ChangedBy says in words which field manager beside ours changed the pod
+// template last, and when; "" when there is none. For a pod it is about its
+// workload's. The time is when that manager last changed anything of the
+// object: managedFields tell no more.
+func (w *Workload) ChangedBy() string {
+	if w.Above != nil {
+		return w.Above.ChangedBy()
+	}
+	last := w.lastChange()
+	switch {
+	case last == nil:
+		return ""
+	case last.Time == nil:
+		return fmt.Sprintf("%.60s at a time that is not known", last.Manager)
+	}
+	return fmt.Sprintf("%.60s at %s", last.Manager, last.Time.UTC().Format(time.RFC3339))
 }
 
 // AppliedAt returns when our annotation was last changed, to the second and by

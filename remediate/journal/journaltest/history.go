@@ -21,6 +21,7 @@ func RunHistory(t *testing.T, open func(t *testing.T) History) {
 	t.Run("filter and page", func(t *testing.T) { testFilter(t, open(t)) })
 	t.Run("facts", func(t *testing.T) { testFacts(t, open(t)) })
 	t.Run("trim", func(t *testing.T) { testHistoryTrim(t, open(t)) })
+	t.Run("severity", func(t *testing.T) { testSeverity(t, open(t)) })
 	t.Run("bad endings", func(t *testing.T) { testBadEndings(t, open(t)) })
 }
 
@@ -84,14 +85,33 @@ func testBadEndings(t *testing.T, h History) {
 		{remediate.Healed{Incident: 1, Took: 9e9}, remediate.StatusHealed, ""},
 		{remediate.Reopened{Incident: 1, Why: "it fell over again"}, remediate.StatusDeciding, "it fell over again"},
 		{remediate.Joined{Incident: 1}, remediate.StatusDeciding, "it fell over again"},
+		{remediate.Left{Incident: 1}, remediate.StatusDeciding, "it fell over again"},
+		{remediate.Started{ID: "q4m2x7kd-i1-q2", Incident: 1, Ask: &remediate.Ask{Purpose: remediate.ForConfirmation}}, remediate.StatusVerifying, "it fell over again"},
+		{remediate.Finished{ID: "q4m2x7kd-i1-q2", Incident: 1, Result: remediate.Result{Outcome: remediate.Failed, Text: "refused"}}, remediate.StatusUnconfirmed, "refused"},
+		{remediate.Joined{Incident: 1}, remediate.StatusDeciding, "refused"},
 	} {
 		Append(t, h, c.Next(t, step.body))
 		if row := one(t, h); row.Status != step.status || row.Why != step.why {
 			t.Errorf("after %+v: %s %q, want %s %q", step.body, row.Status, row.Why, step.status, step.why)
 		}
 	}
-	if row := one(t, h); !row.Exhausted || row.Told != "oncall" || row.Firing != 2 || !row.Healed.IsZero() || row.Took != 0 {
+	if row := one(t, h); !row.Exhausted || row.Told != "oncall" || row.Firing != 1 || !row.Healed.IsZero() || row.Took != 0 {
 		t.Errorf("in the end: %+v", row)
+	}
+}
+
+// testSeverity lists an incident under the severity that it has now.
+func testSeverity(t *testing.T, h History) {
+	var c Chain
+	Append(t, h, c.Next(t, append([]remediate.Body{Founding()}, Story(1)[:2]...)...))
+	Append(t, h, c.Next(t, remediate.Rated{Incident: 1, From: remediate.P2, To: remediate.P1, Why: "0.62 of the requests fail"}))
+	if row := one(t, h); row.Severity != remediate.P1 || row.Status != remediate.StatusDeciding || row.Why != "" {
+		t.Errorf("after the rating: %+v", row)
+	}
+	for severity, want := range map[remediate.Severity]int{remediate.P1: 1, remediate.P2: 0} {
+		if rows, err := h.Incidents(t.Context(), journal.Filter{Severity: severity}); err != nil || len(rows) != want {
+			t.Errorf("%d incidents are %s, %v, want %d", len(rows), severity, err, want)
+		}
 	}
 }
 

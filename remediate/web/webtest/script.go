@@ -19,7 +19,10 @@ import (
 //	alert PostgresDown namespace=shop        an alert fires; ago=1h is how long it has
 //	resolve PostgresDown namespace=shop      and resolves
 //	ack i1 by=anna reason=... plan=shown     a human's word, also takeover, run, ...
+//	override i1 guard=cooldown by=anna       break-glass
+//	severity i1 value=P3 by=anna
 //	pause all by=anna                        and resume
+//	mode policy/x value=observe by=anna
 //	break history                            see [World.Break]; mend history
 //
 // A value takes _ for a space.
@@ -111,7 +114,11 @@ func (w *World) command(command string, args []string) (c remediate.Command, err
 			c.Plan = w.Plan(c.Incident)
 		case name == "plan":
 			c.Plan = value
-		case command == remediate.Pause || command == remediate.Resume:
+		case name == "guard":
+			c.Guard = value
+		case name == "value":
+			c.Value = value
+		case command == remediate.Pause || command == remediate.Resume || command == remediate.SetMode:
 			c.Scope = arg
 		case named:
 			err = fmt.Errorf("%q is not known", arg)

@@ -7,7 +7,10 @@ package webtest
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +36,7 @@ type World struct {
 	due    []result          // what will come back, in order
 	broken map[string]error  // what fails: "history", "live", "journal"
 	open   map[string]remediate.Started
+	blobs  map[string]string // what was kept as evidence, by digest
 }
 
 // result comes back at a time; one that did not get through is tried again.
@@ -46,7 +50,10 @@ type result struct {
 func New() (*World, error) {
 	w := &World{
 		books: remediate.Rulebooks{}, state: remediate.NewState(), now: Epoch, broken: map[string]error{}, open: map[string]remediate.Started{},
-		set: map[string]string{"alert": "firing", "workload": "0 of 1 available"},
+		set: map[string]string{
+			"alert": "firing", "workload": "0 of 1 available", "alerts": "0", "promql": "1", "cluster": "3 of 3 nodes are ready", "evidence": "FATAL: no space left",
+		},
+		blobs: map[string]string{},
 	}
 	r, err := remediate.Found(w.state, w.now, "q4m2x7kd")
 	if err != nil {
@@ -62,9 +69,11 @@ func (w *World) Now() time.Time {
 	return w.now
 }
 
-// Set says how something answers from here on. For act, verify, probe and
-// tell it is an outcome and how long it takes, "failed/20s", or "silent"; for
-// alert firing, suppressed or gone; for workload a text, or "unknown".
+// Set says how something answers from here on. For act, verify, confirm, probe
+// and tell it is an outcome and how long it takes, "failed/20s", or "silent";
+// for alert firing, suppressed or gone; for alerts how many fire; for promql the
+// value; for evidence what is kept; for workload and cluster a text. "unknown"
+// fits every question.
 func (w *World) Set(what, how string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -163,6 +172,28 @@ func (w *World) Facts(_ context.Context, incident uint64) ([]remediate.Fact, err
 		}
 	}
 	return facts, nil
+}
+
+// Kept implements [web.History].
+func (w *World) Kept(_ context.Context, digest string) ([]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.broken["history"]; err != nil {
+		return nil, err
+	}
+	blob, ok := w.blobs[digest]
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", digest, fs.ErrNotExist)
+	}
+	return []byte(blob), nil
+}
+
+// keepBlob keeps evidence and returns its digest.
+func (w *World) keepBlob(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	digest := hex.EncodeToString(sum[:])
+	w.blobs[digest] = text
+	return digest
 }
 
 // hear hands over an input and works off what it leaves to be done now.
@@ -280,7 +311,7 @@ func (w *World) perform(s remediate.Started) error {
 		for _, q := range s.Ask.Questions {
 			r.Answers = append(r.Answers, w.answer(q))
 		}
-	case "verify":
+	case "verify", "confirm":
 		r.FirstGood = w.now // it has been good since it began, unless it took longer than it had to hold
 		if good := at.Add(-time.Duration(s.Ask.Hold)); good.After(w.now) {
 			r.FirstGood = good
@@ -313,6 +344,8 @@ func performanceOf(s remediate.Started) string {
 		return "tell"
 	case s.Ask.Purpose == remediate.ForVerification:
 		return "verify"
+	case s.Ask.Purpose == remediate.ForConfirmation:
+		return "confirm"
 	case s.Ask.Purpose == remediate.ForProbingOn:
 		return "probe"
 	}
@@ -331,6 +364,15 @@ func (w *World) answer(q remediate.Question) remediate.Answer {
 		a.Text = how
 		a.Values[remediate.ValueTarget], a.Values[remediate.ValueUID] = q.Target.String(), "uid-1"
 		a.Values[remediate.ValueTemplate], a.Values[remediate.ValueAvailable] = "hash-1", "0"
+	case q.Kind == "cluster":
+		a.Text = how
+		a.Values[remediate.ValueNodes], a.Values[remediate.ValueNodesReady], a.Values[remediate.ValueControlPlane] = "3", "3", "ready"
+	case q.Kind == "alerts":
+		a.Text, a.Values[remediate.ValueCount] = how+" such alerts fire", how
+	case q.Kind == "promql":
+		a.Text, a.Values[remediate.ValueNumber] = "the value is "+how, how
+	case q.Kind == "evidence":
+		a.Text, a.Values[remediate.ValueDigest] = fmt.Sprintf("the logs of db, %d bytes", len(how)), w.keepBlob(how)
 	}
 	return a
 }

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/web"
+)
+
+// wordCommand is a command by which a human says something.
+type wordCommand struct {
+	name, help string
+	taken      func(web.Word) string // what it has done
+}
+
+// says is a taken that is the same for every word.
+func says(text string) func(web.Word) string { return func(web.Word) string { return text } }
+
+// aboutIncidents are those that name an incident.
+var aboutIncidents = []wordCommand{
+	{remediate.Ack, "I have seen it: nobody else is called. Automation goes on.", says("acknowledged: nobody else is called; automation goes on")},
+	{remediate.TakeOver, "I am on it: nothing further is done by itself.", says("taken over: nothing further is done by itself")},
+	{remediate.Close, "It is over, whatever the alerts say.", says("closed")},
+	{remediate.Approve, "Carry out the plan with this hash.", says("approved: everything is judged once more, then it is carried out")},
+	{remediate.Deny, "Do not carry out the plan with this hash.", says("denied: the plan is not carried out")},
+	{remediate.Run, "Judge it again from the first step, and act if every guard allows.", says("run: it is judged from the first step")},
+	{remediate.Override, "Break-glass: let one guard pass for the next attempt. All others still judge.", func(w web.Word) string {
+		return "overridden: the guard " + w.Guard + " lets the next attempt pass"
+	}},
+	{remediate.Rate, "Say how bad it is. It is the only way to make it less bad than it was held to be.", func(w web.Word) string { return "rated " + w.Value }},
+}
+
+// aboutScopes are those that name all, a policy or a namespace.
+var aboutScopes = []wordCommand{
+	{remediate.Pause, "Do nothing in a scope until it is resumed. Alerts are still taken and people are still told.",
+		says("paused: nothing is done there; alerts are taken and people are told")},
+	{remediate.Resume, "Go on in a scope that was paused.", says("resumed")},
+	{remediate.SetMode, "Let policies do no more in a scope than observe or approve; act lifts it. It only ever tightens.", func(w web.Word) string {
+		if w.Value == string(remediate.ModeAct) {
+			return "lifted: its policies do again what their own mode lets them"
+		}
+		return "tightened: no more than " + w.Value + " until it is lifted with remedy mode " + w.Scope + " act"
+	}},
+}
+
+func (c *cli) wordCommands(cmd *kingpin.CmdClause) {
+	for _, w := range aboutIncidents {
+		c.wordAboutIncident(cmd.Command(w.name, w.help), w)
+	}
+}
+
+func (c *cli) wordAboutIncident(cmd *kingpin.CmdClause, w wordCommand) {
+	id := cmd.Arg("id", "42 or i42.").Required().String()
+	word := new(web.Word)
+	reason := cmd.Flag("reason", "Why, for those who read it later.")
+	switch w.name {
+	case remediate.Approve, remediate.Deny:
+		cmd.Flag("plan", "The plan's hash, as explain shows it; 6 characters are enough.").Required().StringVar(&word.Plan)
+	case remediate.Override:
+		cmd.Flag("guard", "The guard that may pass, as explain names it.").Required().StringVar(&word.Guard)
+		reason = reason.Required()
+	case remediate.Rate:
+		cmd.Arg("severity", "P1, P2 or P3.").Required().EnumVar(&word.Value, string(remediate.P1), string(remediate.P2), string(remediate.P3))
+	}
+	reason.StringVar(&word.Reason)
+	c.commands[cmd.FullCommand()] = func(ctx context.Context) error {
+		n, err := number(*id)
+		if err != nil {
+			return err
+		}
+		b, err := c.post(ctx, fmt.Sprintf("/api/v1/incidents/%d/%s", n, w.name), *word)
+		if err != nil {
+			return err
+		}
+		return c.said(b, fmt.Sprintf("i%d", n), w.taken(*word))
+	}
+}
+
+// scopeCommands are those that name no incident.
+func (c *cli) scopeCommands(app *kingpin.Application) {
+	for _, w := range aboutScopes {
+		c.wordAboutScope(app.Command(w.name, w.help), w)
+	}
+	status := app.Command("status", "Show how the daemon is.")
+	c.commands[status.FullCommand()] = c.status
+}
+
+func (c *cli) wordAboutScope(cmd *kingpin.CmdClause, w wordCommand) {
+	word := new(web.Word)
+	scope := cmd.Arg("scope", "all, policy/NAME or namespace/NAME.")
+	if w.name == remediate.SetMode {
+		scope.Required().StringVar(&word.Scope)
+		cmd.Arg("mode", "observe, approve or act.").Required().EnumVar(&word.Value, string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct))
+	} else {
+		scope.Default("all").StringVar(&word.Scope)
+	}
+	cmd.Flag("reason", "Why, for those who read it later.").StringVar(&word.Reason)
+	c.commands[cmd.FullCommand()] = func(ctx context.Context) error {
+		b, err := c.post(ctx, "/api/v1/"+w.name, *word)
+		if err != nil {
+			return err
+		}
+		return c.said(b, word.Scope, w.taken(*word))
+	}
+}
+
+// said confirms a command.
+func (c *cli) said(raw []byte, what, taken string) error {
+	if c.output == "json" {
+		return c.out.raw(raw)
+	}
+	c.out.printf("%s %s\n", what, taken)
+	return c.out.err
+}

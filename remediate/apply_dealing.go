@@ -1,0 +1,213 @@
+package remediate
+
+import (
+	"slices"
+	"time"
+)
+
+// What was started and how it ended, folded.
+
+func (s *State) started(i *Incident, b Started, at time.Time) {
+	i.Pending = append(i.Pending, Pending{Started: b})
+	switch {
+	case b.Ask != nil:
+		i.Asks++
+		i.startedAsk(*b.Ask, s.Rulebook, at)
+	case b.Tell != nil:
+		i.Tells++
+	case b.Act != nil:
+		s.startedAct(i, *b.Act, at)
+	}
+}
+
+func (i *Incident) startedAsk(a Ask, book string, at time.Time) {
+	switch a.Purpose {
+	case ForGuards:
+		i.Asked, i.AskedBook, i.Questions = false, book, a.Questions
+	case ForVerification:
+		i.Status, i.Overrides = StatusVerifying, nil
+	case ForProbingOn:
+		i.Probed = at
+	case ForConfirmation:
+		i.Status, i.Probed = StatusVerifying, at
+	case ForImpact:
+		i.Measured = at
+	case ForEvidence:
+		i.Kept, i.Evidence = i.Tries+1, ""
+	}
+}
+
+func (s *State) startedAct(i *Incident, a Act, at time.Time) {
+	i.Status, i.Seen = StatusActing, Object{}
+	s.occupancy(a.Target).Holder = i.ID
+	if a.Undo {
+		i.Owed = len(i.Plan.Undo) - a.Index - 1
+		return
+	}
+	i.Acted, i.Doubt = a.Index+1, false
+	if a.Index > 0 {
+		return // a further act of the same attempt
+	}
+	i.Tries++
+	i.Approved, i.Approver = "", "" // one approval, one attempt
+	for _, key := range []string{"", i.Policy} {
+		s.Acts[key] = remember(s.Acts[key], at)
+	}
+	name := ""
+	if i.Plan != nil {
+		name = i.Plan.Step
+	}
+	i.Attempts = append(i.Attempts, Attempt{ID: a.Attempt, Step: name, Act: a.Kind + " " + a.Target.String(), At: at, Evidence: i.Evidence})
+	i.Attempts = i.Attempts[max(0, len(i.Attempts)-maxAttempts):]
+}
+
+func (s *State) finished(i *Incident, b Finished, at time.Time) {
+	p := i.pending(b.ID)
+	if p == nil {
+		return // nobody waits for it
+	}
+	what := p.Started
+	i.Pending = slices.DeleteFunc(i.Pending, func(p Pending) bool { return p.ID == b.ID })
+	switch {
+	case what.Tell != nil:
+		i.told(*what.Tell, b, at)
+	case what.Act != nil && what.Act.Undo:
+		s.undone(i, b, at)
+	case what.Act != nil:
+		s.acted(i, b, at)
+	case what.Ask != nil:
+		s.answered(i, *what.Ask, b, at)
+	}
+}
+
+// answered folds the end of an ask.
+func (s *State) answered(i *Incident, a Ask, b Finished, at time.Time) {
+	switch a.Purpose {
+	case ForGuards:
+		i.Asked, i.AskedAt, i.Answers = true, at, b.Answers
+	case ForVerification:
+		s.verified(i, b, at)
+	case ForProbingOn:
+		if b.Outcome == Failed && i.Status == StatusHealed {
+			i.Lost = b.Text
+		}
+	case ForConfirmation:
+		i.confirmed(a, b, at)
+	case ForImpact:
+		i.Impact = b.Answers
+	case ForEvidence:
+		for _, e := range b.Answers {
+			i.Evidence = e.Values[ValueDigest]
+		}
+	}
+}
+
+// confirmed folds whether it is well without our doing. A human who did what
+// the step would have done, and it did not help, spares us the step.
+func (i *Incident) confirmed(a Ask, b Finished, at time.Time) {
+	if b.Outcome == OK {
+		i.Confirmed, i.First, i.Lost = true, b.FirstGood, ""
+		if i.First.IsZero() {
+			i.First = at
+		}
+		i.Status = StatusDeciding
+		return
+	}
+	i.Status = StatusDeciding
+	switch {
+	case len(i.Firing) == 0:
+		i.Lost, i.Status = b.Text, StatusUnconfirmed
+	case b.Outcome == Failed && a.Counts:
+		i.Failed = true
+	}
+}
+
+// acted folds the end of an act. One that was refused or failed ends the
+// attempt: there is nothing to verify. A first refusal says that somebody else
+// changed the object meanwhile: the same step is looked at anew, so that
+// nobody's repair is answered with the next, more drastic one.
+func (s *State) acted(i *Incident, b Finished, at time.Time) {
+	if n := len(i.Attempts); n > 0 {
+		i.Attempts[n-1].Result = b.Outcome + said(b.Text)
+	}
+	i.Doubt = b.Outcome == Unknown
+	if b.Outcome != Refused && b.Outcome != Failed {
+		i.Refusals = 0
+		return
+	}
+	if b.Outcome == Refused {
+		i.Refusals++
+	}
+	s.brokenOff(i, i.Acted-1, b.Outcome == Failed || i.Refusals > 1, at)
+}
+
+// brokenOff folds the end of an attempt that was not carried through: done is
+// how many of its acts may have changed something. What they changed is taken
+// back first, if the step says how.
+func (s *State) brokenOff(i *Incident, done int, failed bool, at time.Time) {
+	i.Failed, i.Ended, i.Status, i.Overrides = failed, at, StatusDeciding, nil
+	if done > 0 && i.Plan != nil && len(i.Plan.Undo) > 0 {
+		i.Owed, i.Status = len(i.Plan.Undo), StatusActing
+		return
+	}
+	s.release(i, at)
+}
+
+// undone folds the end of an act of the undo. One that failed does not keep
+// the next from being tried: as much as possible is taken back.
+func (s *State) undone(i *Incident, b Finished, at time.Time) {
+	if n := len(i.Attempts); n > 0 {
+		i.Attempts[n-1].Result += "; undo " + b.Outcome + said(b.Text)
+	}
+	if i.Owed == 0 {
+		i.Status, i.Ended = StatusDeciding, at
+		s.release(i, at)
+	}
+}
+
+// verified folds the end of a verification.
+func (s *State) verified(i *Incident, b Finished, at time.Time) {
+	if n := len(i.Attempts); n > 0 {
+		i.Attempts[n-1].Verify = b.Outcome + said(b.Text)
+		i.Attempts[n-1].OK = b.Outcome == OK
+	}
+	if b.Outcome == Unknown && i.Unknowns < maxUnknowns {
+		i.Unknowns++
+		return
+	}
+	i.Unknowns, i.Ended, i.Outcome, i.Counted, i.First = 0, at, OK, false, b.FirstGood
+	if i.First.IsZero() {
+		i.First = at
+	}
+	if b.Outcome == OK {
+		s.release(i, at)
+		return
+	}
+	i.Outcome, i.First = Failed, time.Time{}
+	done := 0
+	if i.Plan != nil && i.Acted < len(i.Plan.Acts) {
+		done = i.Acted
+	}
+	s.brokenOff(i, done, true, at)
+}
+
+func (i *Incident) told(t Tell, b Finished, at time.Time) {
+	sh := i.Shown[t.Destination]
+	sh.At = at
+	if b.Outcome != OK {
+		sh.Failures++
+		i.Shown[t.Destination] = sh
+		return
+	}
+	sh.Digest, sh.Action, sh.Failures = t.Digest, t.Notice.Action, 0
+	if b.Ref != "" {
+		sh.Ref = b.Ref
+	}
+	i.Shown[t.Destination] = sh
+	if n := len(t.Notice.Lines); n > 0 {
+		last := t.Notice.Lines[n-1]
+		if k := slices.Index(i.Lines, last); k >= 0 {
+			i.Lines = slices.Clone(i.Lines[k+1:])
+		}
+	}
+}

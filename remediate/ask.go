@@ -1,0 +1,161 @@
+package remediate
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// What is asked: by the guards, to see whether it helped, to see that it is well,
+// and for evidence.
+
+// confirm looks whether it is well without our doing: because its alerts are
+// gone, or because somebody else was at work.
+func (h *handler) confirm(i *Incident, st Step, counts bool) {
+	v := st.Verify
+	within := v.Within
+	if len(i.Firing) == 0 { // a look is enough; it is taken again
+		within = min(within, v.For+model.Duration(probeWithin))
+	}
+	h.startAsk(i, time.Duration(within)+verifySlack, Ask{
+		Purpose: ForConfirmation, Questions: i.questions(v), Counts: counts,
+		Hold: v.For, Within: within, Every: orElse(v.Every, defaultEvery),
+	})
+}
+
+// confirmAt is when to look again whether it is well.
+func (i *Incident) confirmAt() time.Time {
+	return i.Probed.Add(patience(askAgain, i.Probed.Sub(i.Since)))
+}
+
+// ask puts the guards' questions.
+func (h *handler) ask(i *Incident, p *Policy) {
+	qs := []Question{{Kind: "alert", Labels: h.firingAlert(i)}, {Kind: "workload", Target: i.Target}}
+	add := func(q Question) {
+		key := questionKey(q.Kind, q.Args)
+		if !slices.ContainsFunc(qs, func(o Question) bool { return questionKey(o.Kind, o.Args) == key }) {
+			qs = append(qs, q)
+		}
+	}
+	for _, p := range []*Policy{p, h.policyNow(i)} {
+		if p == nil {
+			continue
+		}
+		if p.Guards.Healthy != nil && p.Guards.Healthy.Headroom {
+			qs[1].Args = json.RawMessage(`{"headroom":true}`)
+		}
+		for _, q := range p.Guards.questions(i) {
+			add(q)
+		}
+	}
+	h.startAsk(i, askWithin, Ask{Purpose: ForGuards, Questions: qs})
+}
+
+// questions are those that a policy's own guards need answered.
+func (g Guards) questions(i *Incident) []Question {
+	var qs []Question
+	if f := g.Healthy; f != nil {
+		if f.Query != "" {
+			qs = append(qs, Question{Kind: "promql", Args: queryArgs(f.Query)})
+		}
+		if f.Nodes > 0 || f.ControlPlane {
+			qs = append(qs, Question{Kind: "cluster", Target: Target{Cluster: i.Target.Cluster}, Args: f.clusterArgs()})
+		}
+	}
+	for _, d := range g.Depends {
+		if args, err := alertsArgs(d, i.Alert.Labels); err == nil && len(d.Alert) > 0 {
+			qs = append(qs, Question{Kind: "alerts", Args: args})
+		}
+		if d.Query != "" {
+			qs = append(qs, Question{Kind: "promql", Args: queryArgs(d.Query)})
+		}
+	}
+	if g.Backup != nil {
+		qs = append(qs, Question{Kind: "promql", Args: queryArgs(g.Backup.Newest)})
+	}
+	return qs
+}
+
+// gather keeps what there is to be seen before an attempt destroys it, once
+// for each attempt. What cannot be had does not keep the attempt from being
+// made.
+func (h *handler) gather(i *Incident) {
+	h.startAsk(i, gatherWithin, Ask{Purpose: ForEvidence, Questions: []Question{{Kind: "evidence", Target: i.Target}}})
+}
+
+// firingAlert returns the labels of the alert to ask Alertmanager about: one
+// that is not known to be suppressed, if there is one, and among equals the
+// one that opened the incident, then the first.
+func (h *handler) firingAlert(i *Incident) Labels {
+	opener := i.Alert.Labels.String()
+	rank := func(id AlertID) int {
+		n := 0
+		if k := h.s.Known[id]; k != nil && len(k.Suppressed) > 0 {
+			n += 2
+		}
+		if i.Alerts[id].String() != opener {
+			n++
+		}
+		return n
+	}
+	first := slices.MinFunc(slices.Collect(maps.Keys(i.Firing)), func(a, b AlertID) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), slices.Compare(a[:], b[:]))
+	})
+	return i.Alerts[first]
+}
+
+func (h *handler) startAsk(i *Incident, within time.Duration, a Ask) {
+	id := fmt.Sprintf("%s-q%d", h.s.Wire(i.ID), i.Asks+1)
+	h.emit(Started{ID: id, Incident: i.ID, Deadline: h.now.Add(within), Ask: &a})
+}
+
+// verify looks whether the step helped.
+func (h *handler) verify(i *Incident) {
+	v := h.policy(i).Steps[i.Step].Verify
+	h.startAsk(i, time.Duration(v.Within)+verifySlack, Ask{
+		Purpose: ForVerification, Questions: i.questions(v),
+		Hold: v.For, Within: v.Within, Every: orElse(v.Every, defaultEvery),
+	})
+}
+
+// questions are those of a verification, about what the incident is about.
+func (i *Incident) questions(v Verify) []Question {
+	var qs []Question
+	for _, c := range v.All {
+		args, err := fill(c.Args, i.Alert.Labels)
+		if err != nil {
+			args = nil // cannot be: it was filled in when the incident was opened
+		}
+		qs = append(qs, Question{Kind: c.Kind, Target: i.Target, Args: args})
+	}
+	return qs
+}
+
+func orElse(d model.Duration, otherwise time.Duration) model.Duration {
+	if d > 0 {
+		return d
+	}
+	return model.Duration(otherwise)
+}
+
+// probeOn keeps looking at a healed incident until its alerts resolve.
+func (h *handler) probeOn(i *Incident) bool {
+	if i.Lost != "" {
+		h.emit(Reopened{Incident: i.ID, Why: i.Lost})
+		return true
+	}
+	if i.asking(ForProbingOn) || i.Probed.Add(probeEvery).After(h.now) {
+		return false
+	}
+	v := h.policy(i).Steps[i.Step].Verify
+	h.startAsk(i, probeWithin+verifySlack, Ask{
+		Purpose: ForProbingOn, Questions: i.questions(v),
+		Within: model.Duration(probeWithin), Every: orElse(v.Every, defaultEvery),
+	})
+	return true
+}

@@ -1,0 +1,180 @@
+package remediate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The guards by which people decide: the kill switch, modes, a human at work,
+// silences, approvals.
+
+// paused is the kill switch.
+func paused(v *view) Verdict {
+	for _, scope := range scopesOf(v.p.Name, v.targetNow()) {
+		if c, on := v.h.s.Paused[scope]; on {
+			d := deny(time.Time{}, "%s is paused by %s%s", scope, c.By, said(c.Reason))
+			d.For = "paused"
+			return d
+		}
+	}
+	return allow("nothing is paused")
+}
+
+// mode is what the policy may do by itself: the strictest of what it was when
+// the incident was opened, what it is now, what a human set, and what the
+// target and its namespace say of themselves.
+func mode(v *view) Verdict {
+	m := v.mode()
+	switch {
+	case m.gone:
+		return deny(time.Time{}, "policy %s is no longer in the rulebook", v.p.Name)
+	case m.Mode == ModeObserve:
+		return Verdict{Decision: Observed, Reason: m.why, Until: m.until}
+	}
+	return allow("%s", m.why)
+}
+
+// ruledMode is a mode, and whose word it is.
+type ruledMode struct {
+	Mode
+	why   string
+	until time.Time // when to look anew, zero when its change is heard of
+	gone  bool      // the policy is no longer there
+}
+
+// may says a mode in words.
+func may(m Mode) string {
+	switch m {
+	case ModeAct:
+		return "may act"
+	case ModeApprove:
+		return "may act on a plan that a human approves"
+	}
+	return "only observes"
+}
+
+// stricterMode returns the mode that lets less be done, the first among equals.
+func stricterMode(a, b ruledMode) ruledMode {
+	order := []Mode{ModeObserve, ModeApprove, ModeAct}
+	if slices.Index(order, b.Mode) < slices.Index(order, a.Mode) {
+		b.gone = a.gone
+		return b
+	}
+	return a
+}
+
+// modeOf returns the incident's mode, as far as it is known without asking.
+func (h *handler) modeOf(i *Incident) ruledMode {
+	opened, now := h.policy(i), h.policyNow(i)
+	if opened == nil {
+		return ruledMode{Mode: ModeObserve, gone: true}
+	}
+	m := ruledMode{Mode: opened.Mode, why: "policy " + i.Policy + " " + may(opened.Mode), gone: now == nil}
+	if now != nil {
+		m = stricterMode(m, ruledMode{Mode: now.Mode, why: "policy " + i.Policy + " by now " + may(now.Mode)})
+	}
+	for _, scope := range scopesOf(i.Policy, i.Target) {
+		if c, set := h.s.Modes[scope]; set {
+			m = stricterMode(m, ruledMode{Mode: Mode(c.Value), why: fmt.Sprintf("%s %s, as %s set it%s", scope, may(Mode(c.Value)), c.By, said(c.Reason))})
+		}
+	}
+	return m
+}
+
+// mode is modeOf, and the annotations that were seen.
+func (v *view) mode() ruledMode {
+	m := v.h.modeOf(v.i)
+	for _, by := range []struct{ value, whose string }{
+		{ValueNamespaceMode, "namespace " + v.targetNow().Namespace}, {ValueMode, v.targetNow().String()},
+	} {
+		said := v.workload.Values[by.value]
+		if said == "" {
+			continue
+		}
+		seen := ruledMode{Mode: Mode(said), why: fmt.Sprintf("%s is annotated remediated/mode: %s", by.whose, said), until: v.soon(4 * askAgain)}
+		if !slices.Contains([]Mode{ModeObserve, ModeApprove, ModeAct}, seen.Mode) {
+			seen.Mode, seen.why = ModeObserve, seen.why+", which is none of observe, approve and act, and so taken for observe"
+		}
+		m = stricterMode(m, seen)
+	}
+	return m
+}
+
+// scopesOf are the scopes that a pause or a mode may name an incident by.
+func scopesOf(policy string, t Target) []string {
+	return []string{"all", "policy/" + policy, "namespace/" + t.Namespace}
+}
+
+func takeover(v *view) Verdict {
+	if v.i.Taken != "" {
+		return hold("taken over by %s", v.i.Taken)
+	}
+	return allow("nobody has taken it over")
+}
+
+// silenced is a human's word to stop, as far as it is known without asking.
+func silenced(v *view) Verdict {
+	if len(v.i.Firing) == 0 {
+		return allow("none of its alerts fires")
+	}
+	if by, all := v.h.silencers(v.i); all {
+		return hold("all of its alerts are silenced or inhibited, by %s", strings.Join(by, ", "))
+	}
+	return allow("%d of its alerts fire, not all of them suppressed", len(v.i.Firing))
+}
+
+// silencers returns what suppresses the incident's firing alerts, and whether
+// that is all of them. Then a human, or another alert, said that nobody is to
+// be bothered: nothing is done, and nobody called.
+func (h *handler) silencers(i *Incident) (by []string, all bool) {
+	for id := range i.Firing {
+		k := h.s.Known[id]
+		if k == nil || len(k.Suppressed) == 0 {
+			return nil, false
+		}
+		by = append(by, k.Suppressed...)
+	}
+	slices.Sort(by)
+	return slices.Compact(by), len(i.Firing) > 0
+}
+
+// approval asks a human when the mode or the step wants it. What was approved
+// is a plan: another one needs another approval.
+func (v *view) approval(hash string) Verdict {
+	m := v.mode().Mode
+	by := v.p.Steps[v.step].Approval
+	within := defaultApproval
+	if by != nil && by.Within > 0 {
+		within = time.Duration(by.Within)
+	}
+	verdict := func() Verdict {
+		switch {
+		case m == ModeObserve:
+			return allow("not asked for: nothing would be done")
+		case m != ModeApprove && by == nil:
+			return allow("not needed")
+		case v.i.Refused != "":
+			return hold("denied by %s", v.i.Refused)
+		case v.i.Approved == hash && v.h.now.Sub(v.i.ApprovedAt) <= within:
+			return allow("plan %s is approved by %s", hash, v.i.Approver)
+		case v.i.Status == StatusApproval && v.i.Hash == hash:
+			return deny(time.Time{}, "nobody approved plan %s in time", hash)
+		}
+		why := "plan " + hash + " waits for a human"
+		switch v.i.Approved {
+		case "":
+		case hash:
+			why += fmt.Sprintf(": %s approved it %s ago, longer than the %s that an approval holds", v.i.Approver, since(v.h.now, v.i.ApprovedAt), within)
+		default:
+			why += fmt.Sprintf(": what %s approved was plan %s, and things have changed", v.i.Approver, v.i.Approved)
+		}
+		return Verdict{Decision: Approval, Reason: why, Until: v.h.now.Add(within)}
+	}()
+	verdict.Guard = "approval"
+	return verdict
+}
+
+// defaultApproval is how long a human is waited for.
+const defaultApproval = 10 * time.Minute
