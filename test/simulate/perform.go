@@ -33,8 +33,8 @@ func (w *world) perform(s remediate.Started, try int, report func(remediate.Resu
 	d := diceFor(w.seed, s.ID+"/"+strconv.Itoa(try))
 	what := dealing(s)
 	takes := d.between(0, 800*time.Millisecond)
-	if what != "tell" && d.chance(25) {
-		takes = d.between(0, 12*time.Second)
+	if what != "tell" && d.chance(35) {
+		takes = d.between(0, 15*time.Second)
 	}
 	if !d.chance(5 + w.foul[what]) {
 		w.do(s, takes, report)
@@ -64,7 +64,11 @@ func (w *world) perform(s remediate.Started, try int, report func(remediate.Resu
 		}
 		w.in(takes, func() { report(remediate.Result{Outcome: remediate.Unknown, Text: "connection reset"}) })
 	case 7:
-		w.in(takes, func() { report(remediate.Result{Outcome: remediate.Failed, Text: "403 Forbidden"}) })
+		outcome := remediate.Failed
+		if what == "act" && d.chance(50) {
+			outcome = remediate.Refused
+		}
+		w.in(takes, func() { report(remediate.Result{Outcome: outcome, Text: "403 Forbidden"}) })
 	}
 }
 

@@ -188,27 +188,40 @@ func commands(y *day, d dice) {
 	if !y.up || y.degraded || y.state.Last == 0 {
 		return
 	}
-	open := slices.Sorted(maps.Keys(y.state.Incidents))
+	i := y.whose(d)
 	c := remediate.Command{By: pick(d, people...), Incident: 1 + d.Uint64N(y.state.Last+1)}
-	if len(open) > 0 && d.chance(90) {
-		c.Incident = pick(d, open...)
-	}
 	c.Command = pick(d, remediate.Ack, remediate.TakeOver, remediate.Deny, remediate.Run, remediate.Run, remediate.Close, remediate.Override, remediate.Override, remediate.Rate)
 	c.Guard = pick(d, AllGuards...)
 	c.Value = pick(d, string(remediate.P1), string(remediate.P2), string(remediate.P3))
 	c.Reason = "it is " + y.world.now.Format(time.Kitchen)
-	i := y.state.Incidents[c.Incident]
-	if i != nil && i.Hash != "" {
-		c.Plan = i.Hash
-		if i.Status == remediate.StatusApproval && d.chance(70) {
-			c.Command = remediate.Approve
+	if i != nil {
+		c.Incident, c.Plan = i.ID, i.Hash
+		if i.Status == remediate.StatusApproval && d.chance(80) {
+			c.Command = pick(d, remediate.Approve, remediate.Approve, remediate.Approve, remediate.Deny)
 		}
-		if y.plans[c.Incident] != "" && d.chance(15) {
-			c.Plan = y.plans[c.Incident] // one that was shown before
+		if y.plans[i.ID] != "" && d.chance(15) {
+			c.Plan = y.plans[i.ID] // one that was shown before
 		}
-		y.plans[c.Incident] = i.Hash
+		y.plans[i.ID] = i.Hash
+		if s := y.serviceOf(i.Target); s != nil && c.Command == remediate.Approve && d.chance(20) {
+			s.template++ // somebody else is at it too
+		}
 	}
 	_ = y.hear(c) // one that does not fit is refused
+}
+
+// whose is an incident that a human looks at: mostly one that is open, and
+// rather one at which something is done. It may be nil.
+func (y *day) whose(d dice) *remediate.Incident {
+	open := slices.Sorted(maps.Keys(y.state.Incidents))
+	if len(open) == 0 || d.chance(10) {
+		return nil
+	}
+	busy := slices.DeleteFunc(slices.Clone(open), func(n uint64) bool { return y.state.Incidents[n].Status != remediate.StatusActing })
+	if len(busy) > 0 && d.chance(50) {
+		open = busy
+	}
+	return y.state.Incidents[pick(d, open...)]
 }
 
 // scopes gives a human's word on a part of all that there is.
