@@ -206,7 +206,7 @@ func (s *story) commanded(b remediate.CommandGiven) {
 	case remediate.TakeOver:
 		i.acked, i.taken = true, true
 	case remediate.Approve:
-		i.approved, i.approvedAt, i.denied, i.waits = b.Plan, s.at, false, 0
+		i.approved, i.approvedAt, i.denied = b.Plan, s.at, false
 	case remediate.Deny:
 		i.denied = true
 	case remediate.Override:
@@ -232,7 +232,6 @@ func (i *incident) run(at time.Time) {
 		i.healed = false
 	}
 	i.Found, i.denied, i.taken, i.exhausted, i.failed, i.next, i.pageNow = false, false, false, false, false, 0, time.Time{}
-	i.freed(at)
 }
 
 // freed says that it waits for no root any more.
