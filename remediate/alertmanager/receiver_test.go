@@ -287,7 +287,9 @@ func listedAtIntervals(t *testing.T) {
 		defer p.end()
 		for _, now := range []models.GettableAlerts{{listed(down)}, {listed(down, longID)}, {}} {
 			synctest.Wait()
+			f.mu.Lock()
 			f.alerts, f.silences = now, models.GettableSilences{silenced(longID, "anna", "", noon)}
+			f.mu.Unlock()
 			time.Sleep(time.Minute)
 		}
 		synctest.Wait()

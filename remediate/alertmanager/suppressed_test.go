@@ -146,9 +146,11 @@ func TestInhibitionInWords(t *testing.T) {
 	source := listed(node)
 	stray := inhibited(down)
 	stray.Status.InhibitedBy = []string{"1f2e3d4c5b6a7988"}
+	nameless := listed(otherNode)
+	nameless.Fingerprint = nil
 	for want, f := range map[string]*fake{
 		"inhibited by alert " + (*source.Fingerprint)[:8] + " NodeDown": newFake(inhibited(down, source), source),
-		"inhibited by alert 1f2e3d4c":                                   newFake(stray, source),
+		"inhibited by alert 1f2e3d4c":                                   newFake(stray, source, nameless),
 	} {
 		c := clientOf(t, Options{}, f)
 		if l := c.List(ctx); fmt.Sprint(l.Alerts[0].Suppressed) != "["+want+"]" {
