@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -89,7 +90,7 @@ func (s *State) answered(i *Incident, a Ask, b Finished, at time.Time) {
 		s.verified(i, b, at)
 	case ForProbingOn:
 		if b.Outcome == Failed && i.Status == StatusHealed {
-			i.Lost = b.Text
+			i.Lost = cmp.Or(b.Text, "a probe failed")
 		}
 	case ForConfirmation:
 		i.confirmed(a, b, at)

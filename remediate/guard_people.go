@@ -151,12 +151,12 @@ func (v *view) approval(hash string) Verdict {
 	}
 	verdict := func() Verdict {
 		switch {
+		case v.i.Refused != "": // also when no approval is needed any more
+			return hold("denied by %s", v.i.Refused)
 		case m == ModeObserve:
 			return allow("not asked for: nothing would be done")
 		case m != ModeApprove && by == nil:
 			return allow("not needed")
-		case v.i.Refused != "":
-			return hold("denied by %s", v.i.Refused)
 		case v.i.Approved == hash && v.h.now.Sub(v.i.ApprovedAt) <= within:
 			return allow("plan %s is approved by %s", hash, v.i.Approver)
 		case v.i.Status == StatusApproval && v.i.Hash == hash:

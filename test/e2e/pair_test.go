@@ -38,8 +38,8 @@ type member struct {
 	log     lockedBuffer
 }
 
-// pairConfig posts each group by several webhooks, all to the same place: a
-// receiver that fails is then called as often as one of a large cluster.
+// pairConfig is for several webhooks, all to the same place: a receiver that
+// fails is then called as often as that of a large cluster.
 const pairConfig = `
 route:
   receiver: remediated
@@ -52,11 +52,12 @@ receivers:
   webhook_configs:
 `
 
-// startPair starts both and waits until each knows of the other.
-func startPair(t *testing.T, webhooks int) *pair {
+// startPair starts both and waits until each knows of the other. They post each
+// group to hook, by so many webhooks.
+func startPair(t *testing.T, hook string, webhooks int) *pair {
 	t.Helper()
 	p := &pair{t: t, config: filepath.Join(t.TempDir(), "alertmanager.yml")}
-	text := pairConfig + strings.Repeat("  - url: "+intakeURL+"\n", webhooks)
+	text := pairConfig + strings.Repeat("  - url: "+hook+"\n", webhooks)
 	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

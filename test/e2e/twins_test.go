@@ -29,7 +29,7 @@ func TestTwoAlertmanagersDeliverOneIncident(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := relay(t, "127.0.0.1:9196")
+	r := relay(t, "127.0.0.1:9096", "127.0.0.1:9196")
 	begun := time.Now()
 	d := startDaemon(t, b, setup{alertmanagers: []string{b.Alertmanager, second}, flags: []string{"--intake.listen-address=127.0.0.1:9196"}})
 	if err := b.Hang(t.Context(), bed.Namespace, cache); err != nil {
@@ -63,12 +63,12 @@ type relayed struct {
 	accepted []delivery
 }
 
-func relay(t *testing.T, to string) *relayed {
+func relay(t *testing.T, at, to string) *relayed {
 	t.Helper()
 	r := new(relayed)
 	// Without X-Forwarded-For: the daemon takes nothing from proxies without a token.
 	proxy := &httputil.ReverseProxy{Rewrite: func(q *httputil.ProxyRequest) { q.SetURL(&url.URL{Scheme: "http", Host: to}) }}
-	listener, err := net.Listen("tcp", "127.0.0.1:9096")
+	listener, err := net.Listen("tcp", at)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -374,7 +374,8 @@ func seenWell(s *story, f remediate.Fact) error {
 		return nil
 	}
 	alert, workload := i.answer("alert"), i.answer("workload")
-	if alert.Values[remediate.ValueState] != remediate.AlertStateFiring && !i.passed("firing", a) {
+	state := alert.Values[remediate.ValueState]
+	if state != remediate.AlertStateFiring && !(state == remediate.AlertStateSuppressed && i.passed("silenced", a)) {
 		return fmt.Errorf("%s begins, and the alert is %q", a.Attempt, alert.Values[remediate.ValueState])
 	}
 	if uid := workload.Values[remediate.ValueUID]; !i.passed("target", a) &&

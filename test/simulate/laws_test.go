@@ -239,7 +239,7 @@ var breaking = map[string][]run{
 		{loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "director"}},
 		{loaded, fires, opened(1, "p"), by(Ack), Escalated{Incident: 1, Tell: "oncall"}},
 		{loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, Escalated{Incident: 1, Rung: 1, Tell: "manager"}},
-		{loaded, fires, opened(1, "p"), Judged{Incident: 1, Decision: Held}, Escalated{Incident: 1, Tell: "oncall"}},
+		{loaded, fires, opened(1, "p"), AlertSuppressed{ID: id, By: []string{"s1"}}, Escalated{Incident: 1, Tell: "oncall"}},
 	},
 	"who is called is told": {{loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, time.Minute}},
 	"an incident only gets worse, unless a human says how bad it is": {

@@ -213,7 +213,7 @@ func (s *story) commanded(b remediate.CommandGiven) {
 	case remediate.TakeOver:
 		i.acked, i.taken = true, true
 	case remediate.Approve:
-		i.approved, i.approvedAt, i.denied, i.waits = b.Plan, s.at, false, 0
+		i.approved, i.approvedAt, i.denied = b.Plan, s.at, false
 	case remediate.Deny:
 		i.denied = true
 	case remediate.Override:
@@ -240,7 +240,6 @@ func (i *incident) run(at time.Time) {
 	}
 	i.tries = 0
 	i.Found, i.denied, i.taken, i.exhausted, i.failed, i.next, i.pageNow = false, false, false, false, false, 0, time.Time{}
-	i.freed(at)
 }
 
 // freed says that it waits for no root any more.
@@ -368,6 +367,8 @@ func (s *story) started(i *incident, b remediate.Started) {
 		i.phase = verifying
 	case b.Ask.Purpose == remediate.ForEvidence:
 		i.gathered = true
+	case b.Ask.Purpose == remediate.ForConfirmation && !i.exhausted:
+		i.pageNow = time.Time{} // no guard is asked any more
 	case b.Ask.Purpose == remediate.ForGuards:
 		i.askedBook = s.governs
 	}

@@ -115,8 +115,8 @@ func unheard(w *world, s *remediate.State, own map[remediate.AlertID]bool) error
 func unfinished(w *world, s *remediate.State) error {
 	for _, n := range slices.Sorted(maps.Keys(s.Incidents)) {
 		i := s.Incidents[n]
-		if len(i.Firing) == 0 && w.serviceOf(i.Target) == nil {
-			continue
+		if len(i.Firing) == 0 && (w.serviceOf(i.Target) == nil || i.Owed > 0) {
+			continue // nor is anything taken back while a human keeps us from acting
 		}
 		return fmt.Errorf("i%d is %s, %d of its alerts fire, %d dealings are open, and it was to be over", n, i.Status, len(i.Firing), len(i.Pending))
 	}

@@ -32,6 +32,7 @@ func TestOverlooked(t *testing.T) {
 		"it is not filed":         {Status: remediate.StatusClosed},
 	} {
 		s := remediate.NewState()
+		i.Firing = map[remediate.AlertID]bool{{}: true}
 		s.Incidents[1], s.Targets[free] = &i, &remediate.Occupancy{}
 		if err := overlooked(s, epoch); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", i, err, want)
