@@ -75,6 +75,9 @@ func (d dice) rulebook() *remediate.Rulebook {
 	return compiled(book)
 }
 
+// worst is from which impact on an incident is P1.
+var worst = 1.0
+
 func (d dice) policy(name string, when []string, per ...string) remediate.Policy {
 	p := remediate.Policy{
 		Name: name, When: when, Per: per,
@@ -89,13 +92,22 @@ func (d dice) policy(name string, when []string, per ...string) remediate.Policy
 		},
 		Objective: minutes(5),
 	}
-	switch d.IntN(6) {
+	switch d.IntN(8) {
 	case 0:
 		p.Guards.Healthy = &remediate.Healthy{Query: "floor", Min: 0.5}
 	case 1:
 		p.Guards.Healthy = &remediate.Healthy{Available: 1}
 	case 2:
-		p.Guards.Attempts = 3
+		p.Guards.Healthy = &remediate.Healthy{Ready: 0.5, Headroom: true}
+	case 3:
+		p.Guards.Healthy = &remediate.Healthy{Nodes: 0.7, ControlPlane: true}
+	}
+	if d.chance(20) {
+		p.Guards.Backup = &remediate.Backup{Newest: "backup", Max: minutes(24 * 60)}
+	}
+	p.Guards.Attempts = pick(d, 0, 0, 3)
+	if d.chance(20) {
+		p.SeverityBy = &remediate.SeverityBy{Impact: []remediate.Impact{{Query: "impact", P1: &worst}}}
 	}
 	if d.chance(5) {
 		p.Target = "" // nothing may be done
@@ -116,6 +128,7 @@ func (d dice) remedy(n int) remediate.Step {
 	if d.chance(20) {
 		s.Approval = &remediate.ApprovalBy{Within: pick(d, minutes(2), minutes(10))}
 	}
+	s.Evidence = d.chance(30)
 	s.Within = pick(d, 0, seconds(20))
 	s.Verify = remediate.Verify{
 		All: []remediate.Check{{Kind: "http", Args: json.RawMessage(`{"url":"http://$service.$namespace/"}`)}},

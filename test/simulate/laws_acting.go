@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -31,6 +32,10 @@ var actingLaws = []Law{
 	{"what needs a human was approved: that plan, in time, for one attempt", approvedOnce},
 	{"what is acted on was seen within two seconds, under the rules that govern", seenJustNow},
 	{"what was seen lets act", seenWell},
+	{"what was half done is taken back before anything is begun", takenBack},
+	{"a step that asks for evidence has it gathered for each attempt", evidenceFirst},
+	{"nobody tries for ever: so many attempts, and so many healings of one target", notForEver},
+	{"roots are healed, and leaves wait; in a storm all wait but roots", rootsFirst},
 	{"a while lies between attempts, and between incidents on one target", pausesHold},
 	{"an override lets one guard pass, for one attempt", overriddenOnce},
 }
@@ -285,7 +290,7 @@ func handsOff(s *story, f remediate.Fact) error {
 	case i.passed("mode", a):
 	case len(s.rules(i)) < 2:
 		return fmt.Errorf("%s acts for policy %s, which is no longer there", a.Attempt, i.Policy)
-	case s.mode(i, a.Target) == remediate.ModeObserve:
+	case s.mode(i, a.Target) == remediate.ModeObserve, i.annotated() == remediate.ModeObserve:
 		return fmt.Errorf("%s acts for policy %s, which only observes", a.Attempt, i.Policy)
 	}
 	return nil
@@ -307,6 +312,22 @@ func (s *story) mode(i *incident, t remediate.Target) remediate.Mode {
 	return order[max(0, least)]
 }
 
+// annotated is the stricter of what the target and its namespace were seen to
+// say of themselves; what is no mode is taken for the strictest.
+func (i *incident) annotated() remediate.Mode {
+	least := remediate.ModeAct
+	for _, value := range []string{remediate.ValueMode, remediate.ValueNamespaceMode} {
+		switch m := remediate.Mode(i.answer("workload").Values[value]); {
+		case m == "" || m == remediate.ModeAct:
+		case m == remediate.ModeApprove && least == remediate.ModeAct:
+			least = m
+		case m != remediate.ModeApprove:
+			least = remediate.ModeObserve
+		}
+	}
+	return least
+}
+
 func firesStill(s *story, f remediate.Fact) error {
 	if i, a := attemptOf(s, f); a != nil && len(i.firing) == 0 {
 		return fmt.Errorf("%s begins, and none of its alerts fires", a.Attempt)
@@ -320,7 +341,7 @@ func approvedOnce(s *story, f remediate.Fact) error {
 		return nil
 	}
 	by, within := i.policy.Steps[a.Step].Approval, 10*time.Minute
-	if s.mode(i, a.Target) != remediate.ModeApprove && by == nil {
+	if s.mode(i, a.Target) != remediate.ModeApprove && i.annotated() != remediate.ModeApprove && by == nil {
 		return nil
 	}
 	if by != nil && by.Within > 0 {
@@ -365,6 +386,11 @@ func seenWell(s *story, f remediate.Fact) error {
 		if h := p.Guards.Healthy; h != nil && !i.above(h) && !i.passed("healthy", a) {
 			return fmt.Errorf("%s begins under the floor %+v", a.Attempt, *h)
 		}
+		if b := p.Guards.Backup; b != nil && !i.passed("backup", a) {
+			if made := i.number(b.Newest); !(made >= float64(f.At.Add(-time.Duration(b.Max)).Unix())) { // NaN is not
+				return fmt.Errorf("%s begins, and the newest backup was made at %v", a.Attempt, made)
+			}
+		}
 	}
 	return nil
 }
@@ -379,18 +405,114 @@ func (i *incident) answer(kind string) remediate.Answer {
 	return remediate.Answer{}
 }
 
-// above tells whether what was answered is above the floor.
+// above tells whether what was answered is above the floor. Comparisons are
+// written so that no number, NaN, is not.
 func (i *incident) above(h *remediate.Healthy) bool {
-	if n, err := strconv.Atoi(i.answer("workload").Values[remediate.ValueAvailable]); h.Available > 0 && (err != nil || n < h.Available) {
+	workload, nodes := i.answer("workload"), i.answer("cluster")
+	available := valueOf(workload, remediate.ValueAvailable)
+	switch {
+	case h.Available > 0 && !(available >= float64(h.Available)),
+		h.Ready > 0 && !(available >= h.Ready*valueOf(workload, remediate.ValueReplicas)),
+		h.Headroom && valueOf(workload, remediate.ValueHeadroom) < 1,
+		h.Nodes > 0 && !(valueOf(nodes, remediate.ValueNodesReady) >= h.Nodes*valueOf(nodes, remediate.ValueNodes)),
+		h.ControlPlane && nodes.Values[remediate.ValueControlPlane] != remediate.ControlPlaneReady,
+		h.Query != "" && !(i.number(h.Query) >= h.Min):
 		return false
 	}
-	if h.Query == "" {
-		return true
+	return true
+}
+
+// valueOf is a number among the values of an answer, NaN when there is none.
+func valueOf(a remediate.Answer, value string) float64 {
+	n, err := strconv.ParseFloat(a.Values[value], 64)
+	if err != nil {
+		return math.NaN()
 	}
+	return n
+}
+
+// number is what a PromQL query was answered.
+func (i *incident) number(query string) float64 {
 	for k, q := range i.asked.Ask.Questions {
-		if q.Kind == "promql" && strings.Contains(string(q.Args), strconv.Quote(h.Query)) && k < len(i.answers) {
-			n, err := strconv.ParseFloat(i.answers[k].Values[remediate.ValueNumber], 64)
-			return err == nil && n >= h.Min
+		if q.Kind == "promql" && strings.Contains(string(q.Args), strconv.Quote(query)) && k < len(i.answers) {
+			return valueOf(i.answers[k], remediate.ValueNumber)
+		}
+	}
+	return math.NaN()
+}
+
+func takenBack(s *story, f remediate.Fact) error {
+	if i, a := attemptOf(s, f); a != nil && i.owed {
+		return fmt.Errorf("%s begins, and %s was broken off and is not taken back", a.Attempt, i.act.Attempt)
+	}
+	return nil
+}
+
+// What cannot be had does not keep an attempt from being made; not having asked
+// for it does.
+func evidenceFirst(s *story, f remediate.Fact) error {
+	if i, a := attemptOf(s, f); a != nil && i.policy.Steps[a.Step].Evidence && !i.gathered {
+		return fmt.Errorf("%s begins, and no evidence was gathered for it", a.Attempt)
+	}
+	return nil
+}
+
+func notForEver(s *story, f remediate.Fact) error {
+	i, a := attemptOf(s, f)
+	if a == nil {
+		return nil
+	}
+	healed := s.heals[i.Policy+" on "+a.Target.String()]
+	for _, p := range s.rules(i) {
+		most, flaps := remediate.DefaultAttempts, remediate.DefaultFlapping()
+		if p.Guards.Attempts > 0 {
+			most = p.Guards.Attempts
+		}
+		if p.Guards.Flapping.Heals > 0 {
+			flaps = p.Guards.Flapping
+		}
+		if i.tries >= most && !i.passed("attempts", a) {
+			return fmt.Errorf("%s begins after %d attempts, %d are allowed", a.Attempt, i.tries, most)
+		}
+		if n := within(healed, f.At.Add(-time.Duration(flaps.Per))); n >= flaps.Heals && !i.passed("flapping", a) {
+			return fmt.Errorf("%s begins after %d healings in %s, %d are allowed", a.Attempt, n, flaps.Per, flaps.Heals)
+		}
+	}
+	return nil
+}
+
+func rootsFirst(s *story, f remediate.Fact) error {
+	i, a := attemptOf(s, f)
+	if a == nil {
+		return nil
+	}
+	for n, root := range s.open {
+		switch {
+		case root.closed || root.healed || n == i.Incident:
+		case root.Policy == remediate.StormPolicy && !s.isRoot(i.Policy) && !i.passed("storm", a):
+			return fmt.Errorf("%s begins in the storm of i%d", a.Attempt, n)
+		case s.dependsOn(i, root) && !i.passed("depends", a):
+			return fmt.Errorf("%s begins, and i%d, which it depends on, is not healed", a.Attempt, n)
+		}
+	}
+	return nil
+}
+
+// isRoot tells whether another policy depends on this one.
+func (s *story) isRoot(policy string) bool {
+	return slices.ContainsFunc(s.books[s.governs].Policies, func(p remediate.Policy) bool {
+		return slices.ContainsFunc(p.Guards.Depends, func(d remediate.Dependency) bool { return d.Policy == policy })
+	})
+}
+
+// dependsOn tells whether the incident is a leaf of that root.
+func (s *story) dependsOn(leaf, root *incident) bool {
+	for _, p := range s.rules(leaf) {
+		for _, d := range p.Guards.Depends {
+			differ := func(label string) bool { return leaf.labels.Get(label) != root.labels.Get(label) }
+			if d.Policy == root.Policy && !slices.ContainsFunc(d.Same, differ) {
+				return true
+			}
 		}
 	}
 	return false

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 var (
 	db      = Target{Cluster: cluster, Kind: "deployment", Namespace: "shop", Name: "db"}
 	oneStep = []Step{{Name: "s", Do: []Do{{Kind: "restart"}}}}
+	kept    = []Step{{Name: "s", Do: []Do{{Kind: "restart"}}, Evidence: true}}
 	two     = []Step{{Name: "s", Do: []Do{{Kind: "cordon"}, {Kind: "restart"}}}, {Name: "t", Do: []Do{{Kind: "restart"}}}}
 	// rules are those of the hand-made runs.
 	rules = compiled(&Rulebook{
@@ -27,6 +29,9 @@ var (
 			{Name: "shy", When: []string{`alertname="D"`}, Severity: P1, Mode: ModeObserve, Steps: oneStep},
 			{Name: "cool", When: []string{`alertname="E"`}, Severity: P3, Mode: ModeAct, Steps: oneStep, Guards: Guards{
 				Cooldown: minutes(10), Healthy: &Healthy{Query: "floor", Min: 0.5, Available: 1}}},
+			{Name: "strict", When: []string{`alertname="F"`}, Severity: P3, Mode: ModeAct, Steps: oneStep, Guards: Guards{
+				Healthy: &Healthy{Ready: 0.5, Headroom: true, Nodes: 0.7, ControlPlane: true}, Backup: &Backup{Newest: "backup", Max: minutes(60)}}},
+			{Name: "leaf", When: []string{`alertname="G"`}, Severity: P3, Mode: ModeAct, Steps: kept, Guards: Guards{Depends: []Dependency{{Policy: "two"}}}},
 		},
 	})
 	// fewer is another rulebook, without any of its policies.
@@ -52,7 +57,8 @@ func opened(n uint64, policy string) Opened {
 }
 
 func asks(name string, n uint64, purpose string) Started {
-	return Started{ID: name, Incident: n, Deadline: epoch.Add(24 * hour), Ask: &Ask{Purpose: purpose, Questions: []Question{{Kind: "alert"}, {Kind: "workload"}, {Kind: "promql", Args: []byte(`{"query":"floor"}`)}}}}
+	return Started{ID: name, Incident: n, Deadline: epoch.Add(24 * hour), Ask: &Ask{Purpose: purpose, Questions: []Question{{Kind: "alert"}, {Kind: "workload"}, {Kind: "promql", Args: []byte(`{"query":"floor"}`)},
+		{Kind: "cluster"}, {Kind: "promql", Args: []byte(`{"query":"backup"}`)}}}}
 }
 
 func does(name string, n uint64, index int) Started {
@@ -80,8 +86,10 @@ func seen(name string, n uint64, change func([]Answer)) Finished {
 	f := ends(name, n, OK)
 	f.Answers = []Answer{
 		{Kind: "alert", Values: map[string]string{ValueState: AlertStateFiring}},
-		{Kind: "workload", Values: map[string]string{ValueUID: "u", ValueAvailable: "1"}},
+		{Kind: "workload", Values: map[string]string{ValueUID: "u", ValueAvailable: "1", ValueReplicas: "2", ValueHeadroom: "1"}},
 		{Kind: "promql", Values: map[string]string{ValueNumber: "1"}},
+		{Kind: "cluster", Values: map[string]string{ValueNodes: "10", ValueNodesReady: "7", ValueControlPlane: ControlPlaneReady}},
+		{Kind: "promql", Values: map[string]string{ValueNumber: strconv.FormatInt(epoch.Unix(), 10)}},
 	}
 	if change != nil {
 		change(f.Answers)
@@ -200,10 +208,11 @@ var breaking = map[string][]run{
 		and(begin("p", 1, 1), RulebookLoaded{Digest: fewer.Digest()}, does("a1", 1, 0)),
 		{loaded, fires, found(1), does("a1", 1, 0)},
 		{loaded, fires, toldOnly(1), does("a1", 1, 0)},
+		sees("p", func(a []Answer) { a[1].Values[ValueMode] = "observe" }), sees("p", func(a []Answer) { a[1].Values[ValueNamespaceMode] = "perhaps" }),
 	},
 	"nothing is begun for an alert that does not fire": {and(begin("p", 1, 1), Left{Incident: 1, Alert: id}, does("a1", 1, 0))},
 	"what needs a human was approved: that plan, in time, for one attempt": {
-		and(begin("careful", 1, 1), does("a1", 1, 0)),
+		and(begin("careful", 1, 1), does("a1", 1, 0)), sees("p", func(a []Answer) { a[1].Values[ValueMode] = "approve" }),
 		and(begin("careful", 1, 1), CommandGiven{Command: Approve, Incident: 1, Plan: "ffffff"}, does("a1", 1, 0)),
 		and(begin("careful", 1, 1), CommandGiven{Command: Approve, Incident: 1, Plan: "abcdef"}, hour, does("a1", 1, 0)),
 		and(begin("careful", 1, 1), CommandGiven{Command: Approve, Incident: 1, Plan: "abcdef"}, does("a1", 1, 0), ends("a1", 1, Failed), does("a2", 1, 0)),
@@ -218,6 +227,23 @@ var breaking = map[string][]run{
 		sees("p", func(a []Answer) { a[1].Values[ValueRefused] = "no" }), sees("cool", func(a []Answer) { a[1].Values[ValueAvailable] = "0" }),
 		sees("cool", func(a []Answer) { a[2].Values[ValueNumber] = "0.4" }), sees("cool", func(a []Answer) { a[2].Values[ValueNumber] = "NaN" }),
 		sees("cool", func(a []Answer) { a[2].Values[ValueNumber] = "" }),
+		sees("strict", func(a []Answer) { a[1].Values[ValueAvailable] = "0" }), sees("strict", func(a []Answer) { a[1].Values[ValueHeadroom] = "0" }),
+		sees("strict", func(a []Answer) { a[3].Values[ValueNodesReady] = "6" }), sees("strict", func(a []Answer) { a[3].Values[ValueControlPlane] = "etcd" }),
+		sees("strict", func(a []Answer) { a[4].Values[ValueNumber] = "1" }), sees("strict", func(a []Answer) { delete(a[4].Values, ValueNumber) }),
+	},
+	"what was half done is taken back before anything is begun": {and(begin("two", 1, 2), undoable(), does("a1", 1, 0), ends("a1", 1, OK),
+		does("a1-2", 1, 1), ends("a1-2", 1, Failed), does("a2", 1, 0))},
+	"a step that asks for evidence has it gathered for each attempt": {
+		and(begin("leaf", 1, 1), does("a1", 1, 0)),
+		and(begin("leaf", 1, 1), asks("e1", 1, ForEvidence), does("a1", 1, 0), ends("a1", 1, Failed), does("a2", 1, 0)),
+	},
+	"nobody tries for ever: so many attempts, and so many healings of one target": {
+		and(begin("p", 1, 1), append(times(DefaultAttempts, does("a1", 1, 0), ends("a1", 1, Failed)), does("a2", 1, 0))...),
+		and(begin("p", 1, 1), append(times(DefaultFlapping().Heals, does("a1", 1, 0), Healed{Incident: 1, Attempt: "a1"}, Reopened{Incident: 1}), by(Run), does("a2", 1, 0))...),
+	},
+	"roots are healed, and leaves wait; in a storm all wait but roots": {
+		{loaded, fires, opened(1, "two"), opened(2, "leaf"), does("b1", 2, 0)},
+		{loaded, fires, Opened{Incident: 1, Policy: StormPolicy, Rulebook: rules.Digest(), Alert: id}, opened(2, "p"), does("b1", 2, 0)},
 	},
 	"a while lies between attempts, and between incidents on one target": {
 		and(attempt("two", Failed), 9*time.Second, does("a2", 1, 0)),
@@ -255,6 +281,15 @@ func says(guard string) run {
 	return run{loaded, fires, opened(1, "p"), Judged{Incident: 1, Decision: Denied, Verdicts: []Verdict{{Guard: guard, Decision: Denied}}}}
 }
 
+// undoable is a judgement whose plan says how it is taken back.
+func undoable() Judged {
+	j := allowed(1, 2)
+	j.Plan.Undo = []Act{{Kind: "uncordon", Target: db, Undo: true}}
+	return j
+}
+
+func times(n int, what ...any) run { return slices.Repeat(run(what), n) }
+
 func undoes(name string) Started {
 	return Started{ID: name, Incident: 1, Deadline: epoch.Add(hour), Act: &Act{Attempt: name[:2], Kind: "uncordon", Target: db, Undo: true}}
 }
@@ -290,7 +325,7 @@ func overrides(guard string) CommandGiven {
 
 // sees begins an attempt on answers that are changed.
 func sees(policy string, change func([]Answer)) run {
-	return run{loaded, fires, opened(1, policy), asks("q1", 1, ForGuards), seen("q1", 1, change), allowed(1, 1), does("a1", 1, 0)}
+	return and(begin(policy, 1, 1)[:4], seen("q1", 1, change), allowed(1, 1), does("a1", 1, 0))
 }
 
 // held holds a hand-made run against laws.
@@ -355,6 +390,9 @@ func TestLawsHold(t *testing.T) {
 		"a procedure": and(silent(begin("two", 1, 2)), does("a1", 1, 0), ends("a1", 1, OK), does("a1-2", 1, 1), ends("a1-2", 1, Unknown), asks("v", 1, ForVerification)),
 		"a procedure taken back": and(silent(begin("two", 1, 2)), does("a1", 1, 0), ends("a1", 1, OK), does("a1-2", 1, 1), ends("a1-2", 1, Failed),
 			undoes("a1-3"), ends("a1-3", 1, OK), Judged{Incident: 1, Step: 1, Decision: Waiting, Verdicts: []Verdict{{Guard: "settle", Decision: Waiting}}}),
+		"under strict rules": sees("strict", nil),
+		"a root in a storm": and(run{loaded, AlertFiring{ID: AlertID{9}, Via: ViaOwn}, Opened{Incident: 1, Policy: StormPolicy, Rulebook: rules.Digest(), Severity: P3, Alert: AlertID{9}}},
+			and(begin("two", 2, 1)[1:], does("a1", 2, 0))...),
 		"rated": {loaded, fires, opened(1, "p"), by(Ack), rates(P3), Rated{Incident: 1, From: P1, To: P3}, Rated{Incident: 1, From: P3, To: P2}},
 		"a pause overridden": over("paused", slices.Insert(and(silent(begin("p", 1, 1)), does("a1", 1, 0)), 4,
 			any(CommandGiven{Command: Pause, Scope: "all"}))),

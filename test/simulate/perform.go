@@ -137,6 +137,9 @@ func (w *world) answer(d dice, q remediate.Question) remediate.Answer {
 		a.Values[remediate.ValueCount] = strconv.Itoa(pick(d, 0, 0, 0, 1))
 	case "workload":
 		w.workload(&a, q)
+		if d.chance(70) {
+			a.Values[remediate.ValueHeadroom], a.Values[remediate.ValueBudget] = pick(d, "1", "1", "0"), "budget"
+		}
 		if d.chance(2) {
 			delete(a.Values, remediate.ValueUID)
 		}
@@ -204,6 +207,6 @@ func (w *world) workload(a *remediate.Answer, q remediate.Question) {
 	a.Text = available + " of 2 available"
 	a.Values = map[string]string{
 		remediate.ValueTarget: s.target().String(), remediate.ValueUID: uidOf(s), remediate.ValueTemplate: templateOf(s),
-		remediate.ValueAttempt: s.attempt, remediate.ValueReplicas: "2", remediate.ValueAvailable: available,
+		remediate.ValueAttempt: s.attempt, remediate.ValueMode: s.mode, remediate.ValueReplicas: "2", remediate.ValueAvailable: available,
 	}
 }

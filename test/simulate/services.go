@@ -25,6 +25,7 @@ type service struct {
 	uid, template int
 	attempt       string // our annotation
 	refused       string // why it may not be acted on
+	mode          string // its annotation
 }
 
 // trouble is why a service does not work and what would help.

@@ -108,10 +108,13 @@ func flaps(y *day, d dice) {
 }
 
 // replaced: somebody deleted or changed the object, or it is one that may not
-// be acted on for a while.
+// be acted on for a while, by its nature or by what its team says.
 func replaced(y *day, d dice) {
 	s := pick(d, y.services...)
-	switch d.IntN(3) {
+	switch d.IntN(4) {
+	case 3:
+		s.mode = pick(d, "observe", "approve", "act", "perhaps")
+		y.in(d.between(time.Minute, 20*time.Minute), func() { s.mode = "" })
 	case 0:
 		s.uid++
 		s.attempt = ""

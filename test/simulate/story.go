@@ -23,6 +23,7 @@ type story struct {
 	loads    int // of rulebooks
 	firing   map[remediate.AlertID]bool
 	looked   map[remediate.AlertID]int    // loads when it was last written that it fires
+	labels   remediate.Labels             // of the alert that fired last
 	told     map[remediate.AlertID]string // what was written of an alert last: "resolved", or what suppresses it
 	own      map[remediate.AlertID]bool   // alerts that are ours, which Alertmanager does not know
 	owed     map[string]bool              // policies that are yet to take the alert that fired last
@@ -36,6 +37,7 @@ type story struct {
 	holders  map[remediate.Target]uint64
 	released map[remediate.Target]release
 	acts     map[string][]time.Time // attempts, by policy, and of all under ""
+	heals    map[string][]time.Time // healings by an attempt, by breaker
 	breakers map[string]breaker
 }
 
@@ -66,6 +68,7 @@ const (
 type incident struct {
 	remediate.Opened
 	policy   *remediate.Policy // as it was when it was opened
+	labels   remediate.Labels  // of the alert that opened it
 	severity remediate.Severity
 	since    time.Time // when it became ours
 	firing   map[remediate.AlertID]bool
@@ -80,6 +83,9 @@ type incident struct {
 	overrides map[string]bool // guards that a human lets pass, not used yet
 	used      map[string]bool // and those that the attempt under way passed by such a word
 
+	tries    int  // since a human said run
+	owed     bool // what was half done is yet to be taken back
+	gathered bool // evidence, for the next attempt
 	phase    phase
 	act      remediate.Act // the last one begun
 	plan     remediate.Plan
@@ -120,7 +126,7 @@ func newStory(books remediate.Rulebooks) *story {
 		paused: map[string]bool{}, modes: map[string]remediate.Mode{}, open: map[uint64]*incident{}, keys: map[string]uint64{},
 		begun: map[string]bool{}, pending: map[string]remediate.Started{},
 		holders: map[remediate.Target]uint64{}, released: map[remediate.Target]release{},
-		acts: map[string][]time.Time{}, breakers: map[string]breaker{},
+		acts: map[string][]time.Time{}, heals: map[string][]time.Time{}, breakers: map[string]breaker{},
 	}
 }
 
@@ -164,6 +170,7 @@ func (s *story) changedBy(id remediate.AlertID) {
 }
 
 func (s *story) fired(b remediate.AlertFiring) {
+	s.labels = b.Alert.Labels
 	s.looked[b.ID], s.own[b.ID] = s.loads, b.Via == remediate.ViaOwn
 	s.firing[b.ID], s.told[b.ID] = true, strings.Join(b.Suppressed, " ")
 	clear(s.owed)
@@ -180,7 +187,7 @@ func (s *story) opened(b remediate.Opened) {
 		policy = &remediate.Policy{Name: b.Policy, Mode: remediate.ModeAct}
 	}
 	i := &incident{
-		Opened: b, policy: policy, severity: b.Severity, since: s.at,
+		Opened: b, policy: policy, labels: s.labels, severity: b.Severity, since: s.at,
 		firing:    map[remediate.AlertID]bool{b.Alert: true},
 		overrides: map[string]bool{}, used: map[string]bool{}, calls: map[string]time.Time{},
 		telling: map[string]string{}, shown: map[string]string{}, excused: s.at,
@@ -231,6 +238,7 @@ func (i *incident) run(at time.Time) {
 	if i.phase != acting && i.phase != acted && i.phase != verifying {
 		i.healed = false
 	}
+	i.tries = 0
 	i.Found, i.denied, i.taken, i.exhausted, i.failed, i.next, i.pageNow = false, false, false, false, false, 0, time.Time{}
 }
 
@@ -265,6 +273,9 @@ func (s *story) hearOf(i *incident, f remediate.Fact) {
 		s.changed(i.Incident)
 	case remediate.Healed:
 		i.healed, i.waits = true, 0
+		if b.Attempt != "" {
+			s.heals[i.breaker()] = append(s.heals[i.breaker()], s.at)
+		}
 		s.changed(i.Incident)
 	case remediate.Reopened:
 		i.lost = false
@@ -307,7 +318,7 @@ func (s *story) judged(i *incident, b remediate.Judged) {
 		i.Target = b.Target // the owner that was found to be meant
 	}
 	if b.Decision != remediate.Allowed && i.phase == acted {
-		i.phase = brokenOff
+		i.phase, i.owed = brokenOff, len(i.plan.Undo) > 0
 	}
 	i.freed(s.at)
 	for _, v := range b.Verdicts {
@@ -354,6 +365,8 @@ func (s *story) started(i *incident, b remediate.Started) {
 		s.startedAct(i, *b.Act)
 	case b.Ask.Purpose == remediate.ForVerification:
 		i.phase = verifying
+	case b.Ask.Purpose == remediate.ForEvidence:
+		i.gathered = true
 	case b.Ask.Purpose == remediate.ForConfirmation && !i.exhausted:
 		i.pageNow = time.Time{} // no guard is asked any more
 	case b.Ask.Purpose == remediate.ForGuards:
@@ -367,6 +380,8 @@ func (s *story) startedAct(i *incident, a remediate.Act) {
 	if a.Index > 0 || a.Undo {
 		return
 	}
+	i.tries++
+	i.gathered = false
 	i.approved, i.used = "", map[string]bool{}
 	if i.plan = (remediate.Plan{}); i.judged.Plan != nil {
 		i.plan = *i.judged.Plan
@@ -426,7 +441,7 @@ func (s *story) finishedAct(i *incident, b remediate.Finished) {
 		i.refusals = 0
 		return
 	}
-	if i.act.Index == 0 || len(i.plan.Undo) == 0 { // else it is held until it is taken back
+	if i.owed = i.act.Index > 0 && len(i.plan.Undo) > 0; !i.owed {
 		s.release(i)
 	}
 }
@@ -436,6 +451,7 @@ func (s *story) undone(i *incident, a remediate.Act) {
 	i.phase = brokenOff
 	if a.Index+1 >= len(i.plan.Undo) {
 		i.stop(s.at, i.failed)
+		i.owed = false
 		s.release(i)
 	}
 }
@@ -456,7 +472,7 @@ func (s *story) verified(i *incident, outcome string) {
 	}
 	i.unknowns, i.verified = 0, outcome
 	i.stop(s.at, outcome != remediate.OK)
-	if outcome == remediate.OK || i.act.Index+1 >= len(i.plan.Acts) || len(i.plan.Undo) == 0 {
+	if i.owed = outcome != remediate.OK && i.act.Index+1 < len(i.plan.Acts) && len(i.plan.Undo) > 0; !i.owed {
 		s.release(i)
 	}
 	name := i.breaker()
