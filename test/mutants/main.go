@@ -62,24 +62,32 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 			chosen = append(chosen, m)
 		}
 	}
-	return report(out, chosen, *jobs, func(m mutant) (string, error) { return m.noticed(ctx, root, w) })
+	return report(ctx, out, chosen, *jobs, func(m mutant) (string, error) { return m.noticed(ctx, root, w) })
 }
 
 // report plants each, prints a line for each as it is known, and in the end how
-// many survived. It returns the exit code.
-func report(out io.Writer, ms []mutant, jobs int, plant func(mutant) (string, error)) int {
+// many survived. When it is interrupted it plants no more, and that is no
+// success. It returns the exit code.
+func report(ctx context.Context, out io.Writer, ms []mutant, jobs int, plant func(mutant) (string, error)) int {
 	var survived, failed int
 	var mutex sync.Mutex
 	var all sync.WaitGroup
 	free := make(chan struct{}, max(1, jobs))
+	planted := 0
 	for _, m := range ms {
 		free <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		planted++
 		all.Go(func() {
 			by, err := plant(m)
 			<-free
 			mutex.Lock()
 			defer mutex.Unlock()
 			switch {
+			case ctx.Err() != nil:
+				failed++
 			case err != nil:
 				failed++
 				fmt.Fprintf(out, "BAD       %s: %v\n", m, err)
@@ -92,10 +100,14 @@ func report(out io.Writer, ms []mutant, jobs int, plant func(mutant) (string, er
 		})
 	}
 	all.Wait()
+	if ctx.Err() != nil {
+		fmt.Fprintln(out, "interrupted")
+		return 1
+	}
 	if failed > 0 {
 		fmt.Fprintf(out, "%d could not be planted or judged: mend the list\n", failed)
 	}
-	fmt.Fprintf(out, "%d planted, %d caught, %d survived\n", len(ms)-failed, len(ms)-failed-survived, survived)
+	fmt.Fprintf(out, "%d planted, %d caught, %d survived\n", planted-failed, planted-failed-survived, survived)
 	if survived+failed > 0 {
 		return 1
 	}

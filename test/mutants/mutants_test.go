@@ -66,11 +66,24 @@ func TestReport(t *testing.T) {
 		{func(mutant) (string, error) { return "", errors.New("it does not compile") }, 1, "0 planted, 0 caught, 0 survived"},
 	} {
 		var out bytes.Buffer
-		code := report(&out, ms, 2, c.plant)
+		code := report(context.Background(), &out, ms, 2, c.plant)
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 		if code != c.code || lines[len(lines)-1] != c.last {
 			t.Errorf("exit code %d, %s", code, out.String())
 		}
+	}
+}
+
+// Who interrupts it hears that, and not of bugs that nobody planted.
+func TestReportStops(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	var out bytes.Buffer
+	code := report(ctx, &out, make([]mutant, 50), 1, func(mutant) (string, error) {
+		stop()
+		return "", ctx.Err()
+	})
+	if code != 1 || out.String() != "interrupted\n" {
+		t.Errorf("exit code %d, %s", code, out.String())
 	}
 }
 
