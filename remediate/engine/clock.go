@@ -14,6 +14,23 @@ type clock struct {
 	told time.Time // what was told then
 }
 
+// from begins at the time of the last fact of a journal, when that is ahead of
+// the wall's clock: facts' time goes on from there.
+func (c *clock) from(last time.Time) {
+	c.read = time.Now()
+	c.told = c.read.Round(0)
+	if last.After(c.told) {
+		c.told = last
+	}
+}
+
+// steady returns a clock for whoever is not in the loop: it goes on from what
+// was told last, at the pace of the monotonic one.
+func (c *clock) steady() func() time.Time {
+	read, told := time.Now(), c.told
+	return func() time.Time { return told.Add(time.Since(read)) }
+}
+
 // now returns the facts' time, and by how much the wall clock jumped since the
 // last reading when that is more than it should.
 func (c *clock) now() (at time.Time, jumped time.Duration) {

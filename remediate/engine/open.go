@@ -132,6 +132,7 @@ func (e *Engine) readBooks(ctx context.Context, j Journal, s *remediate.State) e
 // begin founds a new journal, loads the rulebook when it is another one, and
 // takes up what was open.
 func (e *Engine) begin(ctx context.Context) error {
+	e.clock.from(e.state.At)
 	now, _ := e.clock.now()
 	if e.state.Seq == 0 {
 		r, err := remediate.Found(e.state, now, e.opt.Name())

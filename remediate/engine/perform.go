@@ -29,13 +29,12 @@ func (e *Engine) start(s remediate.Started) {
 	p := performance{incident: s.Incident, tell: s.Tell != nil, cancel: cancel, ended: make(chan struct{})}
 	e.running[s.ID] = p
 	delete(e.later, s.ID)
-	epoch := e.epoch
+	epoch, now := e.epoch, e.clock.steady()
 	go func() {
 		defer close(p.ended)
 		defer cancel()
 		r := e.carryOut(ctx, s)
-		at, _ := new(clock).now()
-		back := returned{remediate.Reported{ID: s.ID, Incident: s.Incident, Result: r, At: at}, epoch}
+		back := returned{remediate.Reported{ID: s.ID, Incident: s.Incident, Result: r, At: now()}, epoch}
 		report := request{batch: []remediate.Input{back}, done: make(chan error, 1)}
 		e.waiting.begin(report)
 		select {
