@@ -59,6 +59,7 @@ func (s *State) startedAct(i *Incident, a Act, at time.Time) {
 		name = i.Plan.Step
 	}
 	i.Attempts = append(i.Attempts, Attempt{ID: a.Attempt, Step: name, Act: a.Kind + " " + a.Target.String(), At: at, Evidence: i.Evidence})
+	i.Evidence = "" // it is of this attempt
 	i.Attempts = i.Attempts[max(0, len(i.Attempts)-maxAttempts):]
 }
 

@@ -21,7 +21,7 @@ func Describe(b Body) string {
 	case AlertResolved:
 		return fmt.Sprintf("alert %.8s resolved, by %s", b.ID, b.Via)
 	case AlertSuppressed:
-		return fmt.Sprintf("alert %.8s is silenced or inhibited, by %s", b.ID, strings.Join(b.By, ", "))
+		return fmt.Sprintf("alert %.8s is silenced or inhibited: %s", b.ID, strings.Join(b.By, ", "))
 	case AlertReleased:
 		return fmt.Sprintf("alert %.8s is no longer silenced or inhibited", b.ID)
 	case AlertDoubted:
@@ -58,7 +58,7 @@ func firingNote(b AlertFiring) string {
 		note += ", found firing"
 	}
 	if len(b.Suppressed) > 0 {
-		note += ", suppressed by " + strings.Join(b.Suppressed, ", ")
+		note += ", suppressed: " + strings.Join(b.Suppressed, ", ")
 	}
 	return note
 }

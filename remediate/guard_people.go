@@ -120,7 +120,7 @@ func silenced(v *view) Verdict {
 		return allow("none of its alerts fires")
 	}
 	if by, all := v.h.silencers(v.i); all {
-		return hold("all of its alerts are silenced or inhibited, by %s", strings.Join(by, ", "))
+		return hold("all of its alerts are silenced or inhibited: %s", strings.Join(by, ", "))
 	}
 	return allow("%d of its alerts fire, not all of them suppressed", len(v.i.Firing))
 }

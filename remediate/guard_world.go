@@ -21,7 +21,7 @@ func firing(v *view) Verdict {
 	case state == AlertStateSuppressed && v.override("silenced") != nil:
 		return allow("the alert fires; that it is suppressed is overridden")
 	case state == AlertStateSuppressed:
-		h := hold("the alert is silenced or inhibited, by %s", v.alert.Values[ValueSuppressedBy])
+		h := hold("the alert is silenced or inhibited: %s", v.alert.Values[ValueSuppressedBy])
 		h.Until = v.soon(askAgain)
 		return h
 	case state != AlertStateFiring:

@@ -247,9 +247,9 @@ func (h *handler) askedAbout(i *Incident) Labels {
 	return nil
 }
 
-// elsewhere tells whether somebody else was at work on the target and nothing
-// forbids to see whether that helped: nil when not, else whether it was what
-// the step would have done.
+// elsewhere tells whether somebody else was at work on the target: nil when
+// not, else whether it was what the step would have done. Whatever else stands
+// in the way of an act, it is seen whether that helped.
 func (h *handler) elsewhere(v *view, verdicts []Verdict) *bool {
 	restarts := slices.ContainsFunc(v.p.Steps[v.step].Do, func(d Do) bool { return d.Kind == "restart" })
 	for _, verdict := range verdicts {

@@ -124,7 +124,7 @@ type Incident struct {
 	Confirmed  bool         `json:"confirmed,omitempty"` // it is well, and that is not our doing
 
 	Kept     int       `json:"kept,omitempty"`     // the attempt that evidence was gathered for last
-	Evidence string    `json:"evidence,omitempty"` // digest of it, "" when there was none to be had
+	Evidence string    `json:"evidence,omitempty"` // digest of it, until that attempt begins; "" when there was none to be had
 	Measured time.Time `json:"measured,omitzero"`  // when its impact was last asked for
 	Impact   []Answer  `json:"impact,omitempty"`   // the last answers to that, in the order of the policy
 	RatedBy  string    `json:"ratedBy,omitempty"`  // who said how bad it is; no measurement contradicts a human

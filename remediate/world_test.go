@@ -49,7 +49,7 @@ type world struct {
 
 func newWorld(t tb) *world {
 	w := &world{t: t, books: Rulebooks{}, state: NewState(), now: epoch, dealings: map[string]string{}, set: map[string]string{
-		"alert": "firing", "workload": "ok", "alerts": "0", "cluster": "3of3", "controlplane": "ready", "confirm": "ok", "evidence": "d1", "impact": "ok", "act": "ok", "verify": "ok", "probe": "ok", "promql": "1", "tell": "ok",
+		"alert": "firing", "workload": "ok", "alerts": "0", "cluster": "3of3", "controlplane": "ready", "confirm": "ok", "evidence": "ok", "digest": "d1", "impact": "ok", "act": "ok", "verify": "ok", "probe": "ok", "promql": "1", "tell": "ok",
 	}}
 	r, err := Found(w.state, w.now, "q4m2x7kd")
 	if err != nil {
@@ -324,7 +324,7 @@ func (w *world) answer(q Question) Answer {
 		a.Values[ValueNodesReady], a.Values[ValueNodes] = ready, nodes
 		a.Values[ValueControlPlane] = w.set["controlplane"]
 	case q.Kind == "evidence":
-		a.Values[ValueDigest] = how
+		a.Values[ValueDigest] = w.set["digest"]
 	}
 	return a
 }

@@ -87,17 +87,7 @@ type switched struct {
 // the start; "-" is no file.
 func switchOn(t *testing.T, text string) *switched {
 	t.Helper()
-	w, err := webtest.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	book, err := webtest.Rulebook(webtest.Postgres)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Load(book); err != nil {
-		t.Fatal(err)
-	}
+	w := webtest.Play(t, "")
 	log := new(bytes.Buffer)
 	s := &switched{newKillSwitch(t.TempDir(), w, slog.New(slog.NewTextHandler(log, nil))), t, w, make(chan os.Signal, 1), log}
 	if text != "-" {

@@ -54,20 +54,7 @@ func (d *told) evidence(digest, what, blob string) {
 // tellTo starts a daemon that takes every word.
 func tellTo(t *testing.T) (d *told, url string) {
 	t.Helper()
-	w, err := webtest.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	book, err := webtest.Rulebook(webtest.Postgres)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Load(book); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Play("set act=silent\nalert PostgresDown namespace=shop"); err != nil {
-		t.Fatal(err)
-	}
+	w := webtest.Play(t, "set act=silent\nalert PostgresDown namespace=shop")
 	d = &told{World: w, kept: map[string]string{}}
 	server := httptest.NewServer(web.New(web.Options{Live: d, History: d, Now: w.Now}))
 	t.Cleanup(server.Close)

@@ -13,20 +13,7 @@ import (
 // happened, and its options.
 func play(t testing.TB, script string) (*webtest.World, web.Options) {
 	t.Helper()
-	w, err := webtest.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	book, err := webtest.Rulebook(webtest.Postgres)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Load(book); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Play(script); err != nil {
-		t.Fatal(err)
-	}
+	w := webtest.Play(t, script)
 	return w, web.Options{Live: w, History: w, Now: w.Now, Version: "1.2.3"}
 }
 

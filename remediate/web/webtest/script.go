@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"testing"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -162,4 +163,25 @@ func Rulebook(text string) (*remediate.Rulebook, error) {
 		return nil, err
 	}
 	return remediate.DecodeRulebook(b)
+}
+
+// Play returns a world under the rulebook [Postgres] in which the script
+// happened.
+func Play(t testing.TB, script string) *World {
+	t.Helper()
+	w, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := Rulebook(Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Load(book); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Play(script); err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
