@@ -29,7 +29,7 @@ func (h *handler) command(c CommandGiven) error {
 	case Close:
 		h.close(i, "closed by "+c.By+said(c.Reason))
 	case Rate:
-		h.emit(Rated{Incident: i.ID, From: i.Severity, To: Severity(c.Value), Why: "says " + c.By + said(c.Reason)})
+		h.emit(Rated{Incident: i.ID, From: i.Severity, To: Severity(c.Value), Why: cmp.Or(c.Reason, "says "+c.By)})
 	}
 	return nil
 }
