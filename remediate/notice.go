@@ -12,9 +12,15 @@ import (
 // Notice is what people are shown of an incident. It is data: the packages
 // under notify put it into words.
 type Notice struct {
-	Key      string   `json:"key"`      // q4m2x7kd-i42: the same for all notices of the incident
-	Incident uint64   `json:"incident"` // 42
-	Action   string   `json:"action"`   // trigger, acknowledge, resolve or show
+	// Key is q4m2x7kd-i42, the same for all notices of the incident; of a page it
+	// is q4m2x7kd-i42-2 and so on when the same rung is called again, because a
+	// service that merges what has the same key would call nobody.
+	Key      string `json:"key"`
+	Replaces string `json:"replaces,omitempty"` // of a page: the key of the one before it, which is over
+	Incident uint64 `json:"incident"`           // 42
+	// Action is trigger, acknowledge or resolve of a page, open or close of a
+	// bridge, else show.
+	Action   string   `json:"action"`
 	Status   Status   `json:"status"`
 	Policy   string   `json:"policy"`
 	Severity Severity `json:"severity"`
@@ -29,6 +35,7 @@ type Notice struct {
 	Closed    time.Time      `json:"closed,omitzero"`
 	Took      model.Duration `json:"took,omitempty"`      // to the first good sample
 	Objective model.Duration `json:"objective,omitempty"` // RTO
+	Due       time.Time      `json:"due,omitzero"`        // when the runbook's objective is missed
 
 	Attempts []Attempt `json:"attempts,omitempty"`
 	Impact   string    `json:"impact,omitempty"` // what was measured last, or why nobody knows

@@ -16,11 +16,16 @@ const (
 	maxLinesAtOnce = 20
 )
 
-// Destinations of tells, beside pagerduty/RUNG.
+// Destinations of tells. Those that end in a slash are followed by the name of
+// a rung.
 const (
-	Slack       = "slack"
-	SlackThread = "slack/thread"
-	pagerDuty   = "pagerduty/"
+	Slack            = "slack"             // the incident's one message
+	SlackThread      = "slack/thread"      // what happened, as replies to it
+	SlackBridge      = "slack/bridge"      // a channel of the incident's own
+	SlackDigest      = "slack/digest"      // what nobody was told of one by one
+	SlackPage        = "slack/page/"       // a rung is called by a message that mentions who it is
+	PagerDuty        = "pagerduty/"        // a rung is called by an alert of PagerDuty
+	PagerDutyChanges = "pagerduty-changes" // what was done, which wakes nobody
 )
 
 // tell holds what each destination shows against what it should show, and
@@ -96,8 +101,8 @@ func (h *handler) destinations(i *Incident) []string {
 		}
 	}
 	for _, to := range i.Ladder.To {
-		if book.can(pagerDuty + to) {
-			ds = append(ds, pagerDuty+to)
+		if book.can(PagerDuty + to) {
+			ds = append(ds, PagerDuty+to)
 		}
 	}
 	return ds
@@ -115,7 +120,7 @@ func (h *handler) notice(i *Incident, destination string) (Notice, bool) {
 		n.Lines = slices.Clone(i.Lines[:min(len(i.Lines), maxLinesAtOnce)])
 		return n, len(n.Lines) > 0
 	}
-	n.Rung = destination[len(pagerDuty):]
+	n.Rung = destination[len(PagerDuty):]
 	n.Action = "trigger"
 	switch {
 	case i.Status == StatusClosed:
