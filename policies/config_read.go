@@ -19,17 +19,11 @@ type configReader struct {
 	groups []value // where each of the groups is written
 	// rungs are the places where a runbook of the file tells somebody, checked
 	// when it is known whom PagerDuty can page.
-	rungs map[rungAt]value
-}
-
-// rungAt is who is told in the runbook of a severity.
-type rungAt struct {
-	severity remediate.Severity
-	tell     string
+	rungs []rungRead
 }
 
 func newConfigReader(dir folder) *configReader {
-	return &configReader{folder: dir, rungs: map[rungAt]value{}}
+	return &configReader{folder: dir}
 }
 
 // read reads the configuration. The Config is only of use when the value's
@@ -48,7 +42,7 @@ func (r *configReader) read(v value) {
 		"clusters":       func(v value) { clusters = v; v.list("clusters", r.cluster) },
 		"people":         func(v value) { v.list("people", r.person) },
 		"notify":         func(v value) { notify = v; r.notify(v) },
-		"runbooks":       r.runbooks,
+		"runbooks":       func(v value) { r.rungs = v.runbooks(r.config.Runbooks) },
 		"replica_labels": func(v value) { c.ReplicaLabels = v.labelNames("replica labels") },
 		"guards": func(v value) {
 			v.object("guards of all policies", fields{

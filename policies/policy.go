@@ -77,12 +77,23 @@ func (r *policyReader) policy(v value) written {
 		"objective": func(v value) {
 			v.object("an objective", fields{"rto": func(v value) { p.Objective = v.duration() }}, "rto")
 		},
-		"steps": func(v value) { w.steps = v; r.steps(v, &w) },
+		"runbooks": func(v value) { r.runbooks(v, p) },
+		"steps":    func(v value) { w.steps = v; r.steps(v, &w) },
 	}, "name", "when", "severity")
 	if ok {
 		r.check(&w)
 	}
 	return w
+}
+
+// runbooks reads those that take the place of everybody's for this policy.
+func (r *policyReader) runbooks(v value, p *remediate.Policy) {
+	p.Runbooks = map[remediate.Severity]remediate.Runbook{}
+	for _, g := range v.runbooks(p.Runbooks) {
+		if message, hint := r.config.untold(g); message != "" {
+			g.at.fail(message, hint)
+		}
+	}
 }
 
 func (v value) policyName() string {

@@ -65,6 +65,16 @@ func (s *State) applyIncident(f Fact) {
 		i.Exhausted = true
 	case Escalated:
 		s.escalated(i, b, f.At)
+	case Rerouted:
+		i.Ladder.Other = true
+	case Late:
+		i.Ladder.Late = true
+	case Updated:
+		i.Updated = f.At
+	case Warned:
+		i.Warned = true
+	case Breached:
+		i.Warned, i.Breached = true, true
 	case Closed:
 		s.closed(i, b, f.At)
 	case Started:
@@ -212,6 +222,10 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 	case TakeOver:
 		i.Acked, i.Taken = b.By, b.By
 		s.touchLeaves(i.ID)
+	case Unack:
+		i.Acked, i.Taken, i.Ladder = "", "", i.Ladder.anew()
+		s.touchLeaves(i.ID)
+		s.lookAgain(i)
 	case Override:
 		i.Overrides = append(i.Overrides, Overriding{b.Guard, b.By, b.Reason, at})
 		s.lookAgain(i)

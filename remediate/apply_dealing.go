@@ -15,10 +15,24 @@ func (s *State) started(i *Incident, b Started, at time.Time) {
 		i.Asks++
 		i.startedAsk(*b.Ask, s.Rulebook, at)
 	case b.Tell != nil:
-		i.Tells++
+		i.startedTell(*b.Tell, at)
 	case b.Act != nil:
 		s.startedAct(i, *b.Act, at)
 	}
+}
+
+// startedTell folds the beginning of a tell. A page with another key than the
+// last is another page: what arrived before it says nothing of it.
+func (i *Incident) startedTell(t Tell, at time.Time) {
+	i.Tells++
+	sh := i.Shown[t.Destination]
+	if sh.Since.IsZero() {
+		sh.Since = at
+	}
+	if t.Notice.Action == "trigger" && t.Notice.Key != sh.Key {
+		sh.Old, sh.Key, sh.Action = sh.Key, t.Notice.Key, ""
+	}
+	i.Shown[t.Destination] = sh
 }
 
 func (i *Incident) startedAsk(a Ask, book string, at time.Time) {
@@ -196,12 +210,19 @@ func (s *State) verified(i *Incident, b Finished, at time.Time) {
 func (i *Incident) told(t Tell, b Finished, at time.Time) {
 	sh := i.Shown[t.Destination]
 	sh.At = at
-	if b.Outcome != OK {
+	switch b.Outcome {
+	case OK:
+	case Refused: // it is no longer to be told
+		sh.Since = time.Time{}
+		i.Shown[t.Destination] = sh
+		return
+	default:
 		sh.Failures++
+		sh.Why = b.Text
 		i.Shown[t.Destination] = sh
 		return
 	}
-	sh.Digest, sh.Action, sh.Failures = t.Digest, t.Notice.Action, 0
+	sh.Digest, sh.Action, sh.Failures, sh.Since, sh.Why, sh.Old = t.Digest, t.Notice.Action, 0, time.Time{}, "", ""
 	if b.Ref != "" {
 		sh.Ref = b.Ref
 	}

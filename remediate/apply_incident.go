@@ -102,7 +102,8 @@ func (s *State) healed(i *Incident, b Healed, at time.Time) {
 // severity: an incident that waits in it is entered anew.
 func (s *State) rated(i *Incident, b Rated) {
 	i.Severity = b.To
-	s.touchLeaves(i.ID) // its runbook is another: they may no longer hear of it
+	i.Warned, i.Breached = false, false // another runbook, another objective
+	s.touchLeaves(i.ID)                 // its runbook is another: they may no longer hear of it
 	if s.index.touched[i.ID] {
 		delete(s.index.touched, i.ID)
 		s.touch(i.ID)
@@ -115,15 +116,22 @@ func (s *State) rated(i *Incident, b Rated) {
 // anew too, unless somebody took the incident over.
 func (i *Incident) reopened(at time.Time) {
 	i.Status, i.Since, i.Healed, i.First, i.Verified = StatusDeciding, at, time.Time{}, time.Time{}, false
-	i.Step, i.Failed, i.Exhausted, i.Lost, i.Ladder = 0, false, false, "", Ladder{To: i.Ladder.To}
+	i.Step, i.Failed, i.Exhausted, i.Lost, i.Ladder = 0, false, false, "", i.Ladder.anew()
 	i.Acked, i.Confirmed, i.RatedBy, i.Measured = i.Taken, false, "", time.Time{}
+	i.Updated, i.Warned, i.Breached = time.Time{}, false, false
 }
 
 func (s *State) escalated(i *Incident, b Escalated, at time.Time) {
 	if i.Ladder.Since.IsZero() {
 		i.Ladder.Since, i.Ladder.Why = at, b.Why
 	}
-	i.Ladder.Told = b.Rung + 1
+	i.Ladder.Told, i.Ladder.Now, i.Ladder.At = b.Rung+1, b.Tell, at
+	i.Ladder.Early += time.Duration(b.Early)
+	i.Ladder.Other, i.Ladder.Late = false, false
+	if i.Ladder.Calls == nil {
+		i.Ladder.Calls = map[string]int{}
+	}
+	i.Ladder.Calls[b.Tell]++
 	s.touchLeaves(i.ID)
 	if !slices.Contains(i.Ladder.To, b.Tell) {
 		i.Ladder.To = append(i.Ladder.To, b.Tell)

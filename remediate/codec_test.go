@@ -67,6 +67,14 @@ func samples() []Body {
 		Started{ID: "q4m2x7kd-i1-a1-u1", Incident: 1, Deadline: at, Act: &undo},
 		Started{ID: "q4m2x7kd-i1-q2", Incident: 1, Deadline: at, Ask: &Ask{Purpose: ForConfirmation, Questions: []Question{question}, Counts: true}},
 		Started{ID: "q4m2x7kd-i1-t2", Incident: 1, Deadline: at, Tell: &Tell{Destination: Slack, Digest: "d", Notice: Notice{Key: "q4m2x7kd-i1", Impact: "0.7", Attempts: []Attempt{{ID: "q4m2x7kd-i1-a1", Evidence: "e1"}}}}},
+		Rerouted{Incident: 1, Rung: 0, Tell: "oncall", To: []string{"slack/page/oncall"}, Why: "503"},
+		Late{Incident: 1, What: "rung 2: manager", Due: at, Why: "we were away"},
+		Updated{Incident: 1, Text: "10m of 30m: verifying"},
+		Warned{Incident: 1, Objective: minute, Left: minute},
+		Breached{Incident: 1, Objective: minute},
+		Escalated{Incident: 1, Rung: 1, Tell: "manager", Why: "oncall could not be told", Early: minute},
+		CommandGiven{Command: Ack, By: "anna", Incident: 1, Via: "slack"},
+		Started{ID: "q4m2x7kd-i1-t3", Incident: 1, Deadline: at, Tell: &Tell{Destination: "pagerduty/oncall", Digest: "d", Notice: Notice{Key: "q4m2x7kd-i1-2", Replaces: "q4m2x7kd-i1", Action: "trigger", Due: at}}},
 	}
 }
 

@@ -65,6 +65,11 @@ func (i *Incident) fits(c CommandGiven) error {
 	switch c.Command {
 	case Ack, TakeOver:
 		return nil
+	case Unack:
+		if i.Acked == "" {
+			return refuse("incident i%d is not acknowledged", i.ID)
+		}
+		return nil
 	case Close:
 		if i.Policy == StormPolicy {
 			return refuse("incident i%d is a storm, which ends by itself; to act on one incident in spite of it, override the guard storm there", i.ID)

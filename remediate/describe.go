@@ -89,10 +89,23 @@ func describeDecided(b Body) string {
 		return fmt.Sprintf("every step was tried, in %s, and none was verified", attempts(b.Attempts))
 	case Escalated:
 		s := fmt.Sprintf("rung %d: tell %s, because %s", b.Rung+1, b.Tell, b.Why)
+		if b.Early > 0 {
+			s += fmt.Sprintf(" (%s early)", b.Early)
+		}
 		if b.Skipped > 0 {
 			s += fmt.Sprintf(" (%d rungs were overdue)", b.Skipped)
 		}
 		return s
+	case Rerouted:
+		return fmt.Sprintf("rung %d: tell %s by %s as well: %s", b.Rung+1, b.Tell, strings.Join(b.To, ", "), b.Why)
+	case Late:
+		return fmt.Sprintf("late: %s was due at %s: %s", b.What, b.Due.Format(time.TimeOnly), b.Why)
+	case Updated:
+		return "update: " + b.Text
+	case Warned:
+		return fmt.Sprintf("the objective of %s is missed in %s", b.Objective, b.Left)
+	case Breached:
+		return fmt.Sprintf("the objective of %s is missed", b.Objective)
 	case Closed:
 		return fmt.Sprintf("closed after %s: %s", b.Took, b.Why)
 	case Filed:
@@ -148,6 +161,9 @@ func describeStarted(b Started) string {
 		s := fmt.Sprintf("%s: tell %s: %s, %s", b.ID, b.Tell.Destination, b.Tell.Notice.Action, b.Tell.Notice.Status)
 		if n := len(b.Tell.Notice.Lines); n > 0 {
 			s += fmt.Sprintf(", %d lines", n)
+		}
+		if b.Tell.Notice.Replaces != "" {
+			s += fmt.Sprintf(", as %s in place of %s", b.Tell.Notice.Key, b.Tell.Notice.Replaces)
 		}
 		return s
 	}

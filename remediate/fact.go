@@ -38,6 +38,7 @@ var kinds = func() map[string]reflect.Type {
 		Founded{}, RulebookLoaded{}, ClockJumped{},
 		AlertFiring{}, AlertResolved{}, AlertSuppressed{}, AlertReleased{}, AlertDoubted{}, CommandGiven{},
 		Opened{}, Joined{}, Left{}, Judged{}, BreakerCounted{}, Rated{}, Healed{}, Reopened{}, Exhausted{}, Escalated{}, Closed{}, Filed{},
+		Rerouted{}, Late{}, Updated{}, Warned{}, Breached{},
 		Started{}, Delayed{}, Finished{},
 	} {
 		m[b.kind()] = reflect.TypeOf(b)
@@ -139,6 +140,7 @@ type AlertReleased struct {
 // number, the others by their scope.
 const (
 	Ack      = "ack"      // I have seen it: stop the ladder; automation goes on
+	Unack    = "unack"    // whoever said so has it no longer: call people anew
 	TakeOver = "takeover" // I am on it: hold further acts
 	Approve  = "approve"  // carry out the plan with this hash
 	Deny     = "deny"     // do not
@@ -161,6 +163,7 @@ type CommandGiven struct {
 	Reason   string `json:"reason,omitempty"`
 	Guard    string `json:"guard,omitempty"` // Override: the guard's name
 	Value    string `json:"value,omitempty"` // SetMode: a Mode; Rate: a Severity
+	Via      string `json:"via,omitempty"`   // how it was heard: slack, pagerduty; "" is the API
 }
 
 // What was decided.
@@ -256,6 +259,46 @@ type Escalated struct {
 	Tell     string `json:"tell"`
 	Why      string `json:"why"`
 	Skipped  int    `json:"skipped,omitempty"` // rungs that were due as well, while we were away
+	// Early is by how much it comes before its time: the rung before could not
+	// be told in any way.
+	Early model.Duration `json:"early,omitempty"`
+}
+
+// Rerouted says that the page of a rung was not accepted in time, and that the
+// same people are told by every other channel as well.
+type Rerouted struct {
+	Incident uint64   `json:"incident"`
+	Rung     int      `json:"rung"`
+	Tell     string   `json:"tell"`
+	To       []string `json:"to"` // destinations
+	Why      string   `json:"why"`
+}
+
+// Late says that people hear of something later than they should.
+type Late struct {
+	Incident uint64    `json:"incident"`
+	What     string    `json:"what"` // "rung 2: manager", "update"
+	Due      time.Time `json:"due"`
+	Why      string    `json:"why"`
+}
+
+// Updated is the regular word on an incident that goes on.
+type Updated struct {
+	Incident uint64 `json:"incident"`
+	Text     string `json:"text"`
+}
+
+// Warned says that the runbook's objective is about to be missed.
+type Warned struct {
+	Incident  uint64         `json:"incident"`
+	Objective model.Duration `json:"objective"`
+	Left      model.Duration `json:"left"`
+}
+
+// Breached says that it is missed.
+type Breached struct {
+	Incident  uint64         `json:"incident"`
+	Objective model.Duration `json:"objective"`
 }
 
 // Closed ends an incident.
@@ -462,6 +505,11 @@ func (Exhausted) kind() string       { return "exhausted/1" }
 func (Escalated) kind() string       { return "escalated/1" }
 func (Closed) kind() string          { return "closed/1" }
 func (Filed) kind() string           { return "filed/1" }
+func (Rerouted) kind() string        { return "rerouted/1" }
+func (Late) kind() string            { return "late/1" }
+func (Updated) kind() string         { return "updated/1" }
+func (Warned) kind() string          { return "warned/1" }
+func (Breached) kind() string        { return "breached/1" }
 func (Started) kind() string         { return "started/1" }
 func (Delayed) kind() string         { return "delayed/1" }
 func (Finished) kind() string        { return "finished/1" }
@@ -479,6 +527,11 @@ func (b Exhausted) incident() uint64      { return b.Incident }
 func (b Escalated) incident() uint64      { return b.Incident }
 func (b Closed) incident() uint64         { return b.Incident }
 func (b Filed) incident() uint64          { return b.Incident }
+func (b Rerouted) incident() uint64       { return b.Incident }
+func (b Late) incident() uint64           { return b.Incident }
+func (b Updated) incident() uint64        { return b.Incident }
+func (b Warned) incident() uint64         { return b.Incident }
+func (b Breached) incident() uint64       { return b.Incident }
 func (b Started) incident() uint64        { return b.Incident }
 func (b Delayed) incident() uint64        { return b.Incident }
 func (b Finished) incident() uint64       { return b.Incident }

@@ -23,13 +23,14 @@ const slice = 1000
 // It returns a [*RefusedError], and has changed nothing, when the input is a
 // command that does not fit.
 func Handle(books Rulebooks, s *State, now time.Time, in Input) ([]Record, error) {
-	h := &handler{books: books, s: s, now: factTime(s, now)}
+	h := &handler{books: books, s: s, now: factTime(s, now), overdue: map[uint64]time.Time{}}
 	if err := h.hear(in); err != nil {
 		return nil, err
 	}
 	h.weather()
-	for id := s.index.wakes.due(h.now); id != 0; id = s.index.wakes.due(h.now) {
-		s.touch(id)
+	for w := s.index.wakes.due(h.now); w.incident != 0; w = s.index.wakes.due(h.now) {
+		h.overdue[w.incident] = w.when
+		s.touch(w.incident)
 	}
 	for range slice {
 		i := s.takeTouched()
@@ -71,6 +72,8 @@ type handler struct {
 	now   time.Time
 	out   []Record
 	err   error
+
+	overdue map[uint64]time.Time // those that are woken now, and when they were to be
 }
 
 // emit writes a fact down and folds it as it will be read back: what cannot
@@ -146,6 +149,7 @@ func (h *handler) decide(i *Incident) {
 	}
 	h.measure(i)
 	h.escalate(i)
+	h.report(i)
 	h.tell(i)
 	if h.s.Incidents[i.ID] == nil {
 		return // it was filed
@@ -194,6 +198,8 @@ func (h *handler) wake(i *Incident) time.Time {
 	}
 	by(h.measureAt(i))
 	by(h.nextRung(i))
+	by(h.rerouteAt(i))
+	by(h.reportAt(i))
 	by(h.nextTell(i))
 	return wholeMillisecond(at)
 }

@@ -262,12 +262,12 @@ func (w *wakes) set(incident uint64, when time.Time) {
 	}
 }
 
-// due takes an incident whose time has come, 0 when there is none.
-func (w *wakes) due(now time.Time) uint64 {
+// due takes a wake whose time has come, one of no incident when there is none.
+func (w *wakes) due(now time.Time) wake {
 	if len(w.heap) == 0 || w.heap[0].when.After(now) {
-		return 0
+		return wake{}
 	}
-	return heap.Pop(w).(wake).incident
+	return heap.Pop(w).(wake)
 }
 
 // Next returns when [Handle] wants a [Tick], zero when nothing is waited for.

@@ -33,7 +33,7 @@ func (i *Incident) line(b Body) string {
 		return fmt.Sprintf("healed: first good sample after %s", b.Took)
 	case Reopened:
 		return "reopened: " + b.Why
-	case Exhausted:
+	case Exhausted, Late, Updated, Warned, Breached, Rerouted:
 		return Describe(b)
 	case Escalated:
 		return fmt.Sprintf("told %s: %s", b.Tell, b.Why)

@@ -25,6 +25,8 @@ type Policy struct {
 	Guards     Guards         `json:"guards"`
 	Objective  model.Duration `json:"objective,omitempty"` // RTO: from the opening to the first good sample
 	Steps      []Step         `json:"steps,omitempty"`
+	// Runbooks take the place of everybody's, by severity.
+	Runbooks map[Severity]Runbook `json:"runbooks,omitempty"`
 
 	matchers labels.Matchers
 }

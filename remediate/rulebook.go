@@ -67,7 +67,9 @@ type Storm struct {
 
 // Runbook says who hears of an incident of one severity, and when.
 type Runbook struct {
-	Objective model.Duration `json:"objective,omitempty"` // to the end of the incident
+	Objective model.Duration `json:"objective,omitempty"` // to the first good sample
+	Warn      model.Duration `json:"warn,omitempty"`      // people hear so long before it is missed; 0: a sixth of it
+	Update    model.Duration `json:"update,omitempty"`    // a word on how it stands, so often; 0: none
 	Page      Paging         `json:"page"`
 	After     model.Duration `json:"after,omitempty"` // on need: page when not healed by then
 	Ladder    []Rung         `json:"ladder,omitempty"`
@@ -86,7 +88,7 @@ type Rung struct {
 func DefaultRunbooks() map[Severity]Runbook {
 	ladder := []Rung{{"oncall", minutes(5)}, {"manager", minutes(15)}, {"director", minutes(30)}}
 	return map[Severity]Runbook{
-		P1: {Objective: minutes(30), Page: PageAtOnce, Ladder: ladder, Repeat: 2},
+		P1: {Objective: minutes(30), Update: minutes(5), Page: PageAtOnce, Ladder: ladder, Repeat: 2},
 		P2: {Objective: minutes(120), Page: PageOnNeed, After: minutes(5), Ladder: ladder, Repeat: 2},
 		P3: {Page: PageNever},
 	}

@@ -128,6 +128,9 @@ type Incident struct {
 	Measured time.Time `json:"measured,omitzero"`  // when its impact was last asked for
 	Impact   []Answer  `json:"impact,omitempty"`   // the last answers to that, in the order of the policy
 	RatedBy  string    `json:"ratedBy,omitempty"`  // who said how bad it is; no measurement contradicts a human
+	Updated  time.Time `json:"updated,omitzero"`   // when the last regular update was due
+	Warned   bool      `json:"warned,omitempty"`   // it was said that the objective is about to be missed
+	Breached bool      `json:"breached,omitempty"` // and that it is
 
 	Pending  []Pending `json:"pending,omitempty"` // started and not finished
 	Asks     int       `json:"asks"`
@@ -164,11 +167,20 @@ type Pending struct {
 
 // Ladder is how far up people were called.
 type Ladder struct {
-	Since time.Time `json:"since,omitzero"` // when its first rung was told
-	Told  int       `json:"told"`           // rungs told or skipped, through all repeats
-	To    []string  `json:"to,omitempty"`   // who was told, in order, once each
-	Why   string    `json:"why,omitempty"`
+	Since time.Time      `json:"since,omitzero"` // when its first rung was told
+	Told  int            `json:"told"`           // rungs told or skipped, through all repeats
+	To    []string       `json:"to,omitempty"`   // who was told, in order, once each
+	Why   string         `json:"why,omitempty"`
+	Now   string         `json:"now,omitempty"`   // who is told of the rung told last
+	At    time.Time      `json:"at,omitzero"`     // when that was
+	Early time.Duration  `json:"early,omitempty"` // by how much the ladder is ahead of its times
+	Other bool           `json:"other,omitempty"` // they are told by every channel
+	Late  bool           `json:"late,omitempty"`  // it was said that this page is late
+	Calls map[string]int `json:"calls,omitempty"` // how often each of To was called, over all ladders of the incident
 }
+
+// anew is the ladder from its foot; who was told before is known.
+func (l Ladder) anew() Ladder { return Ladder{To: l.To, Calls: l.Calls} }
 
 // Showed is what a destination shows of an incident.
 type Showed struct {
@@ -177,6 +189,10 @@ type Showed struct {
 	Ref      string    `json:"ref,omitempty"`
 	Failures int       `json:"failures,omitempty"` // tells in a row that did not arrive
 	At       time.Time `json:"at,omitzero"`        // of the last tell's end
+	Since    time.Time `json:"since,omitzero"`     // when the first tell was begun that did not arrive, or is under way
+	Why      string    `json:"why,omitempty"`      // why the last one did not arrive
+	Key      string    `json:"key,omitempty"`      // of a page: the one that may be open there
+	Old      string    `json:"old,omitempty"`      // and the one that it replaces, until it has
 }
 
 // How long and how much is remembered. Each bound is generous for people and
@@ -213,7 +229,7 @@ func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 
 // stateFormat counts the changes of what State remembers. A snapshot of
 // another format lacks what a fold would have gathered, so it is not used.
-const stateFormat = 2
+const stateFormat = 3
 
 // ErrOtherFormat is returned for a snapshot that another release wrote. Fold
 // the records anew.

@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -32,6 +33,7 @@ const (
 // begins a tell where they differ: at most one per destination is open, so
 // that what is shown comes in order and catches up by itself.
 func (h *handler) tell(i *Incident) {
+	h.drop(i)
 	behind := false
 	for _, d := range h.destinations(i) {
 		n, wanted := h.notice(i, d)
@@ -39,7 +41,7 @@ func (h *handler) tell(i *Incident) {
 			continue
 		}
 		behind = true
-		if i.telling(d) || i.retryAt(d).After(h.now) {
+		if i.telling(d) || i.retryOf(d, n).After(h.now) {
 			continue
 		}
 		h.emit(Started{
@@ -52,12 +54,42 @@ func (h *handler) tell(i *Incident) {
 	}
 }
 
+// drop ends pages that do not get through and are not what is to be told any
+// more: when it works again, only those whose turn it is are called.
+func (h *handler) drop(i *Incident) {
+	for _, p := range slices.Clone(i.Pending) {
+		hangs := p.Tell != nil && h.now.Sub(p.Deadline.Add(-tellWithin)) >= acceptWithin
+		if p.Tell == nil || p.Why == "" && !hangs || p.Tell.Notice.Action == "show" {
+			continue
+		}
+		n, wanted := h.notice(i, p.Tell.Destination)
+		if wanted && n.Action == p.Tell.Notice.Action && n.Key == p.Tell.Notice.Key {
+			continue
+		}
+		h.emit(Finished{ID: p.ID, Incident: i.ID, Result: Result{Outcome: Refused, Text: h.overtaken(i) + "; last: " + cmp.Or(p.Why, "no answer")}})
+	}
+}
+
+// overtaken says why a page is not to be told any more.
+func (h *handler) overtaken(i *Incident) string {
+	switch {
+	case i.Status == StatusClosed:
+		return "it is closed"
+	case i.Acked != "":
+		return i.Acked + " has acknowledged"
+	case !i.Healed.IsZero():
+		return "it is healed"
+	}
+	return i.Ladder.Now + " is called by now"
+}
+
 // nextTell is when a tell that did not arrive is to be begun again.
 func (h *handler) nextTell(i *Incident) time.Time {
 	var at time.Time
 	for _, d := range h.destinations(i) {
-		t := i.retryAt(d)
-		if _, wanted := h.notice(i, d); !wanted || t.IsZero() || i.telling(d) {
+		n, wanted := h.notice(i, d)
+		t := i.retryOf(d, n)
+		if !wanted || t.IsZero() || i.telling(d) {
 			continue
 		}
 		if at.IsZero() || t.Before(at) {
@@ -67,12 +99,16 @@ func (h *handler) nextTell(i *Incident) time.Time {
 	return at
 }
 
-// retryAt is when a destination may be tried again after failures, zero when
-// there were none.
-func (i *Incident) retryAt(destination string) time.Time {
+// retryOf is when a notice may be tried again after failures at its
+// destination, zero when there were none. A new call does not wait for what
+// became of the one before it.
+func (i *Incident) retryOf(destination string, n Notice) time.Time {
 	sh := i.Shown[destination]
-	if sh.Failures == 0 {
+	if sh.Failures == 0 || n.Action == "trigger" && n.Key != sh.Key {
 		return time.Time{}
+	}
+	if n.Action == "trigger" {
+		return sh.At.Add(tellAgain) // somebody is to come
 	}
 	return sh.At.Add(min(tellAgain<<min(sh.Failures-1, 4), tellAgainMost))
 }
@@ -101,8 +137,10 @@ func (h *handler) destinations(i *Incident) []string {
 		}
 	}
 	for _, to := range i.Ladder.To {
-		if book.can(PagerDuty + to) {
-			ds = append(ds, PagerDuty+to)
+		for k, d := range h.channels(i, to) {
+			if k == 0 || i.Shown[d].Key != "" || to == i.Ladder.Now && i.Ladder.Other {
+				ds = append(ds, d)
+			}
 		}
 	}
 	return ds
@@ -120,15 +158,28 @@ func (h *handler) notice(i *Incident, destination string) (Notice, bool) {
 		n.Lines = slices.Clone(i.Lines[:min(len(i.Lines), maxLinesAtOnce)])
 		return n, len(n.Lines) > 0
 	}
-	n.Rung = destination[len(PagerDuty):]
-	n.Action = "trigger"
+	n.Rung = destination[len(familyOf(destination)):]
+	return h.page(i, n, shown)
+}
+
+// page is what the page of a rung should show. Nobody is called for what is
+// healed, and of a rung that was passed over only what was told is ended.
+func (h *handler) page(i *Incident, n Notice, shown Showed) (Notice, bool) {
+	n.Key = shown.Key
 	switch {
 	case i.Status == StatusClosed:
 		n.Action = "resolve"
 	case i.Acked != "":
 		n.Action = "acknowledge"
+	default:
+		n.Action, n.Key, n.Replaces = "trigger", h.pageKey(i, n.Rung), shown.Key
+		if n.Key == shown.Key {
+			n.Replaces = shown.Old
+		}
+		arrived := n.Key == shown.Key && shown.Action != ""
+		return n, n.Rung == i.Ladder.Now && i.Healed.IsZero() && !arrived
 	}
-	return n, n.Action != shown.Action && shown.Action != "resolve"
+	return n, n.Key != "" && n.Action != shown.Action && shown.Action != "resolve"
 }
 
 // noticeOf is what there is to show of the incident.
@@ -145,6 +196,9 @@ func (h *handler) noticeOf(i *Incident) Notice {
 	}
 	if !i.First.IsZero() {
 		n.Took = durationOf(i.First.Sub(i.Since))
+	}
+	if h.counts(i) {
+		n.Due = i.Since.Add(time.Duration(h.runbook(i).Objective))
 	}
 	if i.Status == StatusApproval {
 		n.Plan = i.Hash

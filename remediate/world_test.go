@@ -415,6 +415,8 @@ func (w *world) hides(b Body) bool {
 		return slices.Contains(w.hidden, w.dealings[b.ID])
 	case Delayed:
 		return slices.Contains(w.hidden, w.dealings[b.ID])
+	case Updated:
+		return slices.Contains(w.hidden, "update")
 	}
 	return false
 }

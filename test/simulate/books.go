@@ -55,6 +55,12 @@ func (d dice) rulebook() *remediate.Rulebook {
 		Runbooks:      remediate.DefaultRunbooks(),
 		Destinations:  []string{remediate.Slack, remediate.SlackThread, "pagerduty/oncall", "pagerduty/manager", "pagerduty/director"},
 	}
+	if d.chance(50) {
+		book.Destinations = append(book.Destinations, "slack/page/manager", "slack/page/oncall")
+	}
+	if d.chance(20) { // on-call by PagerDuty alone, those above by Slack alone
+		book.Destinations = []string{remediate.Slack, remediate.SlackThread, "pagerduty/oncall", "slack/page/manager", "slack/page/director"}
+	}
 	if d.chance(30) {
 		book.Storm = &remediate.Storm{Incidents: pick(d, 4, 8), Per: minutes(5), Calm: minutes(5)}
 	}

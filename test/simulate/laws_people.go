@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,8 @@ var peopleLaws = []Law{
 	{"an incident only gets worse, unless a human says how bad it is", onlyWorse},
 	{"at most one tell of an incident is open at a destination", oneTellAtATime},
 	{"nothing is triggered after its end was told", endIsEnd},
+	{"each call has a key of its own, and nobody is called who need not be", callsAreNew},
+	{"what goes on is said, and that its objective is missed", saidInTime},
 	{"of what only observes or was only found nobody is told", quietIsQuiet},
 }
 
@@ -40,7 +43,7 @@ func (s *story) dueByItself(i *incident) time.Time {
 		for n := range i.rung {
 			at = at.Add(time.Duration(book.Ladder[n%len(book.Ladder)].Wait))
 		}
-		return at
+		return at.Add(-i.early)
 	}
 	at := i.since
 	if book.Page == remediate.PageOnNeed {
@@ -136,6 +139,12 @@ func calledForGood(s *story, f remediate.Fact) error {
 		return nil
 	}
 	due := s.due(i)
+	if b.Early > 0 && !due.IsZero() {
+		due = due.Add(-time.Duration(b.Early))
+		if err := s.outOfReach(i, f.At); err != nil {
+			return fmt.Errorf("i%d: %s is called early: %w", b.Incident, b.Tell, err)
+		}
+	}
 	if (due.IsZero() || f.At.Before(due)) && !(i.rung == 0 && s.hasALeafThatIsDue(i, f.At)) {
 		return fmt.Errorf("i%d: %s is called at %s, due is %s", b.Incident, b.Tell, f.At, due)
 	}
@@ -146,13 +155,74 @@ func calledForGood(s *story, f remediate.Fact) error {
 	return nil
 }
 
+// outOfReach tells why those who were called last are not to be passed over:
+// a page arrived, or was not tried for a minute yet, or has not failed.
+func (s *story) outOfReach(i *incident, at time.Time) error {
+	tried := 0
+	for _, family := range []string{remediate.PagerDuty, remediate.SlackPage} {
+		d := family + i.called
+		if !slices.Contains(s.books[i.Rulebook].Destinations, d) {
+			continue
+		}
+		tried++
+		if key := i.arrived[d]; key != "" && i.keys[d+" "+key] == i.times[i.called] {
+			return fmt.Errorf("%s was told by %s", i.called, d)
+		}
+		if !i.failing[d] {
+			return fmt.Errorf("%s does not fail", d)
+		}
+	}
+	if tried == 0 || at.Sub(i.calledAt) < time.Minute {
+		return fmt.Errorf("%s was called %s ago, by %d channels", i.called, at.Sub(i.calledAt), tried)
+	}
+	return nil
+}
+
+// callsAreNew: what has the same key would be merged and wake nobody.
+func callsAreNew(s *story, f remediate.Fact) error {
+	i, t := tellOf(s, f)
+	if t == nil || rungOf(*t) == "" {
+		return nil
+	}
+	rung := rungOf(*t)
+	if n, used := i.keys[t.Destination+" "+t.Notice.Key]; used && n != i.times[rung] {
+		return fmt.Errorf("i%d: call %d of %s has the key of call %d", i.Incident, i.times[rung], rung, n)
+	}
+	if rung != i.called || i.acked || i.healed || i.closed {
+		return fmt.Errorf("i%d: %s is called, and is not to be", i.Incident, rung)
+	}
+	return nil
+}
+
+// saidInTime is about those that people see in Slack.
+func saidInTime(s *story, f remediate.Fact) error {
+	if !s.late(f) {
+		return nil
+	}
+	for n, i := range s.open {
+		book := s.books[i.Rulebook].Runbooks[i.severity]
+		excused := later(later(i.excused, s.up), i.visible).Add(slack)
+		if i.visible.IsZero() || i.healed || i.closed || !s.tellable(i) || s.rootOf(i) != nil {
+			continue
+		}
+		if due := later(i.since, i.updated).Add(time.Duration(book.Update)); book.Update > 0 && f.At.After(later(due.Add(slack), excused)) {
+			return fmt.Errorf("i%d: an update was due at %s", n, due)
+		}
+		if due := i.since.Add(time.Duration(book.Objective)); book.Objective > 0 && !i.breached && f.At.After(later(due.Add(slack), excused)) {
+			return fmt.Errorf("i%d: its objective was missed at %s, and nobody said so", n, due)
+		}
+	}
+	return nil
+}
+
 func calledIsTold(s *story, f remediate.Fact) error {
 	if !s.late(f) {
 		return nil
 	}
 	for n, i := range s.open {
 		for who, at := range i.calls {
-			if f.At.After(later(at, s.up).Add(slack)) {
+			// a tell that hangs is in its way for a minute at most
+			if f.At.After(later(at, s.up).Add(time.Minute + slack)) {
 				return fmt.Errorf("i%d: %s is called at %s and was not told", n, who, at)
 			}
 		}

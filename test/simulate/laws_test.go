@@ -75,6 +75,12 @@ func tells(name, action string) Started {
 	return Started{ID: name, Incident: 1, Deadline: epoch.Add(24 * hour), Tell: &Tell{Destination: "pagerduty/oncall", Notice: Notice{Action: action}}}
 }
 
+func calls(rung string) Escalated { return Escalated{Incident: 1, Tell: rung} }
+
+func shows(name string) Started {
+	return Started{ID: name, Incident: 1, Deadline: epoch.Add(24 * hour), Tell: &Tell{Destination: Slack, Notice: Notice{Action: "show"}}}
+}
+
 func ends(name string, n uint64, outcome string) Finished {
 	return Finished{ID: name, Incident: n, Result: Result{Outcome: outcome}}
 }
@@ -267,7 +273,17 @@ var breaking = map[string][]run{
 		{loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, Escalated{Incident: 1, Rung: 1, Tell: "manager"}},
 		{loaded, fires, opened(1, "p"), AlertSuppressed{ID: id, By: []string{"s1"}}, Escalated{Incident: 1, Tell: "oncall"}},
 	},
-	"who is called is told": {{loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, time.Minute}},
+	"who is called is told": {{loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, 2 * time.Minute}},
+	"each call has a key of its own, and nobody is called who need not be": {
+		{loaded, fires, opened(1, "p"), tells("t1", "trigger")},
+		{loaded, fires, opened(1, "p"), calls("oncall"), by(Ack), tells("t1", "trigger")},
+		{loaded, fires, opened(1, "p"), calls("oncall"), calls("manager"), tells("t1", "trigger")},
+		{loaded, fires, opened(1, "p"), calls("oncall"), tells("t1", "trigger"), ends("t1", 1, OK), calls("manager"), calls("oncall"), tells("t2", "trigger")},
+	},
+	"what goes on is said, and that its objective is missed": {
+		{loaded, fires, opened(1, "p"), shows("t1"), ends("t1", 1, OK), 6 * time.Minute},
+		{loaded, fires, opened(1, "p"), shows("t1"), ends("t1", 1, OK), 30 * time.Minute, Updated{Incident: 1}, time.Minute},
+	},
 	"an incident only gets worse, unless a human says how bad it is": {
 		{loaded, fires, opened(1, "p"), Rated{Incident: 1, From: P1, To: P2}}, {loaded, fires, opened(1, "p"), Rated{Incident: 1, From: P2, To: P1}},
 	},
@@ -386,7 +402,7 @@ func TestLawsHold(t *testing.T) {
 		"approved": and(silent(begin("careful", 1, 1)), Judged{Incident: 1, Decision: Approval, Plan: planned(1), Hash: "abcdef"},
 			CommandGiven{Command: Approve, Incident: 1, Plan: "abcdef"}, allowed(1, 1), does("a1", 1, 0)),
 		"called": {loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, tells("t1", "trigger"), 5 * time.Minute,
-			Escalated{Incident: 1, Rung: 1, Tell: "manager"}, Started{ID: "t2", Incident: 1, Deadline: epoch.Add(hour), Tell: &Tell{Destination: "pagerduty/manager"}}, by(Ack), hour},
+			Escalated{Incident: 1, Rung: 1, Tell: "manager"}, Started{ID: "t2", Incident: 1, Deadline: epoch.Add(hour), Tell: &Tell{Destination: "pagerduty/manager", Notice: Notice{Action: "trigger"}}}, by(Ack), hour},
 		"a procedure": and(silent(begin("two", 1, 2)), does("a1", 1, 0), ends("a1", 1, OK), does("a1-2", 1, 1), ends("a1-2", 1, Unknown), asks("v", 1, ForVerification)),
 		"a procedure taken back": and(silent(begin("two", 1, 2)), does("a1", 1, 0), ends("a1", 1, OK), does("a1-2", 1, 1), ends("a1-2", 1, Failed),
 			undoes("a1-3"), ends("a1-3", 1, OK), Judged{Incident: 1, Step: 1, Decision: Waiting, Verdicts: []Verdict{{Guard: "settle", Decision: Waiting}}}),

@@ -111,7 +111,17 @@ type incident struct {
 
 	pageNow   time.Time // people must hear of it since, ahead of the clock
 	rung      int
-	ladder    time.Time // when its first rung was told
+	ladder    time.Time     // when its first rung was told
+	early     time.Duration // by how much it is ahead of its times
+	called    string        // who was called last
+	calledAt  time.Time
+	times     map[string]int    // how often each was called
+	keys      map[string]int    // the keys that pages of a rung had, by destination and key, and of which call
+	arrived   map[string]string // the key of the page that arrived last, by destination
+	failing   map[string]bool   // destinations of which the last try did not arrive
+	visible   time.Time         // since when it is shown in Slack
+	updated   time.Time
+	breached  bool
 	excused   time.Time // until when nobody had to hear of it
 	calls     map[string]time.Time
 	telling   map[string]string // open tells by destination
@@ -191,6 +201,7 @@ func (s *story) opened(b remediate.Opened) {
 		firing:    map[remediate.AlertID]bool{b.Alert: true},
 		overrides: map[string]bool{}, used: map[string]bool{}, calls: map[string]time.Time{},
 		telling: map[string]string{}, shown: map[string]string{}, excused: s.at,
+		times: map[string]int{}, keys: map[string]int{}, arrived: map[string]string{}, failing: map[string]bool{},
 	}
 	s.open[b.Incident], s.keys[b.Key], s.last = i, b.Incident, b.Incident
 	delete(s.owed, b.Policy)
@@ -210,6 +221,9 @@ func (s *story) commanded(b remediate.CommandGiven) {
 	switch b.Command {
 	case remediate.Ack:
 		i.acked = true
+	case remediate.Unack:
+		i.acked, i.taken, i.excused = false, false, s.at
+		i.begin()
 	case remediate.TakeOver:
 		i.acked, i.taken = true, true
 	case remediate.Approve:
@@ -242,6 +256,36 @@ func (i *incident) run(at time.Time) {
 	i.Found, i.denied, i.taken, i.exhausted, i.failed, i.next, i.pageNow = false, false, false, false, false, 0, time.Time{}
 }
 
+// begin is the ladder from its foot.
+func (i *incident) begin() {
+	i.rung, i.ladder, i.early, i.called = 0, time.Time{}, 0, ""
+	clear(i.calls)
+}
+
+// rungOf is who is called by a tell, "" when it calls nobody.
+func rungOf(t remediate.Tell) string {
+	for _, family := range []string{remediate.PagerDuty, remediate.SlackPage} {
+		if rung, ok := strings.CutPrefix(t.Destination, family); ok && t.Notice.Action == "trigger" {
+			return rung
+		}
+	}
+	return ""
+}
+
+// toldOf folds how a tell ended.
+func (s *story) toldOf(i *incident, t remediate.Tell, outcome string) {
+	i.failing[t.Destination] = outcome != remediate.OK && outcome != remediate.Refused
+	if outcome != remediate.OK {
+		return
+	}
+	if rungOf(t) != "" {
+		i.arrived[t.Destination] = t.Notice.Key
+	}
+	if t.Destination == remediate.Slack && i.visible.IsZero() {
+		i.visible = s.at
+	}
+}
+
 // freed says that it waits for no root any more.
 func (i *incident) freed(at time.Time) {
 	if i.waits != 0 {
@@ -269,7 +313,7 @@ func (s *story) hearOf(i *incident, f remediate.Fact) {
 	case remediate.Judged:
 		s.judged(i, b)
 	case remediate.Rated:
-		i.severity = b.To
+		i.severity, i.breached = b.To, false
 		s.changed(i.Incident)
 	case remediate.Healed:
 		i.healed, i.waits = true, 0
@@ -280,7 +324,8 @@ func (s *story) hearOf(i *incident, f remediate.Fact) {
 	case remediate.Reopened:
 		i.lost = false
 		i.healed, i.failed, i.exhausted, i.acked, i.next = false, false, false, i.taken, 0
-		i.since, i.excused, i.rung, i.ladder, i.pageNow = s.at, s.at, 0, time.Time{}, time.Time{}
+		i.since, i.excused, i.pageNow, i.updated, i.breached = s.at, s.at, time.Time{}, time.Time{}, false
+		i.begin()
 	case remediate.Exhausted:
 		i.exhausted = true
 		i.pageNow = s.at
@@ -288,9 +333,18 @@ func (s *story) hearOf(i *incident, f remediate.Fact) {
 		if i.ladder.IsZero() {
 			i.ladder = s.at
 		}
-		i.rung = b.Rung + 1
-		if i.shown["pagerduty/"+b.Tell] == "" {
-			i.calls[b.Tell] = s.at // who was told before is shown that it goes on
+		i.rung, i.called, i.calledAt = b.Rung+1, b.Tell, s.at
+		i.early += time.Duration(b.Early)
+		i.times[b.Tell]++
+		clear(i.calls) // those before are told no more
+		i.calls[b.Tell] = s.at
+	case remediate.Updated:
+		i.updated = s.at
+	case remediate.Breached:
+		i.breached = true
+	case remediate.Delayed:
+		if p, ok := s.pending[b.ID]; ok && p.Tell != nil {
+			i.failing[p.Tell.Destination] = true
 		}
 	case remediate.Closed:
 		s.closed(i)
@@ -360,7 +414,10 @@ func (s *story) started(i *incident, b remediate.Started) {
 	case b.Tell != nil:
 		i.telling[b.Tell.Destination] = b.ID
 		i.shown[b.Tell.Destination] = b.Tell.Notice.Action
-		delete(i.calls, strings.TrimPrefix(b.Tell.Destination, "pagerduty/"))
+		if rung := rungOf(*b.Tell); rung != "" {
+			delete(i.calls, rung)
+			i.keys[b.Tell.Destination+" "+b.Tell.Notice.Key] = i.times[rung]
+		}
 	case b.Act != nil:
 		s.startedAct(i, *b.Act)
 	case b.Ask.Purpose == remediate.ForVerification:
@@ -406,6 +463,7 @@ func (s *story) finished(i *incident, b remediate.Finished) {
 	switch {
 	case p.Tell != nil:
 		delete(i.telling, p.Tell.Destination)
+		s.toldOf(i, *p.Tell, b.Outcome)
 	case p.Act != nil && p.Act.Undo:
 		s.undone(i, *p.Act)
 	case p.Act != nil:
