@@ -34,10 +34,12 @@ type watcher struct {
 	breakers   *prometheus.GaugeVec
 	reloadOK   prometheus.Gauge
 	reloadTime prometheus.Gauge
+	late       *prometheus.CounterVec
+	notices    *notices
 }
 
 func newWatcher(log *slog.Logger) *watcher {
-	w := &watcher{log: log, registry: prometheus.NewRegistry(), opened: map[uint64]remediate.Opened{}}
+	w := &watcher{log: log, registry: prometheus.NewRegistry(), opened: map[uint64]remediate.Opened{}, notices: newNotices()}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "remediated_" + name, Help: help}, labels)
 		w.registry.MustRegister(v)
@@ -68,6 +70,13 @@ func newWatcher(log *slog.Logger) *watcher {
 	w.breakers = gauge("outbound_breaker_open", "Whether the circuit breaker of an outbound client is open (1), half-open (0.5) or closed (0).", "name")
 	w.reloadOK = gauge("config_last_reload_successful", "Whether the last reload of the configuration was without problems.").WithLabelValues()
 	w.reloadTime = gauge("config_last_reload_success_timestamp_seconds", "When it last was.").WithLabelValues()
+	w.late = counter("late_total", "Calls and updates that came more than a minute late.", "what")
+	for _, what := range []string{"call", "update"} {
+		w.late.WithLabelValues(what)
+	}
+	w.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "remediated_notice_oldest_age_seconds", Help: "How long the oldest notice has waited to arrive where people see it; 0 when none waits.",
+	}, func() float64 { return w.notices.oldest(time.Now()).Seconds() }))
 	w.registry.MustRegister(cversion.NewCollector("remediated"), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return w
 }
@@ -86,6 +95,7 @@ func (w *watcher) fact(f remediate.Fact) {
 	w.facts.WithLabelValues(kind).Inc()
 	w.lastFact.Set(float64(f.At.UnixMilli()) / 1000)
 	w.count(f.Body)
+	w.notices.fact(f)
 	attrs := []any{"seq", f.Seq, "kind", kind}
 	if n := remediate.IncidentOf(f.Body); n != 0 {
 		attrs = append(attrs, "incident", n)
@@ -97,7 +107,7 @@ func (w *watcher) fact(f remediate.Fact) {
 // up.
 func levelOf(b remediate.Body) slog.Level {
 	switch b := b.(type) {
-	case remediate.Exhausted, remediate.Escalated, remediate.Reopened, remediate.ClockJumped:
+	case remediate.Exhausted, remediate.Escalated, remediate.Reopened, remediate.ClockJumped, remediate.Rerouted, remediate.Late, remediate.Breached:
 		return slog.LevelWarn
 	case remediate.CommandGiven:
 		if b.Command == remediate.Pause || b.Command == remediate.Override {
@@ -133,6 +143,12 @@ func (w *watcher) count(b remediate.Body) {
 		if b.Act != nil {
 			w.acts.WithLabelValues(b.Act.Kind).Inc()
 		}
+	case remediate.Late:
+		what := "call"
+		if b.What == "update" {
+			what = "update"
+		}
+		w.late.WithLabelValues(what).Inc()
 	case remediate.Healed:
 		met := "missed"
 		if b.Met {
@@ -167,6 +183,7 @@ func (w *watcher) commanded(b remediate.CommandGiven) {
 // resume takes up what was paused and which incidents were open when the daemon
 // started.
 func (w *watcher) resume(s *remediate.State) {
+	w.notices.resume(s)
 	for scope := range s.Paused {
 		w.paused.WithLabelValues(scope).Set(1)
 	}
