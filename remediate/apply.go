@@ -30,6 +30,8 @@ func (s *State) Apply(f Fact) {
 		s.commanded(b, f.At)
 	case Opened:
 		s.opened(b, f)
+	case Digested:
+		s.digested(b, f.At)
 	case ClockJumped:
 		// Fact time is already the later of both clocks; it is there to be read.
 	default:
@@ -42,6 +44,9 @@ func (s *State) Apply(f Fact) {
 func (s *State) applyIncident(f Fact) {
 	i := s.Incidents[IncidentOf(f.Body)]
 	if i == nil {
+		if IncidentOf(f.Body) == 0 {
+			s.Digests.dealing(f)
+		}
 		return
 	}
 	switch b := f.Body.(type) {

@@ -15,6 +15,10 @@ func (s *State) started(i *Incident, b Started, at time.Time) {
 		i.Asks++
 		i.startedAsk(*b.Ask, s.Rulebook, at)
 	case b.Tell != nil:
+		if b.Tell.Destination == Slack && !i.visible() && i.Severity != P1 && i.Ladder.Told == 0 {
+			s.Introduced = append(s.Introduced, at)
+			s.Introduced = s.Introduced[max(0, len(s.Introduced)-maxIntroduced):]
+		}
 		i.startedTell(*b.Tell, at)
 	case b.Act != nil:
 		s.startedAct(i, *b.Act, at)
@@ -86,6 +90,7 @@ func (s *State) finished(i *Incident, b Finished, at time.Time) {
 	i.Pending = slices.DeleteFunc(i.Pending, func(p Pending) bool { return p.ID == b.ID })
 	switch {
 	case what.Tell != nil:
+		s.heardBySlack(*what.Tell, b, at)
 		i.told(*what.Tell, b, at)
 	case what.Act != nil && what.Act.Undo:
 		s.undone(i, b, at)
@@ -205,6 +210,19 @@ func (s *State) verified(i *Incident, b Finished, at time.Time) {
 		done = i.Acted
 	}
 	s.brokenOff(i, done, true, at)
+}
+
+// heardBySlack folds whether Slack takes what is shown there.
+func (s *State) heardBySlack(t Tell, b Finished, at time.Time) {
+	switch {
+	case t.Destination != Slack && t.Destination != SlackThread:
+	case b.Outcome == OK:
+		s.Mute = Mute{}
+	case s.Mute.Since.IsZero():
+		s.Mute = Mute{at, b.Text}
+	default:
+		s.Mute.Why = b.Text
+	}
 }
 
 func (i *Incident) told(t Tell, b Finished, at time.Time) {

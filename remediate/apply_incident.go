@@ -84,6 +84,7 @@ func (s *State) judged(i *Incident, b Judged) {
 		Allowed: StatusActing, Waiting: StatusWaiting, Denied: StatusDenied,
 		Held: StatusHeld, Approval: StatusApproval, Observed: StatusObserved,
 	}[b.Decision]
+	i.Would = i.Would || b.Decision == Observed && b.Plan != nil
 	s.index.wait(i)
 }
 
@@ -144,7 +145,8 @@ func (s *State) closed(i *Incident, b Closed, at time.Time) {
 	s.release(i, at)
 	s.index.close(i)
 	if s.Storm == i.ID {
-		s.Storm = 0
+		s.Storm, s.Digests.Stormed = 0, true
 	}
+	s.tallied(i)
 	s.wakeWaiters(rootKey(i.ID))
 }

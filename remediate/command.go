@@ -71,6 +71,9 @@ func (i *Incident) fits(c CommandGiven) error {
 		}
 		return nil
 	case Close:
+		if i.Policy == WatchdogPolicy || i.Policy == UntoldPolicy {
+			return refuse("incident i%d is about ourselves, and ends when what it says is no longer so", i.ID)
+		}
 		if i.Policy == StormPolicy {
 			return refuse("incident i%d is a storm, which ends by itself; to act on one incident in spite of it, override the guard storm there", i.ID)
 		}

@@ -31,6 +31,8 @@ func Describe(b Body) string {
 		return fmt.Sprintf("alert %.8s is told as firing since %s, but may have resolved: what is listed next settles it", b.ID, b.StartsAt.Format(time.RFC3339))
 	case CommandGiven:
 		return describeCommand(b)
+	case Digested:
+		return fmt.Sprintf("digest %d %s: %d lines", b.Number, b.Why, len(b.Lines))
 	case Started:
 		return describeStarted(b)
 	case Delayed:
@@ -209,6 +211,10 @@ func Explain(b Body) []string {
 	case Judged:
 		for _, v := range b.Verdicts {
 			lines = append(lines, "  "+v.String())
+		}
+	case Digested:
+		for _, line := range b.Lines {
+			lines = append(lines, "  "+line)
 		}
 	case Finished:
 		if b.Text != "" {

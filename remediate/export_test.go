@@ -36,6 +36,10 @@ func IndexesFit(s *State, books Rulebooks) error {
 			return fmt.Errorf("i%d wants to wake at %v, the index has %v", i.ID, want, s.index.wakes.heap)
 		}
 	}
+	if s.index.storm != h.stormWake() || s.index.untold != h.untoldAt() || s.index.digest != h.digestWake() {
+		return fmt.Errorf("storm, untold and digest want to wake at %v %v %v, should at %v %v %v",
+			s.index.storm, s.index.untold, s.index.digest, h.stormWake(), h.untoldAt(), h.digestWake())
+	}
 	return nil
 }
 

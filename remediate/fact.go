@@ -38,7 +38,7 @@ var kinds = func() map[string]reflect.Type {
 		Founded{}, RulebookLoaded{}, ClockJumped{},
 		AlertFiring{}, AlertResolved{}, AlertSuppressed{}, AlertReleased{}, AlertDoubted{}, CommandGiven{},
 		Opened{}, Joined{}, Left{}, Judged{}, BreakerCounted{}, Rated{}, Healed{}, Reopened{}, Exhausted{}, Escalated{}, Closed{}, Filed{},
-		Rerouted{}, Late{}, Updated{}, Warned{}, Breached{},
+		Rerouted{}, Late{}, Updated{}, Warned{}, Breached{}, Digested{},
 		Started{}, Delayed{}, Finished{},
 	} {
 		m[b.kind()] = reflect.TypeOf(b)
@@ -301,6 +301,14 @@ type Breached struct {
 	Objective model.Duration `json:"objective"`
 }
 
+// Digested says all at once what nobody was told of one by one.
+type Digested struct {
+	Number int       `json:"number"`
+	Since  time.Time `json:"since"` // of the one before
+	Why    string    `json:"why"`
+	Lines  []string  `json:"lines,omitempty"` // none: there is nothing to tell
+}
+
 // Closed ends an incident.
 type Closed struct {
 	Incident uint64         `json:"incident"`
@@ -510,6 +518,7 @@ func (Late) kind() string            { return "late/1" }
 func (Updated) kind() string         { return "updated/1" }
 func (Warned) kind() string          { return "warned/1" }
 func (Breached) kind() string        { return "breached/1" }
+func (Digested) kind() string        { return "digested/1" }
 func (Started) kind() string         { return "started/1" }
 func (Delayed) kind() string         { return "delayed/1" }
 func (Finished) kind() string        { return "finished/1" }

@@ -28,6 +28,7 @@ func Handle(books Rulebooks, s *State, now time.Time, in Input) ([]Record, error
 		return nil, err
 	}
 	h.weather()
+	h.untold()
 	for w := s.index.wakes.due(h.now); w.incident != 0; w = s.index.wakes.due(h.now) {
 		h.overdue[w.incident] = w.when
 		s.touch(w.incident)
@@ -39,6 +40,7 @@ func Handle(books Rulebooks, s *State, now time.Time, in Input) ([]Record, error
 		}
 		h.decide(i)
 	}
+	h.digest()
 	return h.out, h.err
 }
 
@@ -109,6 +111,8 @@ func (h *handler) hear(in Input) error {
 		h.reported(in)
 	case Jumped:
 		h.emit(ClockJumped{By: Shift(in.By.Truncate(time.Millisecond))})
+	case Trouble:
+		h.trouble(in)
 	case Tick:
 	}
 	return nil
@@ -117,22 +121,18 @@ func (h *handler) hear(in Input) error {
 // reported takes a performer's result. One that nobody waits for decides
 // nothing and is not written down.
 func (h *handler) reported(in Reported) {
-	i := h.s.Incidents[in.Incident]
-	if i == nil {
-		return
-	}
-	p := i.pending(in.ID)
+	p := h.s.PendingOf(in.Incident, in.ID)
 	switch {
 	case p == nil:
 	case in.Outcome == Later:
 		if until := h.later(moment(in.Until)); !until.Equal(p.NotBefore) { // else it is a repeat
-			h.emit(Delayed{ID: in.ID, Incident: i.ID, Until: until, Why: in.Text})
+			h.emit(Delayed{ID: in.ID, Incident: in.Incident, Until: until, Why: in.Text})
 		}
 	case p.Ask != nil && p.Ask.Purpose == ForGuards && h.now.Sub(in.At) > freshAnswer:
-		h.emit(Finished{ID: in.ID, Incident: i.ID, Result: Result{Outcome: Unknown, Text: staleText}})
+		h.emit(Finished{ID: in.ID, Incident: in.Incident, Result: Result{Outcome: Unknown, Text: staleText}})
 	default:
 		in.Result.FirstGood, in.Result.Held = moment(in.FirstGood), max(0, in.Held)
-		h.emit(Finished{ID: in.ID, Incident: i.ID, Result: in.Result})
+		h.emit(Finished{ID: in.ID, Incident: in.Incident, Result: in.Result})
 	}
 }
 
@@ -201,6 +201,7 @@ func (h *handler) wake(i *Incident) time.Time {
 	by(h.rerouteAt(i))
 	by(h.reportAt(i))
 	by(h.nextTell(i))
+	by(h.introduceAt(i))
 	return wholeMillisecond(at)
 }
 
@@ -221,7 +222,7 @@ func (s *State) Rewake(books Rulebooks) {
 	for _, i := range s.Incidents {
 		s.index.wakes.set(i.ID, h.wake(i))
 	}
-	s.index.storm = h.stormWake()
+	s.index.storm, s.index.untold, s.index.digest = h.stormWake(), h.untoldAt(), h.digestWake()
 }
 
 // Started returns all that was started and has not finished: what is left to
@@ -230,6 +231,9 @@ func (s *State) Started() []Pending {
 	var all []Pending
 	for _, i := range s.Incidents {
 		all = append(all, i.Pending...)
+	}
+	if s.Digests.Pending != nil {
+		all = append(all, *s.Digests.Pending)
 	}
 	slices.SortFunc(all, func(a, b Pending) int { return strings.Compare(a.ID, b.ID) })
 	return all

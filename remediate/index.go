@@ -17,6 +17,8 @@ type index struct {
 	atTarget map[Target]int             // how many open incidents are about it
 	broken   int                        // targets in atTarget that last
 	storm    time.Time                  // when to look whether the storm is over, zero when there is none
+	untold   time.Time                  // when to say that people cannot be shown anything
+	digest   time.Time                  // when to see about the digest
 	waiters  map[string]map[uint64]bool // by what they wait for
 	wakes    wakes
 	touched  map[uint64]bool // changed since they were last decided about
@@ -275,9 +277,17 @@ func (s *State) Next() time.Time {
 	if len(s.index.touched) > 0 {
 		return s.At // a mass wake is worked off in slices
 	}
-	next := s.index.storm
-	if len(s.index.wakes.heap) > 0 && (next.IsZero() || s.index.wakes.heap[0].when.Before(next)) {
-		next = s.index.wakes.heap[0].when
+	var next time.Time
+	by := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	by(s.index.storm)
+	by(s.index.untold)
+	by(s.index.digest)
+	if len(s.index.wakes.heap) > 0 {
+		by(s.index.wakes.heap[0].when)
 	}
 	return next
 }

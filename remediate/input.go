@@ -51,6 +51,14 @@ type Reported struct {
 // Jumped says that the wall clock moved against the monotonic one.
 type Jumped struct{ By time.Duration }
 
+// Trouble says that something is amiss with ourselves, or is no longer: one of
+// our own alerts, by its name, such as [WatchdogAlert].
+type Trouble struct {
+	Alert   string
+	Firing  bool
+	Summary string
+}
+
 // Tick says that time has passed: see [State.Next].
 type Tick struct{}
 
@@ -60,6 +68,7 @@ func (Command) input()  {}
 func (Loaded) input()   {}
 func (Reported) input() {}
 func (Jumped) input()   {}
+func (Trouble) input()  {}
 func (Tick) input()     {}
 
 // RefusedError says why an input was not taken. Nothing was written.

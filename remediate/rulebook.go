@@ -39,6 +39,7 @@ type Rulebook struct {
 	Budget        []Budget             `json:"budget,omitempty"`
 	Storm         *Storm               `json:"storm,omitempty"` // nil: there is none
 	Runbooks      map[Severity]Runbook `json:"runbooks"`
+	Digests       *Schedule            `json:"digests,omitempty"` // nil: there is none but of storms
 	// Destinations that can be told: "slack", "pagerduty/oncall", ...
 	Destinations []string `json:"destinations,omitempty"`
 	Policies     []Policy `json:"policies"`
@@ -168,10 +169,7 @@ func (rb *Rulebook) Policy(name string) *Policy {
 			return &rb.Policies[i]
 		}
 	}
-	if name == StormPolicy {
-		return &stormPolicy
-	}
-	return nil
+	return ownPolicy(name)
 }
 
 // Match returns the policies that an alert with these labels concerns: the

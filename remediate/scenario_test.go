@@ -127,6 +127,14 @@ func (w *world) do(command string) error {
 		w.pass(d)
 	case "alert", "resolve":
 		return w.hear(Heard{Alert: w.alert(words[1:]), Firing: words[0] == "alert"})
+	case "alerts": // so many that differ in their label n
+		n, err := strconv.Atoi(words[1])
+		w.must(err)
+		for k := range n {
+			w.must(w.hear(Heard{Alert: w.alert(append(slices.Clone(words[2:]), fmt.Sprintf("n=n%d", k))), Firing: true}))
+		}
+	case "trouble":
+		return w.hear(Trouble{Alert: words[1], Firing: words[2] == "begins", Summary: strings.Join(words[3:], " ")})
 	case "listing":
 		return w.hear(w.listing(words[1:], rest))
 	case "report":

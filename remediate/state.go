@@ -23,22 +23,31 @@ type State struct {
 	Generation  int                  `json:"generation"`  // of the rulebook: counts the loads
 	PolicySince map[string]time.Time `json:"policySince"` // since when each policy has been there
 
-	Known     map[AlertID]*Known      `json:"known"`
-	Ended     []AlertID               `json:"ended"` // known alerts in the order in which they resolved
-	Incidents map[uint64]*Incident    `json:"incidents"`
-	Last      uint64                  `json:"last"` // number of the last incident
-	Targets   map[Target]*Occupancy   `json:"targets"`
-	Breakers  map[string]BreakerState `json:"breakers"`
-	Acts      map[string][]time.Time  `json:"acts"`  // when acts were started: by policy, and of all under ""
-	Heals     map[string][]time.Time  `json:"heals"` // when an act healed: by policy and target
-	Opens     []time.Time             `json:"opens"` // when incidents were opened, the last ones
-	Storm     uint64                  `json:"storm"` // the incident of the storm that is on, 0 when there is none
-	Paused    map[string]CommandGiven `json:"paused"`
-	Modes     map[string]CommandGiven `json:"modes"` // what may be done at most, by scope
-	Heard     AlertFiring             `json:"heard"` // the last edge: what Opened and Joined are about
+	Known      map[AlertID]*Known      `json:"known"`
+	Ended      []AlertID               `json:"ended"` // known alerts in the order in which they resolved
+	Incidents  map[uint64]*Incident    `json:"incidents"`
+	Last       uint64                  `json:"last"` // number of the last incident
+	Targets    map[Target]*Occupancy   `json:"targets"`
+	Breakers   map[string]BreakerState `json:"breakers"`
+	Acts       map[string][]time.Time  `json:"acts"`  // when acts were started: by policy, and of all under ""
+	Heals      map[string][]time.Time  `json:"heals"` // when an act healed: by policy and target
+	Opens      []time.Time             `json:"opens"` // when incidents were opened, the last ones
+	Storm      uint64                  `json:"storm"` // the incident of the storm that is on, 0 when there is none
+	Paused     map[string]CommandGiven `json:"paused"`
+	Modes      map[string]CommandGiven `json:"modes"` // what may be done at most, by scope
+	Digests    Digests                 `json:"digests"`
+	Mute       Mute                    `json:"mute,omitzero"`        // since when Slack takes nothing
+	Introduced []time.Time             `json:"introduced,omitempty"` // when incidents were first shown, the last ones that nobody was called for
+	Heard      AlertFiring             `json:"heard"`                // the last edge: what Opened and Joined are about
 
 	degraded string // why the journal cannot be trusted to remember; see Degrade
 	index    index
+}
+
+// Mute is since when a way to tell people takes nothing, and why.
+type Mute struct {
+	Since time.Time `json:"since,omitzero"`
+	Why   string    `json:"why,omitempty"`
 }
 
 // Known is what is remembered of an alert.
@@ -106,6 +115,7 @@ type Incident struct {
 	AskedBook  string       `json:"askedBook,omitempty"` // digest of the rulebook that it was begun under
 	Seen       Object       `json:"seen,omitzero"`       // what the target was when it was last judged, since our last act
 	Plan       *Plan        `json:"plan,omitempty"`
+	Would      bool         `json:"would,omitempty"`    // something would have been done, if its policy did more than observe
 	Acted      int          `json:"acted,omitempty"`    // acts of the plan that were begun
 	Doubt      bool         `json:"doubt,omitempty"`    // nobody knows how the last of them ended
 	Owed       int          `json:"owed,omitempty"`     // acts of the plan's undo that are still to be begun
@@ -282,6 +292,18 @@ func (i *Incident) pending(id string) *Pending {
 		if i.Pending[k].ID == id {
 			return &i.Pending[k]
 		}
+	}
+	return nil
+}
+
+// PendingOf returns what was started under this ID and has not finished, nil
+// when there is none. Incident 0 is none.
+func (s *State) PendingOf(incident uint64, id string) *Pending {
+	if d := s.Digests.Pending; incident == 0 && d != nil && d.ID == id {
+		return d
+	}
+	if i := s.Incidents[incident]; i != nil {
+		return i.pending(id)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (h *handler) tell(i *Incident) {
 			Tell: &Tell{Destination: d, Notice: n, Digest: n.digest(), Ref: i.ref(d)},
 		})
 	}
-	if i.Status == StatusClosed && len(i.Pending) == 0 && (!behind || h.now.Sub(i.Closed) > tellGiveUp) {
+	if i.Status == StatusClosed && len(i.Pending) == 0 && (!behind || !h.now.Before(i.Closed.Add(tellGiveUp))) {
 		h.emit(Filed{Incident: i.ID})
 	}
 }
@@ -83,9 +83,12 @@ func (h *handler) overtaken(i *Incident) string {
 	return i.Ladder.Now + " is called by now"
 }
 
-// nextTell is when a tell that did not arrive is to be begun again.
+// nextTell is when a tell that did not arrive is to be begun again, or given up.
 func (h *handler) nextTell(i *Incident) time.Time {
 	var at time.Time
+	if i.Status == StatusClosed && len(i.Pending) == 0 {
+		at = i.Closed.Add(tellGiveUp)
+	}
 	for _, d := range h.destinations(i) {
 		n, wanted := h.notice(i, d)
 		t := i.retryOf(d, n)
@@ -130,7 +133,7 @@ func (h *handler) destinations(i *Incident) []string {
 	}
 	var ds []string
 	leaf := h.rootOf(i) != nil && i.Shown[Slack].Ref == "" // its root's message is enough
-	if book.can(Slack) && !leaf {
+	if book.can(Slack) && !leaf && h.introduces(i) {
 		ds = append(ds, Slack)
 		if i.Shown[Slack].Ref != "" {
 			ds = append(ds, SlackThread)
@@ -144,6 +147,34 @@ func (h *handler) destinations(i *Incident) []string {
 		}
 	}
 	return ds
+}
+
+// At most so many incidents are shown for the first time in so long, but for
+// those that somebody is called for: more than that nobody reads. The others
+// come when there is room, and in the digest when they are over by then.
+const (
+	maxIntroduced = 20
+	introducedPer = 5 * time.Minute
+)
+
+// introduces tells whether the incident is shown, or may be now.
+func (h *handler) introduces(i *Incident) bool {
+	if i.visible() || i.Severity == P1 || i.Ladder.Told > 0 || ownPolicy(i.Policy) != nil || i.Status == StatusApproval {
+		return true
+	}
+	n, _ := spent(h.s.Introduced, h.now, maxIntroduced, introducedPer)
+	return i.Status != StatusClosed && n < maxIntroduced
+}
+
+// introduceAt is when there is room to show the incident for the first time,
+// zero when it is not to be or need not wait.
+func (h *handler) introduceAt(i *Incident) time.Time {
+	book := h.books[i.Rulebook]
+	if book == nil || !book.can(Slack) || i.Found || h.silent(i) || i.Severity == P3 || i.Status == StatusClosed || h.introduces(i) || h.rootOf(i) != nil {
+		return time.Time{}
+	}
+	_, until := spent(h.s.Introduced, h.now, maxIntroduced, introducedPer)
+	return until
 }
 
 // notice is what a destination should show, and whether it does not yet.

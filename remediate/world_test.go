@@ -402,6 +402,11 @@ func (w *world) story(facts []Fact) string {
 			where = fmt.Sprintf("i%d ", n)
 		}
 		fmt.Fprintf(&b, "%-8s %s%s\n", "+"+f.At.Sub(epoch).String(), where, strings.TrimPrefix(strings.ReplaceAll(Describe(f.Body), "q4m2x7kd-", ""), strings.TrimSpace(where)+"-"))
+		if d, ok := f.Body.(Digested); ok {
+			for _, line := range d.Lines {
+				fmt.Fprintf(&b, "         %s\n", line)
+			}
+		}
 	}
 	return b.String()
 }

@@ -190,11 +190,10 @@ func (e *Engine) follow(f remediate.Fact) {
 	case remediate.Started:
 		e.start(b)
 	case remediate.Delayed:
-		for _, p := range e.state.Incidents[b.Incident].Pending {
-			if p.ID == b.ID {
-				p.Again = true
-				e.later[b.ID] = p
-			}
+		if p := e.state.PendingOf(b.Incident, b.ID); p != nil {
+			again := *p
+			again.Again = true
+			e.later[b.ID] = again
 		}
 	case remediate.Finished:
 		e.cancel(b.ID)
