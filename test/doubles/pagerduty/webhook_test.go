@@ -130,6 +130,7 @@ func TestAWebhookIsTriedAgainAndHoldsUpTheNext(t *testing.T) {
 		put(t, a, "trigger", "k")
 		put(t, a, "resolve", "k")
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if got := fates(a); !slices.Equal(got, []string{"triggered delivered 4", "resolved delivered 1"}) {
 			t.Errorf("webhooks %q", got)
 		}
@@ -171,6 +172,7 @@ func TestARotatedSecretSignsBesideTheOld(t *testing.T) {
 		synctest.Wait()
 		a.Subscribe(pagerduty.Webhook{URL: "http://r.example/", Secrets: []string{"s1", "s2"}, Client: &http.Client{Transport: r}})
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(r.got) != 2 || strings.Count(r.got[1].Header.Get("X-PagerDuty-Signature"), "v1=") != 2 || r.bodies[0] != r.bodies[1] {
 			t.Errorf("requests %+v", r.got)
 		}
@@ -196,6 +198,7 @@ func TestDeliveryEndsWithTheSubscriptionResetAndClose(t *testing.T) {
 				synctest.Wait()
 				end(a)
 				time.Sleep(time.Hour)
+				synctest.Wait()
 				if len(r.got) != 1 {
 					t.Errorf("%d tries, want the one before the end", len(r.got))
 				}
