@@ -5,8 +5,11 @@ import (
 	"net/http"
 )
 
+// maxChanges is how many incidents may be changed at a time.
+const maxChanges = 250
+
 // change is what is asked for one incident. Of what PagerDuty lets be changed, the status and the level are known; a
-// strict account refuses the rest.
+// strict account refuses the rest. That a status may also open an incident again is not played: see [Account.Reopen].
 type change struct {
 	ID     string `json:"id"`
 	Type   string `json:"type"`
@@ -44,6 +47,10 @@ func (a *Account) manageIncidents(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(ask.Incidents) == 0 {
 		refuseInput(w, "Incidents cannot be empty.")
+		return
+	}
+	if len(ask.Incidents) > maxChanges {
+		refuseREST(w, http.StatusRequestEntityTooLarge, 2001, "Too many incidents")
 		return
 	}
 	a.mu.Lock()

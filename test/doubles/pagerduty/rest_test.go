@@ -172,6 +172,10 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 			t.Errorf("%s: answered %d %s", header, w.Code, w.Body)
 		}
 	}
+	many := `{"incidents":[` + strings.Repeat(`{"id":"Q","type":"incident","status":"resolved"},`, 250) + `{"id":"Q","type":"incident"}]}`
+	if w := ask(a, "PUT", "/incidents", many); w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("251 incidents: answered %d", w.Code)
+	}
 	for _, target := range []string{"/incidents/QNONE", "/incidents/QNONE/alerts", "/escalation_policies/PNONE"} {
 		if w := ask(a, "GET", target, ""); w.Code != 404 {
 			t.Errorf("%s: answered %d", target, w.Code)
