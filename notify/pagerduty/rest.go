@@ -38,7 +38,9 @@ func (c *pace) left() time.Duration {
 func (c *pace) rest(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.until = time.Now().Add(d)
+	if until := time.Now().Add(d); until.After(c.until) {
+		c.until = until
+	}
 }
 
 // ask makes one call of the REST API. The body and the answer may be nil.
