@@ -48,14 +48,23 @@ func (p *PagerDuty) event(n remediate.Notice) (*api.V2Event, error) {
 		return nil, fmt.Errorf("the action %q cannot be sent: want trigger, acknowledge or resolve", notify.Clean(n.Action, 40))
 	}
 	e.Payload = payload(n)
-	if link := p.page(n); link != "" {
+	link := p.page(n)
+	if link != "" {
 		e.ClientURL = link
 		e.Links = []any{map[string]string{"href": link, "text": "open " + notify.ID(n)}}
 	}
 	if b, err := json.Marshal(e); err != nil || len(b) > maxEvent {
-		e.Payload.Details = map[string]string{"too long": "see " + notify.Next(n)[0]}
+		e.Payload.Details = map[string]string{"too long": "see " + where(link, n)}
 	}
 	return e, nil
+}
+
+// where tells where the whole can be read.
+func where(link string, n remediate.Notice) string {
+	if link != "" {
+		return link
+	}
+	return notify.Next(n)[0]
 }
 
 // payload says what is the matter and, as evidence, what was tried and seen.

@@ -1,80 +1,63 @@
-// Package pagerduty pages people through PagerDuty's Events API v2: one
-// integration per rung of the ladder, one alert per incident and rung.
+// Package pagerduty pages people through PagerDuty's Events API v2, hears what
+// they do there by webhooks, and asks the REST API what a webhook did not tell.
+//
+// There are two ways to have a ladder. Either each rung has an integration of
+// its own and is called by an alert of its own; or all rungs are levels of one
+// escalation policy: the first is called by an alert, the others by moving the
+// incident to their level, because a trigger that merges into an open incident
+// notifies nobody (see [Escalation]).
 //
 // An event sent twice is one event as long as its alert is open, because both
 // carry the same dedup key. PagerDuty does not order events: who performs
 // sends the next of an incident only when the one before has ended.
+//
+// Start reading at [PagerDuty.Tell] for what goes out and at
+// [PagerDuty.Webhooks] for what comes in.
 package pagerduty
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
-
-	api "github.com/PagerDuty/go-pagerduty"
 
 	"github.com/x0tta6bl4/remediated/notify"
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 // Prefix of the destinations; the name of a rung follows.
-const Prefix = "pagerduty/"
-
-// DefaultEventsURL is PagerDuty's own, for accounts in the United States
-// service region; the one for the EU is https://events.eu.pagerduty.com/v2/enqueue.
-const DefaultEventsURL = "https://events.pagerduty.com/v2/enqueue"
-
-const eventsPath = "/v2/enqueue"
-
-// maxAnswer is how much of an answer is read, in bytes.
-const maxAnswer = 64 << 10
-
-// Options say whom to page. RoutingKeys is needed.
-type Options struct {
-	// RoutingKeys are the integration keys by rung.
-	RoutingKeys map[string]notify.SecretFile
-	EventsURL   string        // with its path, as in Alertmanager's pagerduty_url, or without; empty: DefaultEventsURL
-	Timeout     time.Duration // of one call; zero: notify.DefaultTimeout
-	// Page returns the address at which people see an incident; nil: there is none.
-	Page func(incident uint64) string
-}
-
-// Validate names what is missing or wrong.
-func (o Options) Validate() error {
-	if len(o.RoutingKeys) == 0 {
-		return errors.New("notify.pagerduty.routing_keys: want the file of an integration key for at least one rung")
-	}
-	for _, rung := range slices.Sorted(maps.Keys(o.RoutingKeys)) {
-		switch {
-		case rung == "":
-			return errors.New("notify.pagerduty.routing_keys: want a name for each rung, for example oncall")
-		case o.RoutingKeys[rung] == "":
-			return fmt.Errorf("notify.pagerduty.routing_keys.%s: want the path of a file with the integration key", rung)
-		}
-	}
-	if u, err := url.Parse(o.EventsURL); o.EventsURL != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
-		return fmt.Errorf("notify.pagerduty.events_url: want an address such as %s", DefaultEventsURL)
-	}
-	return nil
-}
+const Prefix = remediate.PagerDuty
 
 // PagerDuty is a [notify.Service]. No breaker is between it and PagerDuty: a
 // page is tried as long as it may get through. Its methods may be called from
 // any goroutine.
 type PagerDuty struct {
-	options Options
-	client  *http.Client
+	options   Options
+	eventsURL string
+	changeURL string
+	client    *http.Client
+	pace      pace
+
+	tries       memory[time.Time]      // of pages that did not get through yet, by destination and key
+	triggered   memory[time.Time]      // when PagerDuty took the trigger of a key
+	escalations memory[time.Time]      // when we moved an incident, by PagerDuty's ID
+	acked       memory[struct{}]       // incidents that a person is known to have acknowledged, by PagerDuty's ID
+	changes     memory[int]            // how many change events of a tell were taken, by its ID
+	webhooks    memory[struct{}]       // webhooks that were heard, by their two IDs
+	polled      atomic.Pointer[string] // the key at which the next poll begins
 }
+
+// How much is remembered. Each is more than is open at a time; what is
+// forgotten, by this or by a restart, costs a repetition and no more.
+const (
+	maxTries    = 10_000
+	maxWebhooks = 2 * 10_000 // two IDs each
+)
 
 // New returns a PagerDuty that pages as the options say. It calls nobody.
 func New(o Options) (*PagerDuty, error) {
@@ -84,118 +67,95 @@ func New(o Options) (*PagerDuty, error) {
 	if o.EventsURL == "" {
 		o.EventsURL = DefaultEventsURL
 	}
-	if u, err := url.Parse(o.EventsURL); err == nil && strings.Trim(u.Path, "/") == "" {
-		o.EventsURL = u.JoinPath(eventsPath).String()
+	if o.APIURL == "" {
+		o.APIURL = DefaultAPIURL
 	}
-	return &PagerDuty{options: o, client: notify.HTTPClient(o.Timeout)}, nil
+	u, err := url.Parse(o.EventsURL)
+	if err != nil {
+		return nil, err // Validate has said so
+	}
+	if strings.Trim(u.Path, "/") == "" {
+		u = u.JoinPath(eventsPath)
+	}
+	p := &PagerDuty{options: o, eventsURL: u.String(), changeURL: u.JoinPath("..", "change/enqueue").String(), client: notify.HTTPClient(o.Timeout)}
+	p.tries.most, p.triggered.most, p.escalations.most = maxTries, maxTries, maxTries
+	p.acked.most, p.changes.most, p.webhooks.most = maxTries, maxTries, maxWebhooks
+	return p, nil
 }
 
-// Destinations returns pagerduty/RUNG for each rung, sorted.
+// Destinations returns pagerduty/RUNG for each rung, sorted, and
+// [remediate.PagerDutyChanges] if change events have somewhere to go.
 func (p *PagerDuty) Destinations() []string {
 	var ds []string
-	for _, rung := range slices.Sorted(maps.Keys(p.options.RoutingKeys)) {
+	if p.options.changesRung() != "" {
+		ds = append(ds, remediate.PagerDutyChanges)
+	}
+	for _, rung := range p.options.rungs() {
 		ds = append(ds, Prefix+rung)
 	}
 	return ds
 }
 
-// Tell sends one event and returns its dedup key. That PagerDuty took it does
-// not say that somebody was woken: it works on from there by itself.
+// Tell makes one try of a page or of change events. Of a page it returns the
+// dedup key. That PagerDuty took it does not say that somebody was woken: it
+// works on from there by itself.
 func (p *PagerDuty) Tell(ctx context.Context, started remediate.Started) (string, error) {
+	if started.Tell.Destination == remediate.PagerDutyChanges {
+		return p.tellChanges(ctx, started)
+	}
+	n := started.Tell.Notice
 	rung := strings.TrimPrefix(started.Tell.Destination, Prefix)
-	file, ok := p.options.RoutingKeys[rung]
-	if !ok {
+	if !slices.Contains(p.options.rungs(), rung) {
 		return "", &notify.FinalError{
 			Err: fmt.Errorf("pagerduty: there is no rung %q", rung),
 			Do:  "add its key under notify.pagerduty.routing_keys",
 		}
 	}
-	event, err := p.event(started.Tell.Notice)
+	event, err := p.event(n)
 	if err != nil {
 		return "", &notify.FinalError{Err: fmt.Errorf("pagerduty: %w", err), Do: "this is a bug in remediated: please report it"}
 	}
-	key, err := file.Read()
+	to, err := p.integration(rung)
+	if err != nil {
+		return "", err
+	}
+	if n.Action == trigger {
+		return n.Key, p.call(ctx, started, to, event)
+	}
+	if err := p.sendEvent(ctx, to, event); err != nil || n.Action == acknowledge {
+		return n.Key, err
+	}
+	// A page before this one may still be open: somebody acknowledged it while
+	// this one was on its way, so that it was left to them.
+	return n.Key, p.resolveReplaced(ctx, to, n)
+}
+
+// integration is where events go.
+type integration struct {
+	rung    string
+	setting string // of the key
+	file    notify.SecretFile
+	key     notify.Secret
+}
+
+// integration returns that of a rung, with its key.
+func (p *PagerDuty) integration(rung string) (integration, error) {
+	name := rung
+	if p.options.owned() {
+		name = slices.Collect(maps.Keys(p.options.RoutingKeys))[0] // all levels are of one service
+	}
+	to := integration{rung: rung, setting: "notify.pagerduty.routing_keys." + name, file: p.options.RoutingKeys[name]}
+	key, err := to.file.Read()
 	if err != nil {
 		// Not final: the file may be in the middle of a rotation.
-		return "", fmt.Errorf("pagerduty, rung %s: %w; check notify.pagerduty.routing_keys.%s", rung, err, rung)
+		return to, fmt.Errorf("pagerduty, rung %s: %w; check %s", rung, err, to.setting)
 	}
-	event.RoutingKey = key.Reveal()
-	return event.DedupKey, p.send(ctx, rung, key, event)
+	to.key = key
+	return to, nil
 }
 
-// send posts the event. The library's types are used and its clients are not:
-// [api.ManageEventWithContext] cannot be given an address or a timeout, and
-// the method of [api.Client] loses both the reasons of a 400 and Retry-After.
-// Its retries would send an empty body the second time, which is taken for a
-// success; here each try has its own body.
-func (p *PagerDuty) send(ctx context.Context, rung string, key notify.Secret, event *api.V2Event) error {
-	body, err := json.Marshal(event)
-	if err != nil {
-		return fmt.Errorf("pagerduty, rung %s: encode the event: %w", rung, err)
+func (p *PagerDuty) observe(what string) {
+	if p.options.Observe != nil {
+		p.options.Observe(what)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.options.EventsURL, bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("pagerduty, rung %s: %w", rung, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "remediated")
-	resp, err := p.client.Do(req)
-	if err != nil {
-		return errors.New(key.Redact(fmt.Sprintf("pagerduty, rung %s: %s of %s: %s", rung, event.Action, event.DedupKey, err)))
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read; nothing is left to lose
-	if resp.StatusCode == http.StatusAccepted {
-		return nil
-	}
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // the status alone tells enough
-	said := errors.New(key.Redact(fmt.Sprintf("pagerduty, rung %s: %s of %s: %s", rung, event.Action, event.DedupKey, reasons(resp.StatusCode, answer))))
-	return p.explain(rung, resp, said)
-}
-
-// explain sorts a status that is not 202 into what package notify tells apart.
-func (p *PagerDuty) explain(rung string, resp *http.Response, said error) error {
-	switch code := resp.StatusCode; {
-	case code == http.StatusTooManyRequests:
-		return &notify.WaitError{Err: said, Wait: retryAfter(resp.Header.Get("Retry-After"))}
-	case code >= http.StatusInternalServerError, code == http.StatusRequestTimeout, code == http.StatusTooEarly:
-		return said
-	case code == http.StatusBadRequest:
-		return &notify.FinalError{Err: said, Do: fmt.Sprintf("check that %s holds the integration key of an Events API v2 integration",
-			p.options.RoutingKeys[rung])}
-	case code < http.StatusMultipleChoices:
-		// Some other server says yes. Nobody was paged; the address may be
-		// put right while this is tried again.
-		return fmt.Errorf("%w; only 202 is PagerDuty's yes: check notify.pagerduty.events_url", said)
-	}
-	return &notify.FinalError{Err: said, Do: "check notify.pagerduty.events_url and the proxy"}
-}
-
-// reasons puts an answer into words: PagerDuty's own if it gave any.
-func reasons(status int, answer []byte) string {
-	var e api.EventsAPIV2Error
-	if err := json.Unmarshal(answer, &e); err != nil || !e.APIError.Valid {
-		return fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))
-	}
-	words := []string{fmt.Sprintf("HTTP %d", status)}
-	for _, w := range append([]string{e.APIError.ErrorObject.Status, e.APIError.ErrorObject.Message}, e.APIError.ErrorObject.Errors...) {
-		if w = notify.Clean(w, 200); w != "" {
-			words = append(words, w)
-		}
-	}
-	return strings.Join(words, ": ")
-}
-
-// defaultWait is used for a 429 without a word about when: PagerDuty's limits
-// are over windows of a minute, and it advises half a minute between tries.
-const defaultWait = 30 * time.Second
-
-// retryAfter reads the header in either of its forms: seconds or a date.
-func retryAfter(header string) time.Duration {
-	if n, err := strconv.Atoi(header); err == nil && n >= 0 {
-		return min(time.Duration(min(n, 86400))*time.Second, notify.MaxAsked)
-	}
-	if t, err := http.ParseTime(header); err == nil {
-		return max(time.Until(t), 0)
-	}
-	return defaultWait
 }

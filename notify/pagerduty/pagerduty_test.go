@@ -2,6 +2,7 @@ package pagerduty_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -26,6 +27,7 @@ import (
 const (
 	oncallKey  = "canary00000000000000000000oncall"
 	managerKey = "canary0000000000000000000manager"
+	apiToken   = "canary-of-the-rest-api"
 )
 
 // bench is an account, a teller that pages through it, and the bodies that arrived.
@@ -33,33 +35,118 @@ type bench struct {
 	*testing.T
 	account *double.Account
 	options pagerduty.Options
+	service *pagerduty.PagerDuty
 	teller  *notify.Teller
 
 	mu     sync.Mutex
 	bodies []string
+	deaf   error // what Heard returns
+	heard  []pagerduty.Event
+	seen   map[string]int
 }
 
 func newBench(t *testing.T, change func(*pagerduty.Options)) *bench {
 	t.Helper()
-	b := &bench{T: t, account: double.New(double.Options{Strict: true, RoutingKeys: []string{oncallKey, managerKey}})}
+	return newBenchAt(t, double.Options{}, change)
+}
+
+// newBenchAt has an account of its own.
+func newBenchAt(t *testing.T, at double.Options, change func(*pagerduty.Options)) *bench {
+	t.Helper()
+	at.Strict, at.Token = true, apiToken
+	if at.RoutingKeys == nil {
+		at.RoutingKeys = []string{oncallKey, managerKey}
+	}
+	b := &bench{T: t, account: double.New(at), seen: map[string]int{}}
+	t.Cleanup(b.account.Close)
 	server := httptest.NewServer(http.HandlerFunc(b.serve))
 	t.Cleanup(server.Close)
 	b.options = pagerduty.Options{
 		RoutingKeys: map[string]notify.SecretFile{"oncall": keyFile(t, oncallKey), "manager": keyFile(t, managerKey)},
-		EventsURL:   server.URL + "/v2/enqueue", Timeout: 5 * time.Second,
-		Page: func(uint64) string { return "https://remediated.example/i42" },
+		EventsURL:   server.URL + "/v2/enqueue", APIURL: server.URL, Timeout: 5 * time.Second,
+		Page:  func(uint64) string { return "https://remediated.example/i42" },
+		Heard: b.hear, Observe: b.observe,
 	}
 	if change != nil {
 		change(&b.options)
 	}
-	p, err := pagerduty.New(b.options)
-	if err != nil {
+	var err error
+	if b.service, err = pagerduty.New(b.options); err != nil {
 		t.Fatal(err)
 	}
-	if b.teller, err = notify.New(p); err != nil {
+	if b.teller, err = notify.New(b.service); err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// asking lets the service ask the REST API.
+func asking(t *testing.T) func(*pagerduty.Options) {
+	return func(o *pagerduty.Options) { o.APIToken = keyFile(t, apiToken) }
+}
+
+// restart begins a new process that remembers nothing.
+func (b *bench) restart() {
+	b.Helper()
+	var err error
+	if b.service, err = pagerduty.New(b.options); err != nil {
+		b.Fatal(err)
+	}
+	if b.teller, err = notify.New(b.service); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) hear(_ context.Context, e pagerduty.Event) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.deaf == nil {
+		b.heard = append(b.heard, e)
+	}
+	return b.deaf
+}
+
+func (b *bench) observe(what string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seen[what]++
+}
+
+// sent is "<action> <key>" of every event that PagerDuty took.
+func (b *bench) sent() (all []string) {
+	for _, e := range b.account.Events() {
+		all = append(all, e.Action+" "+e.DedupKey)
+	}
+	return all
+}
+
+func (b *bench) wantSent(want ...string) {
+	b.Helper()
+	if got := b.sent(); !slices.Equal(got, want) {
+		b.Errorf("sent %q, want %q", got, want)
+	}
+}
+
+// wantHeard compares "<type> <key> <by>" of what was heard.
+func (b *bench) wantHeard(want ...string) {
+	b.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var got []string
+	for _, e := range b.heard {
+		got = append(got, strings.TrimSpace(string(e.Type)+" "+e.Key+" "+e.AgentName))
+	}
+	if !slices.Equal(got, want) {
+		b.Errorf("heard %q, want %q", got, want)
+	}
+}
+
+// do fails unless a person could do it.
+func (b *bench) do(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
 }
 
 func (b *bench) serve(w http.ResponseWriter, r *http.Request) {

@@ -110,6 +110,61 @@ func (c *PagerDutyClient) ChangeEvents(ctx context.Context) ([]pagerduty.ChangeE
 	return v.Items, err
 }
 
+// Deliveries is every webhook, in the order of what they tell of.
+func (c *PagerDutyClient) Deliveries(ctx context.Context) ([]pagerduty.Delivery, error) {
+	v, err := look[pagerduty.Delivery](ctx, c.Client, "webhooks")
+	return v.Items, err
+}
+
+// AwaitDeliveries returns the webhooks once until holds for them, or with an error what there was by then.
+func (c *PagerDutyClient) AwaitDeliveries(
+	ctx context.Context, until func([]pagerduty.Delivery) bool,
+) ([]pagerduty.Delivery, error) {
+	return await(ctx, c.Client, "webhooks", until)
+}
+
+// Subscribe says where webhooks go from now on.
+func (c *PagerDutyClient) Subscribe(ctx context.Context, hook pagerduty.Webhook) error {
+	return c.post(ctx, "subscribe", hook)
+}
+
+// Ping sends the webhook that tries a subscription.
+func (c *PagerDutyClient) Ping(ctx context.Context) error { return c.post(ctx, "ping", nil) }
+
+// Acknowledge lets the user acknowledge the newest open incident with the key; see [pagerduty.Account.Acknowledge].
+func (c *PagerDutyClient) Acknowledge(ctx context.Context, key, user string) error {
+	return c.post(ctx, "acknowledge", pagerduty.Act{Key: key, User: user})
+}
+
+// Unacknowledge takes it back from who acknowledged it; an empty user is PagerDuty itself.
+func (c *PagerDutyClient) Unacknowledge(ctx context.Context, key, user string) error {
+	return c.post(ctx, "unacknowledge", pagerduty.Act{Key: key, User: user})
+}
+
+// Resolve lets the user resolve it.
+func (c *PagerDutyClient) Resolve(ctx context.Context, key, user string) error {
+	return c.post(ctx, "resolve", pagerduty.Act{Key: key, User: user})
+}
+
+// Reopen lets the user open it again.
+func (c *PagerDutyClient) Reopen(ctx context.Context, key, user string) error {
+	return c.post(ctx, "reopen", pagerduty.Act{Key: key, User: user})
+}
+
+// Escalate moves it to a level; an empty user is PagerDuty itself.
+func (c *PagerDutyClient) Escalate(ctx context.Context, key, user string, level int) error {
+	return c.post(ctx, "escalate", pagerduty.Act{Key: key, User: user, Level: level})
+}
+
+func (c Client) post(ctx context.Context, path string, body any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	_, err = c.do(ctx, http.MethodPost, path, b)
+	return err
+}
+
 // await looks again after every change of the double until the view is as wanted.
 func await[T any](ctx context.Context, c Client, view string, until func([]T) bool) ([]T, error) {
 	seen, err := look[T](ctx, c, view)

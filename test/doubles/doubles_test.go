@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +91,45 @@ func TestPagerDutyIsSteeredAndReadFromOutside(t *testing.T) {
 	changes, err3 := steering.ChangeEvents(t.Context())
 	if err := errors.Join(err1, err2, err3); err != nil || len(pages) != 1 || len(events) != 3 || len(changes) != 1 {
 		t.Errorf("pages %+v, events %+v, changes %+v, %v", pages, events, changes, err)
+	}
+}
+
+func TestAPersonActsFromOutside(t *testing.T) {
+	s := start(t)
+	defer s.PagerDuty.Close()
+	steering := doubles.NewPagerDutyClient(s.PagerDutyURL)
+	heard := make(chan string, 10)
+	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusAccepted)
+		heard <- r.Header.Get("X-PagerDuty-Signature")
+	}))
+	defer daemon.Close()
+	c := pd.NewClient("", pd.WithV2EventsAPIEndpoint(s.PagerDutyURL))
+	if _, err := c.ManageEventWithContext(t.Context(), &pd.V2Event{RoutingKey: pagerduty.DefaultRoutingKey, Action: "trigger", DedupKey: "k",
+		Payload: &pd.V2Payload{Summary: "down", Source: "db1", Severity: "error"}}); err != nil {
+		t.Fatal(err)
+	}
+	for n, err := range []error{
+		steering.Subscribe(t.Context(), pagerduty.Webhook{URL: daemon.URL, Secrets: []string{"s"}}),
+		steering.Acknowledge(t.Context(), "k", "Anna"), steering.Unacknowledge(t.Context(), "k", ""),
+		steering.Escalate(t.Context(), "k", "Anna", 2), steering.Resolve(t.Context(), "k", "Boris"),
+		steering.Reopen(t.Context(), "k", "Boris"), steering.Ping(t.Context()),
+	} {
+		if err != nil {
+			t.Errorf("act %d: %v", n, err)
+		}
+	}
+	all, err := steering.AwaitDeliveries(t.Context(), func(all []pagerduty.Delivery) bool {
+		return len(all) == 6 && all[5].Fate == pagerduty.Delivered
+	})
+	if err != nil || <-heard != pagerduty.Sign(all[0].Body, "s") {
+		t.Errorf("webhooks %+v, %v", all, err)
+	}
+	if again, err := steering.Deliveries(t.Context()); err != nil || len(again) != 6 {
+		t.Errorf("webhooks %+v, %v", again, err)
+	}
+	if err := steering.Acknowledge(t.Context(), "k", "Nobody"); err == nil || !strings.Contains(err.Error(), "no user") {
+		t.Errorf("an unknown user: %v", err)
 	}
 }
 

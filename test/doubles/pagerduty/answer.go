@@ -16,10 +16,19 @@ var throttled = object{
 	"status": "throttle exceeded", "message": "Requests for this service are arriving too quickly.  Please retry later.",
 }
 
+// restThrottled is the same of the REST API.
+var restThrottled = object{"error": object{"code": 2020, "message": "Rate Limit Exceeded", "errors": []string{}}}
+
+// RESTRateLimited refuses the next request to path with 429, as the REST API does. Some of PagerDuty's say in a header
+// when to try again; see [fault.Fault.With].
+func RESTRateLimited(path string) fault.Fault { return tooMany(path, restThrottled) }
+
 // RateLimited refuses the next event sent to path (such as "/v2/enqueue"; empty for any) with 429. PagerDuty names no
 // time after which to try again.
-func RateLimited(path string) fault.Fault {
-	body, err := json.Marshal(throttled)
+func RateLimited(path string) fault.Fault { return tooMany(path, throttled) }
+
+func tooMany(path string, answer object) fault.Fault {
+	body, err := json.Marshal(answer)
 	if err != nil {
 		panic(err) // a map of texts can be written
 	}

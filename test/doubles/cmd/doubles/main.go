@@ -60,6 +60,12 @@ func parse(args []string) (doubles.Options, error) {
 	app.Flag("pagerduty.token", "Key of the REST API.").StringVar(&o.PagerDuty.Token)
 	app.Flag("pagerduty.events-per-minute", "Most events of a routing key in a minute; 0 for no limit.").
 		IntVar(&o.PagerDuty.EventsPerMinute)
+	app.Flag("pagerduty.requests-per-minute", "Most requests of the REST API in a minute; 0 for no limit.").
+		IntVar(&o.PagerDuty.RequestsPerMinute)
+	app.Flag("pagerduty.lag", "How long an incident cannot be found after its trigger.").DurationVar(&o.PagerDuty.Lag)
+	app.Flag("pagerduty.webhook-url", "Where webhooks go.").StringVar(&o.PagerDuty.Webhook.URL)
+	app.Flag("pagerduty.webhook-secret", "A secret that signs webhooks. May be repeated.").
+		StringsVar(&o.PagerDuty.Webhook.Secrets)
 	app.Flag("strict", "Refuse arguments and fields that the real ones ignore.").BoolVar(&strict)
 	if _, err := app.Parse(args); err != nil {
 		return o, err

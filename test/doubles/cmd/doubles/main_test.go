@@ -17,7 +17,7 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, strings.Fields("--slack.channel=C0DEV0000=dev --slack.token=xoxb-1 --pagerduty.routing-key=k --strict"), w)
+		ended <- run(ctx, strings.Fields("--slack.channel=C0DEV0000=dev --slack.token=xoxb-1 --pagerduty.routing-key=k --pagerduty.webhook-url=http://127.0.0.1:1/ --pagerduty.webhook-secret=s --strict"), w)
 	}()
 	urls := map[string]string{}
 	for lines := bufio.NewScanner(r); len(urls) < 2 && lines.Scan(); {
