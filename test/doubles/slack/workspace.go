@@ -36,6 +36,13 @@ type Options struct {
 	// Strict refuses arguments that Slack does not document for a method, with invalid_arg_name; Slack itself ignores
 	// them, which hides misspelt ones.
 	Strict bool
+	// AppToken is the token that opens sockets. Empty means [DefaultAppToken].
+	AppToken string
+	// RequestURL is where presses of buttons are delivered, signed with SigningSecret (empty: [DefaultSigningSecret]).
+	// Without one they are sent by socket.
+	RequestURL, SigningSecret string
+	// AckWithin is how long the app has to take a press. Zero means the three seconds that Slack gives it.
+	AckWithin time.Duration
 	// PostInterval is the least time between two messages in one channel; a message that comes sooner is answered
 	// with 429. Slack documents about one second. Zero means no limit, because most tests are not about it.
 	PostInterval time.Duration
@@ -61,10 +68,13 @@ type User struct {
 
 // The defaults of [Options], and who the bot is.
 const (
-	DefaultToken = "xoxb-double-0000000000"
-	BotUserID    = "U0BOT0000"
-	BotID        = "B0BOT0000"
-	TeamID       = "T0DOUBLE0"
+	DefaultToken         = "xoxb-double-0000000000"
+	DefaultAppToken      = "xapp-double-0000000000"
+	DefaultSigningSecret = "double-signing-secret"
+	BotUserID            = "U0BOT0000"
+	BotID                = "B0BOT0000"
+	AppID                = "A0DOUBLE0"
+	TeamID               = "T0DOUBLE0"
 )
 
 // DefaultChannel and DefaultUser populate a workspace for which the options name nobody.
@@ -87,6 +97,10 @@ type Workspace struct {
 	whispers []Ephemeral
 	lastTS   int64 // microseconds since 1970 of the newest timestamp
 	lastPost map[string]time.Time
+	// Of Socket Mode: addresses that were given out and not used, sockets, and how many of everything there were.
+	unused                           []string
+	sockets                          []*socket
+	tickets, opened, envelopes, turn int
 }
 
 // New is an empty workspace.
@@ -96,14 +110,9 @@ func New(options Options) *Workspace {
 	w.Faults.OnRequest = w.changes.Tell
 	mux := http.NewServeMux()
 	mux.Handle("/api/", w.Faults.Wrap(http.HandlerFunc(w.serveMethod)))
-	mux.Handle(steer.Prefix, steer.Panel{
-		Script: w.Faults, Changes: &w.changes, Reset: w.forget,
-		Views: map[string]func() any{
-			"messages":   func() any { return w.Messages() },
-			"channels":   func() any { return w.Channels() },
-			"ephemerals": func() any { return w.Ephemerals() },
-		},
-	}.Handler())
+	mux.Handle("/api/apps.connections.open", w.Faults.Wrap(http.HandlerFunc(w.openConnection)))
+	mux.Handle("/link/", w.Faults.Wrap(http.HandlerFunc(w.serveSocket)))
+	mux.Handle(steer.Prefix, w.panel().Handler())
 	w.handler = mux
 	return w
 }
@@ -117,6 +126,15 @@ func (o Options) withDefaults() Options {
 	}
 	if len(o.Users) == 0 {
 		o.Users = []User{DefaultUser}
+	}
+	if o.AppToken == "" {
+		o.AppToken = DefaultAppToken
+	}
+	if o.SigningSecret == "" {
+		o.SigningSecret = DefaultSigningSecret
+	}
+	if o.AckWithin == 0 {
+		o.AckWithin = 3 * time.Second
 	}
 	if o.Now == nil {
 		o.Now = time.Now

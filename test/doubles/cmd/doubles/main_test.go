@@ -41,7 +41,7 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 }
 
 func TestRunRefusesFlags(t *testing.T) {
-	for _, args := range []string{"--slack.channel=dev", "--colour", "--slack.listen-address=0.0.0.0:1"} {
+	for _, args := range []string{"--slack.channel=dev", "--slack.user=anna", "--colour", "--slack.listen-address=0.0.0.0:1"} {
 		if err := run(t.Context(), []string{args}, io.Discard); err == nil {
 			t.Errorf("%s was accepted", args)
 		}
