@@ -15,8 +15,9 @@ import (
 )
 
 // call makes one call of a method of the Web API, behind the breaker, with the
-// token as it is in its file now.
-func (s *Slack) call(ctx context.Context, method string, do func(context.Context, *api.Client) error) error {
+// token as it is in its file now. The channel is for the words of a refusal,
+// "" when it is about none.
+func (s *Slack) call(ctx context.Context, method, channel string, do func(context.Context, *api.Client) error) error {
 	token, err := s.options.Token.Read()
 	if err != nil {
 		// Not final: the file may be in the middle of a rotation.
@@ -24,7 +25,7 @@ func (s *Slack) call(ctx context.Context, method string, do func(context.Context
 	}
 	client := api.New(token.Reveal(), api.OptionHTTPClient(s.client), api.OptionAPIURL(s.options.APIURL))
 	_, err = s.breaker.Execute(func() (struct{}, error) { return struct{}{}, do(ctx, client) })
-	return s.explain(method, token, err)
+	return explain(method, channel, token, err)
 }
 
 // refused tells whether the error is an answer of Slack to what we sent, and
@@ -78,7 +79,7 @@ var advice = map[string]string{
 
 // explain sorts an error of the library into what package notify tells apart,
 // in words without the token.
-func (s *Slack) explain(method string, token notify.Secret, err error) error {
+func explain(method, channel string, token notify.Secret, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -93,7 +94,7 @@ func (s *Slack) explain(method string, token notify.Secret, err error) error {
 	case errors.As(err, &limited):
 		return &notify.WaitError{Err: said, Wait: max(limited.RetryAfter, 0)}
 	case errors.As(err, &no) && !failing[no.Err] && !limiting[no.Err]:
-		said.words = token.Redact(s.refusal(method, no))
+		said.words = token.Redact(refusal(method, channel, no))
 		return &notify.FinalError{Err: said, Do: advice[no.Err]}
 	case errors.As(err, &status) && gone(status.Code):
 		return &notify.FinalError{Err: said, Do: "check notify.slack.api_url and the proxy"}
@@ -111,8 +112,12 @@ func gone(code int) bool {
 }
 
 // refusal says what Slack refused, with its own reasons and the scopes.
-func (s *Slack) refusal(method string, no api.SlackErrorResponse) string {
-	words := fmt.Sprintf("slack %s, channel %s: refused: %s", method, s.options.Channel, no.Err)
+func refusal(method, channel string, no api.SlackErrorResponse) string {
+	words := "slack " + method
+	if channel != "" {
+		words += ", channel " + channel
+	}
+	words += ": refused: " + no.Err
 	if no.Needed != "" {
 		words += " (needed: " + no.Needed + ", granted: " + no.Provided + ")"
 	}

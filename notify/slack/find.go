@@ -31,7 +31,7 @@ func (s *Slack) findRoot(ctx context.Context, n remediate.Notice) (ref, error) {
 	cursor := ""
 	for range maxPages {
 		var page *api.GetConversationHistoryResponse
-		err := s.call(ctx, "conversations.history", func(ctx context.Context, c *api.Client) (err error) {
+		err := s.call(ctx, "conversations.history", channel, func(ctx context.Context, c *api.Client) (err error) {
 			page, err = c.GetConversationHistoryContext(ctx, &api.GetConversationHistoryParameters{
 				ChannelID: channel, Oldest: since(n.Opened), Limit: pageSize, Cursor: cursor, IncludeAllMetadata: true,
 			})
@@ -55,7 +55,7 @@ func (s *Slack) findReply(ctx context.Context, parent ref, started remediate.Sta
 	cursor := ""
 	for range maxPages {
 		var page []api.Message
-		err := s.call(ctx, "conversations.replies", func(ctx context.Context, c *api.Client) (err error) {
+		err := s.call(ctx, "conversations.replies", parent.channel, func(ctx context.Context, c *api.Client) (err error) {
 			page, _, cursor, err = c.GetConversationRepliesContext(ctx, &api.GetConversationRepliesParameters{
 				ChannelID: parent.channel, Timestamp: parent.ts, Oldest: since(started.Tell.Notice.Lines[0].At),
 				Limit: pageSize, Cursor: cursor, IncludeAllMetadata: true,
@@ -107,7 +107,7 @@ func (s *Slack) lookUp(ctx context.Context) (string, error) {
 	name, cursor := strings.TrimPrefix(configured, "#"), ""
 	for range maxPages {
 		var page []api.Channel
-		err := s.call(ctx, "conversations.list", func(ctx context.Context, c *api.Client) (err error) {
+		err := s.call(ctx, "conversations.list", "", func(ctx context.Context, c *api.Client) (err error) {
 			page, cursor, err = c.GetConversationsContext(ctx, &api.GetConversationsParameters{
 				Cursor: cursor, ExcludeArchived: true, Limit: pageSize, Types: []string{"public_channel"},
 			})

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"fmt"
 
 	api "github.com/slack-go/slack"
 )
@@ -31,29 +32,48 @@ func (m message) options() []api.MsgOption {
 	}
 }
 
-// post shows the message in the channel or, with a thread, as a reply.
-func (s *Slack) post(ctx context.Context, channel, thread string, m message) (string, error) {
+// post shows the message in the channel or, with a thread, as a reply. It waits
+// for the channel's turn.
+func (s *Slack) post(ctx context.Context, channel, thread string, m message) (ref, error) {
+	const method = "chat.postMessage"
 	options := append(m.options(), api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl(), api.MsgOptionDisableMarkdown())
 	if thread != "" {
 		options = append(options, api.MsgOptionTS(thread))
 	}
+	if err := s.posts.wait(ctx, channel); err != nil {
+		return ref{}, fmt.Errorf("slack %s: wait for the channel's turn: %w", method, err)
+	}
 	var posted ref
-	err := s.call(ctx, "chat.postMessage", func(ctx context.Context, c *api.Client) (err error) {
+	err := s.call(ctx, method, channel, func(ctx context.Context, c *api.Client) (err error) {
 		posted.channel, posted.ts, err = c.PostMessageContext(ctx, channel, options...)
 		return err
 	})
 	if err != nil {
-		return "", err
+		return ref{}, err
 	}
-	if thread == "" {
-		s.learn(posted.channel)
+	if posted.channel != channel { // it was called by its name, and is by its ID from now on
+		s.posts.taken(posted.channel)
 	}
-	return posted.String(), nil
+	return posted, nil
 }
 
-// update shows the message in place of the one that r names.
+// postHome posts in the configured channel.
+func (s *Slack) postHome(ctx context.Context, m message) (ref, error) {
+	posted, err := s.post(ctx, s.destination(), "", m)
+	if err == nil {
+		s.learn(posted.channel)
+	}
+	return posted, err
+}
+
+// update shows the message in place of the one that r names. It waits for the
+// message's turn.
 func (s *Slack) update(ctx context.Context, r ref, m message) error {
-	return s.call(ctx, "chat.update", func(ctx context.Context, c *api.Client) error {
+	const method = "chat.update"
+	if err := s.edits.wait(ctx, r.String()); err != nil {
+		return fmt.Errorf("slack %s: wait for the message's turn: %w", method, err)
+	}
+	return s.call(ctx, method, r.channel, func(ctx context.Context, c *api.Client) error {
 		_, _, _, err := c.UpdateMessageContext(ctx, r.channel, r.ts, m.options()...)
 		return err
 	})

@@ -41,6 +41,7 @@ type Options struct {
 	Channel string            // "#incidents" or an ID such as C0123456789; an ID survives a renaming
 	APIURL  string            // empty: Slack's own
 	Timeout time.Duration     // of one call; zero: notify.DefaultTimeout
+	Pace    time.Duration     // between posts in one channel, and between edits of one message; zero: DefaultPace
 	// Page returns the address at which people see an incident; nil: there is none.
 	Page func(incident uint64) string
 	// OnBreaker hears of each change of the breaker's state (closed, half-open,
@@ -70,6 +71,8 @@ type Slack struct {
 	options Options
 	client  *http.Client
 	breaker *gobreaker.CircuitBreaker[struct{}]
+	posts   *pace // by channel
+	edits   *pace // by message
 
 	mu      sync.Mutex
 	channel string // ID of options.Channel, once Slack has told it
@@ -86,7 +89,7 @@ func New(o Options) (*Slack, error) {
 	if !strings.HasSuffix(o.APIURL, "/") {
 		o.APIURL += "/"
 	}
-	return &Slack{options: o, client: notify.HTTPClient(o.Timeout), breaker: newBreaker(o)}, nil
+	return &Slack{options: o, client: notify.HTTPClient(o.Timeout), breaker: newBreaker(o), posts: newPace(o.Pace), edits: newPace(o.Pace)}, nil
 }
 
 func newBreaker(o Options) *gobreaker.CircuitBreaker[struct{}] {
@@ -146,7 +149,8 @@ func (s *Slack) root(ctx context.Context, started remediate.Started) (string, er
 			return ref.String(), err
 		}
 	}
-	return s.post(ctx, s.destination(), "", m)
+	ref, err = s.postHome(ctx, m)
+	return ref.String(), err
 }
 
 // reply posts what happened into the incident's thread.
@@ -169,7 +173,8 @@ func (s *Slack) reply(ctx context.Context, started remediate.Started) (string, e
 	}
 	m := message{kind: updateEvent, incident: n.Key, id: started.ID}
 	m.text, m.blocks = s.replyMessage(n)
-	return s.post(ctx, parent.channel, parent.ts, m)
+	ref, err := s.post(ctx, parent.channel, parent.ts, m)
+	return ref.String(), err
 }
 
 // bug is for tells that the core should not have started.

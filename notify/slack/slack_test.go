@@ -37,7 +37,7 @@ func newBench(t *testing.T, change func(*slack.Options)) *bench {
 	server := httptest.NewServer(b.workspace)
 	t.Cleanup(server.Close)
 	b.options = slack.Options{
-		Token: tokenFile(t, canary), Channel: "#incidents", APIURL: server.URL + "/api", Timeout: 5 * time.Second,
+		Token: tokenFile(t, canary), Channel: "#incidents", APIURL: server.URL + "/api", Timeout: 5 * time.Second, Pace: time.Nanosecond,
 		Page: func(uint64) string { return "https://remediated.example/?a=1&b=2" },
 	}
 	if change != nil {
