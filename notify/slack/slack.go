@@ -44,20 +44,39 @@ type Options struct {
 	Pace    time.Duration     // between posts in one channel, and between edits of one message; zero: DefaultPace
 	// Page returns the address at which people see an incident; nil: there is none.
 	Page func(incident uint64) string
+	// Buttons are shown when presses of them can be received: with the signing
+	// secret by Interactions, with the app token (xapp-...) by Listen.
+	SigningSecret notify.SecretFile
+	AppToken      notify.SecretFile
+	// Pressed gets each press, from several goroutines, and again when Slack
+	// sends it again. It returns nil once the press is durably taken or durably
+	// refused, and words for the presser, which may be none; an error means that
+	// it could not be kept, which the presser is told. It has 2.5 s.
+	Pressed func(context.Context, Press) (reply string, err error)
+	// OnListen hears how Listen stands: nil when a socket is open, else why none is.
+	OnListen func(error)
+	// OnTrouble hears of single requests that were refused, by whoever they were
+	// sent, and of answers to presses that could not be shown.
+	OnTrouble func(error)
+
 	// OnBreaker hears of each change of the breaker's state (closed, half-open,
 	// open). It is called under the breaker's lock: do not call back.
 	OnBreaker func(from, to string)
 }
 
+// pressable tells whether presses of buttons can be received.
+func (o Options) pressable() bool { return o.SigningSecret != "" || o.AppToken != "" }
+
 // Validate names what is missing or wrong.
 func (o Options) Validate() error {
-	if o.Token == "" {
+	switch {
+	case o.Token == "":
 		return errors.New("notify.slack.token_file: want the path of a file with the bot token")
-	}
-	if strings.Trim(o.Channel, "# ") == "" {
+	case strings.Trim(o.Channel, "# ") == "":
 		return errors.New("notify.slack.channel: want #name or the ID of a channel")
-	}
-	if o.APIURL == "" {
+	case o.pressable() && o.Pressed == nil:
+		return errors.New("slack: presses can be received and nobody takes them, which is a bug in remediated")
+	case o.APIURL == "":
 		return nil
 	}
 	if u, err := url.Parse(o.APIURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
