@@ -11,13 +11,44 @@ import (
 const (
 	rootEvent   = "remediated_incident"
 	updateEvent = "remediated_update"
+	pageEvent   = "remediated_page"
+	openEvent   = "remediated_bridge"
+	closeEvent  = "remediated_bridge_closed"
+	digestEvent = "remediated_digest"
 )
+
+// tag is the metadata of a message, or as much of it as one is looked for by.
+type tag struct {
+	kind   string
+	fields map[string]string
+}
+
+// fits tells whether a message has all that the tag has.
+func (t tag) fits(m api.SlackMetadata) bool {
+	if m.EventType != t.kind {
+		return false
+	}
+	for name, value := range t.fields {
+		if m.EventPayload[name] != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (t tag) metadata() api.SlackMetadata {
+	payload := map[string]any{}
+	for name, value := range t.fields {
+		payload[name] = value
+	}
+	return api.SlackMetadata{EventType: t.kind, EventPayload: payload}
+}
 
 // message is one message to be shown.
 type message struct {
-	kind, incident, id string // metadata
-	text               string
-	blocks             []api.Block
+	tag    tag
+	text   string
+	blocks []api.Block
 }
 
 func (m message) options() []api.MsgOption {
@@ -25,10 +56,7 @@ func (m message) options() []api.MsgOption {
 		api.MsgOptionText(m.text, false), // it is escaped already
 		api.MsgOptionBlocks(m.blocks...),
 		api.MsgOptionParse(false),
-		api.MsgOptionMetadata(api.SlackMetadata{
-			EventType:    m.kind,
-			EventPayload: map[string]any{"incident": m.incident, "id": m.id},
-		}),
+		api.MsgOptionMetadata(m.tag.metadata()),
 	}
 }
 
