@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/x0tta6bl4/remediated/notify"
 	double "github.com/x0tta6bl4/remediated/test/doubles/slack"
 )
@@ -69,4 +71,35 @@ func TestSocketsAreOpenedAgainSlowerAndSlower(t *testing.T) {
 	if got := waitFor(&notify.WaitError{Err: other, Wait: 24 * time.Hour}, 0); got != notify.MaxAsked {
 		t.Errorf("tried after %s, want at most %s", got, notify.MaxAsked)
 	}
+}
+
+func TestSocketsThatEndAtOnceAreNotOpenedInAHurry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &pacedClient{next: &http.Client{Transport: direct{double.New(double.Options{})}}, pace: rate.NewLimiter(rate.Every(openEvery), openBurst)}
+		begun := time.Now()
+		open := func(ctx context.Context) error {
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://slack.example/api/apps.connections.open", strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := c.Do(r)
+			if err == nil {
+				answer.Body.Close()
+			}
+			return err
+		}
+		for range 6 {
+			if err := open(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begun); took != 30*time.Second {
+			t.Errorf("6 sockets were opened in %s, want 30s", took)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if err := open(ctx); err == nil {
+			t.Error("stopped, it was opened all the same")
+		}
+	})
 }

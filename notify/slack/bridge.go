@@ -21,11 +21,8 @@ type Bridge struct {
 	Invite  []string // Slack's IDs of people (U..., W...), to the own channel
 }
 
-// Limits of channels in characters.
-const (
-	maxChannelName = 80
-	maxTopic       = 250
-)
+// maxTopic is Slack's limit in characters.
+const maxTopic = 250
 
 var invitable = regexp.MustCompile(`^[UW][A-Z0-9]{6,20}$`)
 
@@ -105,10 +102,8 @@ func (s *Slack) openBridge(ctx context.Context, started remediate.Started) (ref,
 }
 
 // bridgeName is the name of the incident's own channel. A key is made of what
-// Slack allows in one.
-func bridgeName(n remediate.Notice) string {
-	return notify.Cut("inc-"+keyOf(n), maxChannelName)
-}
+// Slack allows in one, and is shorter than the 80 characters that it may have.
+func bridgeName(n remediate.Notice) string { return "inc-" + keyOf(n) }
 
 // makeChannel makes the channel and returns its ID, or finds the one that was
 // made before.

@@ -4,22 +4,31 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
 	api "github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
+	"golang.org/x/time/rate"
 
 	"github.com/x0tta6bl4/remediated/notify"
 )
 
-// How soon a socket that ended or did not open is opened again: at once after
-// one that stood, then after a second, doubled each time.
+// How soon a socket that did not open is tried again: at once after one that
+// stood, then after a second, doubled each time.
 const (
 	listenAgain     = time.Second
 	listenAgainMost = time.Minute
-	// steady is how long a socket must stand for those before it to be forgotten.
+	// steady is how long receiving must have gone well for failures to be forgotten.
 	steady = time.Minute
+)
+
+// Sockets may end as soon as they are opened. A few are opened again at once,
+// then one at a time: Slack allows few calls for a new one.
+const (
+	openEvery = 10 * time.Second
+	openBurst = 3
 )
 
 // Bounds of a socket.
@@ -39,9 +48,10 @@ func (s *Slack) Listen(ctx context.Context) error {
 	if s.options.AppToken == "" {
 		return errors.New("slack: no notify.slack.app_token_file is configured")
 	}
+	opener := &pacedClient{next: s.client, pace: rate.NewLimiter(rate.Every(openEvery), openBurst)}
 	for tries := 0; ctx.Err() == nil; tries++ {
 		begun := time.Now()
-		err := s.listenOnce(ctx)
+		err := s.listenOnce(ctx, opener)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -86,27 +96,40 @@ func (s *Slack) listening(err error) {
 	}
 }
 
-// listenOnce opens a socket, serves it, and returns why it ended. The library
-// opens the next one by itself when Slack asks for that; when it cannot, or
-// when they end too soon, it is stopped, because it would go on with the token
-// that it began with.
-func (s *Slack) listenOnce(ctx context.Context) error {
+// pacedClient makes requests at a pace.
+type pacedClient struct {
+	next *http.Client
+	pace *rate.Limiter
+}
+
+// Do waits for its turn and then makes the request.
+func (c *pacedClient) Do(r *http.Request) (*http.Response, error) {
+	if err := c.pace.Wait(r.Context()); err != nil {
+		return nil, fmt.Errorf("wait for the turn to open a socket: %w", err)
+	}
+	return c.next.Do(r)
+}
+
+// listenOnce opens a socket, serves it, and returns why there is none any more.
+// When one ends, the library opens the next; when that fails, the library is
+// stopped, because it would go on for ever with the token that it began with.
+func (s *Slack) listenOnce(ctx context.Context, opener *pacedClient) error {
 	token, err := s.options.AppToken.Read()
 	if err != nil {
 		return fmt.Errorf("slack: %w; check notify.slack.app_token_file", err)
 	}
-	ctx, stop := context.WithCancel(ctx)
+	open, stop := context.WithCancel(ctx)
 	defer stop()
-	client := api.New("", api.OptionAppLevelToken(token.Reveal()), api.OptionHTTPClient(s.client), api.OptionAPIURL(s.options.APIURL))
+	client := api.New("", api.OptionAppLevelToken(token.Reveal()), api.OptionHTTPClient(opener), api.OptionAPIURL(s.options.APIURL))
 	l := &listener{slack: s, token: token, socket: socketmode.New(client, socketmode.OptionReadLimit(maxFrame)), places: make(chan struct{}, maxPresses)}
 	ended := make(chan error, 1)
-	l.running.Go(func() { ended <- l.socket.RunContext(ctx) })
+	l.running.Go(func() { ended <- l.socket.RunContext(open) })
 	defer l.running.Wait()
 	defer stop()
 	for {
 		select {
 		case event := <-l.socket.Events:
-			if err := l.take(ctx, event); err != nil {
+			if err := l.take(ctx, open, event); err != nil {
 				return err
 			}
 		case err := <-ended:
@@ -122,19 +145,14 @@ type listener struct {
 	socket  *socketmode.Client
 	places  chan struct{} // of presses that are being handed on
 	running sync.WaitGroup
-	opened  time.Time // the newest socket
 }
 
-// take looks at one event, quickly: what takes time runs beside it. An error
-// means that this listener should end.
-func (l *listener) take(ctx context.Context, e socketmode.Event) error {
+// take looks at one event, quickly: what takes time runs beside it, and goes on
+// under ctx when the sockets are no longer open. An error means that this
+// listener should end.
+func (l *listener) take(ctx, open context.Context, e socketmode.Event) error {
 	switch e.Type {
-	case socketmode.EventTypeConnecting:
-		if !l.opened.IsZero() && time.Since(l.opened) < steady {
-			return errors.New("slack: the socket ended soon after it was opened")
-		}
 	case socketmode.EventTypeConnected:
-		l.opened = time.Now()
 		l.slack.listening(nil)
 	case socketmode.EventTypeConnectionError:
 		if failed, ok := e.Data.(*api.ConnectionErrorEvent); ok {
@@ -143,9 +161,9 @@ func (l *listener) take(ctx context.Context, e socketmode.Event) error {
 	case socketmode.EventTypeErrorBadMessage:
 		l.slack.trouble(errors.New("slack sent by the socket what cannot be read"))
 	case socketmode.EventTypeInteractive:
-		l.interaction(ctx, *e.Request)
+		l.interaction(ctx, open, *e.Request)
 	case socketmode.EventTypeEventsAPI, socketmode.EventTypeSlashCommand:
-		l.ack(ctx, e.Request.EnvelopeID) // nothing was asked for that would be sent so
+		l.ack(open, e.Request.EnvelopeID) // nothing was asked for that would be sent so
 	}
 	return nil
 }
@@ -155,11 +173,11 @@ func (l *listener) explain(err error) error {
 }
 
 // interaction reads one and lets it be handed on.
-func (l *listener) interaction(ctx context.Context, r socketmode.Request) {
+func (l *listener) interaction(ctx, open context.Context, r socketmode.Request) {
 	p, err := parsePress(r.Payload)
 	switch {
 	case errors.Is(err, errIgnored):
-		l.ack(ctx, r.EnvelopeID)
+		l.ack(open, r.EnvelopeID)
 		return
 	case err != nil:
 		l.slack.trouble(fmt.Errorf("slack interaction refused: %w", err))
@@ -175,14 +193,14 @@ func (l *listener) interaction(ctx context.Context, r socketmode.Request) {
 		defer func() { <-l.places }()
 		words, err := l.slack.press(ctx, p)
 		if err == nil {
-			l.ack(ctx, r.EnvelopeID)
+			l.ack(open, r.EnvelopeID)
 		}
 		l.slack.whisper(ctx, p, words)
 	})
 }
 
-func (l *listener) ack(ctx context.Context, envelope string) {
-	if err := l.socket.AckCtx(ctx, envelope, nil); err != nil && ctx.Err() == nil {
+func (l *listener) ack(open context.Context, envelope string) {
+	if err := l.socket.AckCtx(open, envelope, nil); err != nil && open.Err() == nil {
 		l.slack.trouble(fmt.Errorf("acknowledge a press: %w", err))
 	}
 }

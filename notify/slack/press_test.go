@@ -29,10 +29,12 @@ type desk struct {
 	reply   string
 	err     error
 	hold    chan struct{} // presses wait for it, unless it is nil
+	begun   chan struct{} // of each that does
 }
 
 func (d *desk) pressed(ctx context.Context, p slack.Press) (string, error) {
 	if d.hold != nil {
+		d.begun <- struct{}{}
 		select {
 		case <-d.hold:
 		case <-ctx.Done():
@@ -63,7 +65,7 @@ var transports = []string{"http", "socket"}
 // newDesk is a bench whose buttons can be pressed.
 func newDesk(t *testing.T, transport string) (*bench, *desk) {
 	t.Helper()
-	d := &desk{states: make(chan error, 100)}
+	d := &desk{states: make(chan error, 100), begun: make(chan struct{}, 100)}
 	b := newBench(t, func(o *slack.Options) {
 		o.Pressed = d.pressed
 		o.OnListen = func(err error) { d.states <- err }
