@@ -3,10 +3,10 @@
 // comes back into three: told, not yet, never.
 //
 // A service (packages slack and pagerduty below this one) makes one try per
-// call. It never sleeps and never loops over tries: what did not get through
-// is reported as later, and who performs calls again, under the same ID, until
-// the tell's deadline. So the outbox is the journal, and there is no second
-// queue that a crash could lose.
+// call. It never loops over tries, and sleeps only for its turn where a service
+// asks for a pace: what did not get through is reported as later, and who
+// performs calls again, under the same ID, until the tell's deadline. So the
+// outbox is the journal, and there is no second queue that a crash could lose.
 //
 // Start reading at [Teller.Perform], then [Headline] and its neighbours.
 package notify

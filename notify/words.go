@@ -136,11 +136,16 @@ func Story(n remediate.Notice, limit int) []string {
 	return lines
 }
 
-// Lines returns what happened since people were last told, a line each.
+// Lines returns what happened since people were last told, a line each. What
+// happened at no time in particular is told without one.
 func Lines(n remediate.Notice) []string {
 	var lines []string
 	for _, l := range n.Lines {
-		lines = append(lines, clock(l.At)+" "+Clean(l.Text, maxProse))
+		line := Clean(l.Text, maxProse)
+		if !l.At.IsZero() {
+			line = clock(l.At) + " " + line
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

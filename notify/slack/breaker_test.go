@@ -42,7 +42,7 @@ func newDirect(t *testing.T, w http.Handler, changes *[]string) *Slack {
 		t.Fatal(err)
 	}
 	s, err := New(Options{
-		Token: notify.SecretFile(token), Channel: "#ops", APIURL: "http://slack.example/api/",
+		Token: notify.SecretFile(token), Channel: "#ops", APIURL: "http://slack.example/api/", Pace: time.Nanosecond,
 		OnBreaker: func(from, to string) { *changes = append(*changes, from+" > "+to) },
 	})
 	if err != nil {

@@ -15,8 +15,9 @@ import (
 )
 
 // call makes one call of a method of the Web API, behind the breaker, with the
-// token as it is in its file now.
-func (s *Slack) call(ctx context.Context, method string, do func(context.Context, *api.Client) error) error {
+// token as it is in its file now. The channel is for the words of a refusal,
+// "" when it is about none.
+func (s *Slack) call(ctx context.Context, method, channel string, do func(context.Context, *api.Client) error) error {
 	token, err := s.options.Token.Read()
 	if err != nil {
 		// Not final: the file may be in the middle of a rotation.
@@ -24,7 +25,7 @@ func (s *Slack) call(ctx context.Context, method string, do func(context.Context
 	}
 	client := api.New(token.Reveal(), api.OptionHTTPClient(s.client), api.OptionAPIURL(s.options.APIURL))
 	_, err = s.breaker.Execute(func() (struct{}, error) { return struct{}{}, do(ctx, client) })
-	return s.explain(method, token, err)
+	return explain(method, channel, token, err)
 }
 
 // refused tells whether the error is an answer of Slack to what we sent, and
@@ -50,35 +51,9 @@ var (
 		"team_added_to_org": true, "org_login_required": true}
 )
 
-// advice is what to do about the codes that will not be gone.
-var advice = map[string]string{
-	"not_authed":                            "put the bot token into notify.slack.token_file",
-	"invalid_auth":                          "put a valid bot token (xoxb-...) into notify.slack.token_file",
-	"account_inactive":                      "the app was removed or its user deactivated: install it again and renew notify.slack.token_file",
-	"token_revoked":                         "install the app again and renew notify.slack.token_file",
-	"token_expired":                         "renew notify.slack.token_file",
-	"not_allowed_token_type":                "use a bot token (xoxb-...) in notify.slack.token_file",
-	"missing_scope":                         "give the app the scope and install it again",
-	"channel_not_found":                     "correct notify.slack.channel, or invite the app when the channel is private",
-	"not_in_channel":                        "invite the app to the channel",
-	"is_archived":                           "unarchive the channel or correct notify.slack.channel",
-	"restricted_action":                     "let the app post in the channel: a workspace preference forbids it",
-	"msg_too_long":                          "this is a bug in remediated: please report it",
-	"msg_blocks_too_long":                   "this is a bug in remediated: please report it",
-	"invalid_blocks":                        "this is a bug in remediated: please report it",
-	"no_text":                               "this is a bug in remediated: please report it",
-	"ekm_access_denied":                     "ask the workspace's administrators: its keys are suspended",
-	"team_access_not_granted":               "let the app into the workspace",
-	"unknown_method":                        "correct notify.slack.api_url",
-	"cannot_reply_to_message":               "the thread cannot be answered",
-	"metadata_too_large":                    "this is a bug in remediated: please report it",
-	"messages_tab_disabled":                 "post to a channel instead: correct notify.slack.channel",
-	"method_not_supported_for_channel_type": "post to a channel instead: correct notify.slack.channel",
-}
-
 // explain sorts an error of the library into what package notify tells apart,
 // in words without the token.
-func (s *Slack) explain(method string, token notify.Secret, err error) error {
+func explain(method, channel string, token notify.Secret, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -93,8 +68,8 @@ func (s *Slack) explain(method string, token notify.Secret, err error) error {
 	case errors.As(err, &limited):
 		return &notify.WaitError{Err: said, Wait: max(limited.RetryAfter, 0)}
 	case errors.As(err, &no) && !failing[no.Err] && !limiting[no.Err]:
-		said.words = token.Redact(s.refusal(method, no))
-		return &notify.FinalError{Err: said, Do: advice[no.Err]}
+		said.words = token.Redact(refusal(method, channel, no))
+		return &notify.FinalError{Err: said, Do: adviceOn(method, no.Err)}
 	case errors.As(err, &status) && gone(status.Code):
 		return &notify.FinalError{Err: said, Do: "check notify.slack.api_url and the proxy"}
 	}
@@ -111,8 +86,12 @@ func gone(code int) bool {
 }
 
 // refusal says what Slack refused, with its own reasons and the scopes.
-func (s *Slack) refusal(method string, no api.SlackErrorResponse) string {
-	words := fmt.Sprintf("slack %s, channel %s: refused: %s", method, s.options.Channel, no.Err)
+func refusal(method, channel string, no api.SlackErrorResponse) string {
+	words := "slack " + method
+	if channel != "" {
+		words += ", channel " + channel
+	}
+	words += ": refused: " + no.Err
 	if no.Needed != "" {
 		words += " (needed: " + no.Needed + ", granted: " + no.Provided + ")"
 	}

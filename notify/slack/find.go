@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"strings"
+	"time"
 
 	api "github.com/slack-go/slack"
 
@@ -14,33 +15,39 @@ import (
 // behind the last page is taken as not there: a second message is the lesser
 // evil beside none.
 const (
-	pageSize = 200
-	maxPages = 10
+	pageSize        = 200
+	channelPageSize = 999 // the most: large workspaces have thousands
+	maxPages        = 10
 )
 
 // channelID is the form of the IDs of public and private channels.
 var channelID = regexp.MustCompile(`^[CG][A-Z0-9]{8,}$`)
 
-// findRoot looks for the incident's message in the channel. It returns the
-// zero ref when there is none, or when the app may not look.
-func (s *Slack) findRoot(ctx context.Context, n remediate.Notice) (ref, error) {
+// findHome looks for the message in the configured channel, from about a time
+// on. It returns the zero ref when there is none, or when the app may not look.
+func (s *Slack) findHome(ctx context.Context, from time.Time, wanted tag) (ref, error) {
 	channel, err := s.lookUp(ctx)
 	if err != nil || channel == "" {
 		return ref{}, err
 	}
+	return s.find(ctx, channel, from, wanted)
+}
+
+// find looks for the message in the channel with this ID, as findHome does.
+func (s *Slack) find(ctx context.Context, channel string, from time.Time, wanted tag) (ref, error) {
 	cursor := ""
 	for range maxPages {
 		var page *api.GetConversationHistoryResponse
-		err := s.call(ctx, "conversations.history", func(ctx context.Context, c *api.Client) (err error) {
+		err := s.call(ctx, "conversations.history", channel, func(ctx context.Context, c *api.Client) (err error) {
 			page, err = c.GetConversationHistoryContext(ctx, &api.GetConversationHistoryParameters{
-				ChannelID: channel, Oldest: since(n.Opened), Limit: pageSize, Cursor: cursor, IncludeAllMetadata: true,
+				ChannelID: channel, Oldest: since(from), Limit: pageSize, Cursor: cursor, IncludeAllMetadata: true,
 			})
 			return err
 		})
 		if err != nil {
 			return ref{}, unlessBlind(err)
 		}
-		if ts := pick(page.Messages, rootEvent, "incident", n.Key); ts != "" {
+		if ts := pick(page.Messages, wanted); ts != "" {
 			return ref{channel, ts}, nil
 		}
 		if cursor = page.ResponseMetaData.NextCursor; cursor == "" {
@@ -55,7 +62,7 @@ func (s *Slack) findReply(ctx context.Context, parent ref, started remediate.Sta
 	cursor := ""
 	for range maxPages {
 		var page []api.Message
-		err := s.call(ctx, "conversations.replies", func(ctx context.Context, c *api.Client) (err error) {
+		err := s.call(ctx, "conversations.replies", parent.channel, func(ctx context.Context, c *api.Client) (err error) {
 			page, _, cursor, err = c.GetConversationRepliesContext(ctx, &api.GetConversationRepliesParameters{
 				ChannelID: parent.channel, Timestamp: parent.ts, Oldest: since(started.Tell.Notice.Lines[0].At),
 				Limit: pageSize, Cursor: cursor, IncludeAllMetadata: true,
@@ -65,7 +72,7 @@ func (s *Slack) findReply(ctx context.Context, parent ref, started remediate.Sta
 		if err != nil {
 			return ref{}, unlessBlind(err)
 		}
-		if ts := pick(page, updateEvent, "id", started.ID); ts != "" {
+		if ts := pick(page, tag{updateEvent, map[string]string{"id": started.ID}}); ts != "" {
 			return ref{parent.channel, ts}, nil
 		}
 		if cursor == "" {
@@ -75,11 +82,11 @@ func (s *Slack) findReply(ctx context.Context, parent ref, started remediate.Sta
 	return ref{}, nil
 }
 
-// pick returns the oldest message with this metadata, "" when there is none.
-func pick(messages []api.Message, kind, name, value string) string {
+// pick returns the oldest message that the tag fits, "" when there is none.
+func pick(messages []api.Message, wanted tag) string {
 	found := ""
 	for _, m := range messages {
-		if m.Metadata.EventType == kind && m.Metadata.EventPayload[name] == value && (found == "" || m.Timestamp < found) {
+		if wanted.fits(m.Metadata) && (found == "" || m.Timestamp < found) {
 			found = m.Timestamp
 		}
 	}
@@ -97,28 +104,37 @@ func unlessBlind(err error) error {
 	return err
 }
 
-// lookUp returns the ID of the channel, because a name will do for posting but
-// not for looking; "" when it is not to be had.
+// lookUp returns the ID of the configured channel, because a name will do for
+// posting but not for looking; "" when it is not to be had.
 func (s *Slack) lookUp(ctx context.Context) (string, error) {
 	configured := s.destination()
 	if channelID.MatchString(configured) {
 		return configured, nil
 	}
-	name, cursor := strings.TrimPrefix(configured, "#"), ""
+	id, err := s.channelNamed(ctx, configured)
+	if id != "" {
+		s.learn(id)
+	}
+	return id, unlessBlind(err)
+}
+
+// channelNamed returns the ID of the public channel, "" when there is none.
+func (s *Slack) channelNamed(ctx context.Context, name string) (string, error) {
+	name = strings.TrimPrefix(name, "#")
+	cursor := ""
 	for range maxPages {
 		var page []api.Channel
-		err := s.call(ctx, "conversations.list", func(ctx context.Context, c *api.Client) (err error) {
+		err := s.call(ctx, "conversations.list", "", func(ctx context.Context, c *api.Client) (err error) {
 			page, cursor, err = c.GetConversationsContext(ctx, &api.GetConversationsParameters{
-				Cursor: cursor, ExcludeArchived: true, Limit: pageSize, Types: []string{"public_channel"},
+				Cursor: cursor, Limit: channelPageSize, Types: []string{"public_channel"},
 			})
 			return err
 		})
 		if err != nil {
-			return "", unlessBlind(err)
+			return "", err
 		}
 		for _, c := range page {
 			if c.Name == name || c.NameNormalized == name {
-				s.learn(c.ID)
 				return c.ID, nil
 			}
 		}

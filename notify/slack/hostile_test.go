@@ -26,7 +26,7 @@ var hostile = []string{
 // filled puts text everywhere where text from outside can get to.
 func filled(text string) remediate.Notice {
 	n := notice(func(n *remediate.Notice) {
-		n.Policy, n.Alert, n.Summary, n.Why, n.Rung, n.Acked, n.Plan = text, text, text, text, text, text, text
+		n.Policy, n.Alert, n.Summary, n.Why, n.Rung, n.Acked, n.Plan, n.Impact = text, text, text, text, text, text, text, text
 		n.Severity, n.Status = remediate.Severity(text), remediate.Status(text)
 		n.Target = remediate.Target{Cluster: text, Kind: text, Namespace: text, Name: text}
 		n.Labels = remediate.LabelsOf(map[string]string{"alertname": text, text: text})
@@ -52,6 +52,53 @@ func TestHostileTextStaysText(t *testing.T) {
 		for _, m := range b.workspace.Messages() {
 			for _, c := range append(m.Earlier, m.Content) {
 				inert(t, c)
+			}
+		}
+	}
+}
+
+// called is how a page of the rung in the tests below begins.
+const called = "<@U0BERT000> <!subteam^S0DBTEAM0> "
+
+// newTarget is a bench on which everything is switched on.
+func newTarget(t *testing.T) *bench {
+	return newBench(t, func(o *slack.Options) {
+		o.Mentions = map[string][]string{"oncall": {"U0BERT000", "S0DBTEAM0"}}
+		o.Bridge = &slack.Bridge{}
+		o.AppToken, o.Pressed = "f", (&desk{}).pressed
+	})
+}
+
+func TestHostileTextCallsNobody(t *testing.T) {
+	for _, text := range hostile {
+		for _, change := range []func(*remediate.Notice){
+			func(*remediate.Notice) {},
+			// Buttons are shown beside what is hostile, and there must be room for them.
+			func(n *remediate.Notice) {
+				n.Status, n.Plan, n.Policy, n.Acked = remediate.StatusApproval, strings.Repeat("a", 64), strings.Repeat("p", 63), ""
+			},
+		} {
+			b, n := newTarget(t), filled(text)
+			change(&n)
+			tell := func(destination, action, ref string) string {
+				s := rootTell("q-i42-t1", ref, n)
+				s.Tell.Destination, s.Tell.Notice.Action = destination, action
+				return b.perform(s, remediate.OK).Ref
+			}
+			tell(remediate.Slack, "show", "")
+			page := tell(remediate.SlackPage+"oncall", "trigger", "")
+			tell(remediate.SlackPage+"oncall", "acknowledge", page)
+			tell(remediate.SlackPage+"oncall", "resolve", page)
+			bridge := tell(remediate.SlackBridge, "open", "")
+			tell(remediate.SlackBridge, "close", bridge)
+			tell(remediate.SlackDigest, "show", "")
+			for _, m := range b.workspace.Messages() {
+				for _, c := range append(m.Earlier, m.Content) {
+					inert(t, c)
+				}
+			}
+			if topic := b.own().Topic; strings.ContainsAny(topic, "<>\n") {
+				t.Errorf("topic %q", topic)
 			}
 		}
 	}
@@ -92,7 +139,7 @@ func inert(t interface{ Errorf(string, ...any) }, c double.Content) {
 		}
 	})
 	for _, text := range texts {
-		rest := strings.ReplaceAll(text, "<"+page+"|open i42>", "")
+		rest := strings.TrimPrefix(strings.ReplaceAll(text, "<"+page+"|open i42>", ""), called)
 		if strings.ContainsAny(rest, "<>") {
 			t.Errorf("control characters are left in %.200q", rest)
 		}
@@ -120,14 +167,18 @@ func checkEntities(t interface{ Errorf(string, ...any) }, text string) {
 // formatted fails when text outside of code spans is not of our own making:
 // a bold title, or the link to our page.
 func formatted(t interface{ Errorf(string, ...any) }, text string) {
+	text, pages := strings.CutPrefix(text, called)
 	pieces := strings.Split(text, "`")
 	if len(pieces)%2 == 0 {
 		t.Errorf("a code span is not closed in %.80q", text)
 	}
 	for i := 0; i < len(pieces); i += 2 {
 		switch p := strings.TrimSpace(pieces[i]); p {
-		case "", "*Status*", "*Policy*", "*Target*", "*Alert*", "*Since*", "*Healed*", "*Closed*", "*Paged*", "*Plan*", "<" + page + "|open i42>":
+		case "", "*Status*", "*Policy*", "*Target*", "*Alert*", "*Since*", "*Healed*", "*Closed*", "*Paged*", "*Plan*", "*Impact*", "<" + page + "|open i42>":
 		default:
+			if pages && p == "is called" {
+				continue
+			}
 			t.Errorf("%.80q is formatted", p)
 		}
 	}

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"os"
@@ -38,7 +39,29 @@ func TestLayoutIsTheGoldenOne(t *testing.T) {
 	healed.Status, healed.Healed, healed.Took, healed.Objective = remediate.StatusHealed, n.Opened.Add(72*time.Second), model.Duration(72*time.Second), model.Duration(5*time.Minute)
 	healed.Rung, healed.Why = "", ""
 	s := &Slack{options: Options{Page: func(uint64) string { return "https://remediated.example/i42" }}}
+	pressed := &Slack{options: s.options}
+	pressed.options.AppToken, pressed.options.Pressed = "f", func(context.Context, Press) (string, error) { return "", nil }
+	approval := n
+	approval.Status, approval.Plan, approval.Why = remediate.StatusApproval, "a1610bcd8bd0", "approval: plan a1610bcd8bd0 waits for a human"
+	closed := healed
+	closed.Status, closed.Closed = remediate.StatusClosed, n.Opened.Add(12*time.Minute)
+	closed.Attempts = append(closed.Attempts, remediate.Attempt{ID: "q4m2x7kd-i42-a2", Step: "fail over", Act: "failover prod/deployment/shop/db",
+		At: n.Opened.Add(4 * time.Minute), Result: "ok", Verify: "SELECT 1 answers", OK: true})
+	of := func(m message) (string, any) { return m.text, m.blocks }
 	for name, render := range map[string]func() (string, any){
+		"approval": func() (string, any) { text, blocks := pressed.rootMessage(approval); return text, blocks },
+		"page": func() (string, any) {
+			return of(pressed.pageMessage(n, tag{}, markdown(mention("U0ANNA000")+" "+code("oncall", maxHeader)+" is called", maxSection)))
+		},
+		"bridge": func() (string, any) {
+			return of(s.bridgeMessage(n, []string{"the invitation of U0BERT000: user_not_found"}))
+		},
+		"summary": func() (string, any) { return of(summary(closed)) },
+		"digest": func() (string, any) {
+			night := remediate.Notice{Summary: "2 things of the night", Lines: n.Lines}
+			text, blocks := digestMessage(night)
+			return text, blocks
+		},
 		"denied": func() (string, any) { text, blocks := s.rootMessage(n); return text, blocks },
 		"healed": func() (string, any) { text, blocks := s.rootMessage(healed); return text, blocks },
 		"reply":  func() (string, any) { text, blocks := s.replyMessage(n); return text, blocks },

@@ -62,7 +62,7 @@ func (s *Slack) rootMessage(n remediate.Notice) (string, []api.Block) {
 		if story := notify.Story(n, z.attempts); len(story) > 0 {
 			blocks = append(blocks, lines("What was tried", story, z))
 		}
-		return append(blocks, s.next(n))
+		return append(append(blocks, s.buttons(n)...), s.next(n))
 	})
 }
 

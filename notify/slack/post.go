@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"fmt"
 
 	api "github.com/slack-go/slack"
 )
@@ -10,13 +11,44 @@ import (
 const (
 	rootEvent   = "remediated_incident"
 	updateEvent = "remediated_update"
+	pageEvent   = "remediated_page"
+	openEvent   = "remediated_bridge"
+	closeEvent  = "remediated_bridge_closed"
+	digestEvent = "remediated_digest"
 )
+
+// tag is the metadata of a message, or as much of it as one is looked for by.
+type tag struct {
+	kind   string
+	fields map[string]string
+}
+
+// fits tells whether a message has all that the tag has.
+func (t tag) fits(m api.SlackMetadata) bool {
+	if m.EventType != t.kind {
+		return false
+	}
+	for name, value := range t.fields {
+		if m.EventPayload[name] != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (t tag) metadata() api.SlackMetadata {
+	payload := map[string]any{}
+	for name, value := range t.fields {
+		payload[name] = value
+	}
+	return api.SlackMetadata{EventType: t.kind, EventPayload: payload}
+}
 
 // message is one message to be shown.
 type message struct {
-	kind, incident, id string // metadata
-	text               string
-	blocks             []api.Block
+	tag    tag
+	text   string
+	blocks []api.Block
 }
 
 func (m message) options() []api.MsgOption {
@@ -24,36 +56,52 @@ func (m message) options() []api.MsgOption {
 		api.MsgOptionText(m.text, false), // it is escaped already
 		api.MsgOptionBlocks(m.blocks...),
 		api.MsgOptionParse(false),
-		api.MsgOptionMetadata(api.SlackMetadata{
-			EventType:    m.kind,
-			EventPayload: map[string]any{"incident": m.incident, "id": m.id},
-		}),
+		api.MsgOptionMetadata(m.tag.metadata()),
 	}
 }
 
-// post shows the message in the channel or, with a thread, as a reply.
-func (s *Slack) post(ctx context.Context, channel, thread string, m message) (string, error) {
+// post shows the message in the channel or, with a thread, as a reply. It waits
+// for the channel's turn.
+func (s *Slack) post(ctx context.Context, channel, thread string, m message) (ref, error) {
+	const method = "chat.postMessage"
 	options := append(m.options(), api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl(), api.MsgOptionDisableMarkdown())
 	if thread != "" {
 		options = append(options, api.MsgOptionTS(thread))
 	}
+	if err := s.posts.wait(ctx, channel); err != nil {
+		return ref{}, fmt.Errorf("slack %s: wait for the channel's turn: %w", method, err)
+	}
 	var posted ref
-	err := s.call(ctx, "chat.postMessage", func(ctx context.Context, c *api.Client) (err error) {
+	err := s.call(ctx, method, channel, func(ctx context.Context, c *api.Client) (err error) {
 		posted.channel, posted.ts, err = c.PostMessageContext(ctx, channel, options...)
 		return err
 	})
 	if err != nil {
-		return "", err
+		return ref{}, err
 	}
-	if thread == "" {
-		s.learn(posted.channel)
+	if posted.channel != channel { // it was called by its name, and is by its ID from now on
+		s.posts.taken(posted.channel)
 	}
-	return posted.String(), nil
+	return posted, nil
 }
 
-// update shows the message in place of the one that r names.
+// postHome posts in the configured channel.
+func (s *Slack) postHome(ctx context.Context, m message) (ref, error) {
+	posted, err := s.post(ctx, s.destination(), "", m)
+	if err == nil {
+		s.learn(posted.channel)
+	}
+	return posted, err
+}
+
+// update shows the message in place of the one that r names. It waits for the
+// message's turn.
 func (s *Slack) update(ctx context.Context, r ref, m message) error {
-	return s.call(ctx, "chat.update", func(ctx context.Context, c *api.Client) error {
+	const method = "chat.update"
+	if err := s.edits.wait(ctx, r.String()); err != nil {
+		return fmt.Errorf("slack %s: wait for the message's turn: %w", method, err)
+	}
+	return s.call(ctx, method, r.channel, func(ctx context.Context, c *api.Client) error {
 		_, _, _, err := c.UpdateMessageContext(ctx, r.channel, r.ts, m.options()...)
 		return err
 	})

@@ -1,5 +1,7 @@
 // Package slack tells an incident in one Slack channel: one message per
 // incident, edited in place, and what happened since as replies in its thread.
+// It calls people by mentioning them, opens a channel where they meet, sends
+// digests, and takes presses of the buttons below an incident.
 //
 // Slack has no idempotency key: a message posted twice is two messages. So
 // each message carries the incident and the tell in its metadata, and a tell
@@ -9,14 +11,23 @@
 // private channel groups:history). A channel that is configured by name is
 // looked up with channels:read; a private one is best configured by its ID.
 // Without these it posts unseeing, perhaps twice, rather than not at all.
+// Bridges of their own need channels:manage and channels:read; a war room needs
+// the app to be invited to it. Presses by socket need Socket Mode and an app
+// token with connections:write, presses over HTTP interactivity with the
+// address of [Slack.Interactions] for a request URL.
+//
+// Start reading at [Slack.Tell] for what goes out, and at [Press] for what
+// comes in.
 package slack
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,23 +52,49 @@ type Options struct {
 	Channel string            // "#incidents" or an ID such as C0123456789; an ID survives a renaming
 	APIURL  string            // empty: Slack's own
 	Timeout time.Duration     // of one call; zero: notify.DefaultTimeout
+	Pace    time.Duration     // between posts in one channel, and between edits of one message; zero: DefaultPace
+	// Mentions are who is called for a rung: Slack's IDs of people (U..., W...)
+	// and of user groups (S...).
+	Mentions map[string][]string
+	// Bridge is where people meet about an incident; nil: nowhere.
+	Bridge *Bridge
 	// Page returns the address at which people see an incident; nil: there is none.
 	Page func(incident uint64) string
+	// Buttons are shown when presses of them can be received: with the signing
+	// secret by Interactions, with the app token (xapp-...) by Listen.
+	SigningSecret notify.SecretFile
+	AppToken      notify.SecretFile
+	// Pressed gets each press, from several goroutines, and again when Slack
+	// sends it again. It returns nil once the press is durably taken or durably
+	// refused, and words for the presser, which may be none; an error means that
+	// it could not be kept, which the presser is told. It has 2.5 s.
+	Pressed func(context.Context, Press) (reply string, err error)
+	// OnListen hears how Listen stands: nil when a socket is open, else why none is.
+	OnListen func(error)
+	// OnTrouble hears of single requests that were refused, by whoever they were
+	// sent, and of answers to presses that could not be shown.
+	OnTrouble func(error)
+
 	// OnBreaker hears of each change of the breaker's state (closed, half-open,
 	// open). It is called under the breaker's lock: do not call back.
 	OnBreaker func(from, to string)
 }
 
+// pressable tells whether presses of buttons can be received.
+func (o Options) pressable() bool { return o.SigningSecret != "" || o.AppToken != "" }
+
 // Validate names what is missing or wrong.
 func (o Options) Validate() error {
-	if o.Token == "" {
+	switch {
+	case o.Token == "":
 		return errors.New("notify.slack.token_file: want the path of a file with the bot token")
-	}
-	if strings.Trim(o.Channel, "# ") == "" {
+	case strings.Trim(o.Channel, "# ") == "":
 		return errors.New("notify.slack.channel: want #name or the ID of a channel")
+	case o.pressable() && o.Pressed == nil:
+		return errors.New("slack: presses can be received and nobody takes them, which is a bug in remediated")
 	}
-	if o.APIURL == "" {
-		return nil
+	if err := errors.Join(validateMentions(o.Mentions), o.Bridge.validate()); err != nil || o.APIURL == "" {
+		return err
 	}
 	if u, err := url.Parse(o.APIURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return errors.New("notify.slack.api_url: want an address such as https://slack.com/api/")
@@ -70,6 +107,8 @@ type Slack struct {
 	options Options
 	client  *http.Client
 	breaker *gobreaker.CircuitBreaker[struct{}]
+	posts   *pace // by channel
+	edits   *pace // by message
 
 	mu      sync.Mutex
 	channel string // ID of options.Channel, once Slack has told it
@@ -86,7 +125,7 @@ func New(o Options) (*Slack, error) {
 	if !strings.HasSuffix(o.APIURL, "/") {
 		o.APIURL += "/"
 	}
-	return &Slack{options: o, client: notify.HTTPClient(o.Timeout), breaker: newBreaker(o)}, nil
+	return &Slack{options: o, client: notify.HTTPClient(o.Timeout), breaker: newBreaker(o), posts: newPace(o.Pace), edits: newPace(o.Pace)}, nil
 }
 
 func newBreaker(o Options) *gobreaker.CircuitBreaker[struct{}] {
@@ -104,8 +143,19 @@ func newBreaker(o Options) *gobreaker.CircuitBreaker[struct{}] {
 	return gobreaker.NewCircuitBreaker[struct{}](settings)
 }
 
-// Destinations returns [remediate.Slack] and [remediate.SlackThread].
-func (s *Slack) Destinations() []string { return []string{remediate.Slack, remediate.SlackThread} }
+// Destinations returns those that the options allow: the incident's message,
+// its thread and the digest always, pages for the rungs with mentions, bridges
+// when they are configured.
+func (s *Slack) Destinations() []string {
+	all := []string{remediate.Slack, remediate.SlackThread, remediate.SlackDigest}
+	if s.options.Bridge != nil {
+		all = append(all, remediate.SlackBridge)
+	}
+	for _, rung := range slices.Sorted(maps.Keys(s.options.Mentions)) {
+		all = append(all, remediate.SlackPage+rung)
+	}
+	return all
+}
 
 // Breaker returns the state of the breaker: closed, half-open or open.
 func (s *Slack) Breaker() string { return s.breaker.State().String() }
@@ -114,10 +164,22 @@ func (s *Slack) Breaker() string { return s.breaker.State().String() }
 // posted, edited or found. For [remediate.SlackThread] it is of the reply; the
 // tell's own Ref names the root message.
 func (s *Slack) Tell(ctx context.Context, started remediate.Started) (string, error) {
-	if started.Tell.Destination == remediate.SlackThread {
+	switch d := started.Tell.Destination; d {
+	case remediate.Slack:
+		return s.root(ctx, started)
+	case remediate.SlackThread:
 		return s.reply(ctx, started)
+	case remediate.SlackDigest:
+		return s.digest(ctx, started)
+	case remediate.SlackBridge:
+		return s.bridge(ctx, started)
+	default:
+		rung, called := strings.CutPrefix(d, remediate.SlackPage)
+		if !called {
+			return "", bug("there is no destination %q", d)
+		}
+		return s.page(ctx, started, rung)
 	}
-	return s.root(ctx, started)
 }
 
 // lookAfter is how old an incident without a message may be before its message
@@ -129,14 +191,14 @@ const lookAfter = time.Minute
 // looked for, and posts at last.
 func (s *Slack) root(ctx context.Context, started remediate.Started) (string, error) {
 	n := started.Tell.Notice
-	m := message{kind: rootEvent, incident: n.Key, id: started.ID}
+	m := message{tag: tag{rootEvent, map[string]string{"incident": n.Key, "id": started.ID}}}
 	m.text, m.blocks = s.rootMessage(n)
 	ref, err := parseRef(started.Tell.Ref)
 	if err != nil {
 		return "", err
 	}
 	if ref.ts == "" && (started.Again || time.Since(n.Opened) > lookAfter) {
-		if ref, err = s.findRoot(ctx, n); err != nil {
+		if ref, err = s.findHome(ctx, n.Opened, tag{rootEvent, map[string]string{"incident": n.Key}}); err != nil {
 			return "", err
 		}
 	}
@@ -146,7 +208,8 @@ func (s *Slack) root(ctx context.Context, started remediate.Started) (string, er
 			return ref.String(), err
 		}
 	}
-	return s.post(ctx, s.destination(), "", m)
+	ref, err = s.postHome(ctx, m)
+	return ref.String(), err
 }
 
 // reply posts what happened into the incident's thread.
@@ -167,9 +230,10 @@ func (s *Slack) reply(ctx context.Context, started remediate.Started) (string, e
 			return ref.String(), err
 		}
 	}
-	m := message{kind: updateEvent, incident: n.Key, id: started.ID}
+	m := message{tag: tag{updateEvent, map[string]string{"incident": n.Key, "id": started.ID}}}
 	m.text, m.blocks = s.replyMessage(n)
-	return s.post(ctx, parent.channel, parent.ts, m)
+	ref, err := s.post(ctx, parent.channel, parent.ts, m)
+	return ref.String(), err
 }
 
 // bug is for tells that the core should not have started.

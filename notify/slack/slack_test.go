@@ -20,24 +20,28 @@ import (
 
 const canary = "xoxb-canary-4711"
 
+// scopes are those that the package comment asks for.
+var scopes = []string{"chat:write", "channels:history", "channels:read", "channels:manage"}
+
 // bench is a workspace and a teller that posts to it.
 type bench struct {
 	*testing.T
 	workspace *double.Workspace
 	options   slack.Options
+	slack     *slack.Slack
 	teller    *notify.Teller
 }
 
 func newBench(t *testing.T, change func(*slack.Options)) *bench {
 	t.Helper()
-	b := &bench{T: t, workspace: double.New(double.Options{Token: canary, Strict: true, Channels: []double.Channel{
+	b := &bench{T: t, workspace: double.New(double.Options{Token: canary, Strict: true, Scopes: scopes, Channels: []double.Channel{
 		{ID: "C0OPS0000", Name: "incidents"}, {ID: "C0OLD0000", Name: "old", Archived: true},
-		{ID: "C0SECRET0", Name: "secret", NotMember: true},
-	}})}
+		{ID: "C0SECRET0", Name: "secret", NotMember: true}, {ID: "C0WAR0000", Name: "war-room"},
+	}, Users: []double.User{double.DefaultUser, {ID: "U0BERT000", Name: "bert"}}})}
 	server := httptest.NewServer(b.workspace)
 	t.Cleanup(server.Close)
 	b.options = slack.Options{
-		Token: tokenFile(t, canary), Channel: "#incidents", APIURL: server.URL + "/api", Timeout: 5 * time.Second,
+		Token: tokenFile(t, canary), Channel: "#incidents", APIURL: server.URL + "/api", Timeout: 5 * time.Second, Pace: time.Nanosecond,
 		Page: func(uint64) string { return "https://remediated.example/?a=1&b=2" },
 	}
 	if change != nil {
@@ -54,6 +58,7 @@ func (b *bench) restart() {
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.slack = s
 	if b.teller, err = notify.New(s); err != nil {
 		b.Fatal(err)
 	}

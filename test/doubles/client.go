@@ -79,6 +79,57 @@ func (c *SlackClient) AwaitMessages(ctx context.Context, until func([]slack.Mess
 	return await(ctx, c.Client, "messages", until)
 }
 
+// Ephemerals is every ephemeral message that was shown; see [slack.Workspace.Ephemerals].
+func (c *SlackClient) Ephemerals(ctx context.Context) ([]slack.Ephemeral, error) {
+	v, err := look[slack.Ephemeral](ctx, c.Client, "ephemerals")
+	return v.Items, err
+}
+
+// AwaitEphemerals returns the ephemeral messages once until holds for them, or with an error what there was by then.
+func (c *SlackClient) AwaitEphemerals(
+	ctx context.Context, until func([]slack.Ephemeral) bool,
+) ([]slack.Ephemeral, error) {
+	return await(ctx, c.Client, "ephemerals", until)
+}
+
+// Channels is every conversation as it is now; see [slack.Workspace.Channels].
+func (c *SlackClient) Channels(ctx context.Context) ([]slack.Channel, error) {
+	v, err := look[slack.Channel](ctx, c.Client, "channels")
+	return v.Items, err
+}
+
+// AwaitChannels returns the channels once until holds for them, or with an error what there was by then.
+func (c *SlackClient) AwaitChannels(ctx context.Context, until func([]slack.Channel) bool) ([]slack.Channel, error) {
+	return await(ctx, c.Client, "channels", until)
+}
+
+// AwaitSockets returns the sockets once until holds for them, or with an error what there was by then.
+func (c *SlackClient) AwaitSockets(ctx context.Context, until func([]slack.Socket) bool) ([]slack.Socket, error) {
+	return await(ctx, c.Client, "sockets", until)
+}
+
+// Press presses a button and returns what Slack would warn the presser of; see [slack.Workspace.Press].
+func (c *SlackClient) Press(ctx context.Context, p slack.Press) (warning string, err error) {
+	var answer slack.Warning
+	err = c.act(ctx, "press", p, &answer)
+	return answer.Warning, err
+}
+
+// SetRequestURL says where presses are delivered from now on; empty means by socket.
+func (c *SlackClient) SetRequestURL(ctx context.Context, to string) error {
+	return c.act(ctx, "request-url", slack.RequestURL{URL: to}, nil)
+}
+
+// Disconnect ends all sockets: with a reason after asking to open them anew, without one by cutting them.
+func (c *SlackClient) Disconnect(ctx context.Context, reason string) error {
+	return c.act(ctx, "disconnect", slack.Disconnect{Reason: reason}, nil)
+}
+
+// Archive archives a channel or takes it out of the archive; see [slack.Workspace.Archive].
+func (c *SlackClient) Archive(ctx context.Context, channelID string, archived bool) error {
+	return c.act(ctx, "archive", slack.Archive{Channel: channelID, Archived: archived}, nil)
+}
+
 // Incidents is every incident ever opened, oldest first.
 func (c *PagerDutyClient) Incidents(ctx context.Context) ([]pagerduty.Incident, error) {
 	v, err := look[pagerduty.Incident](ctx, c.Client, "incidents")
@@ -183,6 +234,19 @@ func look[T any](ctx context.Context, c Client, view string) (v steer.View[T], e
 		err = json.Unmarshal(body, &v)
 	}
 	return v, err
+}
+
+// act does one of the double's actions and reads its answer into to, unless that is nil.
+func (c Client) act(ctx context.Context, action string, what, to any) error {
+	body, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	answer, err := c.do(ctx, http.MethodPost, action, body)
+	if err != nil || to == nil {
+		return err
+	}
+	return json.Unmarshal(answer, to)
 }
 
 // do makes one request and returns the body of an answer of 2xx.

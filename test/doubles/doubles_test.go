@@ -12,6 +12,7 @@ import (
 
 	pd "github.com/PagerDuty/go-pagerduty"
 	slackgo "github.com/slack-go/slack"
+	"github.com/slack-go/slack/socketmode"
 
 	"github.com/x0tta6bl4/remediated/test/doubles"
 	"github.com/x0tta6bl4/remediated/test/doubles/fault"
@@ -62,6 +63,74 @@ func TestSlackIsSteeredAndReadFromOutside(t *testing.T) {
 	}
 	if all, err := steering.Messages(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("after the reset: %+v, %v", all, err)
+	}
+}
+
+func TestAButtonIsPressedFromOutside(t *testing.T) {
+	s := start(t)
+	steering := doubles.NewSlackClient(s.SlackURL)
+	bot := slackgo.New(slack.DefaultToken, slackgo.OptionAPIURL(s.SlackURL+"/api/"))
+	b := slackgo.NewButtonBlockElement("go", "42", slackgo.NewTextBlockObject("plain_text", "Go", false, false))
+	channel, ts, err := bot.PostMessage("ops", slackgo.MsgOptionBlocks(slackgo.NewActionBlock("", b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := http.StatusOK
+	app := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		bot.PostEphemeral(channel, slack.DefaultUser.ID, slackgo.MsgOptionText("taken", false))
+		rw.WriteHeader(status)
+	}))
+	defer app.Close()
+	p := slack.Press{User: slack.DefaultUser.ID, Channel: channel, TS: ts, Action: "go"}
+	if warning, err := steering.Press(t.Context(), p); err != nil || !strings.Contains(warning, "not connected") {
+		t.Errorf("without an app: %q, %v", warning, err)
+	}
+	if err := steering.SetRequestURL(t.Context(), app.URL); err != nil {
+		t.Fatal(err)
+	}
+	if warning, err := steering.Press(t.Context(), p); err != nil || warning != "" {
+		t.Errorf("warned of %q, %v", warning, err)
+	}
+	if _, err := steering.AwaitEphemerals(t.Context(), func(all []slack.Ephemeral) bool { return len(all) == 1 && all[0].Text == "taken" }); err != nil {
+		t.Error(err)
+	}
+	status = http.StatusServiceUnavailable
+	if warning, err := steering.Press(t.Context(), p); err != nil || !strings.Contains(warning, "503") {
+		t.Errorf("warned of %q, %v", warning, err)
+	}
+	p.Action = "stop"
+	if _, err := steering.Press(t.Context(), p); err == nil || !strings.Contains(err.Error(), `no button "stop"`) {
+		t.Errorf("a button that is not there: %v", err)
+	}
+}
+
+func TestChannelsAndSocketsAreSteeredFromOutside(t *testing.T) {
+	s := start(t)
+	steering := doubles.NewSlackClient(s.SlackURL)
+	if err := steering.Archive(t.Context(), slack.DefaultChannel.ID, true); err != nil {
+		t.Error(err)
+	}
+	archived := func(all []slack.Channel) bool { return len(all) == 1 && all[0].Archived }
+	if all, err := steering.AwaitChannels(t.Context(), archived); err != nil {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if err := steering.Archive(t.Context(), "C0NONE000", true); err == nil {
+		t.Error("a channel that is not there was archived")
+	}
+	api := slackgo.New("", slackgo.OptionAppLevelToken(slack.DefaultAppToken), slackgo.OptionAPIURL(s.SlackURL+"/api/"))
+	app := socketmode.New(api)
+	running := make(chan error, 1)
+	go func() { running <- app.RunContext(t.Context()) }()
+	opened := func(n int) func([]slack.Socket) bool {
+		return func(all []slack.Socket) bool { return len(all) == 1 && all[0].Number == n }
+	}
+	for n, reason := range []string{"refresh_requested", "", "warning"} {
+		if _, err := steering.AwaitSockets(t.Context(), opened(n+1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := steering.Disconnect(t.Context(), reason); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

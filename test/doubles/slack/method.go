@@ -17,28 +17,36 @@ import (
 // object is a JSON object in an answer.
 type object = map[string]any
 
-// method is one method of the Web API: the arguments that Slack documents for it and what it does. An error of type
-// *refusal is answered with "ok": false.
+// method is one method of the Web API: the scope that it needs, the arguments that Slack documents for it and what it
+// does. An error of type *refusal is answered with "ok": false.
 type method struct {
+	scope     string
 	arguments []string
 	call      func(*Workspace, url.Values) (object, error)
 }
 
-// methods are the methods that the double knows. Arguments as documented in Slack's method reference.
+// methods are the methods that the double knows. Scopes and arguments as documented in Slack's method reference; where
+// several scopes will do, the one that an app asks for when it does all of this.
 var methods = map[string]method{
-	"auth.test": {nil, (*Workspace).authTest},
-	"chat.postMessage": {words("channel text blocks attachments metadata thread_ts reply_broadcast mrkdwn parse link_names " +
-		"unfurl_links unfurl_media username icon_url icon_emoji as_user markdown_text"), (*Workspace).postMessage},
-	"chat.update": {words("channel ts text blocks attachments metadata parse link_names reply_broadcast as_user file_ids " +
-		"markdown_text"), (*Workspace).update},
-	"chat.delete": {words("channel ts as_user"), (*Workspace).delete},
-	"conversations.history": {words("channel cursor limit oldest latest inclusive include_all_metadata"),
+	"auth.test": {"", nil, (*Workspace).authTest},
+	"chat.postMessage": {"chat:write", words("channel text blocks attachments metadata thread_ts reply_broadcast mrkdwn parse " +
+		"link_names unfurl_links unfurl_media username icon_url icon_emoji as_user markdown_text"), (*Workspace).postMessage},
+	"chat.postEphemeral": {"chat:write", words("channel user text blocks attachments thread_ts parse link_names username " +
+		"icon_url icon_emoji as_user markdown_text"), (*Workspace).postEphemeral},
+	"chat.update": {"chat:write", words("channel ts text blocks attachments metadata parse link_names reply_broadcast as_user " +
+		"file_ids markdown_text"), (*Workspace).update},
+	"chat.delete": {"chat:write", words("channel ts as_user"), (*Workspace).delete},
+	"conversations.history": {"channels:history", words("channel cursor limit oldest latest inclusive include_all_metadata"),
 		(*Workspace).history},
-	"conversations.replies": {words("channel ts cursor limit oldest latest inclusive include_all_metadata"),
+	"conversations.replies": {"channels:history", words("channel ts cursor limit oldest latest inclusive include_all_metadata"),
 		(*Workspace).threadReplies},
-	"conversations.info": {words("channel include_locale include_num_members"), (*Workspace).channelInfo},
-	"conversations.list": {words("cursor limit types exclude_archived team_id"), (*Workspace).channelList},
-	"users.info":         {words("user include_locale"), (*Workspace).userInfo},
+	"conversations.info":     {"channels:read", words("channel include_locale include_num_members"), (*Workspace).channelInfo},
+	"conversations.list":     {"channels:read", words("cursor limit types exclude_archived team_id"), (*Workspace).channelList},
+	"conversations.create":   {"channels:manage", words("name is_private team_id"), (*Workspace).createChannel},
+	"conversations.setTopic": {"channels:manage", words("channel topic"), (*Workspace).setTopic},
+	"conversations.invite":   {"channels:manage", words("channel users force"), (*Workspace).invite},
+	"conversations.archive":  {"channels:manage", words("channel"), (*Workspace).archive},
+	"users.info":             {"users:read", words("user include_locale"), (*Workspace).userInfo},
 }
 
 func words(s string) []string { return strings.Fields(s) }
@@ -47,6 +55,8 @@ func words(s string) []string { return strings.Fields(s) }
 type refusal struct {
 	code     string
 	messages []string
+	// needed is the scope that the token lacks.
+	needed string
 	// retryAfter makes the refusal an HTTP 429.
 	retryAfter time.Duration
 }
@@ -60,7 +70,7 @@ func (w *Workspace) serveMethod(rw http.ResponseWriter, r *http.Request) {
 	answer, err := w.call(r)
 	var no *refusal
 	if errors.As(err, &no) {
-		no.write(rw)
+		no.write(rw, strings.Join(w.options.Scopes, ","))
 		return
 	}
 	answer["ok"] = true
@@ -79,6 +89,9 @@ func (w *Workspace) call(r *http.Request) (object, error) {
 	}
 	if err := w.authorise(r, arguments); err != nil {
 		return nil, err
+	}
+	if m.scope != "" && w.options.Scopes != nil && !slices.Contains(w.options.Scopes, m.scope) {
+		return nil, &refusal{code: "missing_scope", needed: m.scope}
 	}
 	if err := w.checkNames(m, arguments); err != nil {
 		return nil, err
@@ -163,13 +176,16 @@ func (w *Workspace) checkNames(m method, arguments url.Values) error {
 }
 
 // write answers with the refusal: HTTP 200, or 429 with whole seconds in Retry-After when it is for being too fast.
-func (r *refusal) write(rw http.ResponseWriter) {
+func (r *refusal) write(rw http.ResponseWriter, scopes string) {
 	status := http.StatusOK
 	if r.retryAfter > 0 {
 		status = http.StatusTooManyRequests
 		rw.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(r.retryAfter.Seconds()))))
 	}
 	answer := object{"ok": false, "error": r.code}
+	if r.needed != "" {
+		answer["needed"], answer["provided"] = r.needed, scopes
+	}
 	if len(r.messages) > 0 {
 		answer["errors"] = withoutLevel(r.messages)
 		answer["response_metadata"] = object{"messages": r.messages}

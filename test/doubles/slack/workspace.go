@@ -1,5 +1,5 @@
 // Package slack is a double of Slack: one workspace with channels, people and a bot, behind the part of the Web API
-// that a bot needs to post, edit, thread and find its messages.
+// that a bot needs to post, edit, thread and find its messages, to keep channels, and to hear of pressed buttons.
 //
 // It answers as Slack does, refusals included: HTTP 200 with "ok": false and Slack's own error codes, 429 with
 // Retry-After when a channel is posted to too fast, the limits of Block Kit, and no idempotency at all, so that a
@@ -15,7 +15,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -31,9 +30,19 @@ type Options struct {
 	Channels []Channel
 	// Users are the people of the workspace besides the bot. Empty means one, [DefaultUser].
 	Users []User
+	// Scopes are what the bot token may do; a method that needs another is refused with missing_scope. Empty means
+	// everything.
+	Scopes []string
 	// Strict refuses arguments that Slack does not document for a method, with invalid_arg_name; Slack itself ignores
 	// them, which hides misspelt ones.
 	Strict bool
+	// AppToken is the token that opens sockets. Empty means [DefaultAppToken].
+	AppToken string
+	// RequestURL is where presses of buttons are delivered, signed with SigningSecret (empty: [DefaultSigningSecret]).
+	// Without one they are sent by socket.
+	RequestURL, SigningSecret string
+	// AckWithin is how long the app has to take a press. Zero means the three seconds that Slack gives it.
+	AckWithin time.Duration
 	// PostInterval is the least time between two messages in one channel; a message that comes sooner is answered
 	// with 429. Slack documents about one second. Zero means no limit, because most tests are not about it.
 	PostInterval time.Duration
@@ -47,6 +56,9 @@ type Channel struct {
 	Name string // without the number sign
 	// Archived makes posting fail with is_archived, NotMember with not_in_channel.
 	Archived, NotMember bool
+	Topic               string
+	// Members are the people in it besides the bot. Nil means everybody.
+	Members []string
 }
 
 // User is one person.
@@ -56,10 +68,13 @@ type User struct {
 
 // The defaults of [Options], and who the bot is.
 const (
-	DefaultToken = "xoxb-double-0000000000"
-	BotUserID    = "U0BOT0000"
-	BotID        = "B0BOT0000"
-	TeamID       = "T0DOUBLE0"
+	DefaultToken         = "xoxb-double-0000000000"
+	DefaultAppToken      = "xapp-double-0000000000"
+	DefaultSigningSecret = "double-signing-secret"
+	BotUserID            = "U0BOT0000"
+	BotID                = "B0BOT0000"
+	AppID                = "A0DOUBLE0"
+	TeamID               = "T0DOUBLE0"
 )
 
 // DefaultChannel and DefaultUser populate a workspace for which the options name nobody.
@@ -77,21 +92,27 @@ type Workspace struct {
 	handler http.Handler
 
 	mu       sync.Mutex
+	channels []Channel
 	messages []*Message // in the order of their timestamps
-	lastTS   int64      // microseconds since 1970 of the newest timestamp
+	whispers []Ephemeral
+	lastTS   int64 // microseconds since 1970 of the newest timestamp
 	lastPost map[string]time.Time
+	// Of Socket Mode: addresses that were given out and not used, sockets, and how many of everything there were.
+	unused                           []string
+	sockets                          []*socket
+	tickets, opened, envelopes, turn int
 }
 
 // New is an empty workspace.
 func New(options Options) *Workspace {
 	w := &Workspace{Faults: &fault.Script{}, options: options.withDefaults(), lastPost: map[string]time.Time{}}
+	w.channels = slices.Clone(w.options.Channels)
 	w.Faults.OnRequest = w.changes.Tell
 	mux := http.NewServeMux()
 	mux.Handle("/api/", w.Faults.Wrap(http.HandlerFunc(w.serveMethod)))
-	mux.Handle(steer.Prefix, steer.Panel{
-		Script: w.Faults, Changes: &w.changes, Reset: w.forget,
-		Views: map[string]func() any{"messages": func() any { return w.Messages() }},
-	}.Handler())
+	mux.Handle("/api/apps.connections.open", w.Faults.Wrap(http.HandlerFunc(w.openConnection)))
+	mux.Handle("/link/", w.Faults.Wrap(http.HandlerFunc(w.serveSocket)))
+	mux.Handle(steer.Prefix, w.panel().Handler())
 	w.handler = mux
 	return w
 }
@@ -105,6 +126,15 @@ func (o Options) withDefaults() Options {
 	}
 	if len(o.Users) == 0 {
 		o.Users = []User{DefaultUser}
+	}
+	if o.AppToken == "" {
+		o.AppToken = DefaultAppToken
+	}
+	if o.SigningSecret == "" {
+		o.SigningSecret = DefaultSigningSecret
+	}
+	if o.AckWithin == 0 {
+		o.AckWithin = 3 * time.Second
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -133,7 +163,7 @@ func (w *Workspace) Await(ctx context.Context, until func([]Message) bool) ([]Me
 	return steer.Await(ctx, &w.changes, w.Messages, until)
 }
 
-// Reset forgets all messages, faults and logged requests.
+// Reset forgets all messages, made channels, faults and logged requests.
 func (w *Workspace) Reset() {
 	w.Faults.Reset()
 	w.forget()
@@ -143,7 +173,8 @@ func (w *Workspace) Reset() {
 func (w *Workspace) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.messages = nil
+	w.channels = slices.Clone(w.options.Channels)
+	w.messages, w.whispers = nil, nil
 	clear(w.lastPost)
 }
 
@@ -171,22 +202,4 @@ func (w *Workspace) Remove(channelID, ts string) bool {
 	w.mu.Unlock()
 	w.changes.Tell()
 	return m != nil
-}
-
-// channel finds a conversation by ID or by name with or without the number sign, as chat.postMessage does.
-func (w *Workspace) channel(idOrName string) (Channel, bool) {
-	name := strings.TrimPrefix(idOrName, "#")
-	return w.channelWhere(func(c Channel) bool { return c.ID == idOrName || c.Name == name })
-}
-
-func (w *Workspace) channelByID(id string) (Channel, bool) {
-	return w.channelWhere(func(c Channel) bool { return c.ID == id })
-}
-
-func (w *Workspace) channelWhere(is func(Channel) bool) (Channel, bool) {
-	i := slices.IndexFunc(w.options.Channels, is)
-	if i < 0 {
-		return Channel{}, false
-	}
-	return w.options.Channels[i], true
 }

@@ -1,7 +1,10 @@
 package steer
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -19,12 +22,16 @@ const Prefix = "/_double/"
 //	GET  /_double/faults           the view of the faults still to come
 //	POST /_double/faults           appends the JSON array of faults in the body to the script
 //	POST /_double/reset            forgets everything that has happened and all faults
+//	POST /_double/<action>         does what a person could do, as the JSON in the body says
 type Panel struct {
 	Script  *fault.Script
 	Changes *Changes
 	// Views are the things that can be looked at, by the last element of their path. Each returns a slice that is the
 	// caller's to keep.
 	Views map[string]func() any
+	// Actions are the things that can be done, by the last element of their path. Each gets the body and returns what is
+	// answered as JSON; its errors are the client's mistakes.
+	Actions map[string]func(ctx context.Context, body []byte) (any, error)
 	// Reset forgets what the double has seen; the panel resets the script itself.
 	Reset func()
 }
@@ -41,6 +48,9 @@ func (p Panel) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for name, view := range p.Views {
 		mux.Handle("GET "+Prefix+name, p.look(view))
+	}
+	for name, action := range p.Actions {
+		mux.Handle("POST "+Prefix+name, act(action))
 	}
 	mux.Handle("GET "+Prefix+"requests", p.look(func() any { return p.Script.Requests() }))
 	mux.Handle("GET "+Prefix+"faults", p.look(func() any { return p.Script.Pending() }))
@@ -65,6 +75,35 @@ func (p Panel) look(view func() any) http.HandlerFunc {
 		revision := p.Changes.Revision() // before the view, see Await
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(map[string]any{"revision": revision, "items": view()}) //nolint:errcheck // as above
+	}
+}
+
+func act(action func(context.Context, []byte) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var answer any
+		if err == nil {
+			answer, err = action(r.Context(), body)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(answer) //nolint:errcheck // as above
+	}
+}
+
+// Action makes an action of a function that takes what the body is to hold, and nothing else.
+func Action[T any](do func(context.Context, T) (any, error)) func(context.Context, []byte) (any, error) {
+	return func(ctx context.Context, body []byte) (any, error) {
+		var v T
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&v); err != nil {
+			return nil, err
+		}
+		return do(ctx, v)
 	}
 }
 

@@ -3,6 +3,7 @@ package steer_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -145,4 +146,28 @@ func TestAwaitSeesEveryChangeAndEndsWithItsContext(t *testing.T) {
 			t.Errorf("ended with %v, %v", got, err)
 		}
 	})
+}
+
+func TestActionsAreDoneAndRefused(t *testing.T) {
+	var b box
+	type wish struct {
+		Thing string `json:"thing"`
+	}
+	h := steer.Panel{Script: &b.script, Changes: &b.changes, Actions: map[string]func(context.Context, []byte) (any, error){
+		"put": steer.Action(func(_ context.Context, w wish) (any, error) {
+			if w.Thing == "" {
+				return nil, errors.New("nothing to put")
+			}
+			b.put(w.Thing)
+			return map[string]int{"things": len(b.all())}, nil
+		}),
+	}}.Handler()
+	if w := do(h, "POST", "/_double/put", `{"thing":"one"}`); w.Code != http.StatusOK || strings.TrimSpace(w.Body.String()) != `{"things":1}` {
+		t.Errorf("answered %d %s", w.Code, w.Body)
+	}
+	for name, body := range map[string]string{"refused": `{}`, "misspelt": `{"thin":"one"}`, "garbage": `x`} {
+		if w := do(h, "POST", "/_double/put", body); w.Code != http.StatusBadRequest || len(b.all()) != 1 {
+			t.Errorf("%s: answered %d, things %q", name, w.Code, b.all())
+		}
+	}
 }

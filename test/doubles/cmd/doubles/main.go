@@ -44,13 +44,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 
 func parse(args []string) (doubles.Options, error) {
 	var o doubles.Options
-	var channels []string
+	var channels, users []string
 	var strict bool
 	app := kingpin.New("doubles", "Doubles of Slack and PagerDuty for tests.")
 	app.Flag("slack.listen-address", "Loopback address of the double of Slack.").Default("127.0.0.1:0").
 		StringVar(&o.SlackAddress)
 	app.Flag("slack.token", "Bot token that calls must carry.").StringVar(&o.Slack.Token)
 	app.Flag("slack.channel", "A channel as ID=name. May be repeated.").StringsVar(&channels)
+	app.Flag("slack.app-token", "Token that opens sockets.").StringVar(&o.Slack.AppToken)
+	app.Flag("slack.request-url", "Where presses of buttons are delivered; by socket without it.").StringVar(&o.Slack.RequestURL)
+	app.Flag("slack.signing-secret", "Secret that presses are signed with.").StringVar(&o.Slack.SigningSecret)
+	app.Flag("slack.user", "A person as ID=name. May be repeated.").StringsVar(&users)
 	app.Flag("slack.post-interval", "Least time between two messages in a channel; 0 for no limit.").
 		DurationVar(&o.Slack.PostInterval)
 	app.Flag("pagerduty.listen-address", "Loopback address of the double of PagerDuty.").Default("127.0.0.1:0").
@@ -77,6 +81,13 @@ func parse(args []string) (doubles.Options, error) {
 			return o, fmt.Errorf("--slack.channel=%s: want ID=name", text)
 		}
 		o.Slack.Channels = append(o.Slack.Channels, slack.Channel{ID: id, Name: name})
+	}
+	for _, text := range users {
+		id, name, ok := strings.Cut(text, "=")
+		if !ok {
+			return o, fmt.Errorf("--slack.user=%s: want ID=name", text)
+		}
+		o.Slack.Users = append(o.Slack.Users, slack.User{ID: id, Name: name})
 	}
 	return o, nil
 }

@@ -1,0 +1,44 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	api "github.com/slack-go/slack"
+
+	"github.com/x0tta6bl4/remediated/notify"
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// digestFor is how far back is looked for a digest that may have been posted.
+const digestFor = 24 * time.Hour
+
+// digest posts what nobody was told of one by one, as one message.
+func (s *Slack) digest(ctx context.Context, started remediate.Started) (string, error) {
+	t := tag{digestEvent, map[string]string{"id": started.ID}}
+	if started.Again {
+		if found, err := s.findHome(ctx, time.Now().Add(-digestFor), t); err != nil || found.ts != "" {
+			return found.String(), err
+		}
+	}
+	m := message{tag: t}
+	m.text, m.blocks = digestMessage(started.Tell.Notice)
+	posted, err := s.postHome(ctx, m)
+	return posted.String(), err
+}
+
+// digestMessage shows the title and as many lines as there is room for, the
+// first ones first.
+func digestMessage(n remediate.Notice) (string, []api.Block) {
+	title := notify.Says(n)
+	if title == "" {
+		title = "Digest"
+	}
+	sections, left := pack(notify.Lines(n), maxSeen, maxPacked)
+	blocks := append([]api.Block{api.NewHeaderBlock(plain(title, maxHeader))}, sections...)
+	if left > 0 {
+		blocks = append(blocks, prose(fmt.Sprintf("%d more are left out: see remedy incident list", left), maxSection))
+	}
+	return escape(title, maxText), blocks
+}
