@@ -222,10 +222,10 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 	}
 	switch b.Command {
 	case Ack:
-		i.Acked = b.By
+		i.Acked, i.AckedAt = b.By, at
 		s.touchLeaves(i.ID)
 	case TakeOver:
-		i.Acked, i.Taken = b.By, b.By
+		i.Acked, i.AckedAt, i.Taken = b.By, at, b.By
 		s.touchLeaves(i.ID)
 	case Unack:
 		i.Acked, i.Taken, i.Ladder = "", "", i.Ladder.anew()

@@ -244,6 +244,9 @@ func (i *Incident) told(t Tell, b Finished, at time.Time) {
 	if b.Ref != "" {
 		sh.Ref = b.Ref
 	}
+	if n := len(t.Notice.Attempts); t.Destination == PagerDutyChanges && n > 0 {
+		sh.Ref = t.Notice.Attempts[n-1].ID
+	}
 	i.Shown[t.Destination] = sh
 	if n := len(t.Notice.Lines); n > 0 {
 		last := t.Notice.Lines[n-1]

@@ -31,6 +31,8 @@ func Describe(b Body) string {
 		return fmt.Sprintf("alert %.8s is told as firing since %s, but may have resolved: what is listed next settles it", b.ID, b.StartsAt.Format(time.RFC3339))
 	case CommandGiven:
 		return describeCommand(b)
+	case CommandRefused:
+		return "refused: " + describeCommand(b.CommandGiven) + ": " + b.Why
 	case Digested:
 		return fmt.Sprintf("digest %d %s: %d lines", b.Number, b.Why, len(b.Lines))
 	case Started:

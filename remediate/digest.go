@@ -55,15 +55,15 @@ const (
 
 // Digests is what is gathered for the next digest, and those that are told.
 type Digests struct {
-	Since   time.Time         `json:"since,omitzero"` // of the last one
-	Number  int               `json:"number"`
+	Since   time.Time            `json:"since,omitzero"` // of the last one
+	Number  int                  `json:"number"`
 	Tally   map[string]*Gathered `json:"tally,omitempty"` // of what is over, by policy
-	Stormed bool              `json:"stormed,omitempty"`
-	Ready   []Digested        `json:"ready,omitempty"`   // written, not yet told
-	Pending *Pending          `json:"pending,omitempty"` // the tell of one of them
-	Telling int               `json:"telling,omitempty"` // and which one that is
-	Tells   int               `json:"tells,omitempty"`
-	Shown   Showed            `json:"shown,omitzero"`
+	Stormed bool                 `json:"stormed,omitempty"`
+	Ready   []Digested           `json:"ready,omitempty"`   // written, not yet told
+	Pending *Pending             `json:"pending,omitempty"` // the tell of one of them
+	Telling int                  `json:"telling,omitempty"` // and which one that is
+	Tells   int                  `json:"tells,omitempty"`
+	Shown   Showed               `json:"shown,omitzero"`
 }
 
 // Gathered counts incidents of one policy that nobody was told of.
@@ -113,7 +113,14 @@ func (s *State) tallied(i *Incident) {
 }
 
 // visible tells whether people were shown the incident, or are about to be.
-func (i *Incident) visible() bool { return len(i.Shown) > 0 }
+func (i *Incident) visible() bool {
+	for d := range i.Shown {
+		if d != PagerDutyChanges { // which nobody reads by themselves
+			return true
+		}
+	}
+	return false
+}
 
 // digest writes a digest when one is due, and tells those that are written.
 func (h *handler) digest() {

@@ -38,7 +38,7 @@ var kinds = func() map[string]reflect.Type {
 		Founded{}, RulebookLoaded{}, ClockJumped{},
 		AlertFiring{}, AlertResolved{}, AlertSuppressed{}, AlertReleased{}, AlertDoubted{}, CommandGiven{},
 		Opened{}, Joined{}, Left{}, Judged{}, BreakerCounted{}, Rated{}, Healed{}, Reopened{}, Exhausted{}, Escalated{}, Closed{}, Filed{},
-		Rerouted{}, Late{}, Updated{}, Warned{}, Breached{}, Digested{},
+		Rerouted{}, Late{}, Updated{}, Warned{}, Breached{}, Digested{}, CommandRefused{},
 		Started{}, Delayed{}, Finished{},
 	} {
 		m[b.kind()] = reflect.TypeOf(b)
@@ -164,6 +164,13 @@ type CommandGiven struct {
 	Guard    string `json:"guard,omitempty"` // Override: the guard's name
 	Value    string `json:"value,omitempty"` // SetMode: a Mode; Rate: a Severity
 	Via      string `json:"via,omitempty"`   // how it was heard: slack, pagerduty; "" is the API
+}
+
+// CommandRefused is a human's word that was not taken, because it is not theirs
+// to give.
+type CommandRefused struct {
+	CommandGiven
+	Why string `json:"why"`
 }
 
 // What was decided.
@@ -519,6 +526,7 @@ func (Updated) kind() string         { return "updated/1" }
 func (Warned) kind() string          { return "warned/1" }
 func (Breached) kind() string        { return "breached/1" }
 func (Digested) kind() string        { return "digested/1" }
+func (CommandRefused) kind() string  { return "command-refused/1" }
 func (Started) kind() string         { return "started/1" }
 func (Delayed) kind() string         { return "delayed/1" }
 func (Finished) kind() string        { return "finished/1" }

@@ -111,6 +111,11 @@ func (h *handler) hear(in Input) error {
 		h.reported(in)
 	case Jumped:
 		h.emit(ClockJumped{By: Shift(in.By.Truncate(time.Millisecond))})
+	case Rejected:
+		if i := h.s.Incidents[in.Incident]; i == nil || i.Status == StatusClosed {
+			in.Incident = 0 // it is about none that is open
+		}
+		h.emit(CommandRefused(in))
 	case Trouble:
 		h.trouble(in)
 	case Tick:

@@ -51,6 +51,9 @@ type Reported struct {
 // Jumped says that the wall clock moved against the monotonic one.
 type Jumped struct{ By time.Duration }
 
+// Rejected is a human's word that is not theirs to give, and why.
+type Rejected CommandRefused
+
 // Trouble says that something is amiss with ourselves, or is no longer: one of
 // our own alerts, by its name, such as [WatchdogAlert].
 type Trouble struct {
@@ -68,6 +71,7 @@ func (Command) input()  {}
 func (Loaded) input()   {}
 func (Reported) input() {}
 func (Jumped) input()   {}
+func (Rejected) input() {}
 func (Trouble) input()  {}
 func (Tick) input()     {}
 

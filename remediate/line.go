@@ -39,6 +39,8 @@ func (i *Incident) line(b Body) string {
 		return fmt.Sprintf("told %s: %s", b.Tell, b.Why)
 	case CommandGiven:
 		return fmt.Sprintf("%s by %s%s", b.Command, b.By, said(b.Reason))
+	case CommandRefused:
+		return fmt.Sprintf("%s wanted to %s: %s", b.By, b.Command, b.Why)
 	case Closed:
 		return "closed after " + b.Took.String() + ": " + b.Why
 	}

@@ -43,6 +43,7 @@ type Notice struct {
 	Rung     string    `json:"rung,omitempty"`   // who is paged
 	Acked    string    `json:"acked,omitempty"`  // by whom
 	Plan     string    `json:"plan,omitempty"`   // hash of the plan that waits for approval
+	Step     string    `json:"step,omitempty"`   // and the step that it carries out
 	Lines    []Line    `json:"lines,omitempty"`  // slack/thread: what happened since the last
 }
 

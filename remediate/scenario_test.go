@@ -133,6 +133,16 @@ func (w *world) do(command string) error {
 		for k := range n {
 			w.must(w.hear(Heard{Alert: w.alert(append(slices.Clone(words[2:]), fmt.Sprintf("n=n%d", k))), Firing: true}))
 		}
+	case "reject":
+		c := w.command(words)
+		for _, s := range words {
+			if name, ok := strings.CutPrefix(s, "command="); ok {
+				c.Command = name
+			}
+		}
+		why := c.Reason
+		c.Reason = ""
+		return w.hear(Rejected{CommandGiven: CommandGiven(c), Why: why})
 	case "trouble":
 		return w.hear(Trouble{Alert: words[1], Firing: words[2] == "begins", Summary: strings.Join(words[3:], " ")})
 	case "listing":

@@ -127,6 +127,7 @@ type Incident struct {
 	ApprovedAt time.Time    `json:"approvedAt,omitzero"`
 	Refused    string       `json:"refused,omitempty"` // who denied the plan
 	Acked      string       `json:"acked,omitempty"`
+	AckedAt    time.Time    `json:"ackedAt,omitzero"`
 	Taken      string       `json:"taken,omitempty"`     // who took it over
 	Overrides  []Overriding `json:"overrides,omitempty"` // guards that a human lets pass, until the attempt ends
 	Probed     time.Time    `json:"probed,omitzero"`     // when it was last probed on, or confirmed

@@ -128,16 +128,25 @@ func (i *Incident) ref(destination string) string {
 // destinations are those that the incident is shown at.
 func (h *handler) destinations(i *Incident) []string {
 	book := h.books[i.Rulebook]
-	if book == nil || i.Found || h.silent(i) || i.Severity == P3 {
+	if book == nil || i.Found || h.silent(i) {
 		return nil
 	}
 	var ds []string
+	if book.can(PagerDutyChanges) && i.Tries > 0 {
+		ds = append(ds, PagerDutyChanges)
+	}
+	if i.Severity == P3 {
+		return ds
+	}
 	leaf := h.rootOf(i) != nil && i.Shown[Slack].Ref == "" // its root's message is enough
 	if book.can(Slack) && !leaf && h.introduces(i) {
 		ds = append(ds, Slack)
 		if i.Shown[Slack].Ref != "" {
 			ds = append(ds, SlackThread)
 		}
+	}
+	if book.can(SlackBridge) && (!leaf && i.Severity == P1 || i.Shown[SlackBridge].Action != "") {
+		ds = append(ds, SlackBridge)
 	}
 	for _, to := range i.Ladder.To {
 		for k, d := range h.channels(i, to) {
@@ -188,15 +197,42 @@ func (h *handler) notice(i *Incident, destination string) (Notice, bool) {
 		n = Notice{Key: n.Key, Incident: n.Incident, Action: "show", Status: n.Status, Policy: n.Policy, Severity: n.Severity, Opened: n.Opened}
 		n.Lines = slices.Clone(i.Lines[:min(len(i.Lines), maxLinesAtOnce)])
 		return n, len(n.Lines) > 0
+	case SlackBridge:
+		return bridge(n, shown)
+	case PagerDutyChanges:
+		n.Attempts = i.undisclosed(shown.Ref)
+		return n, len(n.Attempts) > 0
 	}
 	n.Rung = destination[len(familyOf(destination)):]
 	return h.page(i, n, shown)
 }
 
+// bridge is what the incident's own channel should be: open, until it is over.
+func bridge(n Notice, shown Showed) (Notice, bool) {
+	n.Action = "open"
+	if n.Status == StatusClosed {
+		n.Action = "close"
+	}
+	begun := shown.Action != "" || !shown.Since.IsZero() || shown.Failures > 0
+	return n, n.Action != shown.Action && (n.Action == "open" || begun)
+}
+
+// undisclosed are the attempts after the one that was told last whose act has
+// ended.
+func (i *Incident) undisclosed(last string) []Attempt {
+	k := slices.IndexFunc(i.Attempts, func(a Attempt) bool { return a.ID == last })
+	after := i.Attempts[k+1:]
+	open := slices.IndexFunc(after, func(a Attempt) bool { return a.Result == "" })
+	if open >= 0 {
+		after = after[:open]
+	}
+	return slices.Clone(after)
+}
+
 // page is what the page of a rung should show. Nobody is called for what is
 // healed, and of a rung that was passed over only what was told is ended.
 func (h *handler) page(i *Incident, n Notice, shown Showed) (Notice, bool) {
-	n.Key = shown.Key
+	n.Key, n.Replaces = shown.Key, shown.Old
 	switch {
 	case i.Status == StatusClosed:
 		n.Action = "resolve"
@@ -233,6 +269,9 @@ func (h *handler) noticeOf(i *Incident) Notice {
 	}
 	if i.Status == StatusApproval {
 		n.Plan = i.Hash
+		if i.Plan != nil {
+			n.Step = i.Plan.Step
+		}
 	}
 	if len(i.Ladder.To) > 0 {
 		n.Rung = i.Ladder.To[len(i.Ladder.To)-1]
