@@ -21,6 +21,7 @@ type Config struct {
 	Budget        []remediate.Budget // over all policies
 	Storm         *remediate.Storm   // nil: none is looked for
 	Runbooks      map[remediate.Severity]remediate.Runbook
+	Digests       *remediate.Schedule // nil: there is none but of storms
 	Groups        []Group
 }
 
@@ -58,6 +59,17 @@ type Slack struct {
 	AppTokenFile      string // "": no socket mode
 	Channel           string
 	APIURL            string // "": Slack's own
+	// Mentions are user and group IDs by rung: those who are called by a message
+	// that mentions them.
+	Mentions map[string][]string
+	Bridge   *Bridge // nil: a P1 has none
+}
+
+// Bridge is where people come together about a P1: a channel of its own, or one
+// for all of them.
+type Bridge struct {
+	WarRoom string   // "": each has its own
+	Invite  []string // user IDs; none: those who approve and those on the first rung
 }
 
 // PagerDuty is how people are paged.
@@ -67,6 +79,10 @@ type PagerDuty struct {
 	APIURL             string            // "": PagerDuty's own
 	APITokenFile       string
 	WebhookSecretFiles []string
+	ChangesRung        string         // "": the only one there is, and of several none
+	From               string         // the user in whose name incidents are moved
+	Levels             map[string]int // escalation levels by rung; none: each rung has a key
+	EscalationPolicy   string         // PagerDuty's ID, for a check
 }
 
 // Group is a number of policy files that stand and fall together: when one of
@@ -83,20 +99,37 @@ type Group struct {
 func (c *Config) destinations() []string {
 	var out []string
 	if c.Slack != nil {
-		out = append(out, "slack", "slack/thread")
+		out = append(out, remediate.Slack, remediate.SlackThread, remediate.SlackDigest)
+		if c.Slack.Bridge != nil {
+			out = append(out, remediate.SlackBridge)
+		}
+		for _, rung := range sortedKeys(c.Slack.Mentions) {
+			out = append(out, remediate.SlackPage+rung)
+		}
 	}
 	if c.PagerDuty != nil {
-		for _, name := range sortedKeys(c.PagerDuty.RoutingKeys) {
-			out = append(out, "pagerduty/"+name)
+		for _, rung := range c.PagerDuty.rungs() {
+			out = append(out, remediate.PagerDuty+rung)
+		}
+		if c.PagerDuty.ChangesRung != "" || len(c.PagerDuty.RoutingKeys) == 1 {
+			out = append(out, remediate.PagerDutyChanges)
 		}
 	}
 	return out
+}
+
+// rungs are those that PagerDuty can call, sorted.
+func (p *PagerDuty) rungs() []string {
+	if len(p.Levels) > 0 {
+		return sortedKeys(p.Levels)
+	}
+	return sortedKeys(p.RoutingKeys)
 }
 
 // rulebook returns the rulebook that the configuration makes, without policies.
 func (c *Config) rulebook() *remediate.Rulebook {
 	return &remediate.Rulebook{
 		Cluster: c.Cluster, ReplicaLabels: c.ReplicaLabels, Budget: c.Budget, Storm: c.Storm,
-		Runbooks: c.Runbooks, Destinations: c.destinations(),
+		Runbooks: c.Runbooks, Digests: c.Digests, Destinations: c.destinations(),
 	}
 }

@@ -33,6 +33,7 @@ func (r *configReader) read(v value) {
 	c.ReplicaLabels = remediate.DefaultReplicaLabels()
 	c.Runbooks = remediate.DefaultRunbooks()
 	c.Storm = defaultStorm()
+	c.Digests = remediate.DefaultDigests()
 	var notify, clusters value
 	ok := v.object("the configuration", fields{
 		"cluster":        func(v value) { c.Cluster = v.label("the cluster's name") },
@@ -43,6 +44,7 @@ func (r *configReader) read(v value) {
 		"people":         func(v value) { v.list("people", r.person) },
 		"notify":         func(v value) { notify = v; r.notify(v) },
 		"runbooks":       func(v value) { r.rungs = v.runbooks(r.config.Runbooks) },
+		"digests":        func(v value) { c.Digests = v.digests() },
 		"replica_labels": func(v value) { c.ReplicaLabels = v.labelNames("replica labels") },
 		"guards": func(v value) {
 			v.object("guards of all policies", fields{

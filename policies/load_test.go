@@ -62,10 +62,16 @@ func wantConfig(t *testing.T, c *Config, dir string) {
 	if want := []Person{{"anna", "U1", "P1", "/etc/anna", []string{"operator", "approver"}}}; !reflect.DeepEqual(c.People, want) {
 		t.Errorf("the people are %v, want %v", c.People, want)
 	}
-	if want := (Slack{in("slack"), "/etc/sign", "", "#incidents", "http://localhost:1/api"}); *c.Slack != want {
+	if want := (Slack{
+		TokenFile: in("slack"), SigningSecretFile: "/etc/sign", Channel: "#incidents", APIURL: "http://localhost:1/api",
+		Mentions: map[string][]string{"oncall": {"S0ONCALL", "U12"}}, Bridge: &Bridge{Invite: []string{"U22"}},
+	}); !reflect.DeepEqual(*c.Slack, want) {
 		t.Errorf("Slack is %v, want %v", *c.Slack, want)
 	}
-	if want := (PagerDuty{map[string]string{"oncall": in("oncall"), "boss": "/etc/boss"}, "http://localhost:2", "", "", []string{in("hook")}}); !reflect.DeepEqual(*c.PagerDuty, want) {
+	if want := (PagerDuty{
+		RoutingKeys: map[string]string{"oncall": in("oncall"), "boss": "/etc/boss"}, EventsURL: "http://localhost:2",
+		APITokenFile: in("api"), WebhookSecretFiles: []string{in("hook")}, ChangesRung: "oncall", From: "ops@example.org", EscalationPolicy: "P7",
+	}); !reflect.DeepEqual(*c.PagerDuty, want) {
 		t.Errorf("PagerDuty is %v, want %v", *c.PagerDuty, want)
 	}
 }

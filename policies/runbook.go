@@ -89,7 +89,10 @@ func (v value) rung() remediate.Rung {
 func (c *Config) rungs() []string {
 	var names []string
 	if c.PagerDuty != nil {
-		names = append(names, sortedKeys(c.PagerDuty.RoutingKeys)...)
+		names = append(names, c.PagerDuty.rungs()...)
+	}
+	if c.Slack != nil {
+		names = append(names, sortedKeys(c.Slack.Mentions)...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -108,7 +111,7 @@ func (c *Config) untold(g rungRead) (message, hint string) {
 // checkRungs sees to it that whoever a ladder tells can be told.
 func (r *configReader) checkRungs(config, notify value) {
 	c := &r.config
-	if c.PagerDuty == nil {
+	if c.PagerDuty == nil && (c.Slack == nil || len(c.Slack.Mentions) == 0) {
 		at := config
 		if notify.node != nil {
 			at = notify

@@ -20,13 +20,18 @@ prometheus: {url: http://localhost:9090}
 clusters: [{name: prod, kubeconfig: kube/config, context: admin}]
 people: [{name: anna, slack: U1, pagerduty: P1, token_file: /etc/anna, roles: [operator, approver]}]
 notify:
-  slack: {token_file: slack, signing_secret_file: /etc/sign, channel: "#incidents", api_url: "http://localhost:1/api"}
+  slack: {token_file: slack, signing_secret_file: /etc/sign, channel: "#incidents", api_url: "http://localhost:1/api", mentions: {oncall: [S0ONCALL, U12]}, bridge: {invite: [U22]}}
   pagerduty:
     routing_keys: {oncall: {file: oncall}, boss: {file: /etc/boss}}
     events_url: http://localhost:2
     webhook_secret_files: [hook]
+    api_token_file: api
+    changes_rung: oncall
+    from: ops@example.org
+    escalation_policy: P7
+digests: {at: "07:30", days: [monday, friday], location: Europe/Berlin}
 runbooks:
-  P1: {objective: 30m, page: at once, ladder: [{tell: oncall, wait: 5m}, {tell: boss, wait: 15m}], repeat: 1}
+  P1: {objective: 30m, warn: 10m, updates: {slack: 5m}, page: at once, ladder: [{tell: oncall, wait: 5m}, {tell: boss, wait: 15m}], repeat: 1}
   P2: {page: on need, after: 5m, ladder: [{tell: oncall, wait: 5m}]}
 replica_labels: [replica]
 guards: {budget: [{actions: 10, per: 1h}], storm: {incidents: 30, per: 10m, share: 0.33, calm: 15m}}
@@ -80,10 +85,13 @@ policies:
 func wholeRulebook(dsn string) *remediate.Rulebook {
 	return &remediate.Rulebook{
 		Cluster: "prod", ReplicaLabels: []string{"replica"}, Budget: []remediate.Budget{{Actions: 10, Per: 60 * minute}},
-		Storm:        &remediate.Storm{Incidents: 30, Per: 10 * minute, Share: 0.33, Calm: 15 * minute},
-		Destinations: []string{"slack", "slack/thread", "pagerduty/boss", "pagerduty/oncall"},
+		Storm: &remediate.Storm{Incidents: 30, Per: 10 * minute, Share: 0.33, Calm: 15 * minute},
+		Destinations: []string{
+			"slack", "slack/thread", "slack/digest", "slack/bridge", "slack/page/oncall", "pagerduty/boss", "pagerduty/oncall", "pagerduty-changes",
+		},
+		Digests: &remediate.Schedule{At: "07:30", Days: []time.Weekday{time.Monday, time.Friday}, Location: berlin()},
 		Runbooks: map[remediate.Severity]remediate.Runbook{
-			remediate.P1: {Objective: 30 * minute, Page: remediate.PageAtOnce, Ladder: []remediate.Rung{{Tell: "oncall", Wait: 5 * minute}, {Tell: "boss", Wait: 15 * minute}}, Repeat: 1},
+			remediate.P1: {Objective: 30 * minute, Warn: 10 * minute, Update: 5 * minute, Page: remediate.PageAtOnce, Ladder: []remediate.Rung{{Tell: "oncall", Wait: 5 * minute}, {Tell: "boss", Wait: 15 * minute}}, Repeat: 1},
 			remediate.P2: {Page: remediate.PageOnNeed, After: 5 * minute, Ladder: []remediate.Rung{{Tell: "oncall", Wait: 5 * minute}}},
 			remediate.P3: remediate.DefaultRunbooks()[remediate.P3],
 		},
@@ -127,19 +135,23 @@ func wholeGuards() remediate.Guards {
 	}
 }
 
+func berlin() *timeinterval.Location {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		panic(err)
+	}
+	return &timeinterval.Location{Location: zone}
+}
+
 func wholeWindow() *remediate.Window {
 	span := func(begin, end int) timeinterval.InclusiveRange {
 		return timeinterval.InclusiveRange{Begin: begin, End: end}
-	}
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		panic(err)
 	}
 	return &remediate.Window{
 		Only: []timeinterval.TimeInterval{{
 			Times:    []timeinterval.TimeRange{{StartMinute: 9 * 60, EndMinute: 17 * 60}},
 			Weekdays: []timeinterval.WeekdayRange{{InclusiveRange: span(1, 5)}},
-			Location: &timeinterval.Location{Location: berlin},
+			Location: berlin(),
 		}},
 		Never: []timeinterval.TimeInterval{{
 			DaysOfMonth: []timeinterval.DayOfMonthRange{{InclusiveRange: span(-1, -1)}},

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +22,8 @@ type authority struct {
 	people func() []policies.Person
 	// refuses says why a scope cannot be resumed, whoever wants it.
 	refuses func(scope string) error
+	// reject writes down what was not somebody's to say.
+	reject func(context.Context, remediate.Rejected) error
 }
 
 // Command hands over a human's word when they may give it.
@@ -29,7 +33,7 @@ func (a authority) Command(ctx context.Context, c remediate.Command) error {
 		return err
 	}
 	if err := may(a.people(), c, need); err != nil {
-		return err
+		return errors.Join(err, a.rejected(ctx, c, err))
 	}
 	if c.Command == remediate.Resume {
 		if err := a.refuses(c.Scope); err != nil {
@@ -37,6 +41,19 @@ func (a authority) Command(ctx context.Context, c remediate.Command) error {
 		}
 	}
 	return a.Live.Command(ctx, c)
+}
+
+// rejected writes down that a word was not theirs to give. That it cannot be
+// written down does not make it theirs.
+func (a authority) rejected(ctx context.Context, c remediate.Command, why error) error {
+	if a.reject == nil {
+		return nil
+	}
+	c.By = cmp.Or(c.By, "nobody by name")
+	if err := a.reject(ctx, remediate.Rejected{CommandGiven: remediate.CommandGiven(c), Why: why.Error()}); err != nil {
+		return fmt.Errorf("and it was not written down: %w", err)
+	}
+	return nil
 }
 
 // needed returns the roles of which a command takes one.

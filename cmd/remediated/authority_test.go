@@ -55,7 +55,7 @@ func TestWhichRolesACommandTakes(t *testing.T) {
 		var given []string
 		for _, by := range []string{"anna", "ben", "carl", "mallory"} {
 			l := &listener{}
-			err := authority{l, people, func(string) error { return nil }}.Command(t.Context(), remediate.Command{Command: command, By: by})
+			err := authority{Live: l, people: people, refuses: func(string) error { return nil }}.Command(t.Context(), remediate.Command{Command: command, By: by})
 			if (err == nil) != (len(l.heard) == 1) {
 				t.Errorf("%s by %s: %v, and %v was handed over", command, by, err, l.heard)
 			}

@@ -11,8 +11,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/common/version"
+	"golang.org/x/time/rate"
 
 	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
 	"github.com/x0tta6bl4/remediated/policies"
@@ -32,15 +34,17 @@ type daemon struct {
 	engine  *engine.Engine
 	journal atomic.Pointer[journal.SQLite] // the one in use; opened anew after a failure
 	outside atomic.Pointer[outside]        // replaced by a reload
-	poll    func()                         // begins to list anew, after a reload
+	renew   []func()                       // begin anew, after a reload, what uses the clients
 	kill    *killSwitch
-	loading sync.Mutex // one reload at a time
+	rejects *rate.Limiter // of refused commands that are written down
+	loading sync.Mutex    // one reload at a time
 }
 
 // run runs the daemon until ctx ends or a part of it fails.
 func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	d.log.Info("starting", "version", version.Info(), "build", version.BuildContext())
 	d.watch = newWatcher(d.log)
+	d.rejects = rate.NewLimiter(rate.Every(time.Second), 20)
 	if err := d.configure(); err != nil {
 		return err
 	}
@@ -51,7 +55,7 @@ func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	}
 	d.kill.begin(ctx)
 	parts.run("kill switch", func(ctx context.Context) error { return d.kill.run(ctx, sig.pause) })
-	d.startPolling(parts) // before the listeners: a reload over HTTP begins it anew
+	d.startListening(parts) // before the listeners: a reload over HTTP begins it anew
 	if err := d.startListeners(parts); err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func (d *daemon) configure() error {
 	if policies.HasErrors(problems) {
 		return fmt.Errorf("%s: it cannot be started with this configuration; mend what is named above, and check it with remedy policy lint", d.options.config)
 	}
-	out, err := newOutside(loaded.Config, d.options, d.watch, d.keep)
+	out, err := d.newOutside(loaded.Config)
 	if err != nil {
 		return err
 	}
@@ -161,23 +165,33 @@ func drawName() string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b))
 }
 
-// startPolling lists what fires at intervals. A reload begins it anew, with the
-// new clients.
-func (d *daemon) startPolling(parts *lifecycle) {
+// startListening starts what hears of the world by itself: what fires, what
+// people press in Slack, and what they do in PagerDuty.
+func (d *daemon) startListening(parts *lifecycle) {
+	d.perConfiguration(parts, "listing", func(ctx context.Context, out *outside) {
+		out.alertmanager.Poll(ctx, d.options.poll, d.engine.Submit)
+	})
+	d.perConfiguration(parts, "slack socket", func(ctx context.Context, out *outside) { out.listenToSlack(ctx, d.log) })
+	d.perConfiguration(parts, "pagerduty polling", func(ctx context.Context, out *outside) { out.pollPagerDuty(ctx, d) })
+}
+
+// perConfiguration runs do with the clients in use until the daemon stops, and
+// anew after each reload, with the new ones.
+func (d *daemon) perConfiguration(parts *lifecycle, name string, do func(context.Context, *outside)) {
 	again := make(chan struct{}, 1)
-	d.poll = func() {
+	d.renew = append(d.renew, func() {
 		select {
 		case again <- struct{}{}:
 		default:
 		}
-	}
-	parts.run("listing", func(ctx context.Context) error {
+	})
+	parts.run(name, func(ctx context.Context) error {
 		for ctx.Err() == nil {
 			round, stop := context.WithCancel(ctx)
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
-				d.outside.Load().alertmanager.Poll(round, d.options.poll, d.engine.Submit)
+				do(round, d.outside.Load())
 			}()
 			select {
 			case <-again:
@@ -201,7 +215,7 @@ func (d *daemon) reload(ctx context.Context) []policies.Problem {
 		d.log.Warn("configuration", "problem", p.String())
 	}
 	err := func() error {
-		out, err := newOutside(loaded.Config, d.options, d.watch, d.keep)
+		out, err := d.newOutside(loaded.Config)
 		if err != nil {
 			return err
 		}
@@ -210,7 +224,9 @@ func (d *daemon) reload(ctx context.Context) []policies.Problem {
 		}
 		d.loaded = loaded
 		d.outside.Store(out)
-		d.poll()
+		for _, renew := range d.renew {
+			renew()
+		}
 		return nil
 	}()
 	if err != nil {

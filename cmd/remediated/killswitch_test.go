@@ -315,7 +315,7 @@ func TestResumeWhileTheFileStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := switchOn(t, "all\nnamespace/shop")
 		nobody := func() []policies.Person { return nil }
-		a := authority{s.world, nobody, s.refuses}
+		a := authority{Live: s.world, people: nobody, refuses: s.refuses}
 		resume := func(scope, want string) {
 			t.Helper()
 			err := a.Command(t.Context(), remediate.Command{Command: remediate.Resume, By: "anna", Scope: scope})

@@ -32,19 +32,33 @@ func (d *daemon) startListeners(parts *lifecycle) error {
 	if err != nil {
 		return err
 	}
-	return d.listen(parts, "intake", onlyAt("/api/v1/webhook/alertmanager", intake), &d.options.intake)
+	return d.listen(parts, "intake", d.webhooks(intake), &d.options.intake)
 }
 
-// onlyAt serves one path and nothing else. An http.ServeMux would redirect a
-// path that is not clean, and the client would follow with a GET: a webhook
-// whose body is lost.
-func onlyAt(path string, h http.Handler) http.Handler {
+// Paths of webhooks.
+const (
+	alertmanagerPath = "/api/v1/webhook/alertmanager"
+	slackPath        = "/api/v1/webhook/slack"
+	pagerDutyPath    = "/api/v1/webhook/pagerduty"
+)
+
+// webhooks serves the webhooks and nothing else, Slack's and PagerDuty's with
+// the clients that are in use now. An http.ServeMux would redirect a path that
+// is not clean, and the client would follow with a GET: a webhook whose body is
+// lost.
+func (d *daemon) webhooks(intake http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != path {
-			http.Error(w, "webhooks go to "+path, http.StatusNotFound)
-			return
+		out := d.outside.Load()
+		switch {
+		case r.URL.Path == alertmanagerPath:
+			intake.ServeHTTP(w, r)
+		case r.URL.Path == slackPath && out.slack != nil:
+			out.slack.Interactions().ServeHTTP(w, r)
+		case r.URL.Path == pagerDutyPath && out.pagerduty != nil:
+			out.pagerduty.Webhooks().ServeHTTP(w, r)
+		default:
+			http.Error(w, "webhooks go to "+alertmanagerPath+", "+slackPath+" or "+pagerDutyPath+", as far as they are configured", http.StatusNotFound)
 		}
-		h.ServeHTTP(w, r)
 	})
 }
 

@@ -9,13 +9,17 @@ import (
 
 // A webhook is never redirected: what follows would be a GET without a body.
 func TestWebhooksAreNeverRedirected(t *testing.T) {
-	h := onlyAt("/api/v1/webhook/alertmanager", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
+	d := new(daemon)
+	d.outside.Store(new(outside))
+	h := d.webhooks(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
 	for path, want := range map[string]int{
 		"/api/v1/webhook/alertmanager":   http.StatusOK,
 		"/api/v1/webhook/alertmanager/":  http.StatusNotFound,
 		"//api/v1/webhook/alertmanager":  http.StatusNotFound,
 		"/api/v1/../v1/webhook/":         http.StatusNotFound,
 		"/":                              http.StatusNotFound,
+		"/api/v1/webhook/slack":          http.StatusNotFound, // they are not configured
+		"/api/v1/webhook/pagerduty":      http.StatusNotFound,
 		"/api/v1/webhook//alertmanager":  http.StatusNotFound,
 		"/api/v1/webhook/alertmanager/x": http.StatusNotFound,
 	} {

@@ -30,6 +30,10 @@ type outside struct {
 	ask          *probe.Prober
 	act          *action.Actor
 	tell         *notify.Teller
+	slack        *slack.Slack         // nil: not used
+	pagerduty    *pagerduty.PagerDuty // nil: not used
+	socket       bool                 // presses in Slack come by a socket
+	polls        bool                 // PagerDuty is asked who acknowledged
 }
 
 // Perform carries out one ask, act or tell.
@@ -43,12 +47,10 @@ func (o *outside) Perform(ctx context.Context, s remediate.Started) remediate.Re
 	return o.tell.Perform(ctx, s)
 }
 
-// keep keeps a blob in the journal, durably when it returns.
-type keep func(ctx context.Context, blob []byte) (digest string, err error)
-
 // newOutside makes all clients that the configuration names. It touches
 // nothing that runs, so that a reload can fail here and change nothing.
-func newOutside(c *policies.Config, o options, w *watcher, evidence keep) (*outside, error) {
+func (d *daemon) newOutside(c *policies.Config) (*outside, error) {
+	o, w := d.options, d.watch
 	clusters, err := clustersOf(c.Clusters)
 	if err != nil {
 		return nil, err
@@ -58,7 +60,7 @@ func newOutside(c *policies.Config, o options, w *watcher, evidence keep) (*outs
 		return nil, err
 	}
 	asking := probe.Options{
-		Clusters: clusters, Changed: w.breaker, Keep: evidence,
+		Clusters: clusters, Changed: w.breaker, Keep: d.keep,
 		Extra: map[string]func(context.Context, remediate.Question) remediate.Answer{
 			alertmanager.QuestionAlert:  out.alertmanager.Answer,
 			alertmanager.QuestionAlerts: out.alertmanager.AnswerAlerts,
@@ -80,8 +82,7 @@ func newOutside(c *policies.Config, o options, w *watcher, evidence keep) (*outs
 	if out.act, err = action.New(action.Options{Clusters: clusters, Instance: host, Changed: w.breaker}); err != nil {
 		return nil, err
 	}
-	out.tell, err = newTeller(c, o, w)
-	return out, err
+	return out, d.newTeller(c, out)
 }
 
 func clustersOf(all []policies.Cluster) (map[string]*rest.Config, error) {
@@ -122,33 +123,6 @@ func httpClient(c config.HTTPClientConfig, name string) (*http.Client, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return client, nil
-}
-
-func newTeller(c *policies.Config, o options, w *watcher) (*notify.Teller, error) {
-	var services []notify.Service
-	page := pageOf(o.externalURL)
-	if s := c.Slack; s != nil {
-		service, err := slack.New(slack.Options{
-			Token: notify.SecretFile(s.TokenFile), Channel: s.Channel, APIURL: s.APIURL, Page: page,
-			OnBreaker: func(from, to string) { w.breaker("slack", from, to) },
-		})
-		if err != nil {
-			return nil, err
-		}
-		services = append(services, service)
-	}
-	if p := c.PagerDuty; p != nil {
-		keys := map[string]notify.SecretFile{}
-		for rung, file := range p.RoutingKeys {
-			keys[rung] = notify.SecretFile(file)
-		}
-		service, err := pagerduty.New(pagerduty.Options{RoutingKeys: keys, EventsURL: p.EventsURL, Page: page})
-		if err != nil {
-			return nil, err
-		}
-		services = append(services, service)
-	}
-	return notify.New(services...)
 }
 
 // pageOf returns the address of an incident's page, nil when people cannot

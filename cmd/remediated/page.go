@@ -28,9 +28,24 @@ func (d *daemon) page() (http.Handler, error) {
 		hosts = []string{u.Hostname()}
 	}
 	return web.New(web.Options{
-		Live: authority{d.engine, d.people, d.kill.refuses}, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
+		Live: d.authority(), History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
 		Log: d.log, Version: cmp.Or(version.Version, "unreleased"), BasicAuth: who.users, Hosts: hosts,
 	}), nil
+}
+
+// authority holds commands to who may give them, however they are given.
+func (d *daemon) authority() authority {
+	return authority{Live: d.engine, people: d.people, refuses: d.kill.refuses, reject: d.reject}
+}
+
+// reject writes down a word that was refused. A flood of them must not fill the
+// journal.
+func (d *daemon) reject(ctx context.Context, r remediate.Rejected) error {
+	if !d.rejects.Allow() {
+		d.log.Warn("refused a command, and did not write it down since there are too many", "command", r.Command, "by", r.By, "why", r.Why)
+		return nil
+	}
+	return d.engine.Hear(ctx, r)
 }
 
 // people are those that the configuration in force names.

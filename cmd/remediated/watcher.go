@@ -35,6 +35,8 @@ type watcher struct {
 	reloadOK   prometheus.Gauge
 	reloadTime prometheus.Gauge
 	late       *prometheus.CounterVec
+	pagerduty  *prometheus.CounterVec
+	socket     prometheus.Gauge
 	notices    *notices
 }
 
@@ -70,6 +72,8 @@ func newWatcher(log *slog.Logger) *watcher {
 	w.breakers = gauge("outbound_breaker_open", "Whether the circuit breaker of an outbound client is open (1), half-open (0.5) or closed (0).", "name")
 	w.reloadOK = gauge("config_last_reload_successful", "Whether the last reload of the configuration was without problems.").WithLabelValues()
 	w.reloadTime = gauge("config_last_reload_success_timestamp_seconds", "When it last was.").WithLabelValues()
+	w.pagerduty = counter("pagerduty_events_total", "What was heard of PagerDuty, and what became of it.", "what")
+	w.socket = gauge("slack_socket_connected", "Whether a socket to Slack is open, by which buttons are pressed.").WithLabelValues()
 	w.late = counter("late_total", "Calls and updates that came more than a minute late.", "what")
 	for _, what := range []string{"call", "update"} {
 		w.late.WithLabelValues(what)
@@ -222,6 +226,18 @@ func (w *watcher) listed(r alertmanager.Round) {
 	}
 	if r.Err != nil {
 		w.log.Warn("a listing was not kept", "err", r.Err)
+	}
+}
+
+// pagerDuty counts what was heard of PagerDuty.
+func (w *watcher) pagerDuty(what string) { w.pagerduty.WithLabelValues(what).Inc() }
+
+// slackSocket hears that a socket to Slack is open, or why none is.
+func (w *watcher) slackSocket(err error) {
+	w.socket.Set(1)
+	if err != nil {
+		w.socket.Set(0)
+		w.log.Warn("no socket to Slack is open; buttons do not work until one is", "err", err)
 	}
 }
 

@@ -161,7 +161,13 @@ func (e *Engine) Submit(ctx context.Context, batch []remediate.Input) error {
 // Command hands over a human's word. It returns a *remediate.RefusedError when
 // the word does not fit the state of things.
 func (e *Engine) Command(ctx context.Context, c remediate.Command) error {
-	return e.first(ctx, request{batch: []remediate.Input{c}, done: make(chan error, 1)})
+	return e.Hear(ctx, c)
+}
+
+// Hear hands over one input that is neither an alert nor a command, ahead of
+// the alerts that wait.
+func (e *Engine) Hear(ctx context.Context, in remediate.Input) error {
+	return e.first(ctx, request{batch: []remediate.Input{in}, done: make(chan error, 1)})
 }
 
 // Look runs f in the loop, between two rounds. f must be quick, must change

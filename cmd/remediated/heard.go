@@ -1,0 +1,81 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+
+	"github.com/x0tta6bl4/remediated/notify/pagerduty"
+	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// pageKey is the form of the keys of our pages: q4m2x7kd-i42, and -2 for the
+// second call.
+var pageKey = regexp.MustCompile(`^([a-z2-7]{8})-i([0-9]{1,18})(-[0-9]+)?$`)
+
+// heard takes what somebody did in PagerDuty. Whoever was called and says that
+// they have it has it, whether or not the configuration knows them: PagerDuty
+// does. To end an incident, and with it what automation does, they must be one
+// of the people who may. It is an error only when it could not be kept, and
+// then it is told again.
+func (a authority) heard(ctx context.Context, e pagerduty.Event) error {
+	m := pageKey.FindStringSubmatch(e.Key)
+	if m == nil {
+		return nil // none of ours
+	}
+	number, err := strconv.ParseUint(m[2], 10, 64)
+	if err != nil {
+		return nil
+	}
+	i, journal, err := a.incident(ctx, number)
+	if err != nil || i == nil || journal != m[1] {
+		return err
+	}
+	c, say := said(i, e, a.people())
+	if !say {
+		return nil
+	}
+	_, err = refusedIn(a.say(ctx, c))
+	return err
+}
+
+// said is what an event means for the incident, and whether it is news.
+func said(i *remediate.Incident, e pagerduty.Event, people []policies.Person) (remediate.Command, bool) {
+	known := nameOf(people, func(who policies.Person) bool { return who.PagerDuty != "" && who.PagerDuty == e.AgentID })
+	c := remediate.Command{By: cmp.Or(known, e.AgentName, e.AgentID, "PagerDuty"), Incident: i.ID, Via: viaPagerDuty}
+	switch e.Type {
+	case pagerduty.Acknowledged:
+		c.Command = remediate.Ack
+		return c, i.Acked == ""
+	case pagerduty.Resolved:
+		c.Command, c.Reason = remediate.Close, "resolved in PagerDuty"
+		if known == "" {
+			c.Command = remediate.Ack
+			return c, i.Acked == ""
+		}
+		return c, true
+	case pagerduty.Unacknowledged, pagerduty.Reopened:
+		c.Command, c.Reason = remediate.Unack, string(e.Type)+" in PagerDuty"
+		return c, i.Acked != "" && e.At.After(i.AckedAt) // what was acknowledged since is not taken back
+	}
+	return c, false
+}
+
+// say hands over what was said in PagerDuty. An end that cannot be, because an
+// act is under way or it is not theirs to say, is still a word that somebody
+// has it.
+func (a authority) say(ctx context.Context, c remediate.Command) error {
+	if c.Command != remediate.Close {
+		return a.Live.Command(ctx, c)
+	}
+	err := a.Command(ctx, c)
+	var refused *remediate.RefusedError
+	if errors.As(err, &refused) && !refused.NotFound {
+		c.Command = remediate.Ack
+		return a.Live.Command(ctx, c)
+	}
+	return err
+}
