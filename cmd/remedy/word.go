@@ -22,6 +22,7 @@ func says(text string) func(web.Word) string { return func(web.Word) string { re
 // aboutIncidents are those that name an incident.
 var aboutIncidents = []wordCommand{
 	{remediate.Ack, "I have seen it: nobody else is called. Automation goes on.", says("acknowledged: nobody else is called; automation goes on")},
+	{remediate.Unack, "Whoever acknowledged has it no longer: people are called anew.", says("not acknowledged any more: people are called anew")},
 	{remediate.TakeOver, "I am on it: nothing further is done by itself.", says("taken over: nothing further is done by itself")},
 	{remediate.Close, "It is over, whatever the alerts say.", says("closed")},
 	{remediate.Approve, "Carry out the plan with this hash.", says("approved: everything is judged once more, then it is carried out")},

@@ -136,6 +136,9 @@ func commandsOf(i *remediate.Incident) []string {
 	if !busy {
 		cs = append(cs, remediate.Close)
 	}
+	if i.Acked != "" {
+		cs = append(cs, remediate.Unack)
+	}
 	if i.ToldOnly == "" && standing[i.Status] && len(InTheWay(i.Verdicts)) > 0 {
 		cs = append(cs, remediate.Override)
 	}

@@ -88,7 +88,7 @@ func (s *server) routes() []route {
 
 // incidentCommands are those that name an incident.
 var incidentCommands = []string{
-	remediate.Ack, remediate.TakeOver, remediate.Close, remediate.Approve, remediate.Deny, remediate.Run,
+	remediate.Ack, remediate.Unack, remediate.TakeOver, remediate.Close, remediate.Approve, remediate.Deny, remediate.Run,
 	remediate.Override, remediate.Rate,
 }
 

@@ -138,7 +138,7 @@ func (t *teller) opened(at time.Time, b remediate.Opened) {
 
 // said are the words for commands.
 var said = map[string]string{
-	remediate.Ack: "acknowledged it", remediate.TakeOver: "took it over: no further acts", remediate.Approve: "approved the plan",
+	remediate.Ack: "acknowledged it", remediate.Unack: "took the acknowledgement back: people are called anew", remediate.TakeOver: "took it over: no further acts", remediate.Approve: "approved the plan",
 	remediate.Deny: "denied the plan", remediate.Run: "said run", remediate.Close: "said close",
 }
 
@@ -201,6 +201,18 @@ func (t *teller) concluded(at time.Time, b remediate.Body) {
 		e.Tone, e.Text = Bad, fmt.Sprintf("Every step was tried, %s in all, and none helped", count(b.Attempts, "attempt"))
 	case remediate.Escalated:
 		e.Tone, e.Text = Wait, fmt.Sprintf("Calling %s: %s", b.Tell, b.Why)
+	case remediate.Rerouted:
+		e.Tone, e.Text = Bad, fmt.Sprintf("Calling %s by %s as well: %s", b.Tell, strings.Join(b.To, ", "), b.Why)
+	case remediate.Late:
+		e.Tone, e.Text = Bad, fmt.Sprintf("Late: %s was due at %s: %s", b.What, b.Due.UTC().Format("15:04:05"), b.Why)
+	case remediate.Updated:
+		e.Tone, e.Text = Quiet, "Update: "+b.Text
+	case remediate.Warned:
+		e.Tone, e.Text = Wait, fmt.Sprintf("The objective of %s is missed in %s", b.Objective, b.Left)
+	case remediate.Breached:
+		e.Tone, e.Text = Bad, fmt.Sprintf("The objective of %s is missed", b.Objective)
+	case remediate.CommandRefused:
+		e.Tone, e.Text = Bad, fmt.Sprintf("Refused: %s wanted to %s: %s", b.By, b.Command, b.Why)
 	case remediate.Closed:
 		e.Tone, e.Text = Good, fmt.Sprintf("Closed after %s: %s", b.Took, b.Why)
 		if !b.Verified {

@@ -207,7 +207,7 @@ func sights(as []remediate.Answer) []Detail {
 // not arrive. Later edits of a message that arrived are no news.
 func (t *teller) toldOne(at time.Time, what remediate.Tell, b remediate.Finished) {
 	k, shown := t.at[b.ID]
-	paged := strings.HasPrefix(what.Destination, "pagerduty/")
+	paged := strings.HasPrefix(what.Destination, remediate.PagerDuty) || strings.HasPrefix(what.Destination, remediate.SlackPage)
 	first := !t.told[what.Destination]
 	if b.Outcome == remediate.OK {
 		t.told[what.Destination] = true

@@ -56,6 +56,12 @@ var stories = []struct {
 	{"a human's words", "set act=silent\nalert ErrorsAfterDeploy namespace=shop\ndeny i1 by=anna plan=shown reason=wait_for_bert\nrun i1 by=bert\napprove i1 by=bert plan=shown\ntakeover i1 by=carl", []string{
 		"busy anna denied the plan", ": wait for bert", "busy bert said run", "busy bert approved the plan", "busy Attempt a1", "busy carl took it over: no further acts",
 	}, ""},
+	{"an incident that goes on", "set tell=later\nalert ErrorsAfterDeploy namespace=shop\npass 2m\nset tell=ok\npass 30m", []string{
+		"bad Late: rung 1: oncall was due at 10:00:00: 429", "quiet Update: 5m of 30m: approval: plan", "wait The objective of 30m is missed in 5m", "bad The objective of 30m is missed",
+	}, ""},
+	{"an acknowledgement taken back", "alert ErrorsAfterDeploy namespace=shop\nack i1 by=anna\nunack i1 by=bert reason=wrong_number", []string{
+		"wait Calling oncall", "busy anna acknowledged it", "busy bert took the acknowledgement back: people are called anew: wrong number", "wait Calling oncall",
+	}, ""},
 	{"alerts that come and go", "alert ErrorsAfterDeploy namespace=shop pod=a\nalert ErrorsAfterDeploy namespace=shop pod=b\nresolve ErrorsAfterDeploy namespace=shop pod=a", []string{
 		"quiet Another alert joined", "quiet An alert resolved; still firing: 1",
 	}, ""},
