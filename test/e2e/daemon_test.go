@@ -28,9 +28,16 @@ import (
 // Where the daemon under test is found: its default addresses, in the bed's
 // own network.
 const (
-	webURL    = "http://127.0.0.1:9095"
-	intakeURL = "http://127.0.0.1:9096/api/v1/webhook/alertmanager"
-	account   = "remediated" // the daemon's ServiceAccount
+	webURL     = "http://127.0.0.1:9095"
+	webhookURL = "http://127.0.0.1:9096/api/v1/webhook/"
+	intakeURL  = webhookURL + "alertmanager"
+	account    = "remediated" // the daemon's ServiceAccount
+)
+
+// Secrets by which Slack and PagerDuty sign what they send.
+const (
+	signingSecret = "a-signing-secret-of-slack"
+	webhookSecret = "a-webhook-secret-of-pagerduty"
 )
 
 // routingKeys are PagerDuty's, by rung.
@@ -58,6 +65,8 @@ type setup struct {
 	policies   string // YAML; "" is the usual ones
 	kubeconfig string // "" is that of the daemon's own ServiceAccount
 	runbooks   string // YAML; "" is the shipped ones
+	people     string // YAML; "" is nobody by name
+	slack      string // more of the configuration of Slack, beginning with a comma
 	storage    string // "" is a new folder
 	keep       bool   // do not start it yet
 	env        []string
@@ -95,7 +104,14 @@ func startDaemon(t *testing.T, b *bed.Bed, s setup) *daemon {
 func startPeople(t *testing.T) *doubles.Servers {
 	t.Helper()
 	people, err := doubles.Start(doubles.Options{
-		PagerDuty: pagerduty.Options{RoutingKeys: slices.Collect(maps.Values(routingKeys)), Strict: true},
+		Slack: slack.Options{
+			Strict: true, SigningSecret: signingSecret, RequestURL: webhookURL + "slack",
+			Users: []slack.User{slack.DefaultUser, {ID: "U0EVE0000", Name: "eve", RealName: "Eve Example", TimeZone: "Europe/Berlin"}},
+		},
+		PagerDuty: pagerduty.Options{
+			RoutingKeys: slices.Collect(maps.Values(routingKeys)), Strict: true,
+			Webhook: pagerduty.Webhook{URL: webhookURL + "pagerduty", Secrets: []string{webhookSecret}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -127,11 +143,14 @@ func (d *daemon) configure(s setup) {
 		d.write(name+".key", key)
 	}
 	d.write("slack.token", slack.DefaultToken)
+	d.write("slack.signing", signingSecret)
+	d.write("pagerduty.webhook", webhookSecret)
+	d.write("pagerduty.token", pagerduty.DefaultToken)
 	d.write("db.dsn", d.bed.PostgresDSN)
 	var config bytes.Buffer
 	err := template.Must(template.New("").Parse(daemonConfig)).Execute(&config, map[string]any{
 		"Bed": d.bed.Addresses, "Kubeconfig": s.kubeconfig, "Channel": slack.DefaultChannel.ID,
-		"Alertmanagers": s.alertmanagers, "Runbooks": s.runbooks,
+		"Alertmanagers": s.alertmanagers, "Runbooks": s.runbooks, "People": s.people, "SlackMore": s.slack,
 		"Slack": d.people.SlackURL + "/api/", "PagerDuty": d.people.PagerDutyURL,
 	})
 	if err != nil {
@@ -160,10 +179,16 @@ alertmanagers: [{{range .Alertmanagers}}{url: "{{.}}"}, {{end}}]
 prometheus: {url: "{{.Bed.Prometheus}}"}
 clusters: [{name: bed, kubeconfig: "{{.Kubeconfig}}"}]
 notify:
-  slack: {token_file: slack.token, channel: {{.Channel}}, api_url: "{{.Slack}}"}
+  slack: {token_file: slack.token, signing_secret_file: slack.signing, channel: {{.Channel}}, api_url: "{{.Slack}}"{{.SlackMore}}}
   pagerduty:
     routing_keys: {oncall: {file: oncall.key}, manager: {file: manager.key}, director: {file: director.key}}
     events_url: "{{.PagerDuty}}"
+    api_url: "{{.PagerDuty}}"
+    api_token_file: pagerduty.token
+    webhook_secret_files: [pagerduty.webhook]
+    changes_rung: oncall
+digests: none
+{{with .People}}people: {{.}}{{end}}
 {{with .Runbooks}}runbooks: {{.}}{{end}}
 `
 
