@@ -80,8 +80,9 @@ func TestTenThousandAtOnce(t *testing.T) {
 // for those that somebody is called for.
 func TestRoomForTheWorst(t *testing.T) {
 	w := newWorld(t)
-	w.load(bookOf(t, "destinations: [slack, slack/thread, pagerduty/oncall]\nrunbooks: {P1: {page: at once, ladder: [{tell: oncall, wait: 5m}]}, P2: {page: never}}\npolicies:\n"+
+	w.load(bookOf(t, "destinations: [slack, slack/thread, pagerduty/oncall]\nrunbooks: {P1: {page: at once, ladder: [{tell: oncall, wait: 5m}]}, P2: {page: on need, after: 1h, ladder: [{tell: oncall, wait: 5m}]}}\npolicies:\n"+
 		"- {name: slow, when: ['alertname=\"Slow\"'], per: [n], severity: P2, mode: act, target: deployment/shop/$n, steps: [{name: s, do: [{kind: restart}], verify: {all: [{kind: http}], within: 20m}}]}\n"+
+		"- {name: denied, when: ['alertname=\"Denied\"'], per: [n], severity: P2, mode: act, target: deployment/shop/$n, steps: [{name: s, do: [{kind: restart}], verify: {all: [{kind: http}], within: 20m}}]}\n"+
 		"- {name: down, when: ['alertname=\"Down\"'], per: [n], severity: P1, mode: act, target: deployment/shop/$n, steps: [{name: s, do: [{kind: restart}], verify: {all: [{kind: http}], within: 20m}}]}"))
 	w.set["alert"] = "unknown"
 	for k := range 22 {
@@ -89,15 +90,17 @@ func TestRoomForTheWorst(t *testing.T) {
 		w.settle()
 	}
 	w.must(w.do("alert Down n=p"))
+	w.must(w.do("pause policy/denied by=anna"))
+	w.must(w.do("alert Denied n=q"))
 	w.settle()
 	n := toldIn(w)
-	if n.shown != 21 || n.first[21] != (time.Time{}) || n.first[22] != (time.Time{}) || n.first[23].IsZero() {
-		t.Errorf("%d are shown at once, want 20 of P2 and the P1: %v", n.shown, n.first)
+	if n.shown != 22 || n.first[21] != (time.Time{}) || n.first[22] != (time.Time{}) || n.first[23].IsZero() || n.first[24].IsZero() {
+		t.Errorf("%d are shown at once, want 20, the P1, and that which somebody is called for: %v", n.shown, n.first)
 	}
 	w.must(w.do("resolve Slow n=n20"))
 	w.must(w.do("close i21 by=anna"))
 	w.pass(10 * time.Minute)
-	if n := toldIn(w); n.shown != 22 || !n.first[22].Equal(epoch.Add(5*time.Minute)) || n.first[21] != (time.Time{}) {
+	if n := toldIn(w); n.shown != 23 || !n.first[22].Equal(epoch.Add(5*time.Minute)) || n.first[21] != (time.Time{}) {
 		t.Errorf("then %d are shown, want the one that goes on, after 5m: %v", n.shown, n.first)
 	}
 	w.checkLaws()

@@ -172,7 +172,7 @@ func (h *handler) introduces(i *Incident) bool {
 		return true
 	}
 	n, _ := spent(h.s.Introduced, h.now, maxIntroduced, introducedPer)
-	return i.Status != StatusClosed && n < maxIntroduced
+	return n < maxIntroduced
 }
 
 // introduceAt is when there is room to show the incident for the first time,
