@@ -28,7 +28,7 @@ func (d *daemon) page() (http.Handler, error) {
 		hosts = []string{u.Hostname()}
 	}
 	return web.New(web.Options{
-		Live: d.authority(), History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow,
+		Live: d.authority(), History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow, Check: d.check,
 		Log: d.log, Version: cmp.Or(version.Version, "unreleased"), BasicAuth: who.users, Hosts: hosts,
 	}), nil
 }
@@ -49,11 +49,7 @@ func (d *daemon) reject(ctx context.Context, r remediate.Rejected) error {
 }
 
 // people are those that the configuration in force names.
-func (d *daemon) people() []policies.Person {
-	d.loading.Lock()
-	defer d.loading.Unlock()
-	return d.loaded.Config.People
-}
+func (d *daemon) people() []policies.Person { return d.config().People }
 
 // ready says why the daemon cannot take alerts.
 func (d *daemon) ready() error {

@@ -23,7 +23,7 @@ import (
 func (p *PagerDuty) Check(ctx context.Context, ladder []remediate.Rung) ([]string, error) {
 	said := p.checkSecrets()
 	if p.options.APIToken == "" {
-		return append(said, "notify.pagerduty.api_token is not set, so that PagerDuty's own escalation was not looked at"), nil
+		return append(said, "notify.pagerduty.api_token_file is not set, so that PagerDuty's own escalation was not looked at"), nil
 	}
 	said = append(said, p.checkRungs(ladder)...)
 	services, err := p.services(ctx)
@@ -54,7 +54,7 @@ func (p *PagerDuty) checkSecrets() []string {
 		files["routing_keys."+rung] = file
 	}
 	for n, file := range p.options.WebhookSecrets {
-		files["webhook_secrets["+strconv.Itoa(n)+"]"] = file
+		files["webhook_secret_files["+strconv.Itoa(n)+"]"] = file
 	}
 	if p.options.APIToken != "" {
 		files["api_token"] = p.options.APIToken

@@ -112,7 +112,7 @@ func TestCheckReadsTheSecrets(t *testing.T) {
 		o.RoutingKeys["manager"] += ".none"
 		o.WebhookSecrets = []notify.SecretFile{keyFile(t, hookSecret), keyFile(t, "")}
 	})
-	b.check(ladder("oncall"), "routing_keys.manager: read the secret", "webhook_secrets[1]: read the secret", "api_token is not set")
+	b.check(ladder("oncall"), "routing_keys.manager: read the secret", "webhook_secret_files[1]: read the secret", "api_token_file is not set")
 	if len(b.account.Faults.Requests()) != 0 {
 		t.Error("PagerDuty was asked without a token")
 	}

@@ -177,8 +177,8 @@ func TestOptionsOfOneOwnerAreRefusedByName(t *testing.T) {
 		"escalation.levels: manager and oncall": func(o *pagerduty.Options) { o.Escalation.Levels["manager"] = 1 },
 		"changes_rung: there is no rung":        func(o *pagerduty.Options) { o.ChangesRung = "all" },
 		"api_url":                               func(o *pagerduty.Options) { o.APIURL = "api.pagerduty.com" },
-		"webhook_secrets[1]":                    func(o *pagerduty.Options) { o.WebhookSecrets = append(o.WebhookSecrets, "") },
-		"webhook_secrets: nobody listens":       func(o *pagerduty.Options) { o.Heard = nil },
+		"webhook_secret_files[1]":               func(o *pagerduty.Options) { o.WebhookSecrets = append(o.WebhookSecrets, "") },
+		"webhook_secret_files: nobody listens":  func(o *pagerduty.Options) { o.Heard = nil },
 	} {
 		b := newBench(t, owning(t))
 		change(&b.options)

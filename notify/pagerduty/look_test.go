@@ -73,9 +73,9 @@ func TestLookSaysWhyItCannot(t *testing.T) {
 		want   string
 		change func(*pagerduty.Options)
 	}{
-		"no token":      {want: "set notify.pagerduty.api_token", change: func(o *pagerduty.Options) { o.APIToken = "" }},
-		"no file":       {want: "check notify.pagerduty.api_token", change: func(o *pagerduty.Options) { o.APIToken += ".none" }},
-		"wrong token":   {want: "HTTP 401 Unauthorized: Unauthorized; check that notify.pagerduty.api_token", change: func(o *pagerduty.Options) { os.WriteFile(string(o.APIToken), []byte("canary-else"), 0o600) }},
+		"no token":      {want: "set notify.pagerduty.api_token_file", change: func(o *pagerduty.Options) { o.APIToken = "" }},
+		"no file":       {want: "check notify.pagerduty.api_token_file", change: func(o *pagerduty.Options) { o.APIToken += ".none" }},
+		"wrong token":   {want: "HTTP 401 Unauthorized: Unauthorized; check that notify.pagerduty.api_token_file", change: func(o *pagerduty.Options) { os.WriteFile(string(o.APIToken), []byte("canary-else"), 0o600) }},
 		"wrong address": {want: "check notify.pagerduty.api_url", change: func(o *pagerduty.Options) { o.APIURL += "/v1" }},
 		"forbidden":     {want: "may do this", fault: fault.Answer("/incidents", 403)},
 		"down":          {want: "HTTP 502", fault: fault.Answer("/incidents", 502)},

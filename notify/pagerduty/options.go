@@ -164,11 +164,11 @@ func (o Options) validateEscalation() error {
 func (o Options) validateWebhooks() error {
 	for n, file := range o.WebhookSecrets {
 		if file == "" {
-			return fmt.Errorf("webhook_secrets[%d]: want the path of a file with the secret of a subscription", n)
+			return fmt.Errorf("webhook_secret_files[%d]: want the path of a file with the secret of a subscription", n)
 		}
 	}
 	if len(o.WebhookSecrets) > 0 && o.Heard == nil {
-		return errors.New("webhook_secrets: nobody listens to webhooks, which is a bug in remediated: please report it")
+		return errors.New("webhook_secret_files: nobody listens to webhooks, which is a bug in remediated: please report it")
 	}
 	return nil
 }

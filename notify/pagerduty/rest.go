@@ -50,11 +50,11 @@ func (p *PagerDuty) ask(ctx context.Context, method, path string, query url.Valu
 		return &notify.WaitError{Err: fmt.Errorf("pagerduty: %s: the limit of requests is reached", what), Wait: left}
 	}
 	if p.options.APIToken == "" {
-		return fmt.Errorf("pagerduty: %s needs a token: set notify.pagerduty.api_token", what)
+		return fmt.Errorf("pagerduty: %s needs a token: set notify.pagerduty.api_token_file", what)
 	}
 	token, err := p.options.APIToken.Read()
 	if err != nil {
-		return fmt.Errorf("pagerduty: %w; check notify.pagerduty.api_token", err)
+		return fmt.Errorf("pagerduty: %w; check notify.pagerduty.api_token_file", err)
 	}
 	req, err := p.request(ctx, token, method, path, query, body)
 	if err != nil {
@@ -125,7 +125,7 @@ func (p *PagerDuty) explainREST(resp *http.Response, said error) error {
 	case http.StatusBadRequest:
 		return &notify.FinalError{Err: said, Do: "check notify.pagerduty.from and the levels, then PagerDuty's policy"}
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("%w; check that notify.pagerduty.api_token may do this", said)
+		return fmt.Errorf("%w; check that notify.pagerduty.api_token_file may do this", said)
 	case http.StatusNotFound:
 		return fmt.Errorf("%w: %w; check notify.pagerduty.api_url", errNotFound, said)
 	}

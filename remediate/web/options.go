@@ -67,12 +67,13 @@ type Options struct {
 	Live    Live
 	History History
 
-	Metrics http.Handler                // of /metrics; nil answers 404
-	Ready   func() error                // of /-/ready: why it is not ready; nil is always ready
-	Reload  func(context.Context) error // of /-/reload; nil answers 404
-	Now     func() time.Time            // nil is time.Now
-	Log     *slog.Logger                // of pages that could not be written; nil discards
-	Version string                      // as /api/v1/status shows it
+	Metrics http.Handler                  // of /metrics; nil answers 404
+	Ready   func() error                  // of /-/ready: why it is not ready; nil is always ready
+	Reload  func(context.Context) error   // of /-/reload; nil answers 404
+	Check   func(context.Context) []Check // of /api/v1/check; nil checks nothing
+	Now     func() time.Time              // nil is time.Now
+	Log     *slog.Logger                  // of pages that could not be written; nil discards
+	Version string                        // as /api/v1/status shows it
 
 	// BasicAuth says that the listener has checked the request's basic
 	// authentication. A command is then by that user, whatever the request
@@ -91,6 +92,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
+	}
+	if o.Check == nil {
+		o.Check = func(context.Context) []Check { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

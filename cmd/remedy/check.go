@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/x0tta6bl4/remediated/remediate/web"
+)
+
+// check shows what is amiss with the ways in which people are told.
+func (c *cli) check(ctx context.Context) error {
+	var all web.Checks
+	raw, err := c.get(ctx, "/api/v1/check", nil, &all)
+	if err != nil {
+		return err
+	}
+	if c.output == "json" {
+		err = c.out.raw(raw)
+	} else {
+		c.out.checks(all)
+		err = c.out.err
+	}
+	if err == nil && slices.ContainsFunc(all.Checks, func(k web.Check) bool { return len(k.Findings) > 0 }) {
+		return errShown
+	}
+	return err
+}
+
+// checks shows what was looked at, and what is amiss with it.
+func (p *printer) checks(all web.Checks) {
+	if len(all.Checks) == 0 {
+		p.printf("Neither Slack nor PagerDuty is configured: nobody can be told.\n")
+	}
+	for _, c := range all.Checks {
+		if len(c.Findings) == 0 {
+			p.printf("%s %s\n", p.tone(web.Good, "ok "), c.What)
+			continue
+		}
+		p.printf("%s %s\n", p.tone(web.Bad, "bad"), c.What)
+		for _, f := range c.Findings {
+			p.printf("    %s\n", f)
+		}
+	}
+}
