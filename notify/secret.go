@@ -37,8 +37,8 @@ func (f SecretFile) Read() (Secret, error) {
 // secret is an unexported field of what is printed.
 type Secret struct{ reveal func() string }
 
-// redacted stands for every secret wherever it would be printed.
-const redacted = "[redacted]"
+// Redacted stands for every secret wherever it would be printed.
+const Redacted = "[redacted]"
 
 // Reveal returns the secret itself, for the request that carries it and nothing else.
 func (s Secret) Reveal() string {
@@ -49,13 +49,13 @@ func (s Secret) Reveal() string {
 }
 
 // String returns "[redacted]".
-func (Secret) String() string { return redacted }
+func (Secret) String() string { return Redacted }
 
 // Format writes "[redacted]" whatever the verb, %#v and %x included.
-func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(Redacted)) }
 
 // MarshalText returns "[redacted]", so that neither JSON nor slog shows it.
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (Secret) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
 
 // Redact returns text with the secret taken out: servers repeat in their
 // errors what they were sent.
@@ -64,5 +64,5 @@ func (s Secret) Redact(text string) string {
 	if v == "" {
 		return text
 	}
-	return strings.ReplaceAll(text, v, redacted)
+	return strings.ReplaceAll(text, v, Redacted)
 }

@@ -64,7 +64,7 @@ func wantConfig(t *testing.T, c *Config, dir string) {
 	}
 	if want := (Slack{
 		TokenFile: in("slack"), SigningSecretFile: "/etc/sign", Channel: "#incidents", APIURL: "http://localhost:1/api",
-		Mentions: map[string][]string{"oncall": {"S0ONCALL", "U12"}}, Bridge: &Bridge{Invite: []string{"U22"}},
+		Mentions: map[string][]string{"oncall": {"S0ONCALL", "U0ANNA000"}}, Bridge: &Bridge{Invite: []string{"U0BEN0000"}},
 	}); !reflect.DeepEqual(*c.Slack, want) {
 		t.Errorf("Slack is %v, want %v", *c.Slack, want)
 	}

@@ -24,8 +24,8 @@ func (r *configReader) slack(v value) {
 
 // Forms of Slack's IDs.
 var (
-	slackPerson = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
-	slackGroup  = regexp.MustCompile(`^S[A-Z0-9]{2,}$`)
+	slackPerson = regexp.MustCompile(`^[UW][A-Z0-9]{6,20}$`)
+	slackGroup  = regexp.MustCompile(`^S[A-Z0-9]{6,20}$`)
 )
 
 // mentions reads {oncall: [U0123, S0456]}.

@@ -94,6 +94,7 @@ func clustersOf(all []policies.Cluster) (map[string]*rest.Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: %w: say in the configuration, under clusters, which kubeconfig and context to use", c.Name, err)
 		}
+		rc.Wrap(func(next http.RoundTripper) http.RoundTripper { return redacting{next} })
 		out[c.Name] = rc
 	}
 	return out, nil
@@ -122,6 +123,7 @@ func httpClient(c config.HTTPClientConfig, name string) (*http.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	client.Transport = redacting{client.Transport}
 	return client, nil
 }
 

@@ -1,0 +1,305 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// planted are secrets, one for each field of the configuration that has one.
+var planted = map[string]string{
+	"slack.token": "xoxb-planted-0001", "slack.signing": "planted-0002", "slack.app": "xapp-planted-0003",
+	"oncall.key": "planted0004planted0004planted000", "manager.key": "planted0005planted0005planted000", "director.key": "planted0006planted0006planted000",
+	"pagerduty.token": "planted-0007", "pagerduty.webhook": "planted-0008", "intake.token": "planted-0009",
+	"alertmanager.password": "planted-0010", "prometheus.token": "planted-0011", "kube.token": "planted-0012",
+}
+
+// parrot is a server that says no and repeats all that it was sent, as servers
+// do that one debugs.
+type parrot struct {
+	mu    sync.Mutex
+	heard strings.Builder
+}
+
+func (p *parrot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	_, password, _ := r.BasicAuth()
+	said := fmt.Sprintf("%s %s %s %s", r.URL, r.Header, password, body)
+	p.mu.Lock()
+	p.heard.WriteString(said + "\n")
+	p.mu.Unlock()
+	said = strings.Map(func(c rune) rune {
+		if strings.ContainsRune("\"\\\n\r\t", c) {
+			return ' '
+		}
+		return c
+	}, said)
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/api/auth.test"), strings.HasPrefix(r.URL.Path, "/api/chat"), strings.HasPrefix(r.URL.Path, "/api/conversations"), strings.HasPrefix(r.URL.Path, "/api/apps"):
+		fmt.Fprintf(w, `{"ok": false, "error": "%s"}`, said)
+	case strings.HasPrefix(r.URL.Path, "/v2/enqueue"):
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"status": "invalid event", "message": "%s", "errors": ["%s"]}`, said, said)
+	default:
+		w.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprintf(w, `{"status": "error", "errorType": "internal", "message": "%s", "error": "%s"}`, said, said)
+	}
+}
+
+// used says which planted secrets it was shown.
+func (p *parrot) saw(secret string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Contains(p.heard.String(), secret)
+}
+
+const plantedConfig = `cluster: prod
+policies: [{files: [p.yml]}]
+alertmanagers: [{url: "PARROT/am", basic_auth: {username: me, password_file: alertmanager.password}}]
+prometheus: {url: "PARROT/prometheus", authorization: {credentials_file: prometheus.token}}
+clusters: [{name: prod, kubeconfig: kubeconfig}]
+notify:
+  slack: {token_file: slack.token, signing_secret_file: slack.signing, app_token_file: slack.app, channel: "#ops", api_url: "PARROT/api/", mentions: {oncall: [U0ANNA000]}, bridge: {}}
+  pagerduty:
+    routing_keys: {oncall: {file: oncall.key}, manager: {file: manager.key}, director: {file: director.key}}
+    events_url: PARROT
+    api_url: PARROT
+    api_token_file: pagerduty.token
+    webhook_secret_files: [pagerduty.webhook]
+    changes_rung: oncall
+runbooks:
+  P1: {objective: 1s, page: at once, ladder: [{tell: oncall, wait: 300ms}, {tell: manager, wait: 300ms}, {tell: director, wait: 1h}]}
+`
+
+const plantedPolicy = `policies:
+  - name: down
+    when: ['alertname="Down"']
+    severity: {default: P1, impact: [{query: 'up', p1: 5}]}
+    mode: act
+    target: deployment/shop/db
+    steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], within: 1m}}]
+  - name: half
+    when: ['alertname="Half"']
+    severity: {default: P2, impact: [{query: 'up', p1: 5}]}
+`
+
+// TestNoSecretIsEverShown: everything that the daemon is configured with is
+// refused and repeated by a server that does not keep anything to itself. What
+// is logged, kept, counted and answered has none of it.
+func TestNoSecretIsEverShown(t *testing.T) {
+	p := &parrot{}
+	server := httptest.NewServer(p)
+	defer server.Close()
+	cluster := httptest.NewTLSServer(p) // a token is not shown to one without TLS
+	defer cluster.Close()
+	d := startPlanted(t, server.URL, cluster.URL)
+	d.post("alertmanager", http.Header{"Authorization": {"Bearer " + planted["intake.token"]}},
+		`{"version": "4", "groupKey": "g", "status": "firing", "alerts": [`+alertNow("Down")+`,`+alertNow("Half")+`]}`)
+	d.post("alertmanager", http.Header{"Authorization": {"Bearer planted-but-wrong"}}, "{}")
+	form := "payload=" + url.QueryEscape(`{"type": "block_actions", "user": {"id": "U0EVE0000"}, "channel": {"id": "C0OPS0000"}, "message": {"ts": "1700000000.000100"}, "actions": [{"type": "button", "action_id": "remediated_ack", "value": "aaaaaaaa-i1", "action_ts": "1700000000.000100"}]}`)
+	for _, secret := range []string{planted["slack.signing"], "another"} {
+		at := fmt.Sprint(time.Now().Unix())
+		d.post("slack", http.Header{"X-Slack-Request-Timestamp": {at}, "X-Slack-Signature": {"v0=" + mac(secret, "v0:"+at+":"+form)}, "Content-Type": {"application/x-www-form-urlencoded"}}, form)
+		d.post("pagerduty", http.Header{"X-Pagerduty-Signature": {"v1=" + mac(strings.Replace(secret, planted["slack.signing"], planted["pagerduty.webhook"], 1), "{}")}}, "{}")
+	}
+	for _, path := range []string{"/metrics", "/api/v1/check", "/api/v1/status", "/api/v1/policies", "/api/v1/breakers", "/", "/automation"} {
+		d.get(path)
+	}
+	for name, secret := range planted {
+		if slices.Contains([]string{"slack.signing", "pagerduty.webhook", "intake.token"}, name) {
+			continue // they are what others send
+		}
+		within(t, "the parrot is shown "+name, func() bool { return p.saw(secret) })
+	}
+	for _, path := range []string{"/api/v1/incidents", "/api/v1/incidents/1", "/api/v1/incidents/1/facts", "/api/v1/incidents/2/facts", "/incidents/1"} {
+		d.get(path)
+	}
+	d.stop()
+	for _, name := range slices.Sorted(maps.Keys(planted)) {
+		if where := d.shows(planted[name]); where != "" {
+			t.Errorf("%s is shown: %s", name, where)
+		}
+	}
+}
+
+// plantedDaemon is a daemon in this process, and all that it has said.
+type plantedDaemon struct {
+	t       *testing.T
+	dir     string
+	web     string
+	intake  string
+	log     *lockedLog
+	answers strings.Builder
+	end     context.CancelFunc
+	ended   chan int
+}
+
+func startPlanted(t *testing.T, parrot, cluster string) *plantedDaemon {
+	t.Helper()
+	d := &plantedDaemon{t: t, dir: t.TempDir(), web: freePort(t), intake: freePort(t), log: new(lockedLog), ended: make(chan int, 1)}
+	for name, secret := range planted {
+		d.write(name, secret)
+	}
+	d.write("p.yml", plantedPolicy)
+	d.write("remediated.yml", strings.ReplaceAll(plantedConfig, "PARROT", parrot))
+	d.write("kubeconfig", fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
+clusters: [{name: c, cluster: {server: "%s", insecure-skip-tls-verify: true}}], users: [{name: u, user: {token: "%s"}}]}`, cluster, planted["kube.token"]))
+	ctx, cancel := context.WithCancel(context.Background())
+	d.end = cancel
+	go func() {
+		d.ended <- run(ctx, []string{
+			"--config.file=" + filepath.Join(d.dir, "remediated.yml"), "--storage.path=" + filepath.Join(d.dir, "data"), "--log.level=debug",
+			"--web.listen-address=" + d.web, "--intake.listen-address=" + d.intake, "--intake.token-file=" + filepath.Join(d.dir, "intake.token"),
+			"--web.external-url=http://" + d.web, "--alertmanager.poll-interval=200ms",
+		}, signals{}, d.log)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if t.Failed() {
+			t.Logf("its log:\n%.8000s", d.log)
+		}
+	})
+	within(t, "the daemon is ready", func() bool { return strings.Contains(d.log.String(), "msg=ready") })
+	return d
+}
+
+func (d *plantedDaemon) write(name, text string) {
+	d.t.Helper()
+	if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *plantedDaemon) post(to string, h http.Header, body string) {
+	d.t.Helper()
+	r, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, "http://"+d.intake+"/api/v1/webhook/"+to, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	r.Header = h
+	d.keep(http.DefaultClient.Do(r))
+}
+
+func (d *plantedDaemon) get(path string) {
+	d.t.Helper()
+	d.keep(http.Get("http://" + d.web + path))
+}
+
+func (d *plantedDaemon) keep(r *http.Response, err error) {
+	d.t.Helper()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, _ := io.ReadAll(r.Body)
+	fmt.Fprintf(&d.answers, "%s %s\n%s\n", r.Status, r.Header, b)
+}
+
+func (d *plantedDaemon) stop() {
+	d.t.Helper()
+	d.end()
+	if code := <-d.ended; code != 0 {
+		d.t.Errorf("it stopped with %d", code)
+	}
+}
+
+// shows says where a secret stands that was planted, "" when nowhere: in what
+// was logged and answered, and in all files that were kept.
+func (d *plantedDaemon) shows(secret string) string {
+	if where := d.showsAsIs(base64.StdEncoding.EncodeToString([]byte("me:" + secret))); where != "" {
+		return where
+	}
+	return d.showsAsIs(secret)
+}
+
+func (d *plantedDaemon) showsAsIs(secret string) string {
+	if at := strings.Index(d.log.String(), secret); at >= 0 {
+		return "in the log: " + around(d.log.String(), at)
+	}
+	if at := strings.Index(d.answers.String(), secret); at >= 0 {
+		return "in an answer: " + around(d.answers.String(), at)
+	}
+	where := ""
+	err := fs.WalkDir(os.DirFS(filepath.Join(d.dir, "data")), ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join(d.dir, "data", path))
+		if at := bytes.Index(b, []byte(secret)); at >= 0 {
+			where = "in " + path + ": " + around(string(b), at)
+		}
+		return err
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return where
+}
+
+func around(text string, at int) string { return text[max(0, at-200):min(len(text), at+60)] }
+
+func alertNow(name string) string {
+	return fmt.Sprintf(`{"status": "firing", "labels": {"alertname": %q}, "annotations": {}, "startsAt": %q, "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": "0"}`,
+		name, time.Now().Add(time.Second).UTC().Format(time.RFC3339))
+}
+
+func mac(secret, text string) string {
+	m := hmac.New(sha256.New, []byte(secret))
+	m.Write([]byte(text))
+	return hex.EncodeToString(m.Sum(nil))
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// within polls until something real holds.
+func within(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it did not come true that %s", what)
+		}
+	}
+}
+
+type lockedLog struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
