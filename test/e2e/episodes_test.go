@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/x0tta6bl4/remediated/test/bed"
+	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
 )
 
 // lingeringPolicies act on a posted alert that the database is to blame for.
@@ -56,7 +57,10 @@ func TestSecondFaultBeforeTheAlertResolved(t *testing.T) {
 	}
 	d.checkAttempts(begun, "i1-a1", "i1-a2")
 	d.checkSlack(1)
-	d.checkPaged(true)
+	pages := d.people.PagerDuty.Incidents() // what is broken again is another call
+	if len(pages) != 2 || pages[1].DedupKey != pages[0].DedupKey+"-2" || pages[0].Status != pagerduty.Resolved || pages[1].Status != pagerduty.Resolved {
+		t.Errorf("PagerDuty has %+v, want a page for each trouble, both over", pages)
+	}
 }
 
 // What an earlier journal did to the cluster is not taken for our own doing.
