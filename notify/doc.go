@@ -8,5 +8,5 @@
 // performs calls again, under the same ID, until the tell's deadline. So the
 // outbox is the journal, and there is no second queue that a crash could lose.
 //
-// Start reading at [Teller.Perform], then [Headline] and its neighbours.
+// Start reading at [Teller.Perform], then [Words] and its neighbours.
 package notify
