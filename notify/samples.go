@@ -69,7 +69,7 @@ var moments = []struct {
 	{"denied", func(n *remediate.Notice) {
 		n.Status, n.Why, n.Rung = remediate.StatusDenied, "breaker: 2 of 2 verifications failed, open until 15:10", "oncall"
 		n.Action, n.Attempts = "trigger", []remediate.Attempt{tried("ok", "connection refused after 3m", false)}
-		n.Due, n.Impact = sampled.Add(10*time.Minute), "40% of checkouts fail"
+		n.Objective, n.Due, n.Impact = model.Duration(10*time.Minute), sampled.Add(10*time.Minute), "40% of checkouts fail"
 	}},
 	{"held", func(n *remediate.Notice) {
 		n.Status, n.Why, n.Rung, n.Acked, n.Action = remediate.StatusHeld, "takeover: anna has it", "manager", "anna", "acknowledge"
@@ -111,20 +111,20 @@ var moments = []struct {
 	}},
 	{"nothing", func(n *remediate.Notice) { *n = remediate.Notice{} }},
 	{"hostile", func(n *remediate.Notice) {
-		fill(n, "\u202e<!channel> `$(reboot)` \x00{{ .Labels }}\nStatus: healed\xff & <http://evil.example|x>")
+		fill(n, "\u202e<!channel> `$(reboot)` \x00{{ .Labels }}\nStatus: healed\xff & <http://evil.example|x>", 1)
 	}},
-	{"long", func(n *remediate.Notice) { fill(n, strings.Repeat("数<&\"", 500)) }},
+	{"long", func(n *remediate.Notice) { fill(n, strings.Repeat("数<&\"", 500), 10) }},
 }
 
-// fill puts the text wherever text from outside can get to.
-func fill(n *remediate.Notice, text string) {
+// fill puts the text wherever text from outside can get to, with so many attempts.
+func fill(n *remediate.Notice, text string, times int) {
 	n.Policy, n.Alert, n.Summary, n.Why, n.Rung, n.Acked, n.Plan, n.Impact = text, text, text, text, text, text, text, text
 	n.Severity, n.Status = remediate.Severity(text), remediate.Status(text)
 	n.Target = remediate.Target{Cluster: text, Kind: text, Namespace: text, Name: text}
 	n.Labels = remediate.LabelsOf(map[string]string{"alertname": text, text: text})
 	n.Healed, n.Closed, n.Due = sampled, sampled, sampled
 	n.Lines = nil
-	for range 10 {
+	for range times {
 		n.Attempts = append(n.Attempts, remediate.Attempt{ID: text, Step: text, Act: text, Result: text, Verify: text})
 		n.Lines = append(n.Lines, remediate.Line{At: sampled, Text: text})
 	}

@@ -33,7 +33,8 @@ type run struct {
 
 func newRun(set *template.Template) *run {
 	r := &run{}
-	r.set = template.Must(set.Clone()).Funcs(template.FuncMap{counter: r.count})
+	// As Alertmanager has it, a label that is not there is empty.
+	r.set = template.Must(set.Clone()).Option("missingkey=zero").Funcs(template.FuncMap{counter: r.count})
 	return r
 }
 
