@@ -209,6 +209,27 @@ func TestNoCommandOfATemplateIsMadeOfTextFromOutside(t *testing.T) {
 	}
 }
 
+// Whatever the texts are, the defaults yield what is needed, and need no default.
+func TestTheDefaultsNeverFail(t *testing.T) {
+	all := Samples()
+	rapid.Check(t, func(rt *rapid.T) {
+		n := rapid.SampledFrom(all).Draw(rt, "sample").Notice
+		fill(&n, string(rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(rt, "bytes"))+rapid.String().Draw(rt, "text"), 1)
+		ts := &Templates{OnError: func(name string, err error) { rt.Fatalf("%s: %v", name, err) }}
+		w := ts.Words("", n, "")
+		for _, x := range texts {
+			for _, said := range w.all(x, x.name) {
+				if said == "" && x.needed {
+					rt.Fatalf("%s says nothing", x.name)
+				}
+				if said != Clean(said, maxWords) {
+					rt.Fatalf("%s is not clean: %q", x.name, said)
+				}
+			}
+		}
+	})
+}
+
 func TestOneSetOfTemplatesServesManyGoroutines(t *testing.T) {
 	ts, err := ParseTemplates("testdata/override.tmpl")
 	if err != nil {

@@ -142,9 +142,9 @@ func TestStoryTellsTheNewestAndHowManyAreLeftOut(t *testing.T) {
 
 func TestDetailsFitTheFieldsOfOneSection(t *testing.T) {
 	n := notices()["closed-late"]
-	n.Rung, n.Acked, n.Plan = "oncall", "anna", "3fa9"
-	if got := wordsOf(n).Details(); len(got) != 9 {
-		t.Errorf("a notice with everything has %d details, want all 9 and never more than 10: %v", len(got), got)
+	n.Rung, n.Acked, n.Plan, n.Impact, n.Due = "oncall", "anna", "3fa9", "40% of checkouts fail", n.Opened.Add(time.Minute)
+	if got := wordsOf(n).Details(); len(got) != 10 || got[9].Name != "Impact" {
+		t.Errorf("a notice with everything has %d details, want 10, because what healed is not due any more: %v", len(got), got)
 	}
 }
 
