@@ -1,11 +1,13 @@
 package notify
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
 	"text/template"
 	"text/template/parse"
+	"unicode"
 )
 
 // Bounds of one execution.
@@ -42,7 +44,7 @@ func newRun(set *template.Template) *run {
 type endlessError struct{ where string }
 
 func (e *endlessError) Error() string {
-	return fmt.Sprintf("%s: more than %d actions are done for one text: it is a range or a template that does not end, or nearly so", e.where, maxActions)
+	return fmt.Sprintf("more than %d actions are done for one text: it is a range or a template that does not end, or nearly so", maxActions)
 }
 
 func (r *run) count(where string) (string, error) {
@@ -65,7 +67,7 @@ func (r *run) execute(name string, dot any) (wrote string, err error) {
 	var endless *endlessError
 	switch {
 	case errors.As(err, &endless):
-		return "", fmt.Errorf("template %q: %w", name, endless)
+		return "", fmt.Errorf("%s: template %q: %w", endless.where, name, endless)
 	case errors.Is(err, errLong):
 		return "", fmt.Errorf("%s: template %q writes more than %d bytes: a message has room for some hundred", r.where(name), name, maxOutput)
 	case err != nil:
@@ -165,9 +167,15 @@ func firstOf(t *parse.Tree) parse.Node {
 		return nil
 	}
 	for _, n := range t.Root.Nodes {
-		if !parse.IsEmptyTree(n) {
-			return n
+		if parse.IsEmptyTree(n) {
+			continue
 		}
+		if text, ok := n.(*parse.TextNode); ok { // it begins where something can be seen
+			seen := bytes.TrimLeftFunc(text.Text, unicode.IsSpace)
+			text.Pos += parse.Pos(len(text.Text) - len(seen))
+			text.Text = seen
+		}
+		return n
 	}
 	return nil
 }
