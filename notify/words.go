@@ -1,22 +1,34 @@
 package notify
 
 import (
+	"errors"
 	"fmt"
 	"strings"
-	"time"
+	"unicode"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-// The words are the same wherever an incident is shown. They are cleaned, not
-// escaped: each service escapes for its own syntax.
+// The words are the same wherever an incident is shown, unless a template says
+// otherwise. They are cleaned, not escaped: each service escapes for its own
+// syntax.
 
 // Limits of single texts in characters.
 const (
 	maxName   = 120 // policies, alerts, people, rungs
 	maxTarget = 300
-	maxProse  = 1000 // summaries, reasons
+	maxProse  = 1000 // summaries, reasons, one detail
 	maxSeen   = 400  // one attempt's result or verification
+	maxWords  = 4000 // what a template makes of them
+	maxLine   = 2000 // one attempt or happening, likewise
+	maxTitle  = 40   // the name of a detail
+)
+
+// How many are shown at most.
+const (
+	maxDetails  = 10 // a section of Slack has no room for more
+	maxCommands = 5
+	maxFacts    = 10 // of a list
 )
 
 // Tone is how an incident stands, at one glance.
@@ -53,214 +65,202 @@ func ToneOf(n remediate.Notice) Tone {
 // ID returns the short name of the notice's incident, for example i42.
 func ID(n remediate.Notice) string { return fmt.Sprintf("i%d", n.Incident) }
 
+// Words puts one notice into words for one service. It is for one goroutine.
+type Words struct {
+	templates *Templates
+	place     string // "slack", "pagerduty"; "" for the words of no service in particular
+	notice    remediate.Notice
+	link      string
+	data      *Data
+	own       *run // nil: there are only the defaults
+	standard  *run
+}
+
+// Words returns the words for the service, which is the first part of its
+// templates' names. The link is the address at which people see the incident,
+// "" when there is none.
+func (t *Templates) Words(service string, n remediate.Notice, link string) *Words {
+	w := &Words{templates: t, place: service, notice: n, link: link, data: dataOf(n, link, t.now(), Clean)}
+	if t != nil && t.set != nil {
+		w.own = newRun(t.set)
+	}
+	return w
+}
+
+// name is that of the service's own template.
+func (w *Words) name(kind string) string {
+	if w.place == "" {
+		return kind
+	}
+	return w.place + "." + kind
+}
+
 // Headline returns what is the matter in one short line:
 //
 //	i42 P2 verifying: postgres-down on prod/deployment/shop/db
-func Headline(n remediate.Notice) string {
-	about := Clean(n.Policy, maxName)
-	if about == "" {
-		about = Clean(n.Alert, maxName)
-	}
-	if !n.Target.IsZero() {
-		about += " on " + Clean(n.Target.String(), maxTarget)
-	}
-	head := ID(n)
-	if severity := Clean(string(n.Severity), maxName); severity != "" {
-		head += " " + severity
-	}
-	head += " " + statusWord(n)
-	if about == "" {
-		return head
-	}
-	return head + ": " + about
-}
+func (w *Words) Headline() string { return w.Text("headline") }
 
 // Summary returns the headline and, in the same line, the reason for it: what
 // a phone shows.
-func Summary(n remediate.Notice) string {
-	result := ""
-	if ToneOf(n) == ToneGood { // a healed incident that was reopened has healed once, which is not the news
-		result = healed(n)
-	}
-	for _, more := range []string{result, Why(n), Says(n)} {
-		if more != "" {
-			return Headline(n) + ": " + more
-		}
-	}
-	return Headline(n)
+func (w *Words) Summary() string { return w.Text("summary") }
+
+// Says returns what the alert says of itself, "" when it says nothing.
+func (w *Words) Says() string { return w.Text("says") }
+
+// Why returns the reason for the status, "" when there is none.
+func (w *Words) Why() string { return w.Text("why") }
+
+// Text returns one line that only this service has, by the rest of its
+// template's name, for example "bridge.topic".
+func (w *Words) Text(kind string) string {
+	return speak(w, w.name(kind), w.data, oneLine(w.name(kind)))
 }
+
+// List returns several lines that only this service has.
+func (w *Words) List(kind string) []string { return speak(w, w.name(kind), w.data, manyLines) }
 
 // Detail is one named fact about an incident.
 type Detail struct{ Name, Text string }
 
 // Details returns the facts about an incident, at most ten, the most important first.
-func Details(n remediate.Notice) []Detail {
-	var ds []Detail
-	add := func(name, text string) {
-		if text != "" {
-			ds = append(ds, Detail{name, text})
-		}
-	}
-	add("Status", statusWord(n))
-	add("Policy", Clean(n.Policy, maxName))
-	add("Target", Clean(n.Target.String(), maxTarget))
-	add("Alert", alert(n))
-	add("Since", at(n.Opened))
-	add("Healed", healed(n))
-	add("Closed", closed(n))
-	add("Paged", paged(n))
-	add("Plan", Clean(n.Plan, maxName))
-	add("Impact", Clean(n.Impact, maxTarget))
-	return ds
-}
-
-// Why returns the reason for the status, "" when there is none.
-func Why(n remediate.Notice) string { return Clean(n.Why, maxProse) }
-
-// Says returns what the alert says of itself, "" when it says nothing.
-func Says(n remediate.Notice) string { return Clean(n.Summary, maxProse) }
+func (w *Words) Details() []Detail { return speak(w, w.name("details"), w.data, details) }
 
 // Story returns what was tried and what was seen, a line per attempt, oldest
 // first. Of more than limit attempts the newest are told, and how many were
 // left out.
-func Story(n remediate.Notice, limit int) []string {
+func (w *Words) Story(limit int) []string {
 	var lines []string
-	attempts := n.Attempts
-	if left := len(attempts) - limit; left > 0 {
-		attempts = attempts[left:]
-		lines = append(lines, fmt.Sprintf("(%d earlier: see remedy incident explain %s)", left, ID(n)))
+	first := max(len(w.data.Attempts)-limit, 0)
+	if first > 0 {
+		lines = append(lines, fmt.Sprintf("(%d earlier: see remedy incident explain %s)", first, w.data.ID))
 	}
-	for _, a := range attempts {
-		lines = append(lines, attempt(a))
+	for i := first; i < len(w.data.Attempts); i++ {
+		if l := w.Attempt("attempt", i); l != "" {
+			lines = append(lines, l)
+		}
 	}
 	return lines
 }
 
+// Attempt returns one line about the attempt of that index, "" when a template
+// passes over it.
+func (w *Words) Attempt(kind string, i int) string {
+	return Cut(speak(w, w.name(kind), w.data.Attempts[i], oneLine(w.name(kind))), maxLine)
+}
+
 // Lines returns what happened since people were last told, a line each. What
 // happened at no time in particular is told without one.
-func Lines(n remediate.Notice) []string {
+func (w *Words) Lines() []string {
 	var lines []string
-	for _, l := range n.Lines {
-		line := Clean(l.Text, maxProse)
-		if !l.At.IsZero() {
-			line = clock(l.At) + " " + line
-		}
-		lines = append(lines, line)
+	for _, l := range w.data.Lines {
+		lines = append(lines, Cut(speak(w, w.name("line"), l, oneLine(w.name("line"))), maxLine))
 	}
 	return lines
 }
 
 // Next returns what to type next, the most pressing first.
-func Next(n remediate.Notice) []string {
-	id := ID(n)
-	explain := "remedy incident explain " + id
-	switch {
-	case n.Status == remediate.StatusClosed:
-		return []string{explain}
-	case n.Status == remediate.StatusApproval && plain(n.Plan):
-		return []string{"remedy incident approve " + id + " --plan " + n.Plan, "remedy incident deny " + id, explain}
-	case n.Status == remediate.StatusListed:
-		return []string{"remedy incident run " + id, explain}
-	case n.Rung != "" && n.Acked == "":
-		return []string{"remedy incident ack " + id, explain}
+func (w *Words) Next() []string { return speak(w, w.name("next"), w.typed(), commands) }
+
+// typed is the data for what is typed into a shell.
+func (w *Words) typed() *Data { return dataOf(w.notice, w.link, w.templates.now(), typeable) }
+
+// errNothing is of a text that must not be empty and is. It is not told as an
+// error: the template has nothing to say about this notice, and the default has.
+var errNothing = errors.New("says nothing")
+
+// speak executes a template and reads what it wrote. What cannot be executed or
+// read is told to OnError, and then the default speaks.
+func speak[T any](w *Words, name string, dot any, read func(string) (T, error)) T {
+	if w.own != nil {
+		said, err := obtain(w.own, name, dot, read)
+		if err == nil {
+			return said
+		}
+		if !errors.Is(err, errNothing) {
+			w.templates.failed(name, err)
+		}
 	}
-	return []string{explain}
+	if w.standard == nil {
+		w.standard = newRun(standard())
+	}
+	said, err := obtain(w.standard, name, dot, read)
+	if err != nil && !errors.Is(err, errNothing) {
+		w.templates.failed(name, err)
+	}
+	return said
 }
 
-// plain tells whether s can be typed into a shell as it is. The hash of a plan
-// can; what cannot is not offered for copying.
-func plain(s string) bool {
-	return s != "" && len(s) <= 64 && strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyz") == ""
+func obtain[T any](r *run, name string, dot any, read func(string) (T, error)) (said T, err error) {
+	text, err := r.execute(name, dot)
+	if err != nil {
+		return said, err
+	}
+	return read(text)
 }
 
-func statusWord(n remediate.Notice) string {
-	switch {
-	case n.Status == remediate.StatusApproval:
-		return "needs approval"
-	case n.Status == remediate.StatusClosed && n.Healed.IsZero():
-		return "closed, not verified"
-	case n.Status == "":
-		return "open"
+// oneLine reads one line, which may be empty unless the text is needed.
+func oneLine(name string) func(string) (string, error) {
+	return func(text string) (string, error) {
+		text = Clean(text, maxWords)
+		if text == "" && needed[name] {
+			return "", errNothing
+		}
+		return text, nil
 	}
-	return Clean(string(n.Status), maxName)
 }
 
-func alert(n remediate.Notice) string {
-	name := Clean(n.Alert, maxName)
-	switch {
-	case n.Firing > 0 && name != "":
-		return fmt.Sprintf("%s (%d firing)", name, n.Firing)
-	case n.Firing > 0:
-		return fmt.Sprintf("%d firing", n.Firing)
-	case name != "":
-		return name + " (none firing)"
+// manyLines reads lines; empty ones are none.
+func manyLines(text string) (all []string, _ error) {
+	for l := range strings.Lines(text) {
+		if l = Clean(l, maxProse); l != "" && len(all) < maxFacts {
+			all = append(all, l)
+		}
 	}
-	return ""
+	return all, nil
 }
 
-// healed says how long it took, held against the objective.
-func healed(n remediate.Notice) string {
-	if n.Healed.IsZero() {
-		return ""
+// commands reads what can be typed, a line each.
+func commands(text string) (all []string, _ error) {
+	for l := range strings.Lines(text) {
+		if strings.ContainsRune(l, foreign) {
+			continue
+		}
+		if l = Clean(l, maxTarget); l != "" && len(all) < maxCommands {
+			all = append(all, l)
+		}
 	}
-	text := "after " + n.Took.String()
-	switch {
-	case n.Objective == 0:
-		return text
-	case n.Took <= n.Objective:
-		return text + ", within the objective of " + n.Objective.String()
-	}
-	return text + ", the objective of " + n.Objective.String() + " was missed"
+	return all, nil
 }
 
-func closed(n remediate.Notice) string {
-	text := at(n.Closed)
-	if text != "" && n.Healed.IsZero() {
-		text += ", nothing was verified"
+// details reads lines such as "Policy: postgres-down". Those without a text are
+// left out, so that a template need not ask whether there is one.
+func details(text string) (all []Detail, _ error) {
+	for l := range strings.Lines(text) {
+		l = Clean(l, maxProse)
+		name, fact, ok := strings.Cut(l, ":")
+		name, fact = title(name), strings.TrimSpace(fact)
+		switch {
+		case l == "":
+		case !ok || name == "":
+			return nil, fmt.Errorf("the line %.60q has no name: want a line such as Policy: postgres-down", l)
+		case fact != "" && len(all) < maxDetails:
+			all = append(all, Detail{name, fact})
+		}
 	}
-	return text
+	return all, nil
 }
 
-func paged(n remediate.Notice) string {
-	rung, acked := Clean(n.Rung, maxName), Clean(n.Acked, maxName)
-	switch {
-	case rung == "" && acked == "":
-		return ""
-	case rung == "":
-		return "nobody; acknowledged by " + acked
-	case acked == "":
-		return rung + ", not yet acknowledged"
+// title makes the name of a detail fit to be shown in bold: nothing but
+// letters, digits, spaces and dashes.
+func title(name string) string {
+	keep := func(r rune) rune {
+		if r == '_' {
+			return ' '
+		}
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == ' ' || r == '-' {
+			return r
+		}
+		return -1
 	}
-	return rung + ", acknowledged by " + acked
+	return Clean(strings.Map(keep, name), maxTitle)
 }
-
-// attempt returns one line: ✓ a1 14:02:11 UTC restart it: restart prod/...; ok; seen: SELECT 1 answers
-func attempt(a remediate.Attempt) string {
-	mark := "…"
-	switch {
-	case a.OK:
-		mark = "✓"
-	case a.Verify != "" || (a.Result != "" && a.Result != remediate.OK):
-		mark = "✗"
-	}
-	id := a.ID[strings.LastIndexByte(a.ID, '-')+1:]
-	text := fmt.Sprintf("%s %s %s %s: %s", mark, Clean(id, maxName), clock(a.At), Clean(a.Step, maxName), Clean(a.Act, maxTarget))
-	if r := Clean(a.Result, maxSeen); r != "" {
-		text += "; " + r
-	}
-	if v := Clean(a.Verify, maxSeen); v != "" {
-		text += "; seen: " + v
-	}
-	return text
-}
-
-// at and clock show times in UTC, because the readers of one message sit in
-// several zones and their logs do not.
-func at(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04:05 UTC")
-}
-
-func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }

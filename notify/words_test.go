@@ -110,16 +110,20 @@ func TestWordsAreTheGoldenOnes(t *testing.T) {
 	}
 }
 
+// wordsOf are the default words.
+func wordsOf(n remediate.Notice) *Words { return (*Templates)(nil).Words("", n, "") }
+
 func render(n remediate.Notice) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "tone     %s\nheadline %s\nsummary  %s\nsays     %s\nwhy      %s\n", ToneOf(n), Headline(n), Summary(n), Says(n), Why(n))
-	for _, d := range Details(n) {
+	w := wordsOf(n)
+	fmt.Fprintf(&b, "tone     %s\nheadline %s\nsummary  %s\nsays     %s\nwhy      %s\n", ToneOf(n), w.Headline(), w.Summary(), w.Says(), w.Why())
+	for _, d := range w.Details() {
 		fmt.Fprintf(&b, "detail   %s: %s\n", d.Name, d.Text)
 	}
-	for _, l := range Story(n, 8) {
+	for _, l := range w.Story(8) {
 		fmt.Fprintf(&b, "story    %s\n", l)
 	}
-	for _, c := range Next(n) {
+	for _, c := range w.Next() {
 		fmt.Fprintf(&b, "next     %s\n", c)
 	}
 	return b.String()
@@ -130,7 +134,7 @@ func TestStoryTellsTheNewestAndHowManyAreLeftOut(t *testing.T) {
 	for i := range 5 {
 		n.Attempts = append(n.Attempts, remediate.Attempt{ID: fmt.Sprintf("q-i0-a%d", i+1)})
 	}
-	got := Story(n, 2)
+	got := wordsOf(n).Story(2)
 	if len(got) != 3 || !strings.HasPrefix(got[0], "(3 earlier") || !strings.Contains(got[1], " a4 ") || !strings.Contains(got[2], " a5 ") {
 		t.Errorf("Story = %q; want a4 and a5, and that 3 are left out", got)
 	}
@@ -138,16 +142,16 @@ func TestStoryTellsTheNewestAndHowManyAreLeftOut(t *testing.T) {
 
 func TestDetailsFitTheFieldsOfOneSection(t *testing.T) {
 	n := notices()["closed-late"]
-	n.Rung, n.Acked, n.Plan = "oncall", "anna", "3fa9"
-	if got := Details(n); len(got) != 9 {
-		t.Errorf("a notice with everything has %d details, want all 9 and never more than 10: %v", len(got), got)
+	n.Rung, n.Acked, n.Plan, n.Impact, n.Due = "oncall", "anna", "3fa9", "40% of checkouts fail", n.Opened.Add(time.Minute)
+	if got := wordsOf(n).Details(); len(got) != 10 || got[9].Name != "Impact" {
+		t.Errorf("a notice with everything has %d details, want 10, because what healed is not due any more: %v", len(got), got)
 	}
 }
 
 func TestNoCommandIsMadeOfTextFromOutside(t *testing.T) {
 	for _, plan := range []string{"$(reboot)", "a b", "a;b", "-rf", strings.Repeat("a", 65), "ä"} {
 		n := remediate.Notice{Incident: 42, Status: remediate.StatusApproval, Plan: plan}
-		for _, c := range Next(n) {
+		for _, c := range wordsOf(n).Next() {
 			if strings.Contains(c, plan) {
 				t.Errorf("plan %q became part of the command %q", plan, c)
 			}

@@ -3,7 +3,6 @@ package pagerduty
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	api "github.com/PagerDuty/go-pagerduty"
@@ -27,12 +26,13 @@ func (p *PagerDuty) tellChanges(ctx context.Context, s remediate.Started) (strin
 	n := s.Tell.Notice
 	ref := s.Tell.Ref
 	taken, _ := p.changes.get(s.ID)
+	w := p.options.Templates.Words(service, n, p.page(n))
 	for k, a := range n.Attempts {
 		ref = a.ID
 		if k < taken {
 			continue
 		}
-		event := p.change(n, a)
+		event := p.change(n, a, w.Attempt("change", k))
 		event.RoutingKey = to.key.Reveal()
 		if err := p.send(ctx, to, p.changeURL, "change event of "+notify.Clean(a.ID, maxID), event); err != nil {
 			return "", err
@@ -43,10 +43,10 @@ func (p *PagerDuty) tellChanges(ctx context.Context, s remediate.Started) (strin
 	return ref, nil
 }
 
-// change returns the event of an attempt, without its routing key. All that is
+// change returns the event of an attempt, with the summary and without its routing key. All that is
 // in it is cut short, so that it is far below the limit of an event.
-func (p *PagerDuty) change(n remediate.Notice, a remediate.Attempt) *api.ChangeEvent {
-	e := &api.ChangeEvent{Payload: api.ChangeEventPayload{Summary: changeSummary(n, a), Source: source(n), CustomDetails: changeDetails(n, a)}}
+func (p *PagerDuty) change(n remediate.Notice, a remediate.Attempt, summary string) *api.ChangeEvent {
+	e := &api.ChangeEvent{Payload: api.ChangeEventPayload{Summary: notify.Cut(summary, maxSummary), Source: source(n), CustomDetails: changeDetails(n, a)}}
 	if !a.At.IsZero() {
 		e.Payload.Timestamp = a.At.UTC().Format(time.RFC3339)
 	}
@@ -54,24 +54,6 @@ func (p *PagerDuty) change(n remediate.Notice, a remediate.Attempt) *api.ChangeE
 		e.Links = []api.ChangeEventLink{{Href: link, Text: "open " + notify.ID(n)}}
 	}
 	return e
-}
-
-// changeSummary returns restart prod/deployment/shop/db: ok (i42/a1).
-func changeSummary(n remediate.Notice, a remediate.Attempt) string {
-	act := notify.Clean(a.Act, maxSummary)
-	if act == "" {
-		act = "an attempt"
-	}
-	tail := fmt.Sprintf(": %s (%s/%s)", result(a), notify.ID(n), notify.Clean(a.ID[strings.LastIndexByte(a.ID, '-')+1:], 40))
-	return notify.Cut(act, maxSummary-len([]rune(tail))) + tail
-}
-
-// result is how an attempt ended, in few characters.
-func result(a remediate.Attempt) string {
-	if r := notify.Clean(a.Result, 200); r != "" {
-		return r
-	}
-	return "begun"
 }
 
 func changeDetails(n remediate.Notice, a remediate.Attempt) map[string]any {

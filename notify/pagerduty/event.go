@@ -23,6 +23,9 @@ const (
 	maxValue    = 1024 // characters, of one label
 )
 
+// service is the first part of our templates' names.
+const service = "pagerduty"
+
 // Actions of an event.
 const (
 	trigger     = "trigger"
@@ -47,8 +50,9 @@ func (p *PagerDuty) event(n remediate.Notice) (*api.V2Event, error) {
 	default:
 		return nil, fmt.Errorf("the action %q cannot be sent: want trigger, acknowledge or resolve", notify.Clean(n.Action, 40))
 	}
-	e.Payload = payload(n)
 	link := p.page(n)
+	w := p.options.Templates.Words(service, n, link)
+	e.Payload = payload(n, w)
 	if link != "" {
 		e.ClientURL = link
 		e.Links = []any{map[string]string{"href": link, "text": "open " + notify.ID(n)}}
@@ -64,19 +68,19 @@ func where(link string, n remediate.Notice) string {
 	if link != "" {
 		return link
 	}
-	return notify.Next(n)[0]
+	return "remedy incident explain " + notify.ID(n)
 }
 
 // payload says what is the matter and, as evidence, what was tried and seen.
-func payload(n remediate.Notice) *api.V2Payload {
+func payload(n remediate.Notice, w *notify.Words) *api.V2Payload {
 	p := &api.V2Payload{
-		Summary:   notify.Cut(notify.Summary(n), maxSummary),
+		Summary:   notify.Cut(w.Summary(), maxSummary),
 		Source:    source(n),
 		Severity:  severity(n.Severity),
 		Component: notify.Clean(n.Target.String(), maxValue),
 		Group:     notify.Clean(n.Policy, maxValue),
 		Class:     notify.Clean(n.Alert, maxValue),
-		Details:   details(n),
+		Details:   details(n, w),
 	}
 	if !n.Opened.IsZero() {
 		p.Timestamp = n.Opened.UTC().Format(time.RFC3339)
@@ -85,23 +89,28 @@ func payload(n remediate.Notice) *api.V2Payload {
 }
 
 // details are shown in the order of their names, hence the numbers.
-func details(n remediate.Notice) map[string]any {
-	d := map[string]any{"5 next": notify.Next(n)}
+func details(n remediate.Notice, w *notify.Words) map[string]any {
+	d := map[string]any{}
 	put := func(name, text string) {
 		if text != "" {
 			d[name] = text
 		}
 	}
-	put("1 the alert says", notify.Says(n))
-	put("2 why", notify.Why(n))
-	if story := notify.Story(n, maxAttempts); len(story) > 0 {
+	put("1 the alert says", w.Says())
+	put("2 why", w.Why())
+	if story := w.Story(maxAttempts); len(story) > 0 {
 		d["3 what was tried"] = story
 	}
 	facts := map[string]string{}
-	for _, f := range notify.Details(n) {
+	for _, f := range w.Details() {
 		facts[f.Name] = f.Text
 	}
-	d["4 incident"] = facts
+	if len(facts) > 0 {
+		d["4 incident"] = facts
+	}
+	if next := w.Next(); len(next) > 0 {
+		d["5 next"] = next
+	}
 	if len(n.Labels) > 0 {
 		d["6 labels"] = labels(n.Labels)
 	}

@@ -32,6 +32,8 @@ type Options struct {
 	Timeout     time.Duration // of one call; zero: notify.DefaultTimeout
 	// Page returns the address at which people see an incident; nil: there is none.
 	Page func(incident uint64) string
+	// Templates are of what people read; nil: the defaults.
+	Templates *notify.Templates
 	// ChangesRung is the rung whose integration is sent change events. Empty: the
 	// only one there is, and of several none.
 	ChangesRung string

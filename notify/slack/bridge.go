@@ -128,7 +128,7 @@ func (s *Slack) makeChannel(ctx context.Context, name string) (made bool, id str
 // furnish sets the topic and invites the people. It returns what Slack refuses:
 // that one cannot be invited must not keep the others out.
 func (s *Slack) furnish(ctx context.Context, channel string, n remediate.Notice) (undone []string, err error) {
-	topic := escape(mark(n)+" "+notify.Headline(n), maxTopic)
+	topic := escape(mark(n)+" "+s.words(n).Text("bridge.topic"), maxTopic)
 	err = s.call(ctx, "conversations.setTopic", channel, func(ctx context.Context, c *api.Client) error {
 		_, err := c.SetTopicOfConversationContext(ctx, channel, topic)
 		return err
@@ -210,7 +210,7 @@ func (s *Slack) closeBridge(ctx context.Context, started remediate.Started, firs
 // sumUp posts the summary, once.
 func (s *Slack) sumUp(ctx context.Context, started remediate.Started, channel string) error {
 	n := started.Tell.Notice
-	m := summary(n)
+	m := s.summary(n)
 	if started.Again {
 		if found, err := s.find(ctx, channel, n.Opened, m.tag); err != nil || found.ts != "" {
 			return err

@@ -84,7 +84,8 @@ func planned(n remediate.Notice) string {
 	if !n.Target.IsZero() {
 		text += " on " + n.Target.String()
 	}
-	if why := notify.Why(n); why != "" {
+	// Not by a template: who approves reads what is so.
+	if why := notify.Clean(n.Why, maxConfirmText); why != "" {
 		text += ": " + why
 	}
 	return text

@@ -7,7 +7,6 @@ import (
 
 	api "github.com/slack-go/slack"
 
-	"github.com/x0tta6bl4/remediated/notify"
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
@@ -23,19 +22,17 @@ func (s *Slack) digest(ctx context.Context, started remediate.Started) (string, 
 		}
 	}
 	m := message{tag: t}
-	m.text, m.blocks = digestMessage(started.Tell.Notice)
+	m.text, m.blocks = s.digestMessage(started.Tell.Notice)
 	posted, err := s.postHome(ctx, m)
 	return posted.String(), err
 }
 
 // digestMessage shows the title and as many lines as there is room for, the
 // first ones first.
-func digestMessage(n remediate.Notice) (string, []api.Block) {
-	title := notify.Says(n)
-	if title == "" {
-		title = "Digest"
-	}
-	sections, left := pack(notify.Lines(n), maxSeen, maxPacked)
+func (s *Slack) digestMessage(n remediate.Notice) (string, []api.Block) {
+	w := s.words(n)
+	title := w.Text("digest.title")
+	sections, left := pack(w.Lines(), maxSeen, maxPacked)
 	blocks := append([]api.Block{api.NewHeaderBlock(plain(title, maxHeader))}, sections...)
 	if left > 0 {
 		blocks = append(blocks, prose(fmt.Sprintf("%d more are left out: see remedy incident list", left), maxSection))

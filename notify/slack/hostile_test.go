@@ -174,7 +174,7 @@ func formatted(t interface{ Errorf(string, ...any) }, text string) {
 	}
 	for i := 0; i < len(pieces); i += 2 {
 		switch p := strings.TrimSpace(pieces[i]); p {
-		case "", "*Status*", "*Policy*", "*Target*", "*Alert*", "*Since*", "*Healed*", "*Closed*", "*Paged*", "*Plan*", "*Impact*", "<" + page + "|open i42>":
+		case "", "*Status*", "*Policy*", "*Target*", "*Alert*", "*Since*", "*Objective*", "*Healed*", "*Closed*", "*Paged*", "*Plan*", "*Impact*", "<" + page + "|open i42>":
 		default:
 			if pages && p == "is called" {
 				continue

@@ -56,10 +56,10 @@ func TestLayoutIsTheGoldenOne(t *testing.T) {
 		"bridge": func() (string, any) {
 			return of(s.bridgeMessage(n, []string{"the invitation of U0BERT000: user_not_found"}))
 		},
-		"summary": func() (string, any) { return of(summary(closed)) },
+		"summary": func() (string, any) { return of(s.summary(closed)) },
 		"digest": func() (string, any) {
 			night := remediate.Notice{Summary: "2 things of the night", Lines: n.Lines}
-			text, blocks := digestMessage(night)
+			text, blocks := s.digestMessage(night)
 			return text, blocks
 		},
 		"denied": func() (string, any) { text, blocks := s.rootMessage(n); return text, blocks },

@@ -34,6 +34,15 @@ var marks = map[notify.Tone]string{
 	notify.ToneQuiet: "⚪",
 }
 
+// words puts a notice into words, as the templates have them.
+func (s *Slack) words(n remediate.Notice) *notify.Words {
+	link := ""
+	if s.options.Page != nil {
+		link = s.options.Page(n.Incident)
+	}
+	return s.options.Templates.Words("slack", n, link)
+}
+
 func mark(n remediate.Notice) string { return marks[notify.ToneOf(n)] }
 
 // size is how much of each text is shown, for the whole message to be taken.
@@ -49,20 +58,21 @@ var sizes = []size{
 
 // rootMessage renders the incident: the line for notifications, and the blocks.
 func (s *Slack) rootMessage(n remediate.Notice) (string, []api.Block) {
-	text := escape(mark(n)+" "+notify.Summary(n), maxText)
+	w := s.words(n)
+	text := escape(mark(n)+" "+w.Summary(), maxText)
 	return text, fitting(func(z size) []api.Block {
-		blocks := []api.Block{api.NewHeaderBlock(plain(mark(n)+" "+notify.Headline(n), maxHeader))}
-		if says := notify.Says(n); says != "" {
+		blocks := []api.Block{api.NewHeaderBlock(plain(mark(n)+" "+w.Headline(), maxHeader))}
+		if says := w.Says(); says != "" {
 			blocks = append(blocks, prose("The alert says: "+says, z.prose))
 		}
-		if why := notify.Why(n); why != "" {
+		if why := w.Why(); why != "" {
 			blocks = append(blocks, prose("Why: "+why, z.prose))
 		}
-		blocks = append(blocks, details(n, z))
-		if story := notify.Story(n, z.attempts); len(story) > 0 {
+		blocks = append(blocks, details(w, z)...)
+		if story := w.Story(z.attempts); len(story) > 0 {
 			blocks = append(blocks, lines("What was tried", story, z))
 		}
-		return append(append(blocks, s.buttons(n)...), s.next(n))
+		return append(append(blocks, s.buttons(n)...), s.next(n, w)...)
 	})
 }
 
@@ -76,7 +86,7 @@ const (
 
 // replyMessage renders a reply: what happened since the last.
 func (s *Slack) replyMessage(n remediate.Notice) (string, []api.Block) {
-	all := notify.Lines(n)
+	all := s.words(n).Lines()
 	text := escape(notify.ID(n)+": "+all[len(all)-1], maxText)
 	title := notify.ID(n)
 	if left := len(all) - maxLines; left > 0 {
@@ -108,25 +118,31 @@ func fitting(render func(size) []api.Block) []api.Block {
 }
 
 // details shows the named facts, two to a row.
-func details(n remediate.Notice, z size) api.Block {
+func details(w *notify.Words, z size) []api.Block {
 	var fields []*api.TextBlockObject
-	for _, d := range notify.Details(n) {
+	for _, d := range w.Details() {
 		fields = append(fields, markdown("*"+d.Name+"*\n"+code(d.Text, z.field), maxField))
 	}
-	return api.NewSectionBlock(nil, fields, nil)
+	if len(fields) == 0 { // Slack refuses a section of nothing
+		return nil
+	}
+	return []api.Block{api.NewSectionBlock(nil, fields, nil)}
 }
 
 // next shows what to type next, and where to look.
-func (s *Slack) next(n remediate.Notice) api.Block {
+func (s *Slack) next(n remediate.Notice, w *notify.Words) []api.Block {
 	var commands []string
-	for _, c := range notify.Next(n) {
+	for _, c := range w.Next() {
 		commands = append(commands, code(c, 200))
 	}
 	text := strings.Join(commands, "  ")
 	if s.options.Page != nil {
 		text += "  " + link(s.options.Page(n.Incident), "open "+notify.ID(n))
 	}
-	return api.NewContextBlock("", markdown(text, maxSection))
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	return []api.Block{api.NewContextBlock("", markdown(text, maxSection))}
 }
 
 func prose(text string, limit int) api.Block {

@@ -99,15 +99,17 @@ func outcome(n remediate.Notice) string {
 
 // pageMessage renders the call, with the first line given.
 func (s *Slack) pageMessage(n remediate.Notice, t tag, first *api.TextBlockObject) message {
-	text := first.Text + ": " + escape(mark(n)+" "+notify.Summary(n), maxText-maxSection-2)
+	w := s.words(n)
+	about := mark(n) + " " + w.Text("page")
+	text := first.Text + ": " + escape(about, maxText-maxSection-2)
 	return message{tag: t, text: text, blocks: fitting(func(z size) []api.Block {
-		blocks := []api.Block{api.NewSectionBlock(first, nil, nil), prose(mark(n)+" "+notify.Summary(n), z.prose)}
-		if story := notify.Story(n, min(z.attempts, 3)); len(story) > 0 {
+		blocks := []api.Block{api.NewSectionBlock(first, nil, nil), prose(about, z.prose)}
+		if story := w.Story(min(z.attempts, 3)); len(story) > 0 {
 			blocks = append(blocks, lines("What was tried", story, z))
 		}
 		if n.Action != "resolve" {
 			blocks = append(blocks, s.buttons(n)...)
 		}
-		return append(blocks, s.next(n))
+		return append(blocks, s.next(n, w)...)
 	})}
 }

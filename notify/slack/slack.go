@@ -60,6 +60,8 @@ type Options struct {
 	Bridge *Bridge
 	// Page returns the address at which people see an incident; nil: there is none.
 	Page func(incident uint64) string
+	// Templates are of what people read; nil: the defaults.
+	Templates *notify.Templates
 	// Buttons are shown when presses of them can be received: with the signing
 	// secret by Interactions, with the app token (xapp-...) by Listen.
 	SigningSecret notify.SecretFile
