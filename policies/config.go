@@ -17,6 +17,7 @@ type Config struct {
 	People        []Person
 	Slack         *Slack     // nil: not used
 	PagerDuty     *PagerDuty // nil: not used
+	Templates     []string   // patterns of files that word notices
 	ReplicaLabels []string
 	Budget        []remediate.Budget // over all policies
 	Storm         *remediate.Storm   // nil: none is looked for

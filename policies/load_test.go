@@ -62,6 +62,9 @@ func wantConfig(t *testing.T, c *Config, dir string) {
 	if want := []Person{{"anna", "U1", "P1", "/etc/anna", []string{"operator", "approver"}}}; !reflect.DeepEqual(c.People, want) {
 		t.Errorf("the people are %v, want %v", c.People, want)
 	}
+	if want := []string{in("words/*.tmpl")}; !slices.Equal(c.Templates, want) {
+		t.Errorf("the templates are %v, want %v", c.Templates, want)
+	}
 	if want := (Slack{
 		TokenFile: in("slack"), SigningSecretFile: "/etc/sign", Channel: "#incidents", APIURL: "http://localhost:1/api",
 		Mentions: map[string][]string{"oncall": {"S0ONCALL", "U0ANNA000"}}, Bridge: &Bridge{Invite: []string{"U0BEN0000"}},

@@ -3,7 +3,12 @@ package policies
 import "go.yaml.in/yaml/v3"
 
 func (r *configReader) notify(v value) {
-	v.object("notify", fields{"slack": r.slack, "pagerduty": r.pagerDuty})
+	v.object("notify", fields{
+		"slack": r.slack, "pagerduty": r.pagerDuty,
+		"templates": func(v value) {
+			v.list("files", func(v value) { r.config.Templates = append(r.config.Templates, v.file(r.folder)) })
+		},
+	})
 }
 
 // named reads a mapping of names that are our own choosing.

@@ -20,6 +20,7 @@ prometheus: {url: http://localhost:9090}
 clusters: [{name: prod, kubeconfig: kube/config, context: admin}]
 people: [{name: anna, slack: U1, pagerduty: P1, token_file: /etc/anna, roles: [operator, approver]}]
 notify:
+  templates: [words/*.tmpl]
   slack: {token_file: slack, signing_secret_file: /etc/sign, channel: "#incidents", api_url: "http://localhost:1/api", mentions: {oncall: [S0ONCALL, U0ANNA000]}, bridge: {invite: [U0BEN0000]}}
   pagerduty:
     routing_keys: {oncall: {file: oncall}, boss: {file: /etc/boss}}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -19,16 +20,20 @@ import (
 // newTeller makes the ways in which people are told that the configuration
 // names, and by which they answer.
 func (d *daemon) newTeller(c *policies.Config, out *outside) (err error) {
+	words, err := d.templates(c)
+	if err != nil {
+		return err
+	}
 	var services []notify.Service
 	if c.Slack != nil {
-		if out.slack, err = slack.New(d.slackOptions(c)); err != nil {
+		if out.slack, err = slack.New(d.slackOptions(c, words)); err != nil {
 			return err
 		}
 		out.socket = c.Slack.AppTokenFile != ""
 		services = append(services, out.slack)
 	}
 	if c.PagerDuty != nil {
-		if out.pagerduty, err = pagerduty.New(d.pagerDutyOptions(c.PagerDuty)); err != nil {
+		if out.pagerduty, err = pagerduty.New(d.pagerDutyOptions(c.PagerDuty, words)); err != nil {
 			return err
 		}
 		out.polls = c.PagerDuty.APITokenFile != ""
@@ -38,12 +43,26 @@ func (d *daemon) newTeller(c *policies.Config, out *outside) (err error) {
 	return err
 }
 
-func (d *daemon) slackOptions(c *policies.Config) slack.Options {
+// templates reads how notices are worded. One that cannot be used is an error
+// now, not when somebody is to be told.
+func (d *daemon) templates(c *policies.Config) (*notify.Templates, error) {
+	t, err := notify.ParseTemplates(c.Templates...)
+	if err != nil {
+		return nil, fmt.Errorf("notify.templates: %w", err)
+	}
+	t.OnError = func(name string, err error) {
+		d.watch.wordless.Inc()
+		d.log.Warn("a template failed; the default words were used", "template", name, "err", err)
+	}
+	return t, nil
+}
+
+func (d *daemon) slackOptions(c *policies.Config, words *notify.Templates) slack.Options {
 	s := c.Slack
 	o := slack.Options{
 		Token: notify.SecretFile(s.TokenFile), Channel: s.Channel, APIURL: s.APIURL, Page: pageOf(d.options.externalURL),
 		SigningSecret: notify.SecretFile(s.SigningSecretFile), AppToken: notify.SecretFile(s.AppTokenFile),
-		Mentions:  s.Mentions,
+		Mentions: s.Mentions, Templates: words,
 		Pressed:   func(ctx context.Context, p slack.Press) (string, error) { return d.authority().pressed(ctx, p) },
 		OnBreaker: func(from, to string) { d.watch.breaker("slack", from, to) },
 		OnListen:  d.watch.slackSocket,
@@ -78,7 +97,7 @@ func invited(c *policies.Config) []string {
 	return slices.Compact(ids)
 }
 
-func (d *daemon) pagerDutyOptions(p *policies.PagerDuty) pagerduty.Options {
+func (d *daemon) pagerDutyOptions(p *policies.PagerDuty, words *notify.Templates) pagerduty.Options {
 	keys := map[string]notify.SecretFile{}
 	for rung, file := range p.RoutingKeys {
 		keys[rung] = notify.SecretFile(file)
@@ -88,7 +107,7 @@ func (d *daemon) pagerDutyOptions(p *policies.PagerDuty) pagerduty.Options {
 		secrets = append(secrets, notify.SecretFile(file))
 	}
 	return pagerduty.Options{
-		RoutingKeys: keys, EventsURL: p.EventsURL, APIURL: p.APIURL, Page: pageOf(d.options.externalURL),
+		RoutingKeys: keys, Templates: words, EventsURL: p.EventsURL, APIURL: p.APIURL, Page: pageOf(d.options.externalURL),
 		ChangesRung: p.ChangesRung, APIToken: notify.SecretFile(p.APITokenFile), From: p.From,
 		Escalation: pagerduty.Escalation{Levels: p.Levels}, EscalationPolicy: p.EscalationPolicy, WebhookSecrets: secrets,
 		Heard:   func(ctx context.Context, e pagerduty.Event) error { return d.authority().heard(ctx, e) },

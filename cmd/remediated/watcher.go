@@ -37,6 +37,7 @@ type watcher struct {
 	late       *prometheus.CounterVec
 	pagerduty  *prometheus.CounterVec
 	socket     prometheus.Gauge
+	wordless   prometheus.Counter
 	notices    *notices
 }
 
@@ -74,6 +75,7 @@ func newWatcher(log *slog.Logger) *watcher {
 	w.reloadTime = gauge("config_last_reload_success_timestamp_seconds", "When it last was.").WithLabelValues()
 	w.pagerduty = counter("pagerduty_events_total", "What was heard of PagerDuty, and what became of it.", "what")
 	w.socket = gauge("slack_socket_connected", "Whether a socket to Slack is open, by which buttons are pressed.").WithLabelValues()
+	w.wordless = counter("template_failures_total", "Templates of notices that failed when they were used; the default words were used.").WithLabelValues()
 	w.late = counter("late_total", "Calls and updates that came more than a minute late.", "what")
 	for _, what := range []string{"call", "update"} {
 		w.late.WithLabelValues(what)

@@ -41,8 +41,9 @@ func (c *cli) lint(files []string) error {
 	kinds := catalogue.New()
 	for _, file := range files {
 		loaded, found := policies.Load(file, kinds)
+		found = append(found, catalogue.Check(file, loaded)...)
 		problems = append(problems, found...)
-		if loaded != nil {
+		if loaded != nil && !policies.HasErrors(found) {
 			n := len(loaded.Rulebook.Policies)
 			ok = append(ok, fmt.Sprintf("%s: %d policies are fit to be loaded", file, n))
 		}

@@ -5,6 +5,7 @@ package catalogue
 import (
 	"slices"
 
+	"github.com/x0tta6bl4/remediated/notify"
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/remediate/action"
 	"github.com/x0tta6bl4/remediated/remediate/probe"
@@ -32,4 +33,16 @@ func New() policies.Catalogue {
 		}
 	}
 	return c
+}
+
+// Check looks at what a configuration names beside policies, as the daemon does
+// at its start: the templates of notices.
+func Check(file string, loaded *policies.Loaded) []policies.Problem {
+	if loaded == nil {
+		return nil
+	}
+	if _, err := notify.ParseTemplates(loaded.Config.Templates...); err != nil {
+		return []policies.Problem{{File: file, Severity: policies.Error, Message: "notify.templates: " + err.Error()}}
+	}
+	return nil
 }
