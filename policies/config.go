@@ -84,6 +84,7 @@ type PagerDuty struct {
 	From               string         // the user in whose name incidents are moved
 	Levels             map[string]int // escalation levels by rung; none: each rung has a key
 	EscalationPolicy   string         // PagerDuty's ID, for a check
+	MergePages         bool           // its pages and Alertmanager's own have the same keys
 }
 
 // Group is a number of policy files that stand and fall together: when one of
@@ -131,6 +132,6 @@ func (p *PagerDuty) rungs() []string {
 func (c *Config) rulebook() *remediate.Rulebook {
 	return &remediate.Rulebook{
 		Cluster: c.Cluster, ReplicaLabels: c.ReplicaLabels, Budget: c.Budget, Storm: c.Storm,
-		Runbooks: c.Runbooks, Digests: c.Digests, Destinations: c.destinations(),
+		Runbooks: c.Runbooks, Digests: c.Digests, MergePages: c.PagerDuty != nil && c.PagerDuty.MergePages, Destinations: c.destinations(),
 	}
 }

@@ -73,7 +73,7 @@ func wantConfig(t *testing.T, c *Config, dir string) {
 	}
 	if want := (PagerDuty{
 		RoutingKeys: map[string]string{"oncall": in("oncall"), "boss": "/etc/boss"}, EventsURL: "http://localhost:2",
-		APITokenFile: in("api"), WebhookSecretFiles: []string{in("hook")}, ChangesRung: "oncall", From: "ops@example.org", EscalationPolicy: "P7",
+		APITokenFile: in("api"), WebhookSecretFiles: []string{in("hook")}, ChangesRung: "oncall", From: "ops@example.org", EscalationPolicy: "P7", MergePages: true,
 	}); !reflect.DeepEqual(*c.PagerDuty, want) {
 		t.Errorf("PagerDuty is %v, want %v", *c.PagerDuty, want)
 	}

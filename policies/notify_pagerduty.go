@@ -17,9 +17,13 @@ func (r *configReader) pagerDuty(v value) {
 		"webhook_secret_files": func(v value) {
 			v.list("files", func(v value) { p.WebhookSecretFiles = append(p.WebhookSecretFiles, v.file(r.folder)) })
 		},
-		"changes_rung":      func(v value) { p.ChangesRung = v.label("the name of a rung") },
-		"from":              func(v value) { p.From, _ = v.text("an e-mail address") },
-		"escalation":        func(v value) { p.Levels = v.levels() },
+		"changes_rung": func(v value) { p.ChangesRung = v.label("the name of a rung") },
+		"from":         func(v value) { p.From, _ = v.text("an e-mail address") },
+		"escalation":   func(v value) { p.Levels = v.levels() },
+		"dedup_key": func(v value) {
+			w, _ := v.word("own or alertmanager", "own", "alertmanager")
+			p.MergePages = w == "alertmanager"
+		},
 		"escalation_policy": func(v value) { p.EscalationPolicy, _ = v.text("the ID of an escalation policy") },
 	}, "routing_keys")
 	if ok {

@@ -30,6 +30,7 @@ notify:
     changes_rung: oncall
     from: ops@example.org
     escalation_policy: P7
+    dedup_key: alertmanager
 digests: {at: "07:30", days: [monday, friday], location: Europe/Berlin}
 runbooks:
   P1: {objective: 30m, warn: 10m, updates: {slack: 5m}, page: at once, ladder: [{tell: oncall, wait: 5m}, {tell: boss, wait: 15m}], repeat: 1}
@@ -90,7 +91,8 @@ func wholeRulebook(dsn string) *remediate.Rulebook {
 		Destinations: []string{
 			"slack", "slack/thread", "slack/digest", "slack/bridge", "slack/page/oncall", "pagerduty/boss", "pagerduty/oncall", "pagerduty-changes",
 		},
-		Digests: &remediate.Schedule{At: "07:30", Days: []time.Weekday{time.Monday, time.Friday}, Location: berlin()},
+		MergePages: true,
+		Digests:    &remediate.Schedule{At: "07:30", Days: []time.Weekday{time.Monday, time.Friday}, Location: berlin()},
 		Runbooks: map[remediate.Severity]remediate.Runbook{
 			remediate.P1: {Objective: 30 * minute, Warn: 10 * minute, Update: 5 * minute, Page: remediate.PageAtOnce, Ladder: []remediate.Rung{{Tell: "oncall", Wait: 5 * minute}, {Tell: "boss", Wait: 15 * minute}}, Repeat: 1},
 			remediate.P2: {Page: remediate.PageOnNeed, After: 5 * minute, Ladder: []remediate.Rung{{Tell: "oncall", Wait: 5 * minute}}},

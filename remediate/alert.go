@@ -128,6 +128,10 @@ type Alert struct {
 	EndsAt       time.Time         `json:"endsAt,omitzero"` // zero while it fires
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 	Fingerprint  string            `json:"fingerprint,omitempty"` // Alertmanager's, over all labels; an attribute, not the identity
+	// Group is the SHA-256 of the webhook's group key in hexadecimal, "" when it
+	// is not kept: the dedup key by which Alertmanager itself pages PagerDuty
+	// (its notify.Key.Hash).
+	Group string `json:"group,omitempty"`
 }
 
 // Name returns the alert's alertname label.

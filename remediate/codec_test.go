@@ -74,6 +74,7 @@ func samples() []Body {
 		Breached{Incident: 1, Objective: minute},
 		Digested{Number: 2, Since: at, Why: "of a storm that is over", Lines: []string{"pod-restarts (P3): 2 open"}},
 		CommandRefused{CommandGiven: CommandGiven{Command: Approve, By: "mallory (Slack U9)", Incident: 1, Plan: "a161", Via: "slack"}, Why: "not among the people"},
+		AlertFiring{ID: id, Alert: Alert{Labels: labels, StartsAt: at, Group: "0a0b0c"}, Via: ViaWebhook},
 		Escalated{Incident: 1, Rung: 1, Tell: "manager", Why: "oncall could not be told", Early: minute},
 		CommandGiven{Command: Ack, By: "anna", Incident: 1, Via: "slack"},
 		Started{ID: "q4m2x7kd-i1-t3", Incident: 1, Deadline: at, Tell: &Tell{Destination: "pagerduty/oncall", Digest: "d", Notice: Notice{Key: "q4m2x7kd-i1-2", Replaces: "q4m2x7kd-i1", Action: "trigger", Due: at}}},

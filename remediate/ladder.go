@@ -225,6 +225,9 @@ func (h *handler) pageKey(i *Incident, rung string) string {
 	if n := i.Ladder.Calls[rung]; n > 1 {
 		return fmt.Sprintf("%s-%d", h.s.Wire(i.ID), n)
 	}
+	if book := h.books[i.Rulebook]; book != nil && book.MergePages && i.Alert.Group != "" {
+		return i.Alert.Group
+	}
 	return h.s.Wire(i.ID)
 }
 

@@ -40,6 +40,9 @@ type Rulebook struct {
 	Storm         *Storm               `json:"storm,omitempty"` // nil: there is none
 	Runbooks      map[Severity]Runbook `json:"runbooks"`
 	Digests       *Schedule            `json:"digests,omitempty"` // nil: there is none but of storms
+	// MergePages says that PagerDuty is paged under the key that Alertmanager
+	// would use, so that its page and ours are one.
+	MergePages bool `json:"mergePages,omitempty"`
 	// Destinations that can be told: "slack", "pagerduty/oncall", ...
 	Destinations []string `json:"destinations,omitempty"`
 	Policies     []Policy `json:"policies"`

@@ -188,6 +188,8 @@ func (w *world) alert(words []string) Alert {
 			w.must(err)
 			a.EndsAt = w.now.Add(-d)
 		case "suppressed":
+		case "group":
+			a.Group = v
 		default:
 			labels[k] = v
 		}

@@ -243,10 +243,14 @@ func (h *handler) page(i *Incident, n Notice, shown Showed) (Notice, bool) {
 		if n.Key == shown.Key {
 			n.Replaces = shown.Old
 		}
+		if n.Replaces == i.Alert.Group {
+			n.Replaces = "" // it is Alertmanager's, too
+		}
 		arrived := n.Key == shown.Key && shown.Action != ""
 		return n, n.Rung == i.Ladder.Now && i.Healed.IsZero() && !arrived
 	}
-	return n, n.Key != "" && n.Action != shown.Action && shown.Action != "resolve"
+	theirs := n.Action == "resolve" && n.Key == i.Alert.Group // Alertmanager ends it: other alerts may be in it
+	return n, n.Key != "" && n.Action != shown.Action && shown.Action != "resolve" && !theirs
 }
 
 // noticeOf is what there is to show of the incident.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/x0tta6bl4/remediated/notify/pagerduty"
 	"github.com/x0tta6bl4/remediated/policies"
@@ -22,16 +23,8 @@ var pageKey = regexp.MustCompile(`^([a-z2-7]{8})-i([0-9]{1,18})(-[0-9]+)?$`)
 // of the people who may. It is an error only when it could not be kept, and
 // then it is told again.
 func (a authority) heard(ctx context.Context, e pagerduty.Event) error {
-	m := pageKey.FindStringSubmatch(e.Key)
-	if m == nil {
-		return nil // none of ours
-	}
-	number, err := strconv.ParseUint(m[2], 10, 64)
-	if err != nil {
-		return nil
-	}
-	i, journal, err := a.incident(ctx, number)
-	if err != nil || i == nil || journal != m[1] {
+	i, err := a.paged(ctx, e.Key)
+	if err != nil || i == nil {
 		return err
 	}
 	c, say := said(i, e, a.people())
@@ -40,6 +33,43 @@ func (a authority) heard(ctx context.Context, e pagerduty.Event) error {
 	}
 	_, err = refusedIn(a.say(ctx, c))
 	return err
+}
+
+// paged returns the open incident that a page is about, nil when it is none of
+// ours. A key by which Alertmanager pages as well does not name it.
+func (a authority) paged(ctx context.Context, key string) (found *remediate.Incident, err error) {
+	m := pageKey.FindStringSubmatch(key)
+	if m == nil {
+		return a.pagedAs(ctx, key)
+	}
+	number, err := strconv.ParseUint(m[2], 10, 64)
+	if err != nil {
+		return nil, nil
+	}
+	i, journal, err := a.incident(ctx, number)
+	if journal != m[1] {
+		return nil, err
+	}
+	return i, err
+}
+
+// pagedAs looks for the incident that was paged under a key.
+func (a authority) pagedAs(ctx context.Context, key string) (found *remediate.Incident, err error) {
+	var number uint64
+	err = a.Look(ctx, func(s *remediate.State, _ remediate.Rulebooks) {
+		for _, i := range s.Incidents {
+			for d, shown := range i.Shown {
+				if key != "" && shown.Key == key && strings.HasPrefix(d, remediate.PagerDuty) && i.Closed.IsZero() {
+					number = max(number, i.ID)
+				}
+			}
+		}
+	})
+	if err != nil || number == 0 {
+		return nil, err
+	}
+	found, _, err = a.incident(ctx, number)
+	return found, err
 }
 
 // said is what an event means for the incident, and whether it is news.

@@ -27,7 +27,8 @@ func (d *daemon) startListeners(parts *lifecycle) error {
 	}
 	intake, err := alertmanager.NewIntake(alertmanager.IntakeOptions{
 		Submit: d.engine.Submit, Quarantine: d.quarantine(), TokenFiles: d.options.tokens, Observe: d.watch.delivered,
-		Pull: func() { d.outside.Load().alertmanager.Pull() },
+		Groups: func() bool { return d.outside.Load().merges },
+		Pull:   func() { d.outside.Load().alertmanager.Pull() },
 	})
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ type outside struct {
 	pagerduty    *pagerduty.PagerDuty // nil: not used
 	socket       bool                 // presses in Slack come by a socket
 	polls        bool                 // PagerDuty is asked who acknowledged
+	merges       bool                 // it is paged under Alertmanager's keys
 }
 
 // Perform carries out one ask, act or tell.

@@ -187,6 +187,29 @@ func TestHeardOfOthers(t *testing.T) {
 	}
 }
 
+// A page under Alertmanager's key is that of the incident which was paged by it.
+func TestHeardOfAMergedPage(t *testing.T) {
+	w, a := asked(t)
+	err := w.Look(t.Context(), func(s *remediate.State, _ remediate.Rulebooks) {
+		s.Incidents[1].Shown["pagerduty/oncall"] = remediate.Showed{Key: strings.Repeat("0a", 32), Action: "trigger"}
+		s.Incidents[1].Shown["slack/page/oncall"] = remediate.Showed{Key: strings.Repeat("0b", 32)}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{strings.Repeat("0b", 32), strings.Repeat("0c", 32)} {
+		if err := a.heard(t.Context(), pagerduty.Event{Type: pagerduty.Acknowledged, Key: key}); err != nil || len(wordsOf(t, w)) > 0 {
+			t.Errorf("%s: %v, %v", key, err, wordsOf(t, w))
+		}
+	}
+	if err := a.heard(t.Context(), pagerduty.Event{Type: pagerduty.Acknowledged, Key: strings.Repeat("0a", 32), AgentID: "PANNA"}); err != nil {
+		t.Error(err)
+	}
+	if got := strings.Join(wordsOf(t, w), "; "); got != "ack by anna via pagerduty" {
+		t.Errorf("written down: %q", got)
+	}
+}
+
 // Those who come to a bridge are those who approve, and who is called first;
 // groups cannot be invited.
 func TestInvited(t *testing.T) {

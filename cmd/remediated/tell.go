@@ -36,7 +36,7 @@ func (d *daemon) newTeller(c *policies.Config, out *outside) (err error) {
 		if out.pagerduty, err = pagerduty.New(d.pagerDutyOptions(c.PagerDuty, words)); err != nil {
 			return err
 		}
-		out.polls = c.PagerDuty.APITokenFile != ""
+		out.polls, out.merges = c.PagerDuty.APITokenFile != "", c.PagerDuty.MergePages
 		services = append(services, out.pagerduty)
 	}
 	out.tell, err = notify.New(services...)

@@ -35,6 +35,9 @@ type IntakeOptions struct {
 	TokenFiles []string
 	// Limits that are zero get their defaults.
 	Limits Limits
+	// Groups says that the group of each alert is kept, see
+	// [remediate.Alert.Group]. It is asked at each webhook; nil: it is not.
+	Groups func() bool
 	// Observe hears of each delivery after it was answered. nil: nobody does.
 	Observe func(Delivery)
 }
@@ -172,7 +175,7 @@ func (in *Intake) take(w http.ResponseWriter, r *http.Request) Delivery {
 	if err != nil {
 		return Delivery{Outcome: Unread, Code: http.StatusServiceUnavailable, Why: "the body did not come, or not in time: try again", Err: fmt.Errorf("read webhook: %w", err)}
 	}
-	said, err := parse(body, in.o.Limits.Alerts)
+	said, err := parse(body, in.o.Limits.Alerts, in.o.Groups != nil && in.o.Groups())
 	if errors.Is(err, errTooMany) {
 		return in.oversized(r.Context(), body, err.Error()+": lower the webhook's max_alerts or group less")
 	}

@@ -1,6 +1,7 @@
 package alertmanager
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ var errTooMany = errors.New("too many alerts")
 // parse reads the body of a webhook. The status of the group, its common
 // labels and annotations are not looked at: Alertmanager computes them after
 // it cut the list of alerts, so they may be false.
-func parse(body []byte, maxAlerts int) (delivered, error) {
+func parse(body []byte, maxAlerts int, groups bool) (delivered, error) {
 	if !utf8.Valid(body) {
 		return delivered{}, errors.New("the body is not UTF-8")
 	}
@@ -72,6 +73,9 @@ func parse(body []byte, maxAlerts int) (delivered, error) {
 			}
 			d.garbage = append(d.garbage, raw)
 			continue
+		}
+		if groups && m.GroupKey != "" {
+			heard.Alert.Group = fmt.Sprintf("%x", sha256.Sum256([]byte(m.GroupKey)))
 		}
 		if heard.Firing {
 			d.firing++

@@ -1,7 +1,9 @@
 package alertmanager
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"reflect"
@@ -9,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/alertmanager/notify"
 	upstream "github.com/prometheus/alertmanager/notify/webhook"
 	"github.com/prometheus/alertmanager/template"
+
+	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 // What Alertmanager's own code writes, ours reads.
@@ -26,7 +31,7 @@ func TestMessageIsAlertmanagers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := parse(b, 1)
+	d, err := parse(b, 1, false)
 	if err != nil || d.receiver != "hook" || d.firing != 1 || d.truncated != 7 || len(d.garbage) > 0 {
 		t.Errorf("read %+v, %v", d, err)
 	}
@@ -77,4 +82,24 @@ func FuzzWebhook(f *testing.F) {
 			t.Errorf("answered %d", w.Code)
 		}
 	})
+}
+
+// TestGroups: the group is kept when it is asked for, as the key by which
+// Alertmanager itself would page PagerDuty.
+func TestGroups(t *testing.T) {
+	const key = `{}/{severity="page"}:{alertname="Down"}`
+	body := fmt.Appendf(nil, `{"version": "4", "groupKey": %q, "alerts": [{"status": "firing", "labels": {"alertname": "Down"}, "startsAt": "2026-01-14T10:00:00Z"}]}`, key)
+	for groups, want := range map[bool]string{false: "", true: notify.Key(key).Hash()} {
+		d, err := parse(body, 1, groups)
+		if err != nil || len(d.batch) != 1 {
+			t.Fatal(d, err)
+		}
+		if got := d.batch[0].(remediate.Heard).Alert.Group; got != want {
+			t.Errorf("the group is %q, want %q", got, want)
+		}
+	}
+	d, err := parse(bytes.Replace(body, []byte("groupKey"), []byte("other"), 1), 1, true)
+	if err != nil || d.batch[0].(remediate.Heard).Alert.Group != "" {
+		t.Errorf("without a group key it is %+v, %v", d.batch, err)
+	}
 }
