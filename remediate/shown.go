@@ -1,0 +1,177 @@
+package remediate
+
+import (
+	"slices"
+	"time"
+)
+
+// Where an incident is shown, and what each place should show of it.
+
+// destinations are those that the incident is shown at.
+func (h *handler) destinations(i *Incident) []string {
+	book := h.books[i.Rulebook]
+	if book == nil || i.Found || h.silent(i) {
+		return nil
+	}
+	var ds []string
+	if book.can(PagerDutyChanges) && i.Tries > 0 {
+		ds = append(ds, PagerDutyChanges)
+	}
+	if i.Severity == P3 {
+		return ds
+	}
+	leaf := h.rootOf(i) != nil && i.Shown[Slack].Ref == "" // its root's message is enough
+	if book.can(Slack) && !leaf && h.introduces(i) {
+		ds = append(ds, Slack)
+		if i.Shown[Slack].Ref != "" {
+			ds = append(ds, SlackThread)
+		}
+	}
+	if book.can(SlackBridge) && (!leaf && i.Severity == P1 || i.Shown[SlackBridge].Action != "") {
+		ds = append(ds, SlackBridge)
+	}
+	for _, to := range i.Ladder.To {
+		for k, d := range h.channels(i, to) {
+			if k == 0 || i.Shown[d].Key != "" || to == i.Ladder.Now && i.Ladder.Other {
+				ds = append(ds, d)
+			}
+		}
+	}
+	return ds
+}
+
+// At most so many incidents are shown for the first time in so long, but for
+// those that somebody is called for: more than that nobody reads. The others
+// come when there is room, and in the digest when they are over by then.
+const (
+	maxIntroduced = 20
+	introducedPer = 5 * time.Minute
+)
+
+// introduces tells whether the incident is shown, or may be now.
+func (h *handler) introduces(i *Incident) bool {
+	if i.visible() || i.Severity == P1 || i.Ladder.Told > 0 || ownPolicy(i.Policy) != nil || i.Status == StatusApproval {
+		return true
+	}
+	n, _ := spent(h.s.Introduced, h.now, maxIntroduced, introducedPer)
+	return n < maxIntroduced
+}
+
+// introduceAt is when there is room to show the incident for the first time,
+// zero when it is not to be or need not wait.
+func (h *handler) introduceAt(i *Incident) time.Time {
+	book := h.books[i.Rulebook]
+	if book == nil || !book.can(Slack) || i.Found || h.silent(i) || i.Severity == P3 || i.Status == StatusClosed || h.introduces(i) || h.rootOf(i) != nil {
+		return time.Time{}
+	}
+	_, until := spent(h.s.Introduced, h.now, maxIntroduced, introducedPer)
+	return until
+}
+
+// notice is what a destination should show, and whether it does not yet.
+func (h *handler) notice(i *Incident, destination string) (Notice, bool) {
+	n := h.noticeOf(i)
+	shown := i.Shown[destination]
+	switch destination {
+	case Slack:
+		return n, n.digest() != shown.Digest
+	case SlackThread:
+		n = Notice{Key: n.Key, Incident: n.Incident, Action: "show", Status: n.Status, Policy: n.Policy, Severity: n.Severity, Opened: n.Opened}
+		n.Lines = slices.Clone(i.Lines[:min(len(i.Lines), maxLinesAtOnce)])
+		return n, len(n.Lines) > 0
+	case SlackBridge:
+		return bridge(n, shown)
+	case PagerDutyChanges:
+		n.Attempts = i.undisclosed(shown.Ref)
+		return n, len(n.Attempts) > 0
+	}
+	n.Rung = destination[len(familyOf(destination)):]
+	return h.page(i, n, shown)
+}
+
+// bridge is what the incident's own channel should be: open, until it is over.
+func bridge(n Notice, shown Showed) (Notice, bool) {
+	n.Action = "open"
+	if n.Status == StatusClosed {
+		n.Action = "close"
+	}
+	begun := shown.Action != "" || !shown.Since.IsZero() || shown.Failures > 0
+	return n, n.Action != shown.Action && (n.Action == "open" || begun)
+}
+
+// undisclosed are the attempts after the one that was told last whose act has
+// ended.
+func (i *Incident) undisclosed(last string) []Attempt {
+	k := slices.IndexFunc(i.Attempts, func(a Attempt) bool { return a.ID == last })
+	after := i.Attempts[k+1:]
+	open := slices.IndexFunc(after, func(a Attempt) bool { return a.Result == "" })
+	if open >= 0 {
+		after = after[:open]
+	}
+	return slices.Clone(after)
+}
+
+// page is what the page of a rung should show. Nobody is called for what is
+// healed, and of a rung that was passed over only what was told is ended.
+func (h *handler) page(i *Incident, n Notice, shown Showed) (Notice, bool) {
+	n.Key, n.Replaces = shown.Key, shown.Old
+	switch {
+	case i.Status == StatusClosed:
+		n.Action = "resolve"
+	case i.Acked != "":
+		n.Action = "acknowledge"
+	default:
+		n.Action, n.Key, n.Replaces = "trigger", h.pageKey(i, n.Rung), shown.Key
+		if n.Key == shown.Key {
+			n.Replaces = shown.Old
+		}
+		if n.Replaces == i.Alert.Group {
+			n.Replaces = "" // it is Alertmanager's, too
+		}
+		arrived := n.Key == shown.Key && shown.Action != ""
+		return n, n.Rung == i.Ladder.Now && i.Healed.IsZero() && !arrived
+	}
+	theirs := n.Action == "resolve" && n.Key == i.Alert.Group // Alertmanager ends it: other alerts may be in it
+	return n, n.Key != "" && n.Action != shown.Action && shown.Action != "resolve" && !theirs
+}
+
+// noticeOf is what there is to show of the incident.
+func (h *handler) noticeOf(i *Incident) Notice {
+	n := Notice{
+		Key: h.s.Wire(i.ID), Incident: i.ID, Action: "show", Status: i.Status,
+		Policy: i.Policy, Severity: i.Severity, Target: i.Target,
+		Alert: i.Alert.Name(), Labels: i.Alert.Labels, Summary: i.Alert.Annotations["summary"], Firing: len(i.Firing),
+		Opened: i.Opened, Healed: i.Healed, Closed: i.Closed,
+		Attempts: slices.Clone(i.Attempts), Why: i.why(), Acked: i.Acked, Impact: i.impact(),
+	}
+	if p := h.policy(i); p != nil {
+		n.Objective = p.Objective
+	}
+	if !i.First.IsZero() {
+		n.Took = durationOf(i.First.Sub(i.Since))
+	}
+	if h.counts(i) {
+		n.Due = i.Since.Add(time.Duration(h.runbook(i).Objective))
+	}
+	if i.Status == StatusApproval {
+		n.Plan = i.Hash
+		if i.Plan != nil {
+			n.Step = i.Plan.Step
+		}
+	}
+	if len(i.Ladder.To) > 0 {
+		n.Rung = i.Ladder.To[len(i.Ladder.To)-1]
+	}
+	return n
+}
+
+// why is the reason for the incident's status, for people.
+func (i *Incident) why() string {
+	switch i.Status {
+	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval, StatusObserved:
+		return because(i.Verdicts)
+	case StatusUnconfirmed:
+		return "its alerts are gone, but it is not seen to be well: " + i.Lost
+	}
+	return ""
+}
