@@ -1,6 +1,8 @@
 package policies
 
 import (
+	"time"
+
 	"github.com/prometheus/common/config"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -18,6 +20,9 @@ type Config struct {
 	Slack         *Slack     // nil: not used
 	PagerDuty     *PagerDuty // nil: not used
 	Templates     []string   // patterns of files that word notices
+	Raise         bool       // what we have to say fires at the Alertmanagers, too
+	Watchdog      *Watchdog  // nil: none is expected
+	Heartbeat     *Heartbeat // nil: nobody is told that we are alive
 	ReplicaLabels []string
 	Budget        []remediate.Budget // over all policies
 	Storm         *remediate.Storm   // nil: none is looked for
@@ -36,6 +41,21 @@ type Endpoint struct {
 // the daemon runs in or the current context.
 type Cluster struct {
 	Name, Kubeconfig, Context string
+}
+
+// Watchdog is an alert that always fires: when it does not come for so long,
+// what Prometheus sees does not reach us.
+type Watchdog struct {
+	When   []string // Alertmanager matchers; all must match
+	Within time.Duration
+}
+
+// Heartbeat is who is told at intervals that we are alive.
+type Heartbeat struct {
+	URLFile string // the address is a secret: who knows it can keep us alive for others
+	Method  string // GET or POST
+	Every   time.Duration
+	HTTP    config.HTTPClientConfig
 }
 
 // Roles of people.

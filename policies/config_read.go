@@ -44,6 +44,8 @@ func (r *configReader) read(v value) {
 		"people":         func(v value) { v.list("people", r.person) },
 		"notify":         func(v value) { notify = v; r.notify(v) },
 		"runbooks":       func(v value) { r.rungs = v.runbooks(r.config.Runbooks) },
+		"watchdog":       func(v value) { c.Watchdog = v.watchdog() },
+		"heartbeat":      func(v value) { c.Heartbeat = r.heartbeat(v) },
 		"digests":        func(v value) { c.Digests = v.digests() },
 		"replica_labels": func(v value) { c.ReplicaLabels = v.labelNames("replica labels") },
 		"guards": func(v value) {

@@ -16,13 +16,8 @@ import (
 func (r *configReader) endpoint(v value) *Endpoint {
 	e := Endpoint{HTTP: config.DefaultHTTPClientConfig}
 	settings := &yaml.Node{Kind: yaml.MappingNode}
-	fs := fields{"url": func(v value) { e.URL = v.url() }}
-	for _, name := range httpSettings {
-		fs[name] = func(v value) {
-			key := &yaml.Node{Kind: yaml.ScalarNode, Value: name}
-			settings.Content = append(settings.Content, key, v.node)
-		}
-	}
+	fs := r.settingsInto(settings)
+	fs["url"] = func(v value) { e.URL = v.url() }
 	before := len(v.doc.problems)
 	if !v.object("a server", fs, "url") || len(v.doc.problems) > before {
 		return nil
@@ -31,6 +26,19 @@ func (r *configReader) endpoint(v value) *Endpoint {
 		r.httpSettings(v, settings, &e)
 	}
 	return &e
+}
+
+// settingsInto are the fields of the HTTP client's settings, gathered as they
+// are read.
+func (r *configReader) settingsInto(settings *yaml.Node) fields {
+	fs := fields{}
+	for _, name := range httpSettings {
+		fs[name] = func(v value) {
+			key := &yaml.Node{Kind: yaml.ScalarNode, Value: name}
+			settings.Content = append(settings.Content, key, v.node)
+		}
+	}
+	return fs
 }
 
 func (r *configReader) httpSettings(v value, settings *yaml.Node, e *Endpoint) {

@@ -62,6 +62,12 @@ func wantConfig(t *testing.T, c *Config, dir string) {
 	if want := []Person{{"anna", "U1", "P1", "/etc/anna", []string{"operator", "approver"}}}; !reflect.DeepEqual(c.People, want) {
 		t.Errorf("the people are %v, want %v", c.People, want)
 	}
+	if want := (Watchdog{[]string{`alertname="Watchdog"`}, 5 * time.Minute}); !reflect.DeepEqual(*c.Watchdog, want) || !c.Raise {
+		t.Errorf("the watchdog is %v, want %v; raised: %v", *c.Watchdog, want, c.Raise)
+	}
+	if h := c.Heartbeat; h.URLFile != "/etc/beat" || h.Every != time.Minute || h.Method != "POST" || h.HTTP.TLSConfig.CAFile != in("ca") {
+		t.Errorf("the heartbeat is %+v", h)
+	}
 	if want := []string{in("words/*.tmpl")}; !slices.Equal(c.Templates, want) {
 		t.Errorf("the templates are %v, want %v", c.Templates, want)
 	}

@@ -5,6 +5,9 @@ import "go.yaml.in/yaml/v3"
 func (r *configReader) notify(v value) {
 	v.object("notify", fields{
 		"slack": r.slack, "pagerduty": r.pagerDuty,
+		"alertmanager": func(v value) {
+			v.object("alertmanager", fields{"raise": func(v value) { r.config.Raise = v.truth() }}, "raise")
+		},
 		"templates": func(v value) {
 			v.list("files", func(v value) { r.config.Templates = append(r.config.Templates, v.file(r.folder)) })
 		},

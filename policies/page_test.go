@@ -132,7 +132,7 @@ func pageRows(t *testing.T) map[string]string {
 // as they stand in the source of this package.
 func keysOfPolicies(t *testing.T) []string {
 	t.Helper()
-	ofTheConfiguration := []string{"config_read.go", "digests.go", "endpoint.go", "notify_pagerduty.go", "notify_read.go", "notify_slack.go", "storm.go"}
+	ofTheConfiguration := []string{"config_read.go", "deadman.go", "digests.go", "endpoint.go", "notify_pagerduty.go", "notify_read.go", "notify_slack.go", "storm.go"}
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)

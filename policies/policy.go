@@ -78,7 +78,12 @@ func (r *policyReader) policy(v value) written {
 			v.object("an objective", fields{"rto": func(v value) { p.Objective = v.duration() }}, "rto")
 		},
 		"runbooks": func(v value) { r.runbooks(v, p) },
-		"steps":    func(v value) { w.steps = v; r.steps(v, &w) },
+		"hold_page": func(v value) {
+			if p.HoldPage = v.truth(); p.HoldPage && !r.config.Raise {
+				v.fail("a page is held by an alert of ours at the Alertmanagers, and none is raised", "write notify: {alertmanager: {raise: true}} in remediated.yml, and see docs/alertmanager.md")
+			}
+		},
+		"steps": func(v value) { w.steps = v; r.steps(v, &w) },
 	}, "name", "when", "severity")
 	if ok {
 		r.check(&w)

@@ -21,6 +21,7 @@ clusters: [{name: prod, kubeconfig: kube/config, context: admin}]
 people: [{name: anna, slack: U1, pagerduty: P1, token_file: /etc/anna, roles: [operator, approver]}]
 notify:
   templates: [words/*.tmpl]
+  alertmanager: {raise: true}
   slack: {token_file: slack, signing_secret_file: /etc/sign, channel: "#incidents", api_url: "http://localhost:1/api", mentions: {oncall: [S0ONCALL, U0ANNA000]}, bridge: {invite: [U0BEN0000]}}
   pagerduty:
     routing_keys: {oncall: {file: oncall}, boss: {file: /etc/boss}}
@@ -31,6 +32,8 @@ notify:
     from: ops@example.org
     escalation_policy: P7
     dedup_key: alertmanager
+watchdog: {when: ['alertname="Watchdog"'], within: 5m}
+heartbeat: {url_file: /etc/beat, every: 1m, method: POST, tls_config: {ca_file: ca}}
 digests: {at: "07:30", days: [monday, friday], location: Europe/Berlin}
 runbooks:
   P1: {objective: 30m, warn: 10m, updates: {slack: 5m}, page: at once, ladder: [{tell: oncall, wait: 5m}, {tell: boss, wait: 15m}], repeat: 1}
@@ -51,6 +54,7 @@ policies:
       values: {Critical: P1, warning: P3}
       impact: [{query: 'lost{job="$job"}', p1: 0.5, p2: 0.1}, {query: 'rows_lost', p1: 1}]
     mode: act
+    hold_page: true
     target: deployment/$namespace/db
     guards:
       cooldown: 10m
@@ -100,10 +104,10 @@ func wholeRulebook(dsn string) *remediate.Rulebook {
 		},
 		Policies: []remediate.Policy{{
 			Name: "postgres-down", Source: "policies/p.yml:3", When: []string{`alertname="PostgresDown"`, `job="database"`},
-			Per: []string{"namespace", "job"}, Continue: true, Severity: remediate.P2, SeverityBy: wholeSeverity(), Mode: remediate.ModeAct,
+			Per: []string{"namespace", "job"}, Continue: true, Severity: remediate.P2, SeverityBy: wholeSeverity(), Mode: remediate.ModeAct, HoldPage: true,
 			Target: "deployment/$namespace/db", Guards: wholeGuards(), Objective: 5 * minute, Steps: wholeSteps(dsn),
 		}, {
-			Name: "network-down", Source: "policies/p.yml:42", When: []string{`alertname="NetworkDown"`}, Per: []string{"namespace"},
+			Name: "network-down", Source: "policies/p.yml:43", When: []string{`alertname="NetworkDown"`}, Per: []string{"namespace"},
 			Severity: remediate.P1, Mode: remediate.ModeAct, // it only tells
 			Guards: remediate.Guards{
 				Settle: remediate.DefaultSettle, Breaker: remediate.DefaultBreaker(),

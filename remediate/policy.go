@@ -24,6 +24,7 @@ type Policy struct {
 	Target     string         `json:"target,omitempty"` // kind/namespace/name, $label takes a label's value
 	Guards     Guards         `json:"guards"`
 	Objective  model.Duration `json:"objective,omitempty"` // RTO: from the opening to the first good sample
+	HoldPage   bool           `json:"holdPage,omitempty"`  // raise [InProgressAlert] while automation is at it
 	Steps      []Step         `json:"steps,omitempty"`
 	// Runbooks take the place of everybody's, by severity.
 	Runbooks map[Severity]Runbook `json:"runbooks,omitempty"`

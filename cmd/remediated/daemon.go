@@ -36,6 +36,7 @@ type daemon struct {
 	outside atomic.Pointer[outside]        // replaced by a reload
 	renew   []func()                       // begin anew, after a reload, what uses the clients
 	kill    *killSwitch
+	raiser  *raiser
 	rejects *rate.Limiter // of refused commands that are written down
 	loading sync.Mutex    // one reload at a time
 }
@@ -53,6 +54,7 @@ func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	if err := d.startEngine(ctx, parts); err != nil {
 		return err
 	}
+	parts.run("raising", d.raiser.run)
 	d.kill.begin(ctx)
 	parts.run("kill switch", func(ctx context.Context) error { return d.kill.run(ctx, sig.pause) })
 	d.startListening(parts) // before the listeners: a reload over HTTP begins it anew
@@ -102,6 +104,7 @@ func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 		Observe: crashAfterFact(d.observe), Log: d.log,
 	})
 	d.watch.waiting(d.engine.OldestWaiting)
+	d.raiser = d.newRaiser()
 	d.kill = newKillSwitch(d.options.storage, d.engine, d.log)
 	ended := make(chan struct{})
 	parts.run("engine", func(ctx context.Context) error {
@@ -122,9 +125,21 @@ func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 // is settled by the next listing, which therefore comes at once.
 func (d *daemon) observe(f remediate.Fact) {
 	d.watch.fact(f)
+	d.raiser.poke()
 	if _, doubted := f.Body.(remediate.AlertDoubted); doubted {
 		d.outside.Load().alertmanager.Pull()
 	}
+}
+
+// newRaiser raises what we have to say at the Alertmanagers in use.
+func (d *daemon) newRaiser() *raiser {
+	post := func(ctx context.Context, alerts []remediate.Alert) error {
+		return d.outside.Load().alertmanager.Raise(ctx, alerts)
+	}
+	r := newRaiser(d.engine, post, d.log)
+	r.on = func() bool { return d.outside.Load().raises }
+	r.page = pageOf(d.options.externalURL)
+	return r
 }
 
 // Perform carries out what was started with the clients that are in use now,
@@ -170,6 +185,16 @@ func drawName() string {
 func (d *daemon) startListening(parts *lifecycle) {
 	d.perConfiguration(parts, "listing", func(ctx context.Context, out *outside) {
 		out.alertmanager.Poll(ctx, d.options.poll, d.engine.Submit)
+	})
+	d.perConfiguration(parts, "watchdog", func(ctx context.Context, out *outside) {
+		if out.watchdog != nil {
+			_ = out.watchdog.run(ctx) // it ends with ctx only
+		}
+	})
+	d.perConfiguration(parts, "heartbeat", func(ctx context.Context, out *outside) {
+		if out.heartbeat != nil {
+			_ = out.heartbeat.run(ctx) // it ends with ctx only
+		}
 	})
 	d.perConfiguration(parts, "slack socket", func(ctx context.Context, out *outside) { out.listenToSlack(ctx, d.log) })
 	d.perConfiguration(parts, "pagerduty polling", func(ctx context.Context, out *outside) { out.pollPagerDuty(ctx, d) })

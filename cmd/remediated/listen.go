@@ -12,6 +12,7 @@ import (
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 	"golang.org/x/time/rate"
 
+	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/alertmanager"
 )
 
@@ -27,6 +28,11 @@ func (d *daemon) startListeners(parts *lifecycle) error {
 	}
 	intake, err := alertmanager.NewIntake(alertmanager.IntakeOptions{
 		Submit: d.engine.Submit, Quarantine: d.quarantine(), TokenFiles: d.options.tokens, Observe: d.watch.delivered,
+		Seen: func(ls remediate.Labels) {
+			if w := d.outside.Load().watchdog; w != nil {
+				w.seen(ls)
+			}
+		},
 		Groups: func() bool { return d.outside.Load().merges },
 		Pull:   func() { d.outside.Load().alertmanager.Pull() },
 	})

@@ -37,7 +37,8 @@ func TestADoubtedAlertHasAllBeListed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := &daemon{watch: newWatcher(slog.New(slog.DiscardHandler))}
+		log := slog.New(slog.DiscardHandler)
+		d := &daemon{watch: newWatcher(log), raiser: newRaiser(nil, nil, log)}
 		d.outside.Store(&outside{alertmanager: client})
 		listings := 0
 		go client.Poll(t.Context(), time.Hour, func(_ context.Context, batch []remediate.Input) error {
@@ -67,7 +68,8 @@ func TestADoubtedAlertHasAllBeListed(t *testing.T) {
 // What waits to be written down shows its age, and each way that a delivery can
 // end has a count of its own.
 func TestWhatTheIntakeShows(t *testing.T) {
-	d := &daemon{watch: newWatcher(slog.New(slog.DiscardHandler))}
+	log := slog.New(slog.DiscardHandler)
+	d := &daemon{watch: newWatcher(log), raiser: newRaiser(nil, nil, log)}
 	d.watch.waiting(func() time.Duration { return 1500 * time.Millisecond })
 	d.watch.delivered(alertmanager.Delivery{Outcome: alertmanager.Accepted, Garbage: 2, Truncated: 3})
 	want := []string{

@@ -35,6 +35,9 @@ type outside struct {
 	socket       bool                 // presses in Slack come by a socket
 	polls        bool                 // PagerDuty is asked who acknowledged
 	merges       bool                 // it is paged under Alertmanager's keys
+	raises       bool                 // what we have to say fires at the Alertmanagers, too
+	watchdog     *watchdog            // nil: none is expected
+	heartbeat    *heartbeat           // nil: nobody is told that we are alive
 }
 
 // Perform carries out one ask, act or tell.
@@ -83,7 +86,38 @@ func (d *daemon) newOutside(c *policies.Config) (*outside, error) {
 	if out.act, err = action.New(action.Options{Clusters: clusters, Instance: host, Changed: w.breaker}); err != nil {
 		return nil, err
 	}
+	if err := d.newDeadMan(c, out); err != nil {
+		return nil, err
+	}
+	out.raises = c.Raise
 	return out, d.newTeller(c, out)
+}
+
+// newDeadMan makes what tells that something does not come any more: to us, and
+// from us.
+func (d *daemon) newDeadMan(c *policies.Config, out *outside) (err error) {
+	if w := c.Watchdog; w != nil {
+		submit := func(ctx context.Context, batch []remediate.Input) error { return d.engine.Submit(ctx, batch) }
+		if out.watchdog, err = newWatchdog(w.When, w.Within, submit, d.log); err != nil {
+			return err
+		}
+	}
+	if h := c.Heartbeat; h != nil {
+		out.heartbeat, err = newHeartbeat(heartbeatOptions{
+			URL: notify.SecretFile(h.URLFile), Method: h.Method, Every: h.Every, HTTP: h.HTTP, Live: lookers{d},
+			Beat: d.watch.beat, Failed: d.watch.silent,
+		})
+	}
+	return err
+}
+
+// lookers look at the engine that there will be: the clients are made before it
+// is started.
+type lookers struct{ d *daemon }
+
+// Look runs f between two rounds of the engine.
+func (l lookers) Look(ctx context.Context, f func(*remediate.State, remediate.Rulebooks)) error {
+	return l.d.engine.Look(ctx, f)
 }
 
 func clustersOf(all []policies.Cluster) (map[string]*rest.Config, error) {

@@ -29,7 +29,7 @@ var planted = map[string]string{
 	"slack.token": "xoxb-planted-0001", "slack.signing": "planted-0002", "slack.app": "xapp-planted-0003",
 	"oncall.key": "planted0004planted0004planted000", "manager.key": "planted0005planted0005planted000", "director.key": "planted0006planted0006planted000",
 	"pagerduty.token": "planted-0007", "pagerduty.webhook": "planted-0008", "intake.token": "planted-0009",
-	"alertmanager.password": "planted-0010", "prometheus.token": "planted-0011", "kube.token": "planted-0012",
+	"alertmanager.password": "planted-0010", "prometheus.token": "planted-0011", "kube.token": "planted-0012", "beat.url": "planted-0013",
 }
 
 // parrot is a server that says no and repeats all that it was sent, as servers
@@ -76,7 +76,10 @@ policies: [{files: [p.yml]}]
 alertmanagers: [{url: "PARROT/am", basic_auth: {username: me, password_file: alertmanager.password}}]
 prometheus: {url: "PARROT/prometheus", authorization: {credentials_file: prometheus.token}}
 clusters: [{name: prod, kubeconfig: kubeconfig}]
+heartbeat: {url_file: beat.url, every: 100ms}
+watchdog: {when: ['alertname="Watchdog"'], within: 1s}
 notify:
+  alertmanager: {raise: true}
   slack: {token_file: slack.token, signing_secret_file: slack.signing, app_token_file: slack.app, channel: "#ops", api_url: "PARROT/api/", mentions: {oncall: [U0ANNA000]}, bridge: {}}
   pagerduty:
     routing_keys: {oncall: {file: oncall.key}, manager: {file: manager.key}, director: {file: director.key}}
@@ -158,6 +161,7 @@ func startPlanted(t *testing.T, parrot, cluster string) *plantedDaemon {
 	for name, secret := range planted {
 		d.write(name, secret)
 	}
+	d.write("beat.url", parrot+"/beat/"+planted["beat.url"])
 	d.write("p.yml", plantedPolicy)
 	d.write("remediated.yml", strings.ReplaceAll(plantedConfig, "PARROT", parrot))
 	d.write("kubeconfig", fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],

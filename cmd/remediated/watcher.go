@@ -38,6 +38,7 @@ type watcher struct {
 	pagerduty  *prometheus.CounterVec
 	socket     prometheus.Gauge
 	wordless   prometheus.Counter
+	beaten     prometheus.Gauge
 	notices    *notices
 }
 
@@ -76,6 +77,7 @@ func newWatcher(log *slog.Logger) *watcher {
 	w.pagerduty = counter("pagerduty_events_total", "What was heard of PagerDuty, and what became of it.", "what")
 	w.socket = gauge("slack_socket_connected", "Whether a socket to Slack is open, by which buttons are pressed.").WithLabelValues()
 	w.wordless = counter("template_failures_total", "Templates of notices that failed when they were used; the default words were used.").WithLabelValues()
+	w.beaten = gauge("heartbeat_timestamp_seconds", "When our heartbeat was last heard; 0 when none was.").WithLabelValues()
 	w.late = counter("late_total", "Calls and updates that came more than a minute late.", "what")
 	for _, what := range []string{"call", "update"} {
 		w.late.WithLabelValues(what)
@@ -233,6 +235,12 @@ func (w *watcher) listed(r alertmanager.Round) {
 
 // pagerDuty counts what was heard of PagerDuty.
 func (w *watcher) pagerDuty(what string) { w.pagerduty.WithLabelValues(what).Inc() }
+
+// beat hears that our heartbeat was heard.
+func (w *watcher) beat(at time.Time) { w.beaten.Set(float64(at.UnixMilli()) / 1000) }
+
+// silent hears that it was not.
+func (w *watcher) silent(err error) { w.log.Warn("no heartbeat", "err", err) }
 
 // slackSocket hears that a socket to Slack is open, or why none is.
 func (w *watcher) slackSocket(err error) {

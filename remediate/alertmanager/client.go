@@ -53,7 +53,7 @@ type Options struct {
 // Request is one request to one Alertmanager.
 type Request struct {
 	Alertmanager string // host:port, and the path if there is one
-	Operation    string // alerts, silences or status
+	Operation    string // alerts, silences, status or raise
 	Took         time.Duration
 	Err          error // nil when it was answered
 }

@@ -31,6 +31,8 @@ type fake struct {
 	broken   http.Handler // lists the alerts in its place
 	hushed   http.Handler // lists the silences in its place
 	status   http.Handler // gives the status in its place
+	posted   []models.PostableAlerts
+	refuses  http.Handler // takes posts in its place
 }
 
 func newFake(alerts ...*models.GettableAlert) *fake {
@@ -42,6 +44,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, r.URL.Path)
 	switch {
+	case r.URL.Path == "/api/v2/alerts" && r.Method == http.MethodPost && f.refuses != nil:
+		f.refuses.ServeHTTP(w, r)
+	case r.URL.Path == "/api/v2/alerts" && r.Method == http.MethodPost:
+		f.take(w, r)
 	case r.URL.Path == "/api/v2/alerts" && f.broken != nil:
 		f.broken.ServeHTTP(w, r)
 	case r.URL.Path == "/api/v2/alerts":
@@ -60,6 +66,25 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// take takes what is posted, held to what Alertmanager holds it to.
+func (f *fake) take(w http.ResponseWriter, r *http.Request) {
+	var posts models.PostableAlerts
+	err := json.NewDecoder(r.Body).Decode(&posts)
+	if err == nil {
+		err = posts.Validate(strfmt.Default)
+	}
+	for _, p := range posts {
+		if time.Time(p.EndsAt).Before(time.Time(p.StartsAt)) {
+			err = errors.New("start time must be before end time")
+		}
+	}
+	if err != nil {
+		respond(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	f.posted = append(f.posted, posts) // and nothing is answered but 200
 }
 
 // list matches as Alertmanager does: with its own parser.

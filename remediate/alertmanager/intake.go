@@ -40,6 +40,9 @@ type IntakeOptions struct {
 	Groups func() bool
 	// Observe hears of each delivery after it was answered. nil: nobody does.
 	Observe func(Delivery)
+	// Seen hears of each firing alert of a webhook that was accepted, also of a
+	// repeat that is no news. It must not block. nil: nobody does.
+	Seen func(remediate.Labels)
 }
 
 // Limits bound what one webhook, and all of them at a time, may cost.
@@ -141,6 +144,9 @@ func NewIntake(o IntakeOptions) (*Intake, error) {
 	if o.Observe == nil {
 		o.Observe = func(Delivery) {}
 	}
+	if o.Seen == nil {
+		o.Seen = func(remediate.Labels) {}
+	}
 	return &Intake{o: o, gate: gate{o.TokenFiles}, slots: semaphore.NewWeighted(o.Limits.Concurrent)}, nil
 }
 
@@ -224,6 +230,11 @@ func (in *Intake) handOver(ctx context.Context, said delivered) Delivery {
 		d.Outcome, d.Code, d.Why = NotKept, http.StatusServiceUnavailable, "the alerts could not be kept, try again: "+err.Error()
 		d.Err = fmt.Errorf("submit webhook: %w", err)
 		return d
+	}
+	for _, input := range said.batch {
+		if heard, ok := input.(remediate.Heard); ok && heard.Firing {
+			in.o.Seen(heard.Alert.Labels)
+		}
 	}
 	d.Outcome, d.Code, d.Firing, d.Resolved = Accepted, http.StatusOK, said.firing, said.resolved
 	return d
