@@ -43,9 +43,15 @@ receivers:
       authorization: {credentials_file: %s}
 `
 
-// realAlertmanager starts Debian's Alertmanager on a free port of the loopback
-// interface, alone, and returns its URL and what kills it. It posts to hook.
+// realAlertmanager starts an Alertmanager that posts to hook.
 func realAlertmanager(t *testing.T, hook, tokenFile string) (url string, kill func()) {
+	t.Helper()
+	return alertmanagerWith(t, fmt.Sprintf(alertmanagerConfig, hook, tokenFile))
+}
+
+// alertmanagerWith starts Debian's Alertmanager on a free port of the loopback
+// interface, alone, and returns its URL and what kills it.
+func alertmanagerWith(t *testing.T, text string) (url string, kill func()) {
 	t.Helper()
 	program, err := exec.LookPath("prometheus-alertmanager")
 	if err != nil {
@@ -53,7 +59,7 @@ func realAlertmanager(t *testing.T, hook, tokenFile string) (url string, kill fu
 	}
 	dir, address := t.TempDir(), freeAddress(t)
 	config := filepath.Join(dir, "alertmanager.yml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, alertmanagerConfig, hook, tokenFile), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer

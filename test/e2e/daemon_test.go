@@ -67,6 +67,7 @@ type setup struct {
 	runbooks   string // YAML; "" is the shipped ones
 	people     string // YAML; "" is nobody by name
 	slack      string // more of the configuration of Slack, beginning with a comma
+	raise      bool   // what there is to say is raised at the Alertmanagers, too
 	storage    string // "" is a new folder
 	keep       bool   // do not start it yet
 	env        []string
@@ -150,7 +151,7 @@ func (d *daemon) configure(s setup) {
 	var config bytes.Buffer
 	err := template.Must(template.New("").Parse(daemonConfig)).Execute(&config, map[string]any{
 		"Bed": d.bed.Addresses, "Kubeconfig": s.kubeconfig, "Channel": slack.DefaultChannel.ID,
-		"Alertmanagers": s.alertmanagers, "Runbooks": s.runbooks, "People": s.people, "SlackMore": s.slack,
+		"Alertmanagers": s.alertmanagers, "Runbooks": s.runbooks, "People": s.people, "SlackMore": s.slack, "Raise": s.raise,
 		"Slack": d.people.SlackURL + "/api/", "PagerDuty": d.people.PagerDutyURL,
 	})
 	if err != nil {
@@ -179,6 +180,7 @@ alertmanagers: [{{range .Alertmanagers}}{url: "{{.}}"}, {{end}}]
 prometheus: {url: "{{.Bed.Prometheus}}"}
 clusters: [{name: bed, kubeconfig: "{{.Kubeconfig}}"}]
 notify:
+  alertmanager: {raise: {{.Raise}}}
   slack: {token_file: slack.token, signing_secret_file: slack.signing, channel: {{.Channel}}, api_url: "{{.Slack}}"{{.SlackMore}}}
   pagerduty:
     routing_keys: {oncall: {file: oncall.key}, manager: {file: manager.key}, director: {file: director.key}}
