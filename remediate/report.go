@@ -28,7 +28,7 @@ func (h *handler) reportObjective(i *Incident) {
 	case !breach.After(h.now):
 		h.emit(Breached{Incident: i.ID, Objective: objective})
 	case !i.Warned && !warn.After(h.now):
-		h.emit(Warned{Incident: i.ID, Objective: objective, Left: durationOf(breach.Sub(h.now))})
+		h.emit(Warned{Incident: i.ID, Objective: objective, Left: durationOf(breach.Sub(h.now).Round(time.Second))})
 	}
 }
 
