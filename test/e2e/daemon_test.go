@@ -67,6 +67,7 @@ type setup struct {
 	runbooks   string // YAML; "" is the shipped ones
 	people     string // YAML; "" is nobody by name
 	slack      string // more of the configuration of Slack, beginning with a comma
+	watchdog   string // YAML; "" is that none is expected
 	raise      bool   // what there is to say is raised at the Alertmanagers, too
 	storage    string // "" is a new folder
 	keep       bool   // do not start it yet
@@ -151,7 +152,7 @@ func (d *daemon) configure(s setup) {
 	var config bytes.Buffer
 	err := template.Must(template.New("").Parse(daemonConfig)).Execute(&config, map[string]any{
 		"Bed": d.bed.Addresses, "Kubeconfig": s.kubeconfig, "Channel": slack.DefaultChannel.ID,
-		"Alertmanagers": s.alertmanagers, "Runbooks": s.runbooks, "People": s.people, "SlackMore": s.slack, "Raise": s.raise,
+		"Alertmanagers": s.alertmanagers, "Runbooks": s.runbooks, "People": s.people, "SlackMore": s.slack, "Raise": s.raise, "Watchdog": s.watchdog,
 		"Slack": d.people.SlackURL + "/api/", "PagerDuty": d.people.PagerDutyURL,
 	})
 	if err != nil {
@@ -190,6 +191,7 @@ notify:
     webhook_secret_files: [pagerduty.webhook]
     changes_rung: oncall
 digests: none
+{{with .Watchdog}}watchdog: {{.}}{{end}}
 {{with .People}}people: {{.}}{{end}}
 {{with .Runbooks}}runbooks: {{.}}{{end}}
 `

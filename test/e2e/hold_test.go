@@ -104,6 +104,22 @@ func TestHeldPage(t *testing.T) {
 	}
 }
 
+// An alert that always fires does not come: on-call is paged, though no
+// Alertmanager says a word. It comes, and that is over.
+func TestWatchdogMissed(t *testing.T) {
+	b := connect(t)
+	quiet(t, b)
+	d := startDaemon(t, b, setup{watchdog: `{when: ['alertname="Posted"', 'job="watchdog"'], within: 5s}`})
+	d.awaitPagesOf("oncall", 1)
+	if page := d.people.PagerDuty.Incidents()[0]; !strings.Contains(page.Title, "watchdog") || !strings.Contains(page.Title, "no alert") {
+		t.Errorf("the page says %q", page.Title)
+	}
+	fire(t, b, newPosted(t, map[string]string{"job": "watchdog"}))
+	d.awaitFiled(1)
+	d.stop()
+	d.checkPaged(true)
+}
+
 // inhibited tells whether the Alertmanager holds an alert back for our sake.
 func inhibited(t *testing.T, am string) bool {
 	t.Helper()
