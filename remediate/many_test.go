@@ -80,7 +80,7 @@ func TestTenThousandAtOnce(t *testing.T) {
 // for those that somebody is called for.
 func TestRoomForTheWorst(t *testing.T) {
 	w := newWorld(t)
-	w.load(bookOf(t, "destinations: [slack, slack/thread, pagerduty/oncall]\nrunbooks: {P1: {page: at once, ladder: [{tell: oncall, wait: 5m}]}, P2: {page: on need, after: 1h, ladder: [{tell: oncall, wait: 5m}]}}\npolicies:\n"+
+	w.load(bookOf(t, "destinations: [slack, slack/thread]\nrunbooks: {P1: {page: at once, ladder: [{tell: oncall, wait: 5m}]}, P2: {page: on need, after: 1h, ladder: [{tell: oncall, wait: 5m}]}}\npolicies:\n"+
 		"- {name: slow, when: ['alertname=\"Slow\"'], per: [n], severity: P2, mode: act, target: deployment/shop/$n, steps: [{name: s, do: [{kind: restart}], verify: {all: [{kind: http}], within: 20m}}]}\n"+
 		"- {name: denied, when: ['alertname=\"Denied\"'], per: [n], severity: P2, mode: act, target: deployment/shop/$n, steps: [{name: s, do: [{kind: restart}], verify: {all: [{kind: http}], within: 20m}}]}\n"+
 		"- {name: down, when: ['alertname=\"Down\"'], per: [n], severity: P1, mode: act, target: deployment/shop/$n, steps: [{name: s, do: [{kind: restart}], verify: {all: [{kind: http}], within: 20m}}]}"))
