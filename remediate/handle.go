@@ -41,6 +41,7 @@ func Handle(books Rulebooks, s *State, now time.Time, in Input) ([]Record, error
 		h.decide(i)
 	}
 	h.digest()
+	h.s.index.untold = h.untoldAt() // a tell may have ended on the way
 	return h.out, h.err
 }
 
