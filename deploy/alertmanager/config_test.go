@@ -63,7 +63,7 @@ func TestSpoiltConfiguration(t *testing.T) {
 		"and of others later":               {"group_interval: 10s", "group_interval: 5m", "5m0s when it joins"},
 		"what resolved is not told":         {"send_resolved: true", "send_resolved: false", "send_resolved"},
 		"alerts are cut off":                {"max_alerts: 0", "max_alerts: 100", "max_alerts"},
-		"a hang is waited for":              {"timeout: 9s", "timeout: 0s", "timeout"},
+		"a hang is waited for":              {"timeout: 10s", "timeout: 0s", "timeout"},
 		"redirects are followed":            {"follow_redirects: false", "follow_redirects: true", "follow_redirects"},
 		"anybody may post":                  {"          authorization:\n            credentials_file: /etc/alertmanager/remediated.token", "          #", "token"},
 		"any database is held":              {"namespace, job, instance]\n  - source_matchers: ['alertname=\"RemediationInProgress\"', 'source=\"remediated\"', 'held_alertname=\"RedisDown\"']", "namespace, job]\n  - source_matchers: ['alertname=\"RemediationInProgress\"', 'source=\"remediated\"', 'held_alertname=\"RedisDown\"']", "another instance is held"},
