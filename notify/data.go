@@ -37,7 +37,7 @@ type Data struct {
 	Objective model.Duration // that the policy has for Took; 0 when it has none
 	Due       *time.Time     // when the objective is missed; nil when it does not count
 	Allowed   model.Duration // the objective, when Due is that long after Opened, else 0
-	Overdue   bool           // Due is over
+	Overdue   bool           // and it is
 
 	Attempts []Attempt // oldest first
 	Helped   *Attempt  // the last that was verified
@@ -78,15 +78,15 @@ const maxLink = 2000
 // cleaner makes text from outside fit for a template, as [Clean] does.
 type cleaner func(text string, limit int) string
 
-// dataOf returns what templates are given of n, looked at now.
-func dataOf(n remediate.Notice, link string, now time.Time, clean cleaner) *Data {
+// dataOf returns what templates are given of n.
+func dataOf(n remediate.Notice, link string, clean cleaner) *Data {
 	d := &Data{
 		ID: ID(n), Key: clean(n.Key, maxName), Incident: n.Incident, Action: clean(n.Action, maxName),
 		Status: clean(string(n.Status), maxName), Tone: string(ToneOf(n)), Severity: clean(string(n.Severity), maxName),
 		Policy: clean(n.Policy, maxName), Target: clean(n.Target.String(), maxTarget), Alert: clean(n.Alert, maxName),
 		Labels: labels(n.Labels, clean), Summary: clean(n.Summary, maxProse), Firing: max(n.Firing, 0),
 		Opened: present(n.Opened), Healed: present(n.Healed), Closed: present(n.Closed), Lasted: lasted(n),
-		Took: n.Took, Objective: n.Objective, Due: present(n.Due), Allowed: allowed(n), Overdue: !n.Due.IsZero() && now.After(n.Due),
+		Took: n.Took, Objective: n.Objective, Due: present(n.Due), Allowed: allowed(n), Overdue: n.Missed,
 		Impact: clean(n.Impact, maxTarget), Why: clean(n.Why, maxProse), Rung: clean(n.Rung, maxName),
 		Acked: clean(n.Acked, maxName), Plan: clean(n.Plan, maxName), Link: clean(link, maxLink),
 	}

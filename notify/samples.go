@@ -69,7 +69,7 @@ var moments = []struct {
 	{"denied", func(n *remediate.Notice) {
 		n.Status, n.Why, n.Rung = remediate.StatusDenied, "breaker: 2 of 2 verifications failed, open until 15:10", "oncall"
 		n.Action, n.Attempts = "trigger", []remediate.Attempt{tried("ok", "connection refused after 3m", false)}
-		n.Objective, n.Due, n.Impact = model.Duration(10*time.Minute), sampled.Add(10*time.Minute), "40% of checkouts fail"
+		n.Objective, n.Due, n.Missed, n.Impact = model.Duration(10*time.Minute), sampled.Add(10*time.Minute), true, "40% of checkouts fail"
 	}},
 	{"held", func(n *remediate.Notice) {
 		n.Status, n.Why, n.Rung, n.Acked, n.Action = remediate.StatusHeld, "takeover: anna has it", "manager", "anna", "acknowledge"

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"text/template"
-	"time"
 	"unicode/utf8"
 )
 
@@ -20,8 +19,6 @@ type Templates struct {
 	// OnError hears of each text that a template did not yield and for which the
 	// default spoke, from several goroutines; nil: nobody does.
 	OnError func(name string, err error)
-	// Now is when a notice is looked at; nil: time.Now.
-	Now func() time.Time
 
 	set *template.Template // nil: the defaults alone
 }
@@ -69,13 +66,6 @@ func ParseTemplates(patterns ...string) (*Templates, error) {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
 	return &Templates{set: set}, nil
-}
-
-func (t *Templates) now() time.Time {
-	if t == nil || t.Now == nil {
-		return time.Now()
-	}
-	return t.Now()
 }
 
 func (t *Templates) failed(name string, err error) {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 )
@@ -45,10 +44,6 @@ func sampleOf(t *testing.T, name string) remediate.Notice {
 
 const link = "https://remediated.example/incidents/42"
 
-// at12 is when the samples are looked at, so that an objective of half an hour
-// is due and one of ten minutes is missed.
-func at12() time.Time { return sampled.Add(12 * time.Minute) }
-
 func TestTheDefaultsPassTheirOwnCheck(t *testing.T) {
 	if err := check(standard()); err != nil {
 		t.Error(err)
@@ -84,7 +79,6 @@ func TestWordsOfEveryStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	for place, ts := range map[string]*Templates{"slack": {}, "pagerduty": {}, "override": override} {
-		ts.Now = at12
 		ts.OnError = func(name string, err error) { t.Errorf("%s: %v", name, err) }
 		service := strings.Replace(place, "override", "pagerduty", 1)
 		for _, s := range Samples() {

@@ -80,7 +80,7 @@ type Words struct {
 // templates' names. The link is the address at which people see the incident,
 // "" when there is none.
 func (t *Templates) Words(service string, n remediate.Notice, link string) *Words {
-	w := &Words{templates: t, place: service, notice: n, link: link, data: dataOf(n, link, t.now(), Clean)}
+	w := &Words{templates: t, place: service, notice: n, link: link, data: dataOf(n, link, Clean)}
 	if t != nil && t.set != nil {
 		w.own = newRun(t.set)
 	}
@@ -162,7 +162,7 @@ func (w *Words) Lines() []string {
 func (w *Words) Next() []string { return speak(w, w.name("next"), w.typed(), commands) }
 
 // typed is the data for what is typed into a shell.
-func (w *Words) typed() *Data { return dataOf(w.notice, w.link, w.templates.now(), typeable) }
+func (w *Words) typed() *Data { return dataOf(w.notice, w.link, typeable) }
 
 // errNothing is of a text that must not be empty and is. It is not told as an
 // error: the template has nothing to say about this notice, and the default has.

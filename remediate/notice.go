@@ -36,6 +36,7 @@ type Notice struct {
 	Took      model.Duration `json:"took,omitempty"`      // to the first good sample
 	Objective model.Duration `json:"objective,omitempty"` // RTO
 	Due       time.Time      `json:"due,omitzero"`        // when the runbook's objective is missed
+	Missed    bool           `json:"missed,omitempty"`    // and it is
 
 	Attempts []Attempt `json:"attempts,omitempty"`
 	Impact   string    `json:"impact,omitempty"` // what was measured last, or why nobody knows
@@ -64,6 +65,11 @@ type Attempt struct {
 	OK     bool      `json:"ok"`               // the verification held
 	// Evidence is the digest of what was kept before it, "" when nothing was.
 	Evidence string `json:"evidence,omitempty"`
+}
+
+// pages tells whether it is about somebody who is called.
+func (n Notice) pages() bool {
+	return n.Action == "trigger" || n.Action == "acknowledge" || n.Action == "resolve"
 }
 
 // digest tells one content of a notice from another.

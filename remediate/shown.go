@@ -9,10 +9,10 @@ import (
 
 // destinations are those that the incident is shown at.
 func (h *handler) destinations(i *Incident) []string {
-	book := h.books[i.Rulebook]
-	if book == nil || i.Found || h.silent(i) {
+	if !h.told(i) {
 		return nil
 	}
+	book := h.books[i.Rulebook]
 	var ds []string
 	if book.can(PagerDutyChanges) && i.Tries > 0 {
 		ds = append(ds, PagerDutyChanges)
@@ -20,14 +20,13 @@ func (h *handler) destinations(i *Incident) []string {
 	if i.Severity == P3 {
 		return ds
 	}
-	leaf := h.rootOf(i) != nil && i.Shown[Slack].Ref == "" // its root's message is enough
-	if book.can(Slack) && !leaf && h.introduces(i) {
+	if h.hasMessage(i) && h.introduces(i) {
 		ds = append(ds, Slack)
 		if i.Shown[Slack].Ref != "" {
 			ds = append(ds, SlackThread)
 		}
 	}
-	if book.can(SlackBridge) && (!leaf && i.Severity == P1 || i.Shown[SlackBridge].Action != "") {
+	if book.can(SlackBridge) && (!h.shownByRoot(i) && i.Severity == P1 || i.Shown[SlackBridge].Action != "") {
 		ds = append(ds, SlackBridge)
 	}
 	for _, to := range i.Ladder.To {
@@ -38,6 +37,22 @@ func (h *handler) destinations(i *Incident) []string {
 		}
 	}
 	return ds
+}
+
+// told tells whether people are told of the incident at all.
+func (h *handler) told(i *Incident) bool {
+	return h.books[i.Rulebook] != nil && !i.Found && !h.silent(i)
+}
+
+// hasMessage tells whether the incident has a message of its own in Slack, or
+// will have when there is room.
+func (h *handler) hasMessage(i *Incident) bool {
+	return h.told(i) && h.books[i.Rulebook].can(Slack) && i.Severity != P3 && !h.shownByRoot(i)
+}
+
+// shownByRoot tells whether the message of the incident's root is enough.
+func (h *handler) shownByRoot(i *Incident) bool {
+	return h.rootOf(i) != nil && i.Shown[Slack].Ref == ""
 }
 
 // At most so many incidents are shown for the first time in so long, but for
@@ -60,8 +75,7 @@ func (h *handler) introduces(i *Incident) bool {
 // introduceAt is when there is room to show the incident for the first time,
 // zero when it is not to be or need not wait.
 func (h *handler) introduceAt(i *Incident) time.Time {
-	book := h.books[i.Rulebook]
-	if book == nil || !book.can(Slack) || i.Found || h.silent(i) || i.Severity == P3 || i.Status == StatusClosed || h.introduces(i) || h.rootOf(i) != nil {
+	if !h.hasMessage(i) || i.Status == StatusClosed || h.introduces(i) {
 		return time.Time{}
 	}
 	_, until := spent(h.s.Introduced, h.now, maxIntroduced, introducedPer)
@@ -151,7 +165,7 @@ func (h *handler) noticeOf(i *Incident) Notice {
 		n.Took = durationOf(i.First.Sub(i.Since))
 	}
 	if h.counts(i) {
-		n.Due = i.Since.Add(time.Duration(h.runbook(i).Objective))
+		n.Due, n.Missed = i.Since.Add(time.Duration(h.runbook(i).Objective)), i.Breached
 	}
 	if i.Status == StatusApproval {
 		n.Plan = i.Hash

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/x0tta6bl4/remediated/notify"
@@ -32,7 +31,6 @@ func worded(t *testing.T, text string) *PagerDuty {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ts.Now = func() time.Time { return time.Date(2025, 11, 22, 14, 14, 11, 0, time.UTC) }
 	ts.OnError = func(name string, err error) { t.Errorf("%s: %v", name, err) }
 	return &PagerDuty{options: Options{Templates: ts, Page: func(uint64) string { return "https://remediated.example/i42" }}}
 }

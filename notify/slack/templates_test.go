@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	api "github.com/slack-go/slack"
@@ -25,7 +24,6 @@ func worded(t *testing.T, files ...string) *Slack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ts.Now = func() time.Time { return time.Date(2025, 11, 22, 14, 14, 11, 0, time.UTC) }
 	ts.OnError = func(name string, err error) { t.Errorf("%s: %v", name, err) }
 	return &Slack{options: Options{
 		AppToken: "f", Pressed: func(context.Context, Press) (string, error) { return "", nil },
