@@ -104,8 +104,8 @@ func (c *Config) untold(g rungRead) (message, hint string) {
 	if g.tell == "" || len(known) == 0 || slices.Contains(known, g.tell) {
 		return "", ""
 	}
-	return fmt.Sprintf("runbook %s tells %q, for whom there is no routing key", g.severity, g.tell),
-		fmt.Sprintf("add %s: {file: ...} to notify.pagerduty.routing_keys, or write a runbook %s of your own", g.tell, g.severity)
+	return fmt.Sprintf("runbook %s tells %q, who can be called in no way", g.severity, g.tell),
+		fmt.Sprintf("name %s under notify.pagerduty.routing_keys or notify.slack.mentions, or write a runbook %s of your own", g.tell, g.severity)
 }
 
 // checkRungs sees to it that whoever a ladder tells can be told.
