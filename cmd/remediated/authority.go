@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,7 +32,7 @@ func (a authority) Command(ctx context.Context, c remediate.Command) error {
 		return err
 	}
 	if err := may(a.people(), c, need); err != nil {
-		return errors.Join(err, a.rejected(ctx, c, err))
+		return cmp.Or(a.rejected(ctx, c, err), err)
 	}
 	if c.Command == remediate.Resume {
 		if err := a.refuses(c.Scope); err != nil {
@@ -44,14 +43,15 @@ func (a authority) Command(ctx context.Context, c remediate.Command) error {
 }
 
 // rejected writes down that a word was not theirs to give. That it cannot be
-// written down does not make it theirs.
+// written down is an error of its own, so that whoever tells us of it tells us
+// again.
 func (a authority) rejected(ctx context.Context, c remediate.Command, why error) error {
 	if a.reject == nil {
 		return nil
 	}
 	c.By = cmp.Or(c.By, "nobody by name")
 	if err := a.reject(ctx, remediate.Rejected{CommandGiven: remediate.CommandGiven(c), Why: why.Error()}); err != nil {
-		return fmt.Errorf("and it was not written down: %w", err)
+		return fmt.Errorf("%v; that it was refused was not written down: %w", why, err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/x0tta6bl4/remediated/notify/pagerduty"
 	"github.com/x0tta6bl4/remediated/policies"
@@ -79,12 +80,12 @@ func said(i *remediate.Incident, e pagerduty.Event, people []policies.Person) (r
 	switch e.Type {
 	case pagerduty.Acknowledged:
 		c.Command = remediate.Ack
-		return c, i.Acked == ""
+		return c, acknowledges(i, e)
 	case pagerduty.Resolved:
 		c.Command, c.Reason = remediate.Close, "resolved in PagerDuty"
 		if known == "" {
 			c.Command = remediate.Ack
-			return c, i.Acked == ""
+			return c, acknowledges(i, e)
 		}
 		return c, true
 	case pagerduty.Unacknowledged, pagerduty.Reopened:
@@ -92,6 +93,13 @@ func said(i *remediate.Incident, e pagerduty.Event, people []policies.Person) (r
 		return c, i.Acked != "" && e.At.After(i.AckedAt) // what was acknowledged since is not taken back
 	}
 	return c, false
+}
+
+// acknowledges tells whether an acknowledgement is news: one from before the
+// last was taken back, or from before the incident came back, still stands in
+// PagerDuty and is found there again and again. Its times are whole seconds.
+func acknowledges(i *remediate.Incident, e pagerduty.Event) bool {
+	return i.Acked == "" && (e.At.IsZero() || !e.At.Before(i.AckedAt.Truncate(time.Second)))
 }
 
 // say hands over what was said in PagerDuty. An end that cannot be, because an

@@ -123,8 +123,15 @@ func TestPressThatCannotBeKept(t *testing.T) {
 	if _, err := a.pressed(t.Context(), slack.Press{User: "U0EVE", Command: remediate.Ack, Key: journal + "-i1", Incident: 1}); !errors.Is(err, errDisk) {
 		t.Errorf("the stranger's press: %v", err)
 	}
-	if err := a.heard(t.Context(), pagerduty.Event{Type: pagerduty.Acknowledged, Key: journal + "-i1"}); !errors.Is(err, errDisk) {
-		t.Errorf("the acknowledgement: %v", err)
+	for _, e := range []pagerduty.Event{{Type: pagerduty.Acknowledged}, {Type: pagerduty.Resolved, AgentID: "PEVE"}} {
+		e.Key = journal + "-i1"
+		if err := a.heard(t.Context(), e); !errors.Is(err, errDisk) {
+			t.Errorf("%s: %v", e.Type, err)
+		}
+	}
+	a.people = func() []policies.Person { return []policies.Person{{Name: "eve", PagerDuty: "PEVE"}} } // who may do nothing
+	if err := a.heard(t.Context(), pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PEVE", Key: journal + "-i1"}); !errors.Is(err, errDisk) {
+		t.Errorf("a resolve that is not theirs, and cannot be written down: %v", err)
 	}
 }
 
@@ -141,19 +148,22 @@ func TestHeardOfPagerDuty(t *testing.T) {
 		event  pagerduty.Event
 		words  string
 	}{
-		"acknowledged":                   {"", pagerduty.Event{Type: pagerduty.Acknowledged, AgentID: "PANNA", AgentName: "Anna A."}, "ack by anna via pagerduty"},
-		"by whom only PagerDuty knows":   {"", pagerduty.Event{Type: pagerduty.Acknowledged, AgentID: "PZOE", AgentName: "Zoe"}, "ack by Zoe via pagerduty"},
-		"by nobody by name":              {"", pagerduty.Event{Type: pagerduty.Acknowledged}, "ack by PagerDuty via pagerduty"},
-		"of the second call":             {"", pagerduty.Event{Type: pagerduty.Acknowledged, Key: "-2", AgentID: "PBEN"}, "ack by ben via pagerduty"},
-		"acknowledged already":           {"ack i1 by=ben", pagerduty.Event{Type: pagerduty.Acknowledged, AgentID: "PANNA"}, "ack by ben via "},
-		"resolved":                       {"", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PANNA"}, "close by anna via pagerduty"},
-		"resolved by a stranger":         {"", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PZOE", AgentName: "Zoe"}, "ack by Zoe via pagerduty"},
-		"resolved in the middle of acts": {"set act=ok/1h\napprove i1 by=anna plan=shown", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PANNA"}, "approve by anna via ; ack by anna via pagerduty"},
-		"taken back":                     {"ack i1 by=ben", pagerduty.Event{Type: pagerduty.Unacknowledged, At: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)}, "ack by ben via ; unack by PagerDuty via pagerduty"},
-		"taken back before it was given": {"ack i1 by=ben", pagerduty.Event{Type: pagerduty.Unacknowledged, At: time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC)}, "ack by ben via "},
-		"taken back by nobody's ack":     {"", pagerduty.Event{Type: pagerduty.Unacknowledged, At: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)}, ""},
-		"escalated":                      {"", pagerduty.Event{Type: pagerduty.Escalated, AgentID: "PANNA"}, ""},
-		"another key":                    {"", pagerduty.Event{Type: pagerduty.Acknowledged, Key: "x"}, ""},
+		"acknowledged":                            {"", pagerduty.Event{Type: pagerduty.Acknowledged, AgentID: "PANNA", AgentName: "Anna A."}, "ack by anna via pagerduty"},
+		"by whom only PagerDuty knows":            {"", pagerduty.Event{Type: pagerduty.Acknowledged, AgentID: "PZOE", AgentName: "Zoe"}, "ack by Zoe via pagerduty"},
+		"by nobody by name":                       {"", pagerduty.Event{Type: pagerduty.Acknowledged}, "ack by PagerDuty via pagerduty"},
+		"of the second call":                      {"", pagerduty.Event{Type: pagerduty.Acknowledged, Key: "-2", AgentID: "PBEN"}, "ack by ben via pagerduty"},
+		"acknowledged already":                    {"ack i1 by=ben", pagerduty.Event{Type: pagerduty.Acknowledged, AgentID: "PANNA"}, "ack by ben via "},
+		"resolved":                                {"", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PANNA"}, "close by anna via pagerduty"},
+		"resolved by a stranger":                  {"", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PZOE", AgentName: "Zoe"}, "ack by Zoe via pagerduty"},
+		"resolved in the middle of acts":          {"set act=ok/1h\napprove i1 by=anna plan=shown", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PANNA"}, "approve by anna via ; ack by anna via pagerduty"},
+		"taken back":                              {"ack i1 by=ben", pagerduty.Event{Type: pagerduty.Unacknowledged, At: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)}, "ack by ben via ; unack by PagerDuty via pagerduty"},
+		"taken back before it was given":          {"ack i1 by=ben", pagerduty.Event{Type: pagerduty.Unacknowledged, At: time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC)}, "ack by ben via "},
+		"taken back by nobody's ack":              {"", pagerduty.Event{Type: pagerduty.Unacknowledged, At: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)}, ""},
+		"acknowledged before that was taken back": {"ack i1 by=ben\nunack i1 by=ben", pagerduty.Event{Type: pagerduty.Acknowledged, AgentID: "PANNA", At: time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC)}, "ack by ben via ; unack by ben via "},
+		"acknowledged after that":                 {"ack i1 by=ben\nunack i1 by=ben", pagerduty.Event{Type: pagerduty.Acknowledged, AgentID: "PANNA", At: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)}, "ack by ben via ; unack by ben via ; ack by anna via pagerduty"},
+		"resolved by a stranger before":           {"ack i1 by=ben\nunack i1 by=ben", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PZOE", At: time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC)}, "ack by ben via ; unack by ben via "},
+		"escalated":                               {"", pagerduty.Event{Type: pagerduty.Escalated, AgentID: "PANNA"}, ""},
+		"another key":                             {"", pagerduty.Event{Type: pagerduty.Acknowledged, Key: "x"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, a := asked(t)

@@ -153,7 +153,7 @@ func (w *watcher) count(b remediate.Body) {
 		}
 	case remediate.Late:
 		what := "call"
-		if b.What == "update" {
+		if b.What == remediate.LateUpdate {
 			what = "update"
 		}
 		w.late.WithLabelValues(what).Inc()
