@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"maps"
 	"time"
 )
 
@@ -73,7 +74,7 @@ func (s *State) applyIncident(f Fact) {
 	case Rerouted:
 		i.Ladder.Other = true
 	case Late:
-		i.Ladder.Late = true
+		i.Ladder.Late = i.Ladder.Late || b.What != LateUpdate
 	case Updated:
 		i.Updated = f.At
 	case Warned:
@@ -85,9 +86,7 @@ func (s *State) applyIncident(f Fact) {
 	case Started:
 		s.started(i, b, f.At)
 	case Delayed:
-		if p := i.pending(b.ID); p != nil {
-			p.NotBefore, p.Why = b.Until, b.Why
-		}
+		s.delayed(i, b, f.At)
 	case Finished:
 		s.finished(i, b, f.At)
 	case Filed:
@@ -134,6 +133,9 @@ func (s *State) firing(b AlertFiring, f Fact) {
 		Generation: s.Generation, Suppressed: b.Suppressed, Own: b.Via == ViaOwn,
 	}
 	s.Heard = b
+	if b.Via == ViaOwn {
+		s.Own[b.Alert.Name()] = b.ID
+	}
 }
 
 func (s *State) resolved(b AlertResolved, f Fact) {
@@ -146,6 +148,7 @@ func (s *State) resolved(b AlertResolved, f Fact) {
 		ends = f.At
 	}
 	*k = Known{Seq: f.Seq, At: f.At, StartsAt: k.StartsAt, EndsAt: ends, Generation: k.Generation}
+	maps.DeleteFunc(s.Own, func(_ string, id AlertID) bool { return id == b.ID })
 	s.Ended = append(s.Ended, b.ID)
 	for len(s.Ended) > 0 {
 		old := s.Known[s.Ended[0]]
@@ -228,7 +231,7 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 		i.Acked, i.AckedAt, i.Taken = b.By, at, b.By
 		s.touchLeaves(i.ID)
 	case Unack:
-		i.Acked, i.Taken, i.Ladder = "", "", i.Ladder.anew()
+		i.Acked, i.AckedAt, i.Ladder = "", at, i.Ladder.anew()
 		s.touchLeaves(i.ID)
 		s.lookAgain(i)
 	case Override:

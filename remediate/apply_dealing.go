@@ -81,6 +81,18 @@ func (s *State) startedAct(i *Incident, a Act, at time.Time) {
 	i.Attempts = i.Attempts[max(0, len(i.Attempts)-maxAttempts):]
 }
 
+// delayed folds that a dealing did not get through and is tried again.
+func (s *State) delayed(i *Incident, b Delayed, at time.Time) {
+	p := i.pending(b.ID)
+	if p == nil {
+		return
+	}
+	p.NotBefore, p.Why = b.Until, b.Why
+	if p.Tell != nil {
+		s.heardBySlack(*p.Tell, Result{Outcome: Later, Text: b.Why}, at)
+	}
+}
+
 func (s *State) finished(i *Incident, b Finished, at time.Time) {
 	p := i.pending(b.ID)
 	if p == nil {
@@ -90,7 +102,7 @@ func (s *State) finished(i *Incident, b Finished, at time.Time) {
 	i.Pending = slices.DeleteFunc(i.Pending, func(p Pending) bool { return p.ID == b.ID })
 	switch {
 	case what.Tell != nil:
-		s.heardBySlack(*what.Tell, b, at)
+		s.heardBySlack(*what.Tell, b.Result, at)
 		i.told(*what.Tell, b, at)
 	case what.Act != nil && what.Act.Undo:
 		s.undone(i, b, at)
@@ -213,7 +225,7 @@ func (s *State) verified(i *Incident, b Finished, at time.Time) {
 }
 
 // heardBySlack folds whether Slack takes what is shown there.
-func (s *State) heardBySlack(t Tell, b Finished, at time.Time) {
+func (s *State) heardBySlack(t Tell, b Result, at time.Time) {
 	switch {
 	case t.Destination != Slack && t.Destination != SlackThread:
 	case b.Outcome == OK:

@@ -118,7 +118,7 @@ func (s *State) rated(i *Incident, b Rated) {
 func (i *Incident) reopened(at time.Time) {
 	i.Status, i.Since, i.Healed, i.First, i.Verified = StatusDeciding, at, time.Time{}, time.Time{}, false
 	i.Step, i.Failed, i.Exhausted, i.Lost, i.Ladder = 0, false, false, "", i.Ladder.anew()
-	i.Acked, i.Confirmed, i.RatedBy, i.Measured = i.Taken, false, "", time.Time{}
+	i.Acked, i.AckedAt, i.Confirmed, i.RatedBy, i.Measured = i.Taken, at, false, "", time.Time{}
 	i.Updated, i.Warned, i.Breached = time.Time{}, false, false
 }
 

@@ -152,11 +152,10 @@ func (h *handler) digest() {
 
 // digestRetry is when a digest that did not arrive is told again.
 func (h *handler) digestRetry() time.Time {
-	sh := h.s.Digests.Shown
-	if sh.Failures == 0 {
+	if h.s.Digests.Shown.Failures == 0 {
 		return time.Time{}
 	}
-	return sh.At.Add(min(tellAgain<<min(sh.Failures-1, 4), tellAgainMost))
+	return h.s.Digests.Shown.retry()
 }
 
 func (h *handler) digestSince() time.Time {

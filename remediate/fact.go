@@ -284,10 +284,13 @@ type Rerouted struct {
 // Late says that people hear of something later than they should.
 type Late struct {
 	Incident uint64    `json:"incident"`
-	What     string    `json:"what"` // "rung 2: manager", "update"
+	What     string    `json:"what"` // "rung 2: manager", or [LateUpdate]
 	Due      time.Time `json:"due"`
 	Why      string    `json:"why"`
 }
+
+// LateUpdate is what is late when it is no call but a regular word.
+const LateUpdate = "update"
 
 // Updated is the regular word on an incident that goes on.
 type Updated struct {

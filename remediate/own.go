@@ -58,12 +58,8 @@ func ownLabels(book *Rulebook, alert string) Labels {
 
 // raises tells whether one of our alerts fires.
 func (h *handler) raises(alert string) bool {
-	book := h.books[h.s.Rulebook]
-	if book == nil {
-		return false
-	}
-	k := h.s.Known[IdentityOf(ownLabels(book, alert), nil)]
-	return k != nil && k.Firing
+	_, fires := h.s.Own[alert]
+	return fires
 }
 
 // raise begins one of our alerts, and its incident.
@@ -87,8 +83,7 @@ func (h *handler) raise(alert, summary, toldOnly string) {
 
 // fall ends one of our alerts.
 func (h *handler) fall(alert string) {
-	if book := h.books[h.s.Rulebook]; book != nil && h.raises(alert) {
-		id := IdentityOf(ownLabels(book, alert), nil)
+	if id, fires := h.s.Own[alert]; fires {
 		h.resolve(id, AlertResolved{ID: id, Via: ViaOwn})
 	}
 }
@@ -116,7 +111,6 @@ func (h *handler) untold() {
 		what := fmt.Sprintf("nothing was shown in Slack since %s: %s", h.s.Mute.Since.Format(time.TimeOnly), h.s.Mute.Why)
 		h.raise(UntoldAlert, what, what)
 	}
-	h.s.index.untold = h.untoldAt()
 }
 
 // untoldAt is when untold has something to say, zero when never.

@@ -15,7 +15,7 @@ func (h *handler) report(i *Incident) {
 	if due.IsZero() || due.After(h.now) {
 		return
 	}
-	h.audit(i, "update", due)
+	h.audit(i, LateUpdate, due)
 	h.emit(Updated{Incident: i.ID, Text: h.standing(i)})
 }
 

@@ -36,6 +36,7 @@ type State struct {
 	Paused     map[string]CommandGiven `json:"paused"`
 	Modes      map[string]CommandGiven `json:"modes"` // what may be done at most, by scope
 	Digests    Digests                 `json:"digests"`
+	Own        map[string]AlertID      `json:"own"`                  // our own alerts that fire, by alertname
 	Mute       Mute                    `json:"mute,omitzero"`        // since when Slack takes nothing
 	Introduced []time.Time             `json:"introduced,omitempty"` // when incidents were first shown, the last ones that nobody was called for
 	Heard      AlertFiring             `json:"heard"`                // the last edge: what Opened and Joined are about
@@ -230,6 +231,7 @@ func NewState() *State {
 		Heals:       map[string][]time.Time{},
 		Paused:      map[string]CommandGiven{},
 		Modes:       map[string]CommandGiven{},
+		Own:         map[string]AlertID{},
 	}
 	s.index = newIndex()
 	return s

@@ -59,7 +59,7 @@ func (h *handler) tell(i *Incident) {
 func (h *handler) drop(i *Incident) {
 	for _, p := range slices.Clone(i.Pending) {
 		hangs := p.Tell != nil && h.now.Sub(p.Deadline.Add(-tellWithin)) >= acceptWithin
-		if p.Tell == nil || p.Why == "" && !hangs || p.Tell.Notice.Action == "show" {
+		if p.Tell == nil || p.Why == "" && !hangs || !p.Tell.Notice.pages() {
 			continue
 		}
 		n, wanted := h.notice(i, p.Tell.Destination)
@@ -113,6 +113,11 @@ func (i *Incident) retryOf(destination string, n Notice) time.Time {
 	if n.Action == "trigger" {
 		return sh.At.Add(tellAgain) // somebody is to come
 	}
+	return sh.retry()
+}
+
+// retry is when what failed is tried again, later after each failure.
+func (sh Showed) retry() time.Time {
 	return sh.At.Add(min(tellAgain<<min(sh.Failures-1, 4), tellAgainMost))
 }
 

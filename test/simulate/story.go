@@ -222,7 +222,7 @@ func (s *story) commanded(b remediate.CommandGiven) {
 	case remediate.Ack:
 		i.acked = true
 	case remediate.Unack:
-		i.acked, i.taken, i.excused = false, false, s.at
+		i.acked, i.excused = false, s.at
 		i.begin()
 	case remediate.TakeOver:
 		i.acked, i.taken = true, true
