@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/alertmanager/pkg/labels"
+
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
@@ -200,6 +202,7 @@ func (l *loading) compose() bool {
 	rb := l.config.rulebook()
 	for i, w := range l.policies {
 		l.checkReached(i)
+		l.checkApart(i)
 		rb.Policies = append(rb.Policies, w.Policy)
 	}
 	if len(rb.Policies) == 0 {
@@ -223,9 +226,10 @@ func (l *loading) compose() bool {
 // before it matches all that it does and does not continue.
 func (l *loading) checkReached(i int) {
 	w := l.policies[i]
+	ms := matchersOf(w.When)
 	for _, before := range l.policies[:i] {
-		narrower := func(m string) bool { return !slices.Contains(w.matchers, m) }
-		if !before.Continue && !slices.ContainsFunc(before.matchers, narrower) {
+		narrower := func(m *labels.Matcher) bool { return !implied(ms, m) }
+		if !before.Continue && !slices.ContainsFunc(matchersOf(before.When), narrower) {
 			w.when.warn(fmt.Sprintf("the policy %s is never reached", w.Name), fmt.Sprintf(
 				"%s at %s comes first and matches all that it does: put this one before it, or let that one say continue: true",
 				before.Name, before.Source))
