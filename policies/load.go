@@ -23,6 +23,8 @@ type Loaded struct {
 	Stale []string
 
 	lastGood map[string][]file // of each group, by its patterns
+	policies []written         // as they stand in the files
+	watchdog value             // where its matchers stand, if there are any
 }
 
 // Load reads the configuration at path and the policy files it names. It
@@ -75,7 +77,7 @@ func load(previous *Loaded, path string, c Catalogue) (*Loaded, []Problem) {
 		r.read(v)
 	}
 	l := &loading{dir: dir, catalogue: c, previous: previous, config: &r.config, documents: []*document{doc}}
-	l.result = &Loaded{Config: l.config, Sources: map[string][]byte{f.source: f.text}, lastGood: map[string][]file{}}
+	l.result = &Loaded{Config: l.config, Sources: map[string][]byte{f.source: f.text}, lastGood: map[string][]file{}, watchdog: r.watchdog}
 	good := !HasErrors(doc.problems)
 	if previous == nil || good { // at the first start all that is wrong is shown at once
 		for i, g := range r.config.Groups {
@@ -218,7 +220,7 @@ func (l *loading) compose() bool {
 		l.documents[0].whole(fmt.Sprintf("the policies do not make a rulebook: %v", err), "this is a defect of remediated, please report it with the files")
 		return false
 	}
-	l.result.Rulebook = rb
+	l.result.Rulebook, l.result.policies = rb, l.policies
 	return true
 }
 
