@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -122,7 +123,7 @@ func (c *ruleCheck) raising(w *written) []AlertRule {
 		if !namesIt(ms, r.Name) {
 			continue
 		}
-		i := slices.IndexFunc(ms, func(m *labels.Matcher) bool { s, fixed := r.fixed(m.Name); return fixed && !m.Matches(s) })
+		i := r.contradicts(ms)
 		if i < 0 {
 			out = append(out, r)
 		} else if against < 0 {
@@ -179,4 +180,55 @@ func (r AlertRule) lacks(label string, w *written) (message, hint string) {
 		}
 	}
 	return "", ""
+}
+
+// KnownLabels returns what is known of the labels of the alerts that matchers
+// select: one set for each rule that raises such an alert, or for each name
+// where the rules are not known. There is more in an alert than in its set.
+func KnownLabels(when []string, rules []AlertRule) []map[string]string {
+	ms := matchersOf(when)
+	fixed := map[string]string{}
+	var names []string
+	for _, m := range ms {
+		if values, few := valuesOf(m); few && m.Name == labelAlertname {
+			names = values
+		} else if m.Type == labels.MatchEqual {
+			fixed[m.Name] = m.Value
+		}
+	}
+	var out []map[string]string
+	for _, r := range rules {
+		if namesIt(ms, r.Name) && r.contradicts(ms) < 0 {
+			out = append(out, r.known(fixed))
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, name := range names {
+		out = append(out, AlertRule{Name: name}.known(fixed))
+	}
+	if len(out) == 0 {
+		out = append(out, fixed)
+	}
+	return out
+}
+
+// known returns the labels that all alerts of the rule have, with others that
+// are known of some.
+func (r AlertRule) known(others map[string]string) map[string]string {
+	out := maps.Clone(others)
+	for name := range r.Labels {
+		if s, fixed := r.fixed(name); fixed {
+			out[name] = s
+		}
+	}
+	out[labelAlertname] = r.Name
+	return out
+}
+
+// contradicts returns the first of the matchers that the rule's own labels never
+// satisfy, -1 when there is none.
+func (r AlertRule) contradicts(ms []*labels.Matcher) int {
+	return slices.IndexFunc(ms, func(m *labels.Matcher) bool { s, fixed := r.fixed(m.Name); return fixed && !m.Matches(s) })
 }
