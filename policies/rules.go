@@ -150,8 +150,10 @@ func (c *ruleCheck) active(w *written, rules []AlertRule) {
 	for _, t := range w.takes {
 		needed[t.label] = t.at
 	}
-	for _, label := range w.Per {
-		needed[label] = w.per
+	if len(w.Per) > 0 {
+		for _, item := range w.per.items() {
+			needed[item.node.Value] = item
+		}
 	}
 	for _, label := range sortedKeys(needed) {
 		for _, r := range rules {
@@ -172,10 +174,10 @@ func (r AlertRule) lacks(label string, w *written) (message, hint string) {
 		switch {
 		case slices.ContainsFunc(ms, other):
 		case ls[label] == "":
-			return fmt.Sprintf("an alert %s that there is now has no label %s", r.Name, label),
-				fmt.Sprintf("such an alert is told and never acted on: have the rule at %s keep the label, or do without it here", r.Source)
+			return fmt.Sprintf("an active alert %s has no label %s", r.Name, label),
+				fmt.Sprintf("it is told and never acted on: have the rule at %s keep the label, or do without it here", r.Source)
 		case ls[exported+label] != "":
-			return fmt.Sprintf("an alert %s that there is now has %s%s=%q beside %s=%q, which is the exporter's", r.Name, exported, label, ls[exported+label], label, ls[label]),
+			return fmt.Sprintf("an active alert %s has %s%s=%q beside %s=%q, which is the exporter's", r.Name, exported, label, ls[exported+label], label, ls[label]),
 				"scrape with honor_labels: true: then the label is the object's own"
 		}
 	}

@@ -36,7 +36,7 @@ func TestCheckRules(t *testing.T) {
 		"a label that a template gives":       {`when: ['alertname="PostgresDown"', 'team="shop"']`, ""},
 		"a label that is taken away":          {`when: ['alertname="PostgresDown"', 'env="prod"']`, `sets env to ""`},
 		"a label of the series":               {`when: ['alertname="PostgresDown"', 'job="database"']`, ""},
-		"a label that an alert lacks":         {"when: ['alertname=\"PostgresDown\"', 'job=\"queue\"']\n    per: [namespace]", "policies/p.yml:4:10: warning: an alert PostgresDown that there is now has no label namespace: such an alert is told and never acted on: have the rule at rules.yml:4 keep"},
+		"a label that an alert lacks":         {"when: ['alertname=\"PostgresDown\"', 'job=\"queue\"']\n    per: [namespace]", "policies/p.yml:4:11: warning: an active alert PostgresDown has no label namespace: it is told and never acted on: have the rule at rules.yml:4 keep"},
 		"a label that all have":               {"when: ['alertname=\"PostgresDown\"']\n    per: [job]", ""},
 		"a label that another's alert lacks":  {"when: ['alertname=\"PostgresDown\"', 'job=\"other\"']\n    per: [namespace]", ""},
 		"a label that is the exporter's":      {"when: ['alertname=\"PostgresDown\"', 'job=\"database\"']\n    per: [namespace]", `has exported_namespace="shop" beside namespace="monitoring", which is the exporter's: scrape with honor_labels: true`},

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,35 @@ func read(t *testing.T) string {
 func TestConfiguration(t *testing.T) {
 	for _, wrong := range claims(t, read(t)) {
 		t.Error(wrong)
+	}
+}
+
+// TestREADME holds the short one in the README to the same, but for the Watchdog
+// and the holding of pages, which it leaves out.
+func TestREADME(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)```yaml\n( *)(route:.*?)```").FindSubmatch(b)
+	if m == nil {
+		t.Fatal("the README has no route")
+	}
+	text := strings.ReplaceAll(string(m[1])+string(m[2]), "\n"+string(m[1]), "\n")[len(m[1]):]
+	check := func(text string) string {
+		a, err := lint.ReadAlertmanager("README.md", text+"\n  - {name: people, pagerduty_configs: [{routing_key_file: /k}]}\n")
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, text)
+		}
+		book := &remediate.Rulebook{Policies: []remediate.Policy{{Name: "db", When: []string{`alertname="PostgresDown"`}}}}
+		return fmt.Sprint(a.Check(&policies.Config{}, book, nil))
+	}
+	if got := check(text); got != "[]" {
+		t.Error(got)
+	}
+	const top = "    - receiver: people"
+	if got := check(strings.Replace(text, top, "    - {receiver: people, matchers: ['a=\"b\"', 'alertname=\"c\"']}", 1)); !strings.Contains(got, "and to nobody else") {
+		t.Errorf("without its last route it is said: %s", got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,9 @@ func ReadAlertmanager(name, text string) (*Alertmanager, error) {
 	c.Route.inherit()
 	a := &Alertmanager{name: name, lines: strings.Split(text, "\n"), route: c.Route, inhibit: c.Inhibit, receivers: map[string]*receiver{}}
 	for _, r := range c.Receivers {
-		a.receivers[r.Name] = r
+		if r != nil { // an item of the list may be nothing
+			a.receivers[r.Name] = r
+		}
 	}
 	return a, nil
 }
@@ -64,6 +67,7 @@ func (r *receiver) UnmarshalYAML(n *yaml.Node) error {
 		return err
 	}
 	r.node = n
+	r.Webhooks = slices.DeleteFunc(r.Webhooks, func(w *webhook) bool { return w == nil })
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		if strings.HasSuffix(n.Content[i].Value, "_configs") && len(n.Content[i+1].Content) > 0 {
 			r.tells = true

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,6 +46,9 @@ func (a *Alertmanager) Check(config *policies.Config, book *remediate.Rulebook, 
 	if config.Raise {
 		c.raised()
 	}
+	slices.SortStableFunc(c.problems, func(a, b policies.Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 	return c.problems
 }
 

@@ -184,6 +184,15 @@ func TestWhereItStands(t *testing.T) {
 	}
 }
 
+// Lists may have items that are nothing; a receiver that a route names may not be
+// there.
+func TestItemsThatAreNothing(t *testing.T) {
+	got := said(t, "route:\n  receiver: lost\n  routes: [null, {receiver: remediated}]\nreceivers:\n- null\n- {name: remediated, webhook_configs: [null, {url: 'http://r"+lint.WebhookPath+"', timeout: 10s}]}\ninhibit_rules: [null]\n")
+	if !strings.Contains(got, "of the policy db goes to remediated and to nobody else") {
+		t.Errorf("it is said\n%s", got)
+	}
+}
+
 func TestWhatIsNoConfiguration(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                          "has no route",

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/alertmanager/pkg/labels"
@@ -35,6 +36,7 @@ func (r *route) UnmarshalYAML(n *yaml.Node) error {
 		return err
 	}
 	r.node = n
+	r.Routes = slices.DeleteFunc(r.Routes, func(c *route) bool { return c == nil })
 	r.matchers, r.strange = readMatchers(r.Matchers, r.Match, r.MatchRE)
 	return nil
 }
