@@ -18,7 +18,7 @@ func (w *written) checkLate() {
 		}
 		name := w.Steps[i].Name
 		if i >= g.Attempts {
-			at.warn(fmt.Sprintf("the step %q is never reached", name), fmt.Sprintf(
+			at.warn(fmt.Sprintf("the step %q is never reached by itself", name), fmt.Sprintf(
 				"guards.attempts ends it after %d, and a human's run begins with the first step: let attempts be at least %d, or take the step out", g.Attempts, len(w.Steps)))
 			return
 		}
