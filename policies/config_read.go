@@ -19,7 +19,8 @@ type configReader struct {
 	groups []value // where each of the groups is written
 	// rungs are the places where a runbook of the file tells somebody, checked
 	// when it is known whom PagerDuty can page.
-	rungs []rungRead
+	rungs    []rungRead
+	watchdog value // where its matchers stand
 }
 
 func newConfigReader(dir folder) *configReader {
@@ -44,7 +45,7 @@ func (r *configReader) read(v value) {
 		"people":         func(v value) { v.list("people", r.person) },
 		"notify":         func(v value) { notify = v; r.notify(v) },
 		"runbooks":       func(v value) { r.rungs = v.runbooks(r.config.Runbooks) },
-		"watchdog":       func(v value) { c.Watchdog = v.watchdog() },
+		"watchdog":       func(v value) { c.Watchdog, r.watchdog = v.watchdog() },
 		"heartbeat":      func(v value) { c.Heartbeat = r.heartbeat(v) },
 		"digests":        func(v value) { c.Digests = v.digests() },
 		"replica_labels": func(v value) { c.ReplicaLabels = v.labelNames("replica labels") },

@@ -9,13 +9,13 @@ import (
 )
 
 // watchdog reads which alert always fires, and for how long it may be missed.
-func (v value) watchdog() *Watchdog {
-	w := &Watchdog{}
+func (v value) watchdog() (w *Watchdog, when value) {
+	w = &Watchdog{}
 	v.object("watchdog", fields{
-		"when":   func(v value) { w.When, _ = v.when() },
+		"when":   func(v value) { when = v; w.When, _ = v.when() },
 		"within": func(v value) { w.Within = time.Duration(v.duration()) },
 	}, "when", "within")
-	return w
+	return w, when
 }
 
 // heartbeat reads who is told that we are alive and, beside it, the settings of

@@ -102,6 +102,11 @@ func (v value) note(level Level, message, hint string) {
 	if v.node.Kind == yaml.AliasNode && slices.ContainsFunc(v.doc.problems, here) {
 		return // that it is an alias is all there is to say
 	}
+	v.doc.problems = append(v.doc.problems, v.problem(level, message, hint))
+}
+
+// problem returns a problem at the value.
+func (v value) problem(level Level, message, hint string) Problem {
 	p := Problem{
 		File: v.doc.name, Line: v.node.Line, Column: v.node.Column, Field: strings.TrimPrefix(v.path, "."),
 		Severity: level, Message: message, Hint: hint,
@@ -110,7 +115,7 @@ func (v value) note(level Level, message, hint string) {
 		p.Source = strings.TrimRight(v.doc.lines[p.Line-1], " \t")
 		p.Length = v.width(utf8.RuneCountInString(p.Source))
 	}
-	v.doc.problems = append(v.doc.problems, p)
+	return p
 }
 
 // width returns how many characters of its line the value takes.

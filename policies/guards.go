@@ -30,7 +30,7 @@ func (r *policyReader) guards(v value, w *written) {
 		"cooldown": func(v value) { w.cooldown = true; g.Cooldown = v.duration() },
 		"settle":   func(v value) { g.Settle = v.duration() },
 		"budget":   func(v value) { g.Budget = v.budget() },
-		"breaker":  func(v value) { g.Breaker = v.breaker() },
+		"breaker":  func(v value) { w.breaker = v; g.Breaker = v.breaker() },
 		"attempts": func(v value) { g.Attempts = v.count(1, 100) },
 		"flapping": func(v value) { g.Flapping = v.flapping() },
 		"window":   func(v value) { g.Window = v.window() },

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/alertmanager/pkg/labels"
+
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
@@ -21,6 +23,8 @@ type Loaded struct {
 	Stale []string
 
 	lastGood map[string][]file // of each group, by its patterns
+	policies []written         // as they stand in the files
+	watchdog value             // where its matchers stand, if there are any
 }
 
 // Load reads the configuration at path and the policy files it names. It
@@ -73,7 +77,7 @@ func load(previous *Loaded, path string, c Catalogue) (*Loaded, []Problem) {
 		r.read(v)
 	}
 	l := &loading{dir: dir, catalogue: c, previous: previous, config: &r.config, documents: []*document{doc}}
-	l.result = &Loaded{Config: l.config, Sources: map[string][]byte{f.source: f.text}, lastGood: map[string][]file{}}
+	l.result = &Loaded{Config: l.config, Sources: map[string][]byte{f.source: f.text}, lastGood: map[string][]file{}, watchdog: r.watchdog}
 	good := !HasErrors(doc.problems)
 	if previous == nil || good { // at the first start all that is wrong is shown at once
 		for i, g := range r.config.Groups {
@@ -200,6 +204,7 @@ func (l *loading) compose() bool {
 	rb := l.config.rulebook()
 	for i, w := range l.policies {
 		l.checkReached(i)
+		l.checkApart(i)
 		rb.Policies = append(rb.Policies, w.Policy)
 	}
 	if len(rb.Policies) == 0 {
@@ -215,7 +220,7 @@ func (l *loading) compose() bool {
 		l.documents[0].whole(fmt.Sprintf("the policies do not make a rulebook: %v", err), "this is a defect of remediated, please report it with the files")
 		return false
 	}
-	l.result.Rulebook = rb
+	l.result.Rulebook, l.result.policies = rb, l.policies
 	return true
 }
 
@@ -223,9 +228,10 @@ func (l *loading) compose() bool {
 // before it matches all that it does and does not continue.
 func (l *loading) checkReached(i int) {
 	w := l.policies[i]
+	ms := matchersOf(w.When)
 	for _, before := range l.policies[:i] {
-		narrower := func(m string) bool { return !slices.Contains(w.matchers, m) }
-		if !before.Continue && !slices.ContainsFunc(before.matchers, narrower) {
+		narrower := func(m *labels.Matcher) bool { return !implied(ms, m) }
+		if !before.Continue && !slices.ContainsFunc(matchersOf(before.When), narrower) {
 			w.when.warn(fmt.Sprintf("the policy %s is never reached", w.Name), fmt.Sprintf(
 				"%s at %s comes first and matches all that it does: put this one before it, or let that one say continue: true",
 				before.Name, before.Source))

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -185,5 +186,20 @@ func TestUnreadableFile(t *testing.T) {
 	}
 	if l, problems := Load("remediated.yml", testCatalogue()); l != nil || !HasErrors(problems) {
 		t.Errorf("a file that cannot be read was taken for none: %v", problems)
+	}
+}
+
+// The names of our own incidents are refused, each, and the page says so.
+func TestNamesOfOurOwnIncidents(t *testing.T) {
+	text := read(t, page) // before the test moves into a folder of its own
+	row := regexp.MustCompile("(?m)^\\| `name` \\|.*$").FindString(text)
+	for _, name := range []string{remediate.StormPolicy, remediate.WatchdogPolicy, remediate.UntoldPolicy} {
+		l, problems := loadCase(t, "policy-own", named(name))
+		if l != nil || !strings.Contains(render(t, problems), "is the name of incidents of remediated's own") {
+			t.Errorf("a policy is called %s: %s", name, render(t, problems))
+		}
+		if !strings.Contains(row, "`"+name+"`") {
+			t.Errorf("the page does not say that %s is not possible: %s", name, row)
+		}
 	}
 }

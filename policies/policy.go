@@ -26,8 +26,11 @@ type written struct {
 	at       value
 	name     value
 	when     value
+	per      value
 	target   value
+	breaker  value
 	steps    value
+	stepsAt  []value // where each of Steps is written
 	mode     value
 	cooldown bool
 	matchers []string // When, in one way of writing
@@ -66,9 +69,9 @@ func (r *policyReader) policy(v value) written {
 	}
 	p.Source = fmt.Sprintf("%s:%d", v.doc.source, v.node.Line)
 	ok := v.object("a policy", fields{
-		"name":     func(v value) { w.name = v; p.Name = v.policyName() },
+		"name":     func(v value) { w.name = v; p.Name = v.ownName() },
 		"when":     func(v value) { w.when = v; p.When, w.matchers = v.when() },
-		"per":      func(v value) { p.Per = v.labelNames("labels") },
+		"per":      func(v value) { w.per = v; p.Per = v.labelNames("labels") },
 		"continue": func(v value) { p.Continue = v.truth() },
 		"severity": func(v value) { r.severity(v, &w) },
 		"mode":     func(v value) { w.mode = v; p.Mode = v.mode() },
@@ -110,6 +113,16 @@ func (v value) policyName() string {
 	return s
 }
 
+// ownName reads the name that a policy gives itself.
+func (v value) ownName() string {
+	s := v.policyName()
+	if new(remediate.Rulebook).Policy(s) != nil {
+		v.fail(fmt.Sprintf("%q is the name of incidents of remediated's own", s), "rename the policy: commands and reports would take one for the other")
+		return ""
+	}
+	return s
+}
+
 func (v value) mode() remediate.Mode {
 	s, _ := v.word("a mode", string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct))
 	return remediate.Mode(s)
@@ -131,6 +144,11 @@ func (r *policyReader) check(w *written) {
 	r.checkDepends(w)
 	r.confine(w)
 	r.checkLimits(w)
+	w.checkAbsent()
+	w.checkExported()
+	w.checkLate()
+	w.checkObjective()
+	w.checkBreaker()
 }
 
 // checkTaken sees to it that a label whose value is used is the same for all

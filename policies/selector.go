@@ -108,16 +108,12 @@ var alternatives = regexp.MustCompile(`^[A-Za-z0-9_-]+(\|[A-Za-z0-9_-]+)*$`)
 // fixed returns the values that the policy's matchers leave for a label, none
 // when they do not narrow it to a few plain ones.
 func (w *written) fixed(label string) []string {
-	for _, s := range w.When {
-		m, err := labels.ParseMatcher(s)
-		if err != nil || m.Name != label {
+	for _, m := range matchersOf(w.When) {
+		if m.Name != label {
 			continue
 		}
-		if m.Type == labels.MatchEqual && m.Value != "" {
-			return []string{m.Value}
-		}
-		if m.Type == labels.MatchRegexp && alternatives.MatchString(m.Value) {
-			return strings.Split(m.Value, "|")
+		if values, few := valuesOf(m); few && values[0] != "" {
+			return values
 		}
 	}
 	return nil

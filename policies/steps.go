@@ -18,6 +18,7 @@ func (r *policyReader) steps(v value, w *written) {
 			v.fail(fmt.Sprintf("two steps are called %q", s.Name), "people read these names in reports: rename one of them")
 		}
 		w.Steps = append(w.Steps, s)
+		w.stepsAt = append(w.stepsAt, v)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 	"golang.org/x/time/rate"
 
+	"github.com/x0tta6bl4/remediated/policies/lint"
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/alertmanager"
 )
@@ -44,7 +45,7 @@ func (d *daemon) startListeners(parts *lifecycle) error {
 
 // Paths of webhooks.
 const (
-	alertmanagerPath = "/api/v1/webhook/alertmanager"
+	alertmanagerPath = lint.WebhookPath
 	slackPath        = "/api/v1/webhook/slack"
 	pagerDutyPath    = "/api/v1/webhook/pagerduty"
 )

@@ -24,6 +24,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1 // refused, not found, not reachable
 	exitUsage  = 2 // not told right what to do
+	exitWarned = 3 // there are warnings, and they are to fail: promtool's code for that
 )
 
 // within is how long a command may take.
@@ -56,6 +57,8 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "remedy: %v\n", clean(err.Error()))
 		return exitUsage
+	case errors.Is(err, errWarned):
+		return exitWarned
 	case err != nil:
 		if !errors.Is(err, errShown) {
 			fmt.Fprintf(stderr, "remedy: %v\n", clean(err.Error()))
@@ -78,8 +81,12 @@ func (e *usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// errShown says that what is wrong was shown already.
-var errShown = errors.New("shown")
+// errShown says that what is wrong was shown already; errWarned, that there were
+// only warnings.
+var (
+	errShown  = errors.New("shown")
+	errWarned = errors.New("warned")
+)
 
 // cli is one call of the command: its flags and what it can do.
 type cli struct {

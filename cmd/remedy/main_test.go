@@ -25,6 +25,7 @@ var update = flag.Bool("update", false, "rewrite the expected output in the scri
 //	world LINE...       what happens there: see webtest.World.Do
 //	remedy ARGS...      this program; it must exit with 0, with ! in front with 1
 //	exit 2 ARGS...      this program; it must exit with this code
+//	serve NAME PATH FILE...  another program that answers these paths, at $NAME
 //
 // Run with -update to write the output anew, and read the difference as code.
 func TestScripts(t *testing.T) {
@@ -36,6 +37,7 @@ func TestScripts(t *testing.T) {
 			"world":  happens,
 			"remedy": remedy,
 			"exit":   exits,
+			"serve":  serves,
 		},
 	})
 }
@@ -81,6 +83,22 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	expect(ts, want, args[1:])
+}
+
+// serves has a server answer each path with a file. What is no path of it is not
+// found.
+func serves(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 || len(args)%2 != 1 {
+		ts.Fatalf("usage: serve NAME PATH FILE [PATH FILE]...")
+	}
+	mux := http.NewServeMux()
+	for i := 1; i < len(args); i += 2 {
+		body := ts.ReadFile(args[i+1])
+		mux.HandleFunc(args[i], func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
+	}
+	server := httptest.NewServer(mux)
+	ts.Defer(server.Close)
+	ts.Setenv(args[0], server.URL)
 }
 
 // expect runs the command as its users do, but in this process.

@@ -2,8 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
+	"slices"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -12,9 +11,7 @@ import (
 )
 
 func (c *cli) policyCommands(cmd *kingpin.CmdClause) {
-	lint := cmd.Command("lint", "Check a configuration and the policies that it names, as the daemon would at its start.")
-	files := lint.Arg("file", "Configuration files.").Default("remediated.yml").Strings()
-	c.commands[lint.FullCommand()] = func(context.Context) error { return c.lint(*files) }
+	c.lintCommand(cmd)
 
 	rbac := cmd.Command("rbac", "Print the smallest roles that the daemon needs for these policies, as YAML for kubectl apply.")
 	file := rbac.Arg("file", "Configuration file.").Default("remediated.yml").String()
@@ -35,38 +32,15 @@ func (c *cli) rbac(file, namespace, account string) error {
 	return catalogue.WriteRBAC(c.out.w, loaded.Rulebook, namespace, account)
 }
 
-// lint shows what is wrong with each configuration. Warnings do not fail it.
-func (c *cli) lint(files []string) error {
-	problems, ok := []policies.Problem{}, []string{}
-	kinds := catalogue.New()
-	for _, file := range files {
-		loaded, found := policies.Load(file, kinds)
-		found = append(found, catalogue.Check(file, loaded)...)
-		problems = append(problems, found...)
-		if loaded != nil && !policies.HasErrors(found) {
-			n := len(loaded.Rulebook.Policies)
-			ok = append(ok, fmt.Sprintf("%s: %d policies are fit to be loaded", file, n))
-		}
-	}
-	if c.output == "json" {
-		b, err := json.MarshalIndent(problems, "", "  ")
-		if err == nil {
-			err = c.out.raw(append(b, '\n'))
-		}
-		if err != nil {
-			return err
-		}
-	} else if err := c.showProblems(problems, ok); err != nil {
-		return err
-	}
-	if policies.HasErrors(problems) {
-		return errShown
-	}
-	return nil
-}
-
+// showProblems shows what is wrong, and then what is well. What a terminal obeys
+// is taken out: files and servers may be other people's.
 func (c *cli) showProblems(problems []policies.Problem, ok []string) error {
-	if err := policies.Render(c.out.w, problems); err != nil {
+	shown := slices.Clone(problems)
+	for i := range shown {
+		p := &shown[i]
+		p.File, p.Message, p.Hint, p.Source = clean(p.File), clean(p.Message), clean(p.Hint), clean(p.Source)
+	}
+	if err := policies.Render(c.out.w, shown); err != nil {
 		return err
 	}
 	for _, line := range ok {

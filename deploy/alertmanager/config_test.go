@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/policies/lint"
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/web/webtest"
 )
@@ -45,6 +47,35 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
+// TestREADME holds the short one in the README to the same, but for the Watchdog
+// and the holding of pages, which it leaves out.
+func TestREADME(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)```yaml\n( *)(route:.*?)```").FindSubmatch(b)
+	if m == nil {
+		t.Fatal("the README has no route")
+	}
+	text := strings.ReplaceAll(string(m[1])+string(m[2]), "\n"+string(m[1]), "\n")[len(m[1]):]
+	check := func(text string) string {
+		a, err := lint.ReadAlertmanager("README.md", text+"\n  - {name: people, pagerduty_configs: [{routing_key_file: /k}]}\n")
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, text)
+		}
+		book := &remediate.Rulebook{Policies: []remediate.Policy{{Name: "db", When: []string{`alertname="PostgresDown"`}}}}
+		return fmt.Sprint(a.Check(&policies.Config{}, book, nil))
+	}
+	if got := check(text); got != "[]" {
+		t.Error(got)
+	}
+	const top = "    - receiver: people"
+	if got := check(strings.Replace(text, top, "    - {receiver: people, matchers: ['a=\"b\"', 'alertname=\"c\"']}", 1)); !strings.Contains(got, "and to nobody else") {
+		t.Errorf("without its last route it is said: %s", got)
+	}
+}
+
 // TestSpoiltConfiguration shows that the claims can fail: each case spoils the
 // configuration in a way that somebody once had it.
 func TestSpoiltConfiguration(t *testing.T) {
@@ -53,17 +84,18 @@ func TestSpoiltConfiguration(t *testing.T) {
 		"paging ends where we begin":        {"group_interval: 10s # also how long an alert waits that joins a group\n      continue: true", "group_interval: 10s", "goes to remediated, want remediated people"},
 		"the top is left for good":          {"\n    - receiver: people\n", "\n", "goes to remediated, want remediated people"},
 		"the watchdog pages":                {"receiver: nobody # or", "receiver: people # or", "Watchdog"},
-		"the watchdog is not repeated":      {"repeat_interval: 1m\n", "repeat_interval: 4h\n", "Watchdog is repeated after 4h"},
-		"a repeat is looked for too late":   {"group_interval: 30s", "group_interval: 5m", "Watchdog is repeated after 6m"},
+		"the watchdog is not repeated":      {"repeat_interval: 1m\n", "repeat_interval: 4h\n", "the alert that always fires is told again after up to 4h0m30s"},
+		"a repeat is looked for too late":   {"group_interval: 30s", "group_interval: 5m", "the alert that always fires is told again after up to 6m0s"},
 		"what holds a page is told":         {"receiver: nobody\n    # What else", "receiver: people\n    # What else", "RemediationInProgress"},
 		"ours come back":                    {"'alertname=~\"Remediation.+\"'", "'alertname=~\"RemediationX.+\"'", "RemediationFailed"},
-		"people hear before a page is held": {"group_wait: 30s", "group_wait: 10s", "people are told after 10s"},
-		"and long after":                    {"group_interval: 1m", "group_interval: 5m", "5m0s after"},
-		"we hear late":                      {"group_wait: 1s", "group_wait: 30s", "we are told after 30s"},
-		"and of others later":               {"group_interval: 10s", "group_interval: 5m", "5m0s when it joins"},
-		"what resolved is not told":         {"send_resolved: true", "send_resolved: false", "send_resolved"},
-		"alerts are cut off":                {"max_alerts: 0", "max_alerts: 100", "max_alerts"},
-		"a hang is waited for":              {"timeout: 10s", "timeout: 0s", "timeout"},
+		"people hear before a page is held": {"group_wait: 30s", "group_wait: 10s", "people is told after 10s, before its page may be held"},
+		"and long after":                    {"group_interval: 1m", "group_interval: 5m", "people is told up to 5m0s after"},
+		"we hear late":                      {"group_wait: 1s", "group_wait: 30s", "remediated is told of an alert after 30s"},
+		"and of others later":               {"group_interval: 10s", "group_interval: 5m", "joins a group after 5m0s"},
+		"what resolved is not told":         {"send_resolved: true", "send_resolved: false", "remediated is not told what has resolved"},
+		"alerts are cut off":                {"max_alerts: 0", "max_alerts: 100", "with more than 100 alerts"},
+		"a hang is waited for":              {"timeout: 10s", "timeout: 0s", "an answer that does not come"},
+		"a timeout that is never reached":   {"timeout: 10s", "timeout: 11s", "the timeout of 11s is never reached: a group is tried for 10s"},
 		"redirects are followed":            {"follow_redirects: false", "follow_redirects: true", "follow_redirects"},
 		"anybody may post":                  {"          authorization:\n            credentials_file: /etc/alertmanager/remediated.token", "          #", "token"},
 		"any database is held":              {"namespace, job, instance]\n  - source_matchers: ['alertname=\"RemediationInProgress\"', 'source=\"remediated\"', 'held_alertname=\"RedisDown\"']", "namespace, job]\n  - source_matchers: ['alertname=\"RemediationInProgress\"', 'source=\"remediated\"', 'held_alertname=\"RedisDown\"']", "another instance is held"},
@@ -92,7 +124,7 @@ func claims(t *testing.T, text string) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	return slices.Concat(routes(c), timing(c), receiver(c), inhibition(t, c))
+	return slices.Concat(linted(text), routes(c), receiver(c), inhibition(t, c))
 }
 
 // routes: who is told of what.
@@ -128,31 +160,22 @@ func routes(c *config.Config) (wrong []string) {
 	return wrong
 }
 
-// timing: we hear before people do, so that a page can be held in time, and
-// people soon when it is no longer.
-func timing(c *config.Config) (wrong []string) {
-	root := dispatch.NewRoute(c.Route, nil)
-	for _, m := range root.Match(model.LabelSet{"alertname": "PostgresDown"}) {
-		o := m.RouteOpts
-		switch {
-		case o.Receiver == "remediated" && o.GroupWait > 5*time.Second:
-			wrong = append(wrong, fmt.Sprintf("we are told after %s", o.GroupWait))
-		case o.Receiver == "remediated" && o.GroupInterval > 10*time.Second:
-			wrong = append(wrong, fmt.Sprintf("we are told of an alert after %s when it joins a group", o.GroupInterval))
-		case o.Receiver == "people" && o.GroupWait < 30*time.Second:
-			wrong = append(wrong, fmt.Sprintf("people are told after %s, before a page may be held", o.GroupWait))
-		case o.Receiver == "people" && o.GroupInterval > time.Minute:
-			wrong = append(wrong, fmt.Sprintf("people are told up to %s after a page is no longer held", o.GroupInterval))
-		}
+// linted: what `remedy policy lint --alertmanager` says of it, for a policy that
+// has the page held.
+func linted(text string) (wrong []string) {
+	a, err := lint.ReadAlertmanager(file, text)
+	if err != nil {
+		return []string{err.Error()}
 	}
-	watchdog := root.Match(model.LabelSet{"alertname": "Watchdog"})[0].RouteOpts
-	if often := watchdog.RepeatInterval + watchdog.GroupInterval; watchdog.GroupWait > 0 || often > 2*time.Minute {
-		wrong = append(wrong, fmt.Sprintf("the Watchdog is repeated after %s only, and first told after %s", often, watchdog.GroupWait))
+	book := &remediate.Rulebook{Policies: []remediate.Policy{{Name: "db", When: []string{`alertname="PostgresDown"`}, HoldPage: true}}}
+	ours := &policies.Config{Raise: true, Watchdog: &policies.Watchdog{When: []string{`alertname="Watchdog"`}, Within: 2 * time.Minute}}
+	for _, p := range a.Check(ours, book, nil) {
+		wrong = append(wrong, p.String())
 	}
 	return wrong
 }
 
-// receiver: what our webhook wants.
+// receiver: what our webhook wants of the way to it.
 func receiver(c *config.Config) (wrong []string) {
 	for _, r := range c.Receivers {
 		if r.Name != "remediated" {
@@ -160,9 +183,6 @@ func receiver(c *config.Config) (wrong []string) {
 		}
 		for _, w := range r.WebhookConfigs {
 			for what, well := range map[string]bool{
-				"send_resolved":    w.SendResolved(),
-				"max_alerts":       w.MaxAlerts == 0,
-				"timeout":          w.Timeout == 10*time.Second,
 				"follow_redirects": !w.HTTPConfig.FollowRedirects,
 				"token":            w.HTTPConfig.Authorization != nil && w.HTTPConfig.Authorization.CredentialsFile != "",
 			} {
@@ -170,10 +190,9 @@ func receiver(c *config.Config) (wrong []string) {
 					wrong = append(wrong, "the receiver remediated is not right about "+what)
 				}
 			}
-			return wrong
 		}
 	}
-	return []string{"there is no webhook called remediated"}
+	return wrong
 }
 
 // inhibition: which pages are held, by what the daemon really raises.

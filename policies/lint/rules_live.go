@@ -1,0 +1,81 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/x0tta6bl4/remediated/policies"
+)
+
+// LiveRules returns the alerting rules that a Prometheus has, from its answers
+// about rules and about its configuration: alerts get labels on their way to
+// Alertmanager.
+func LiveRules(rules promv1.RulesResult, configuration string) ([]policies.AlertRule, error) {
+	way, err := readWay(configuration)
+	if err != nil {
+		return nil, fmt.Errorf("read Prometheus's configuration: %w", err)
+	}
+	var out []policies.AlertRule
+	for _, g := range rules.Groups {
+		for _, any := range g.Rules {
+			r, is := any.(promv1.AlertingRule)
+			if !is {
+				continue
+			}
+			rule := policies.AlertRule{Name: r.Name, Labels: texts(r.Labels), Source: fmt.Sprintf("%s, group %s", g.File, g.Name)}
+			for _, a := range r.Alerts {
+				if ls := texts(a.Labels); way.pass(ls) {
+					rule.Active = append(rule.Active, ls)
+				}
+			}
+			out = append(out, rule)
+		}
+	}
+	return out, nil
+}
+
+func texts(set model.LabelSet) map[string]string {
+	out := make(map[string]string, len(set))
+	for name, value := range set {
+		out[string(name)] = string(value)
+	}
+	return out
+}
+
+// way is what becomes of an alert's labels between a rule and Alertmanager.
+type way struct {
+	Global struct {
+		External map[string]string `yaml:"external_labels"`
+	} `yaml:"global"`
+	Alerting struct {
+		Relabel []struct {
+			Action string `yaml:"action"`
+		} `yaml:"alert_relabel_configs"`
+	} `yaml:"alerting"`
+}
+
+func readWay(configuration string) (w way, err error) {
+	err = yaml.Unmarshal([]byte(configuration), &w)
+	return w, err
+}
+
+// pass adds the labels that are added on the way. It returns false when an alert
+// may get others there, so that what it lacks here says nothing.
+func (w way) pass(ls map[string]string) bool {
+	for name, value := range w.Global.External {
+		if _, has := ls[name]; !has {
+			ls[name] = value
+		}
+	}
+	removing := []string{"drop", "keep", "labeldrop", "labelkeep"}
+	for _, r := range w.Alerting.Relabel {
+		if !slices.Contains(removing, r.Action) {
+			return false
+		}
+	}
+	return true
+}
