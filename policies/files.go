@@ -82,6 +82,7 @@ func (f folder) gather(g Group, at value) ([]file, []Problem) {
 
 // glob returns the files that a pattern finds. As in a shell, hidden ones are
 // only found by a pattern that begins with a dot: editors leave such behind.
+// Policy tests, which stand beside the policies, are never found.
 // A plain name is returned as it is, so that its absence is noticed.
 func (f folder) glob(pattern string) []string {
 	if !filepath.IsAbs(pattern) {
@@ -95,7 +96,9 @@ func (f folder) glob(pattern string) []string {
 		return nil // the pattern was checked when it was read
 	}
 	hidden := strings.HasPrefix(filepath.Base(pattern), ".")
-	return slices.DeleteFunc(names, func(name string) bool { return !hidden && strings.HasPrefix(filepath.Base(name), ".") })
+	return slices.DeleteFunc(names, func(name string) bool {
+		return isTestFile(name) || !hidden && strings.HasPrefix(filepath.Base(name), ".")
+	})
 }
 
 func nothing(pattern string, at value) {

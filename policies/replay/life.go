@@ -1,0 +1,147 @@
+package replay
+
+import (
+	"container/heap"
+	"fmt"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Life is one life of the decider in virtual time. It keeps what a journal
+// would, and nothing outlives it. The zero value is of no use: see [Begin].
+type Life struct {
+	Books remediate.Rulebooks
+	State *remediate.State
+	Now   time.Time
+	Facts []remediate.Fact // all that were written, in order
+
+	// Started hears of each dealing with the world that begins. It answers by
+	// [Life.Answer], now or later, or never.
+	Started func(remediate.Started)
+
+	soon    answers
+	answers int
+}
+
+// Begin begins a life at a time, with an empty journal of that name.
+func Begin(start time.Time, journal string) (*Life, error) {
+	l := &Life{Books: remediate.Rulebooks{}, State: remediate.NewState(), Now: start.UTC(), Started: func(remediate.Started) {}}
+	r, err := remediate.Found(l.State, l.Now, journal)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.keep([]remediate.Record{r})
+}
+
+// Load makes a rulebook govern from now on.
+func (l *Life) Load(book *remediate.Rulebook) error {
+	l.Books[book.Digest()] = book
+	names := make([]string, 0, len(book.Policies))
+	for _, p := range book.Policies {
+		names = append(names, p.Name)
+	}
+	return l.Hear(remediate.Loaded{Digest: book.Digest(), Policies: names})
+}
+
+// Hear hands an input over now, and lets everything follow that is due at this
+// moment. It returns a [*remediate.RefusedError] when the input does not fit.
+func (l *Life) Hear(in remediate.Input) error {
+	if err := l.handle(in); err != nil {
+		return err
+	}
+	return l.Pass(l.Now)
+}
+
+// Answer hands over how a dealing ended, when the time has come. make is called
+// then, for what it ends with may depend on what has happened meanwhile.
+func (l *Life) Answer(at time.Time, s remediate.Started, make func() (remediate.Result, bool)) {
+	l.answers++
+	heap.Push(&l.soon, answer{at: at, n: l.answers, of: s, make: make})
+}
+
+// maxRounds bounds how often the decider may be woken in one moment.
+const maxRounds = 100_000
+
+// Pass lets time go by until then, and everything happen that is due in it.
+func (l *Life) Pass(until time.Time) error {
+	for range maxRounds {
+		next := l.State.Next()
+		if len(l.soon) > 0 && (next.IsZero() || !l.soon[0].at.After(next)) {
+			next = l.soon[0].at
+		}
+		if next.IsZero() || next.After(until) {
+			l.Now = until
+			return nil
+		}
+		if next.After(l.Now) {
+			l.Now = next
+		}
+		if err := l.step(); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("the decider wants to be woken without end at %s: this is a defect of remediated, please report it", l.Now.Format(time.RFC3339))
+}
+
+// step does the one thing that is due now: an answer before a tick.
+func (l *Life) step() error {
+	if len(l.soon) == 0 || l.soon[0].at.After(l.Now) {
+		return l.handle(remediate.Tick{})
+	}
+	a := heap.Pop(&l.soon).(answer)
+	result, ended := a.make()
+	if !ended {
+		return nil // it goes on, and has said when it is to be looked at again
+	}
+	return l.handle(remediate.Reported{ID: a.of.ID, Incident: a.of.Incident, At: l.Now, Result: result})
+}
+
+// handle hands one input to the decider and keeps what follows.
+func (l *Life) handle(in remediate.Input) error {
+	records, err := remediate.Handle(l.Books, l.State, l.Now, in)
+	if err != nil {
+		return err
+	}
+	return l.keep(records)
+}
+
+func (l *Life) keep(records []remediate.Record) error {
+	for _, r := range records {
+		f, err := r.Decode()
+		if err != nil {
+			return fmt.Errorf("record %d: %w", r.Seq, err)
+		}
+		l.Facts = append(l.Facts, f)
+		if s, ok := f.Body.(remediate.Started); ok {
+			l.Started(s)
+		}
+	}
+	return nil
+}
+
+// answer is one that is to come.
+type answer struct {
+	at   time.Time
+	n    int // of two at one time, the one that was begun first
+	of   remediate.Started
+	make func() (remediate.Result, bool)
+}
+
+// answers is a heap of them, the next one first.
+type answers []answer
+
+func (a answers) Len() int { return len(a) }
+func (a answers) Less(i, j int) bool {
+	if c := a[i].at.Compare(a[j].at); c != 0 {
+		return c < 0
+	}
+	return a[i].n < a[j].n
+}
+func (a answers) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a *answers) Push(x any)   { *a = append(*a, x.(answer)) }
+func (a *answers) Pop() any {
+	last := (*a)[len(*a)-1]
+	*a = (*a)[:len(*a)-1]
+	return last
+}

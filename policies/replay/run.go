@@ -1,0 +1,160 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Outcome is what came of one test.
+type Outcome struct {
+	Case     policies.Case
+	Book     *remediate.Rulebook    // by which it was decided
+	Followed []policies.Happening   // what followed, in order
+	Facts    []remediate.Fact       // all of it
+	Took     time.Duration          // on the wall's clock
+	Err      error                  // why it could not be lived through; nil when it could
+	At       map[int]remediate.Fact // the fact behind each of Followed
+}
+
+// Passed tells whether what was expected followed, and nothing else.
+func (o *Outcome) Passed() bool {
+	return o.Err == nil && slices.EqualFunc(o.Case.Expect, o.Followed, meets)
+}
+
+// journalName is that of every test's journal.
+const journalName = "testtest"
+
+// Run lives through one test. The wall's clock is read for Took alone.
+func Run(book *remediate.Rulebook, c policies.Case) *Outcome {
+	began := time.Now()
+	o := &Outcome{Case: c, At: map[int]remediate.Fact{}}
+	o.Err = o.live(book)
+	o.Took = time.Since(began)
+	return o
+}
+
+func (o *Outcome) live(book *remediate.Rulebook) error {
+	var err error
+	if o.Book, err = inMode(book, o.Case.Mode); err != nil {
+		return err
+	}
+	l, err := Begin(o.Case.Start, journalName)
+	if err != nil {
+		return err
+	}
+	w := newWorld(l, o.Case.World)
+	if err := l.Load(o.Book); err != nil {
+		return err
+	}
+	for _, m := range o.Case.Moves {
+		if err := l.Pass(o.Case.Start.Add(m.At)); err != nil {
+			return err
+		}
+		if err := w.move(m); err != nil {
+			return fmt.Errorf("at %s: %w", m.At, err)
+		}
+	}
+	err = l.Pass(o.Case.Start.Add(o.Case.Until))
+	o.tell(l)
+	return err
+}
+
+// tell takes up what followed.
+func (o *Outcome) tell(l *Life) {
+	t := newTeller(o.Case.Start, o.Book)
+	o.Facts = l.Facts
+	for _, f := range l.Facts {
+		if h, ok := t.tell(f); ok {
+			o.At[len(o.Followed)] = f
+			o.Followed = append(o.Followed, h)
+		}
+	}
+}
+
+// inMode is the rulebook with all of its policies in a mode.
+func inMode(book *remediate.Rulebook, mode remediate.Mode) (*remediate.Rulebook, error) {
+	if mode == "" {
+		return book, nil
+	}
+	other := *book
+	other.Policies = slices.Clone(book.Policies)
+	for i := range other.Policies {
+		if len(other.Policies[i].Steps) > 0 {
+			other.Policies[i].Mode = mode
+		}
+	}
+	return &other, other.Compile()
+}
+
+// move lets something happen from outside.
+func (w *world) move(m policies.Move) error {
+	switch {
+	case m.World != nil:
+		w.change(*m.World)
+	case m.Alert != nil:
+		id := m.Alert.Labels.String()
+		w.fires[id], w.named[id] = false, m.Alert.Labels
+		return w.life.Hear(remediate.Heard{Firing: true, Alert: remediate.Alert{
+			Labels: m.Alert.Labels, Annotations: m.Alert.Annotations, StartsAt: w.life.Now.Add(-m.Alert.Fired),
+		}})
+	case m.Resolve != nil:
+		delete(w.fires, m.Resolve.String())
+		return w.life.Hear(remediate.Heard{Alert: remediate.Alert{Labels: m.Resolve, EndsAt: w.life.Now}})
+	case m.Silence != nil:
+		return w.silence(m.Silence, true)
+	case m.Unsilence != nil:
+		return w.silence(m.Unsilence, false)
+	case m.Command != nil:
+		return w.command(*m.Command)
+	}
+	return nil
+}
+
+// silence has the Alertmanagers list an alert as silenced, or no longer.
+func (w *world) silence(ls remediate.Labels, silenced bool) error {
+	if _, fires := w.fires[ls.String()]; !fires {
+		return fmt.Errorf("no alert %s fires that could be silenced: write its labels as they are under alert", ls)
+	}
+	w.fires[ls.String()] = silenced
+	l := remediate.ListedAlert{Alert: remediate.Alert{Labels: ls, StartsAt: w.life.Now}}
+	if silenced {
+		l.Suppressed = []string{silenceName}
+	}
+	return w.life.Hear(remediate.Listing{At: w.life.Now, Alerts: []remediate.ListedAlert{l}})
+}
+
+// command gives a human's word. One that does not fit is part of the story.
+func (w *world) command(c remediate.Command) error {
+	if i := w.life.State.Incidents[c.Incident]; i != nil && (c.Command == remediate.Approve || c.Command == remediate.Deny) {
+		c.Plan = i.Hash
+	}
+	err := w.life.Hear(c)
+	var refused *remediate.RefusedError
+	if errors.As(err, &refused) {
+		return w.life.Hear(remediate.Rejected{CommandGiven: remediate.CommandGiven(c), Why: refused.Why})
+	}
+	return err
+}
+
+// RunAll lives through tests side by side, at most so many at a time, and
+// returns their outcomes in order.
+func RunAll(s *policies.Suite, keep func(policies.Case) bool, atOnce int) []*Outcome {
+	var cases []policies.Case
+	for _, c := range s.Cases {
+		if keep(c) {
+			cases = append(cases, c)
+		}
+	}
+	out := make([]*Outcome, len(cases))
+	inParallel(len(cases), atOnce, func(n int) { out[n] = Run(s.Rulebook, cases[n]) })
+	return out
+}
+
+// sorted are the keys of a map in order.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
