@@ -61,7 +61,9 @@ func TestPageNight(t *testing.T) {
 // TestPageNamesEveryKey holds the tables against the keys that the loader
 // knows: none is missing, and none is there that is not read.
 func TestPageNamesEveryKey(t *testing.T) {
-	known, rows := keysOfPolicies(t), pageRows(t)
+	known, rows := keysOfFiles(t, func(name string) bool {
+		return !strings.HasPrefix(name, "suite") && !slices.Contains(ofTheConfiguration, name)
+	}), pageRows(t)
 	if len(known) < 40 {
 		t.Fatalf("only %d keys were found in the source: %v", len(known), known)
 	}
@@ -128,18 +130,41 @@ func pageRows(t *testing.T) map[string]string {
 	return rows
 }
 
-// keysOfPolicies returns the keys of every mapping that a policy file may have,
-// as they stand in the source of this package.
-func keysOfPolicies(t *testing.T) []string {
+// TestWorkbenchNamesEveryKey holds the page of policy tests against the keys
+// that are read in one, and against what can be expected.
+func TestWorkbenchNamesEveryKey(t *testing.T) {
+	text := read(t, "../docs/workbench.md")
+	keys := keysOfFiles(t, func(name string) bool { return strings.HasPrefix(name, "suite") })
+	for what, details := range Happenings {
+		keys = append(append(keys, what), details...)
+	}
+	for command := range commandsOfIncidents {
+		keys = append(keys, command)
+	}
+	if len(keys) < 60 {
+		t.Fatalf("only %d keys were found in the source: %v", len(keys), keys)
+	}
+	for _, key := range keys {
+		if !strings.Contains(text, "`"+key+"`") {
+			t.Errorf("the page does not name the key %s", key)
+		}
+	}
+}
+
+// ofTheConfiguration are the files that read no policies.
+var ofTheConfiguration = []string{"config_read.go", "deadman.go", "digests.go", "endpoint.go", "notify_pagerduty.go", "notify_read.go", "notify_slack.go", "storm.go"}
+
+// keysOfFiles returns the keys of every mapping that some files of this package
+// read, as they stand in its source.
+func keysOfFiles(t *testing.T, of func(name string) bool) []string {
 	t.Helper()
-	ofTheConfiguration := []string{"config_read.go", "deadman.go", "digests.go", "endpoint.go", "notify_pagerduty.go", "notify_read.go", "notify_slack.go", "storm.go"}
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var keys []string
 	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") || slices.Contains(ofTheConfiguration, name) {
+		if strings.HasSuffix(name, "_test.go") || !of(name) {
 			continue
 		}
 		text, err := os.ReadFile(name)

@@ -8,9 +8,9 @@ import (
 //go:embed shipped/*.yaml
 var shipped embed.FS
 
-// Shipped returns the policy files that come with the daemon, by file name:
-// for crash-looping pods, a database and a cache that do not answer. Each only
-// observes until its user has read it and set its mode.
+// Shipped returns the policy files that come with the daemon, by file name, and
+// beside each its tests: for crash-looping pods, a database and a cache that do
+// not answer. Each only observes until its user has read it and set its mode.
 func Shipped() fs.FS {
 	files, err := fs.Sub(shipped, "shipped")
 	if err != nil {

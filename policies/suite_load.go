@@ -139,7 +139,7 @@ func (r *suiteReader) test(v value) {
 		"when": func(v value) {
 			v.list("what happens", func(v value) {
 				m := r.move(v)
-				last = v.after(m.At, last)
+				last = v.later(m.At, last)
 				c.Moves = append(c.Moves, m)
 			})
 		},
@@ -151,7 +151,7 @@ func (r *suiteReader) test(v value) {
 			}
 			v.list("what is expected", func(v value) {
 				h := v.happening()
-				at = v.after(h.At, at)
+				at = v.later(h.At, at)
 				c.Expect = append(c.Expect, h)
 			})
 		},
@@ -165,9 +165,9 @@ func (r *suiteReader) test(v value) {
 	r.suite.Cases = append(r.suite.Cases, c)
 }
 
-// after sees to it that times do not go backwards, and returns the later one.
-func (v value) after(at, last time.Duration) time.Duration {
-	if at < last {
+// later sees to it that times do not go backwards, and returns the later one.
+func (v value) later(at, last time.Duration) time.Duration {
+	if at < last && v.has("at") {
 		v.fail(fmt.Sprintf("%s comes after %s here", shown(at), shown(last)), "write what happens in the order of its times, each since the beginning of the test")
 	}
 	return max(at, last)

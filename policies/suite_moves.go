@@ -49,7 +49,8 @@ func (r *suiteReader) move(v value) Move {
 	for _, name := range []string{remediate.Pause, remediate.Resume, remediate.SetMode} {
 		fs[name] = word(name, func(v value, c *remediate.Command) { c.Scope = v.scope() })
 	}
-	if v.object("what happens", fs, "at") && len(said) != 1 {
+	before := len(v.doc.problems)
+	if v.object("what happens", fs, "at") && len(said) != 1 && !v.misspelt(len(said), before) {
 		v.fail(fmt.Sprintf("want one thing that happens here, not %d", len(said)), "write an item for each: alert, resolve, silence, unsilence, world, or a human's word such as ack: i1")
 	}
 	m.complete(v)
@@ -170,7 +171,11 @@ func (v value) happening() Happening {
 			}
 		}
 	}
-	if v.object("what is expected", fs, "at") && len(what) != 1 {
+	before := len(v.doc.problems)
+	if v.object("what is expected", fs, "at") && v.misspelt(len(what), before) {
+		return h
+	}
+	if len(what) != 1 {
 		v.fail(fmt.Sprintf("want one thing that is expected here, not %d", len(what)), "write an item for each, for example {at: 33s, healed: i1}; known here: "+strings.Join(slices.Sorted(maps.Keys(Happenings)), ", "))
 		return h
 	}
@@ -181,6 +186,10 @@ func (v value) happening() Happening {
 	}
 	return h
 }
+
+// misspelt tells whether there is nothing because its key is not known, which
+// was said.
+func (v value) misspelt(n, before int) bool { return n == 0 && len(v.doc.problems) > before }
 
 // detail reads what is said of a happening: a text, a number, a duration.
 func (v value) detail() string {

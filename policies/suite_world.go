@@ -19,10 +19,14 @@ func (r *suiteReader) world(v value) World {
 		"workload": func(v value) { v.workload(w.Workload) },
 		"cluster":  func(v value) { v.cluster(w.Cluster) },
 		"queries":  func(v value) { v.each(func(k, v value) { w.Queries[k.node.Value] = v.measured() }) },
-		"tells":    func(v value) { v.each(func(k, v value) { w.Tells[k.node.Value] = v.reply(remediate.OK, remediate.Failed, Silent) }) },
+		"tells": func(v value) {
+			v.each(func(k, v value) { w.Tells[k.node.Value] = v.reply(remediate.OK, remediate.Failed, Silent) })
+		},
 	}
 	for _, kind := range r.catalogue.Actions {
-		fs[kind] = func(v value) { w.Kinds[kind] = v.reply(remediate.OK, remediate.Failed, remediate.Refused, remediate.Unknown, Silent) }
+		fs[kind] = func(v value) {
+			w.Kinds[kind] = v.reply(remediate.OK, remediate.Failed, remediate.Refused, remediate.Unknown, Silent)
+		}
 	}
 	for _, kind := range r.catalogue.Probes {
 		fs[kind] = func(v value) { w.Kinds[kind] = v.reply(remediate.OK, remediate.Failed, remediate.Unknown) }

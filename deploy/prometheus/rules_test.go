@@ -163,6 +163,9 @@ func shippedPolicies(t *testing.T) []policy {
 	}
 	var out []policy
 	for _, name := range names {
+		if strings.HasSuffix(name, ".test.yaml") {
+			continue
+		}
 		b, err := fs.ReadFile(policies.Shipped(), name)
 		if err != nil {
 			t.Fatal(err)

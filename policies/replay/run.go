@@ -3,7 +3,6 @@ package replay
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -14,12 +13,13 @@ import (
 // Outcome is what came of one test.
 type Outcome struct {
 	Case     policies.Case
-	Book     *remediate.Rulebook    // by which it was decided
-	Followed []policies.Happening   // what followed, in order
-	Facts    []remediate.Fact       // all of it
-	Took     time.Duration          // on the wall's clock
-	Err      error                  // why it could not be lived through; nil when it could
-	At       map[int]remediate.Fact // the fact behind each of Followed
+	Book     *remediate.Rulebook  // by which it was decided; nil when there was an error before that
+	Followed []policies.Happening // what followed, in order
+	Facts    []remediate.Fact     // all of it
+	Head     remediate.Sum        // of the chain of its records
+	Took     time.Duration        // on the wall's clock
+	Err      error                // why it could not be lived through; nil when it could
+
 }
 
 // Passed tells whether what was expected followed, and nothing else.
@@ -33,7 +33,7 @@ const journalName = "testtest"
 // Run lives through one test. The wall's clock is read for Took alone.
 func Run(book *remediate.Rulebook, c policies.Case) *Outcome {
 	began := time.Now()
-	o := &Outcome{Case: c, At: map[int]remediate.Fact{}}
+	o := &Outcome{Case: c}
 	o.Err = o.live(book)
 	o.Took = time.Since(began)
 	return o
@@ -68,10 +68,9 @@ func (o *Outcome) live(book *remediate.Rulebook) error {
 // tell takes up what followed.
 func (o *Outcome) tell(l *Life) {
 	t := newTeller(o.Case.Start, o.Book)
-	o.Facts = l.Facts
+	o.Facts, o.Head = l.Facts, l.State.Head
 	for _, f := range l.Facts {
 		if h, ok := t.tell(f); ok {
-			o.At[len(o.Followed)] = f
 			o.Followed = append(o.Followed, h)
 		}
 	}
@@ -155,6 +154,3 @@ func RunAll(s *policies.Suite, keep func(policies.Case) bool, atOnce int) []*Out
 	inParallel(len(cases), atOnce, func(n int) { out[n] = Run(s.Rulebook, cases[n]) })
 	return out
 }
-
-// sorted are the keys of a map in order.
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
