@@ -163,7 +163,7 @@ func shippedPolicies(t *testing.T) []policy {
 	}
 	var out []policy
 	for _, name := range names {
-		if strings.HasSuffix(name, ".test.yaml") {
+		if strings.HasSuffix(name, ".test.yaml") || name == "kubernetes-mixin.yaml" { // whose alerts come from elsewhere
 			continue
 		}
 		b, err := fs.ReadFile(policies.Shipped(), name)
