@@ -1,0 +1,198 @@
+package shadow_test
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/policies/replay"
+	"github.com/x0tta6bl4/remediated/policies/shadow"
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// book has a policy whose remedy is given two minutes, and one that only tells.
+func book(t *testing.T) *remediate.Rulebook {
+	t.Helper()
+	b, err := remediate.DecodeRulebook([]byte(`{"cluster": "test", "replicaLabels": [], "runbooks": {
+		"P2": {"page": "on need", "after": "10m", "ladder": [{"tell": "oncall", "wait": "5m"}]}},
+		"destinations": ["pagerduty/oncall"],
+		"policies": [
+			{"name": "db", "when": ["alertname=\"DbDown\""], "per": ["n"], "severity": "P2", "mode": "observe", "target": "deployment/shop/$n",
+			 "objective": "2m", "guards": {"healthy": {"query": "ready", "min": 1}},
+			 "steps": [{"name": "restart", "do": [{"kind": "restart"}], "verify": {"all": [{"kind": "rollout"}], "within": "1m", "every": "1s"}}]},
+			{"name": "told", "when": ["alertname=\"Told\""], "severity": "P2", "mode": "act"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// life is n incidents of the policy db, each of which lasts so long. Every hour
+// one begins.
+func life(t *testing.T, mode remediate.Mode, lasts ...time.Duration) *replay.Outcome {
+	t.Helper()
+	c := policies.Case{Name: "life", Mode: mode, Start: time.Date(2024, 1, 1, 10, 0, 0, 0, time.UTC), World: policies.World{
+		Queries: map[string]policies.Measured{"ready": {Known: true, Value: 1}},
+	}}
+	for n, d := range lasts {
+		at := time.Duration(n) * time.Hour
+		ls := remediate.LabelsOf(map[string]string{"alertname": "DbDown", "n": fmt.Sprint("n", n)})
+		c.Moves = append(c.Moves, policies.Move{At: at, Alert: &policies.TestAlert{Labels: ls}}, policies.Move{At: at + d, Resolve: ls})
+		c.Until = at + time.Hour
+	}
+	o := replay.Run(book(t), c)
+	if o.Err != nil {
+		t.Fatal(o.Err)
+	}
+	return o
+}
+
+// reported is what is reported of some lives, one after the other.
+func reported(from time.Time, lives ...*replay.Outcome) []shadow.Policy {
+	books := map[string]*remediate.Rulebook{}
+	for _, o := range lives {
+		books[o.Book.Digest()] = o.Book
+	}
+	r := shadow.New(from, func(digest string) *remediate.Rulebook { return books[digest] })
+	for n, o := range lives {
+		for _, f := range o.Facts {
+			r.Hear(renumbered(f, uint64(n)*1000))
+		}
+	}
+	return r.Policies()
+}
+
+// renumbered is a fact of an incident with another number.
+func renumbered(f remediate.Fact, by uint64) remediate.Fact {
+	switch b := f.Body.(type) {
+	case remediate.Opened:
+		b.Incident += by
+		f.Body = b
+	case remediate.Judged:
+		b.Incident += by
+		f.Body = b
+	case remediate.Started:
+		b.Incident += by
+		f.Body = b
+	case remediate.Left:
+		b.Incident += by
+		f.Body = b
+	case remediate.Closed:
+		b.Incident += by
+		f.Body = b
+	}
+	return f
+}
+
+func times(n int, d time.Duration) []time.Duration {
+	out := make([]time.Duration, n)
+	for i := range out {
+		out[i] = d
+	}
+	return out
+}
+
+// What would have been done is held against how it ended by itself.
+func TestAlone(t *testing.T) {
+	got := reported(time.Time{}, life(t, remediate.ModeObserve, time.Minute, 2*time.Minute, 3*time.Minute, 30*time.Minute))
+	if len(got) != 1 {
+		t.Fatalf("reported: %+v", got)
+	}
+	p := got[0]
+	if p.Name != "db" || p.Mode != remediate.ModeObserve || p.Limit != 2*time.Minute || p.Incidents != 4 || p.Called != 0 || p.Remedied.N != 0 {
+		t.Errorf("%+v", p)
+	}
+	if a := p.Alone; a.N != 4 || a.InTime != 2 || a.Later != 2 || a.Open != 0 || a.Median() != 2*time.Minute || a.Share() != 0.5 {
+		t.Errorf("alone: %+v", a)
+	}
+}
+
+// What was done is counted apart.
+func TestRemedied(t *testing.T) {
+	p := reported(time.Time{}, life(t, remediate.ModeAct, time.Minute, 5*time.Minute))[0]
+	if r := p.Remedied; r.N != 2 || r.InTime != 1 || r.Later != 1 || p.Alone.N != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// An incident that is still open, one that a human ended while its alert fired,
+// one that was listed at the first start and one before the time are not taken
+// for ended ones.
+func TestNotOver(t *testing.T) {
+	ls := func(n string) remediate.Labels {
+		return remediate.LabelsOf(map[string]string{"alertname": "DbDown", "n": n})
+	}
+	c := policies.Case{Start: time.Date(2024, 1, 1, 10, 0, 0, 0, time.UTC), Until: 2 * time.Hour, World: policies.World{
+		Queries: map[string]policies.Measured{"ready": {Known: true, Value: 1}},
+	}, Moves: []policies.Move{
+		{At: 0, Alert: &policies.TestAlert{Labels: ls("early")}},
+		{At: time.Hour, Alert: &policies.TestAlert{Labels: ls("open")}},
+		{At: time.Hour, Alert: &policies.TestAlert{Labels: ls("dismissed")}},
+		{At: time.Hour, Alert: &policies.TestAlert{Labels: ls("found"), Fired: 2 * time.Hour}},
+		{At: time.Hour, Alert: &policies.TestAlert{Labels: remediate.LabelsOf(map[string]string{"alertname": "Told"})}},
+		{At: 61 * time.Minute, Command: &remediate.Command{Command: remediate.Close, By: "anna", Incident: 3}},
+	}}
+	o := replay.Run(book(t), c)
+	got := reported(c.Start.Add(time.Minute), o)
+	if len(got) != 2 || got[0].Incidents != 2 || got[0].Alone.N != 1 || got[0].Alone.Open != 1 {
+		t.Errorf("%+v", got)
+	}
+	if told := got[1]; told.Name != "told" || told.Limit != 0 || told.Called != 1 || told.Alone.N != 0 {
+		t.Errorf("told: %+v", told)
+	}
+}
+
+// What stands in the way of a policy that only observes is counted.
+func TestRefused(t *testing.T) {
+	c := policies.Case{Start: time.Date(2024, 1, 1, 10, 0, 0, 0, time.UTC), Until: time.Hour, World: policies.World{
+		Queries: map[string]policies.Measured{"ready": {Known: true}},
+	}, Moves: []policies.Move{{Alert: &policies.TestAlert{Labels: remediate.LabelsOf(map[string]string{"alertname": "DbDown", "n": "a"})}}}}
+	p := reported(time.Time{}, replay.Run(book(t), c))[0]
+	if !maps.Equal(p.Refused, map[string]int{"healthy": 1}) || p.Alone.N != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	observed := func(inTime, later int) *replay.Outcome {
+		return life(t, remediate.ModeObserve, append(times(inTime, time.Minute), times(later, 10*time.Minute)...)...)
+	}
+	in := func(mode remediate.Mode, inTime, later int) *replay.Outcome {
+		return life(t, mode, append(times(inTime, time.Minute), times(later, 10*time.Minute)...)...)
+	}
+	for name, c := range map[string]struct {
+		lives []*replay.Outcome
+		mode  remediate.Mode
+		why   string
+	}{
+		"too few to say":                    {[]*replay.Outcome{observed(2, 7)}, "", "about 9 incidents; from 10 on"},
+		"it ends by itself":                 {[]*replay.Outcome{observed(9, 1)}, "", "90 % of its incidents ended by themselves in 2m: there is little to be won"},
+		"it does not":                       {[]*replay.Outcome{observed(3, 7)}, remediate.ModeApprove, "30 % of its incidents ended by themselves in 2m"},
+		"acting, too few":                   {[]*replay.Outcome{observed(3, 7), in(remediate.ModeAct, 9, 0)}, "", "acted on 9 incidents; from 10 on"},
+		"acting, never observed":            {[]*replay.Outcome{in(remediate.ModeAct, 9, 1)}, "", "is not known: it was observed on 0"},
+		"acting, and it helps":              {[]*replay.Outcome{observed(3, 7), in(remediate.ModeAct, 9, 1)}, "", "90 % of the incidents it acted on ended in 2m; of those left alone 30 % did"},
+		"acting, and it is as well to wait": {[]*replay.Outcome{observed(8, 2), in(remediate.ModeAct, 9, 1)}, remediate.ModeObserve, "no better than waiting"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := reported(time.Time{}, c.lives...)[0]
+			if a := p.Advice(); a.Mode != c.mode || !strings.Contains(a.Why, c.why) {
+				t.Errorf("advised %+v, want %q because %q; of %+v", a, c.mode, c.why, p)
+			}
+		})
+	}
+	p := shadow.Policy{Mode: remediate.ModeApprove, Limit: time.Minute, Alone: shadow.Ends{N: 10, InTime: 2}, Remedied: shadow.Ends{N: 10, InTime: 9}}
+	if a := p.Advice(); a.Mode != remediate.ModeAct {
+		t.Errorf("a policy whose plans helped is advised %+v", a)
+	}
+	p.Mode = ""
+	if a := p.Advice(); a.Mode != "" || !strings.Contains(a.Why, "no longer there") {
+		t.Errorf("one that is gone is advised %+v", a)
+	}
+	p.Mode, p.Limit = remediate.ModeAct, 0
+	if a := p.Advice(); a.Mode != "" || !strings.Contains(a.Why, "no steps") {
+		t.Errorf("one that only tells is advised %+v", a)
+	}
+}
