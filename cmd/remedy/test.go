@@ -107,16 +107,21 @@ func (t *policyTest) show(problems []policies.Problem, all []tested) (bool, erro
 func (t *policyTest) showOne(file string, o *replay.Outcome) {
 	p := t.cli.out
 	at := fmt.Sprintf("%s:%d: %s", clean(file), o.Case.Line, clean(o.Case.Name))
-	switch {
-	case !o.Passed():
+	if o.Passed() && !t.verbose {
+		return
+	}
+	if o.Passed() {
+		p.printf("ok   %s\n", at)
+	} else {
 		p.printf("FAIL %s\n", at)
 		for line := range strings.Lines(o.Difference()) {
 			p.printf("%s\n", clean(strings.TrimSuffix(line, "\n")))
 		}
-	case t.verbose:
-		p.printf("ok   %s\n", at)
+	}
+	if t.verbose {
+		p.printf("  what followed, as it would be expected:\n")
 		for _, h := range o.Followed {
-			p.printf("    %s\n", clean(replay.Line(h)))
+			p.printf("      %s\n", clean(replay.Line(h)))
 		}
 	}
 }
