@@ -27,7 +27,7 @@ const (
 	exitWarned = 3 // there are warnings, and they are to fail: promtool's code for that
 )
 
-// within is how long a command may take.
+// within is how long a command may take that does not read a whole journal.
 const within = 30 * time.Second
 
 func main() {
@@ -49,8 +49,11 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 		fmt.Fprintf(stderr, "remedy: %v; try remedy --help\n", err)
 		return exitUsage
 	}
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
+	if !c.reads[command] {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, within)
+		defer cancel()
+	}
 	err = c.commands[command](ctx)
 	var usage *usageError
 	switch {
@@ -96,6 +99,7 @@ type cli struct {
 	output   string
 	config   string
 	commands map[string]func(context.Context) error
+	reads    map[string]bool // commands that read a whole journal, however long that takes
 }
 
 // app describes the command line. The bool is set when the app has answered by
@@ -112,10 +116,11 @@ func (c *cli) app(env func(string) string, stdout, stderr io.Writer) (*kingpin.A
 		Default(env("USER")).StringVar(&c.by)
 	app.Flag("output", "text, or json as the API gives it.").Short('o').Default("text").EnumVar(&c.output, "text", "json")
 	app.Flag("http.config.file", "TLS and authentication towards the daemon, in Prometheus's format of HTTP client configuration.").StringVar(&c.config)
-	c.commands = map[string]func(context.Context) error{}
+	c.commands, c.reads = map[string]func(context.Context) error{}, map[string]bool{}
 	c.incidentCommands(app.Command("incident", "Incidents: what is broken and what is done about it."))
 	c.scopeCommands(app)
 	c.policyCommands(app.Command("policy", "Policies: what may be done about what."))
+	c.reportCommands(app.Command("report", "Reports on what happened."))
 	return app, &ended
 }
 

@@ -106,7 +106,7 @@ func (t *policyTest) show(problems []policies.Problem, all []tested) (bool, erro
 
 func (t *policyTest) showOne(file string, o *replay.Outcome) {
 	p := t.cli.out
-	at := fmt.Sprintf("%s:%d: %s", clean(file), o.Case.Line, clean(o.Case.Name))
+	at := fmt.Sprintf("%s:%d: %s", file, o.Case.Line, o.Case.Name)
 	if o.Passed() && !t.verbose {
 		return
 	}
@@ -115,13 +115,13 @@ func (t *policyTest) showOne(file string, o *replay.Outcome) {
 	} else {
 		p.printf("FAIL %s\n", at)
 		for line := range strings.Lines(o.Difference()) {
-			p.printf("%s\n", clean(strings.TrimSuffix(line, "\n")))
+			p.printf("%s\n", strings.TrimSuffix(line, "\n"))
 		}
 	}
 	if t.verbose {
 		p.printf("  what followed, as it would be expected:\n")
 		for _, h := range o.Followed {
-			p.printf("      %s\n", clean(replay.Line(h)))
+			p.printf("      %s\n", replay.Line(h))
 		}
 	}
 }
@@ -133,7 +133,7 @@ func (t *policyTest) showCoverage(reached []replay.Reach) bool {
 	for _, r := range reached {
 		if !r.Reached {
 			missed++
-			p.printf("not reached: %s: %s\n", clean(r.Policy), clean(r.What))
+			p.printf("not reached: %s: %s\n", r.Policy, r.What)
 		}
 	}
 	p.printf("coverage: %d of %d\n", len(reached)-missed, len(reached))

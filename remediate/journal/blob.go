@@ -42,12 +42,17 @@ func (s *SQLite) Load(ctx context.Context, digest string) ([]byte, error) {
 	if err := s.state(); err != nil {
 		return nil, err
 	}
+	return loadBlob(ctx, s.reader, digest)
+}
+
+// loadBlob is [SQLite.Load] on any connection.
+func loadBlob(ctx context.Context, db *sql.DB, digest string) ([]byte, error) {
 	want, err := hex.DecodeString(digest)
 	if err != nil || len(want) != sha256.Size {
 		return nil, fmt.Errorf("load %q: not a SHA-256: %w", digest, ErrNotKept)
 	}
 	var blob []byte
-	err = s.reader.QueryRowContext(ctx, "SELECT bytes FROM blobs WHERE digest = ?", want).Scan(&blob)
+	err = db.QueryRowContext(ctx, "SELECT bytes FROM blobs WHERE digest = ?", want).Scan(&blob)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, fmt.Errorf("load %q: %w", digest, ErrNotKept)

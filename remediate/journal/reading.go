@@ -1,0 +1,62 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Reading is a journal that is only looked at. A daemon may be writing it at the
+// same time: neither notices the other.
+type Reading struct {
+	dir    string
+	reader *sql.DB
+}
+
+// OpenReading opens the journal in dir to read it. It changes nothing there, and
+// does not look at whether the files are sound as [Open] does: what is read is
+// verified, record by record.
+func OpenReading(ctx context.Context, dir string) (*Reading, error) {
+	path := filepath.Join(dir, databaseName)
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("there is no journal in %s: %w", dir, err)
+	}
+	db, err := dial(path, 1, readerParameters)
+	if err != nil {
+		return nil, fmt.Errorf("open journal %s: %w", dir, err)
+	}
+	r := &Reading{dir: dir, reader: db}
+	if _, err := readHead(ctx, db); err != nil { // SQLite opens the files with the first statement
+		_ = db.Close() // what kept it from opening matters more
+		return nil, fmt.Errorf("open journal %s: %w", dir, err)
+	}
+	return r, nil
+}
+
+// Read yields all records that are there when the reading begins, each verified
+// against the one before it. There is at most one error, and it comes last.
+func (r *Reading) Read(ctx context.Context) iter.Seq2[remediate.Record, error] {
+	return func(yield func(remediate.Record, error) bool) {
+		for record, err := range readAll(ctx, r.reader) {
+			if err != nil {
+				err = fmt.Errorf("read journal %s: %w", r.dir, err)
+			}
+			if !yield(record, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Load is [SQLite.Load].
+func (r *Reading) Load(ctx context.Context, digest string) ([]byte, error) {
+	return loadBlob(ctx, r.reader, digest)
+}
+
+// Close gives back what was opened.
+func (r *Reading) Close() error { return r.reader.Close() }
