@@ -72,6 +72,7 @@ bench: setup build ## Measure, and print ratios; docs/performance.md explains th
 fuzz: ## Fuzz what reads bytes from outside, 30 s each
 	go test -run '^$$' -fuzz FuzzWebhook -fuzztime 30s ./remediate/alertmanager
 	go test -run '^$$' -fuzz FuzzPolicies -fuzztime 30s ./policies
+	go test -run '^$$' -fuzz FuzzSuite -fuzztime 30s -fuzzminimizetime 1s ./policies/replay
 	go test -run '^$$' -fuzz FuzzRecord -fuzztime 30s ./remediate
 
 .PHONY: lint

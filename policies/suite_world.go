@@ -2,8 +2,8 @@ package policies
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -46,30 +46,31 @@ func (v value) each(read func(key, child value)) {
 	}
 }
 
+// replyForm is how a reply is written.
+var replyForm = regexp.MustCompile(`^\s*(\w+)(?:\s+after\s+(\S+?))?\s*(?::\s*(.*?))?\s*$`)
+
 // reply reads "failed after 3s: connection refused", of the outcomes that there
 // can be here.
 func (v value) reply(outcomes ...string) Reply {
 	const example = "write for example ok, failed, ok after 3s, or 'failed after 1m: connection refused'"
 	s, ok := v.text("how it answers")
-	if !ok {
-		return Reply{Outcome: remediate.OK}
-	}
-	head, why, _ := strings.Cut(s, ":")
-	words := strings.Fields(head + " ?")[:max(1, len(strings.Fields(head)))]
-	out := Reply{Outcome: words[0], Why: strings.TrimSpace(why)}
-	if !slices.Contains(outcomes, out.Outcome) {
-		v.fail(fmt.Sprintf("%q is not how it can end", words[0]), suggest(words[0], outcomes))
-		return out
-	}
+	m := replyForm.FindStringSubmatch(s)
 	switch {
-	case len(words) == 3 && words[1] == "after":
-		d, err := model.ParseDuration(words[2])
+	case !ok:
+		return Reply{Outcome: remediate.OK}
+	case m == nil:
+		v.fail(fmt.Sprintf("%q is not how it can end", s), example)
+		return Reply{}
+	case !slices.Contains(outcomes, m[1]):
+		v.fail(fmt.Sprintf("%q is not how it can end", m[1]), suggest(m[1], outcomes))
+	}
+	out := Reply{Outcome: m[1], Why: m[3]}
+	if m[2] != "" {
+		d, err := model.ParseDuration(m[2])
 		if err != nil {
-			v.fail(fmt.Sprintf("%q is not a duration", words[2]), example)
+			v.fail(fmt.Sprintf("%q is not a duration", m[2]), example)
 		}
 		out.After = time.Duration(d)
-	case len(words) != 1:
-		v.fail(fmt.Sprintf("%q is not how it can end", s), example)
 	}
 	return out
 }
