@@ -46,8 +46,9 @@ unit: ## Run the tests that need no bed, with the race detector
 	cd test/controlplane && go test ./nodeagent/...
 
 .PHONY: simulation
-simulation: ## Live through 2,000 random days and hold them against the laws
+simulation: ## Live through 2,000 random days and hold them against the laws; decide 200 of them again
 	go test -count=1 -v -run 'TestSimulation$$' ./test/simulate -seeds 2000 -steps 500
+	go test -count=1 -run 'TestAgainIsTheSame$$' ./policies/replay -seeds 200
 
 SEEDS ?= 20000
 FIRST ?= 1

@@ -120,6 +120,7 @@ func (c *cli) app(env func(string) string, stdout, stderr io.Writer) (*kingpin.A
 	c.incidentCommands(app.Command("incident", "Incidents: what is broken and what is done about it."))
 	c.scopeCommands(app)
 	c.policyCommands(app.Command("policy", "Policies: what may be done about what."))
+	c.journalCommands(app.Command("journal", "The daemon's journal."))
 	c.reportCommands(app.Command("report", "Reports on what happened."))
 	return app, &ended
 }

@@ -13,9 +13,15 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
-// observed lays a journal of twelve failures of a database that a shipped policy
-// only observed: three of two minutes, nine of twenty. It returns its folder.
+// observed lays a journal of observedLife, and returns its folder.
 func observed(t *testing.T) string {
+	t.Helper()
+	return kept(t, observedLife(t))
+}
+
+// observedLife is twelve failures of a database that a shipped policy only
+// observed: three of two minutes, nine of twenty.
+func observedLife(t *testing.T) *replay.Outcome {
 	t.Helper()
 	s, problems := policies.LoadSuite("../../policies/shipped/postgres-down.test.yaml", catalogue.New())
 	if s == nil {
@@ -31,7 +37,7 @@ func observed(t *testing.T) string {
 		c.Moves = append(c.Moves, policies.Move{At: at, Alert: &policies.TestAlert{Labels: down}}, policies.Move{At: at + lasts, Resolve: down})
 		c.Until = at + time.Hour
 	}
-	return kept(t, replay.Run(s.Rulebook, c))
+	return replay.Run(s.Rulebook, c)
 }
 
 // kept writes the facts of a life to a journal, and the rulebook with them.
