@@ -30,10 +30,11 @@ func FenceVariables() []admissionv1.Variable {
 	}
 	return []admissionv1.Variable{
 		{Name: "name", Expression: optional("request.name")},
-		{Name: "namespace", Expression: optional("request.namespace")},
+		{Name: "where", Expression: optional("request.namespace")},
 		{Name: "write", Expression: `request.operation + ' ' +
 (request.resource.group == '' ? '' : request.resource.group + '/') + request.resource.version + '/' + request.resource.resource +
 (has(request.subResource) && request.subResource != '' ? '/' + request.subResource : '')`},
+		{Name: "ownNotes", Expression: fmt.Sprintf("request.resource.resource == 'daemonsets' ? ['%s'] : []", generationOfDaemonSet)},
 		{Name: "newNotes", Expression: annotations("object")},
 		{Name: "oldNotes", Expression: annotations("oldObject")},
 		{Name: "newMarks", Expression: annotations("object.spec.template")},
@@ -50,7 +51,7 @@ func marked() string {
 	return strings.Join([]string{
 		same("object", "oldObject", "metadata", "spec", "status"),
 		same("object.metadata", "oldObject.metadata", "annotations", "generation", "managedFields", "resourceVersion"),
-		same("variables.newNotes", "variables.oldNotes", generationOfDaemonSet),
+		sameBut("variables.newNotes", "variables.oldNotes", "variables.ownNotes"),
 		same("object.spec", "oldObject.spec", "template"),
 		same("object.spec.template", "oldObject.spec.template", "metadata"),
 		same("object.spec.template.metadata", "variables.oldTemplateMeta", "annotations"),
@@ -61,16 +62,20 @@ func marked() string {
 
 // same is true where two maps differ in these keys at most.
 func same(a, b string, except ...string) string {
-	may := "['" + strings.Join(except, "', '") + "']"
-	return fmt.Sprintf("%s.all(k, k in %s || (k in %s && %[1]s[k] == %[3]s[k])) && %[3]s.all(k, k in %[2]s || k in %[1]s)", a, may, b)
+	return sameBut(a, b, "['"+strings.Join(except, "', '")+"']")
+}
+
+// sameBut is true where two maps differ at most in the keys of a list.
+func sameBut(a, b, list string) string {
+	return fmt.Sprintf("%s.all(k, k in %s || (k in %s && %[1]s[k] == %[3]s[k])) && %[3]s.all(k, k in %[2]s || k in %[1]s)", a, list, b)
 }
 
 // write is true for an operation on objects of the scope, such as
 // "CREATE v1/pods/eviction", where all the other conditions are true as well.
 func (s Scope) write(what string, and ...string) string {
-	where := fmt.Sprintf("variables.namespace == '%s'", s.Namespace)
+	where := fmt.Sprintf("variables.where == '%s'", s.Namespace)
 	if s.Namespace == "" { // wherever an alert says, but not in the cluster's own
-		where = "!variables.namespace.startsWith('kube-')"
+		where = "!variables.where.startsWith('kube-')"
 	}
 	conditions := []string{fmt.Sprintf("variables.write == '%s'", what), where}
 	if s.Name != "" {

@@ -55,7 +55,7 @@ func fence(writes []string, namespace, account string) admissionv1.ValidatingAdm
 		Validations: []admissionv1.Validation{{
 			Expression:        strings.Join(writes, " ||\n"),
 			Message:           "no policy of remediated needs this write",
-			MessageExpression: "'no policy of remediated needs this write: ' + variables.write + ' ' + variables.namespace + '/' + variables.name",
+			MessageExpression: "'no policy of remediated needs this write: ' + variables.write + ' ' + variables.where + '/' + variables.name",
 		}},
 	}
 }
