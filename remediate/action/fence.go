@@ -75,7 +75,7 @@ func sameBut(a, b, list string) string {
 func (s Scope) write(what string, and ...string) string {
 	where := fmt.Sprintf("variables.where == '%s'", s.Namespace)
 	if s.Namespace == "" { // wherever an alert says, but not in the cluster's own
-		where = "!variables.where.startsWith('kube-')"
+		where = "!(variables.where in ['kube-node-lease', 'kube-public', 'kube-system'])"
 	}
 	conditions := []string{fmt.Sprintf("variables.write == '%s'", what), where}
 	if s.Name != "" {

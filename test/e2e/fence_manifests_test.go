@@ -54,11 +54,30 @@ policies:
     steps: [{name: s, do: [{delete_pod: {bypass_pdb: true}}], verify: {all: [{pods: $target}], within: 3m}}]
 `
 
+const ownerPolicies = `
+policies:
+  - name: crashing
+    when: ['alertname="Crashing"']
+    per: [namespace, pod]
+    severity: P3
+    mode: act
+    target: owner/$namespace/$pod
+    steps: [{name: s, do: [{restart: {}}], verify: {all: [{rollout: $target}], within: 3m}}]
+`
+
 // bystanders are what the attacks are aimed at, beside the workloads.
 const bystanders = `
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: bystander, namespace: NS}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: bystander}}
+  template: {metadata: {labels: {app: bystander}}, spec: {containers: [{name: c, image: none}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: NS, namespace: kube-system}
 spec:
   replicas: 0
   selector: {matchLabels: {app: bystander}}

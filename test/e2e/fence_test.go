@@ -46,7 +46,7 @@ type fenced struct {
 // A stolen token of the daemon's account can do what the policies do, and
 // nothing else: what the roles do not refuse, the fence does.
 func TestFence(t *testing.T) {
-	f := openFenced(t)
+	f := openFenced(t, fencedPolicies)
 	attacks := f.attacks()
 
 	f.setWide(true)
@@ -82,7 +82,22 @@ func TestFence(t *testing.T) {
 	}
 }
 
-func openFenced(t *testing.T) *fenced {
+// Where an alert says which namespace is meant, any is, but for the cluster's own.
+func TestFenceOfAnyNamespace(t *testing.T) {
+	f := openFenced(t, ownerPolicies)
+	f.setWide(true)
+	f.setFence(true)
+	restart := attack{method: "PATCH", path: "/apis/apps/v1/namespaces/OTHER/deployments/web", body: legalMark}
+	f.must(f.send(restart, false))
+	restart.path = "/apis/apps/v1/namespaces/kube-system/deployments/NS"
+	if err := f.send(restart, false); !byFence(err) {
+		t.Errorf("a restart in kube-system was not refused by the fence: %v", err)
+	}
+	f.setFence(false)
+	f.must(f.send(restart, true))
+}
+
+func openFenced(t *testing.T, policies string) *fenced {
 	t.Helper()
 	f := &fenced{shop: openShop(t), other: openShop(t), bed: connect(t)}
 	nodes, err := f.admin.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{Limit: 1})
@@ -96,7 +111,7 @@ func openFenced(t *testing.T) *fenced {
 	f.client = kubernetes.NewForConfigOrDie(f.rest)
 	dir := t.TempDir()
 	f.must(os.WriteFile(filepath.Join(dir, "remediated.yml"), []byte(fencedConfig), 0o600))
-	f.must(os.WriteFile(filepath.Join(dir, "p.yaml"), []byte(f.fill(fencedPolicies)), 0o600))
+	f.must(os.WriteFile(filepath.Join(dir, "p.yaml"), []byte(f.fill(policies)), 0o600))
 	args := []string{"policy", "rbac", "--namespace=" + f.namespace, "--service-account=" + account, filepath.Join(dir, "remediated.yml")}
 	f.roles, f.fence = remedy(t, args...), remedy(t, append(args, "--fence")...)
 	t.Cleanup(func() { // the fence and the wide binding belong to no namespace
