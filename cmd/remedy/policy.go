@@ -18,21 +18,17 @@ func (c *cli) policyCommands(cmd *kingpin.CmdClause) {
 	file := rbac.Arg("file", "Configuration file.").Default("remediated.yml").String()
 	namespace := rbac.Flag("namespace", "Namespace of the daemon's ServiceAccount.").Default("remediated").String()
 	account := rbac.Flag("service-account", "The daemon's ServiceAccount.").Default("remediated").String()
-	fence := rbac.Flag("fence", "Print, in place of the roles, the admission policy that refuses all else that the ServiceAccount writes.").Bool()
-	c.commands[rbac.FullCommand()] = func(context.Context) error { return c.rbac(*file, *namespace, *account, *fence) }
+	c.commands[rbac.FullCommand()] = func(context.Context) error { return c.rbac(*file, *namespace, *account) }
 }
 
 // rbac prints what the policies of a configuration need. It grants nothing.
-func (c *cli) rbac(file, namespace, account string, fence bool) error {
+func (c *cli) rbac(file, namespace, account string) error {
 	loaded, problems := policies.Load(file, catalogue.New())
 	if policies.HasErrors(problems) {
 		if err := c.showProblems(problems, nil); err != nil {
 			return err
 		}
 		return errShown
-	}
-	if fence {
-		return catalogue.WriteFence(c.out.w, loaded.Rulebook, namespace, account)
 	}
 	return catalogue.WriteRBAC(c.out.w, loaded.Rulebook, namespace, account)
 }

@@ -29,21 +29,6 @@ func deletePodRules(target string, raw json.RawMessage) []rbacv1.PolicyRule {
 	return append(kube.ReadRules(kube.Pod), kube.Rule("", []string{"pods"}, "delete"), eventRule)
 }
 
-// deletePodFence lets a pod be deleted by its UID only, and never a collection
-// of them, which has no name.
-func deletePodFence(s Scope, raw json.RawMessage) []string {
-	var a deletePod
-	told := s.event("delete_pod")
-	if args.Decode(raw, &a) == nil && !a.BypassPDB {
-		return []string{s.eviction(), told}
-	}
-	return []string{
-		s.write("DELETE v1/pods", "variables.name != ''",
-			"has(request.options) && has(request.options.preconditions) && has(request.options.preconditions.uid)"),
-		told,
-	}
-}
-
 func (*deletePod) validate() error { return nil }
 
 func (a *deletePod) perform(ctx context.Context, t *attempt) remediate.Result {

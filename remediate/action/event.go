@@ -18,9 +18,6 @@ import (
 // eventTimeout is all that an Event may cost.
 const eventTimeout = 2 * time.Second
 
-// eventReason is the reason of each of our Events.
-const eventReason = "Remediation"
-
 var eventRule = kube.Rule("events.k8s.io", []string{"events"}, "create")
 
 // tell writes an Event beside the target that says what was done to it, for
@@ -54,7 +51,7 @@ func (t *attempt) event(w *kube.Workload, r remediate.Result) *eventsv1.Event {
 		ReportingController: kube.Manager,
 		ReportingInstance:   t.actor.instance,
 		Action:              t.Act.Kind,
-		Reason:              eventReason,
+		Reason:              "Remediation",
 		Type:                class,
 		Note:                note,
 		Regarding: corev1.ObjectReference{

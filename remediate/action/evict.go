@@ -30,10 +30,6 @@ func evictPodRules(string, json.RawMessage) []rbacv1.PolicyRule {
 	return append(kube.ReadRules(kube.Pod), evictionRule, eventRule)
 }
 
-func evictPodFence(s Scope, _ json.RawMessage) []string {
-	return []string{s.eviction(), s.event("evict_pod")}
-}
-
 func (*evictPod) validate() error { return nil }
 
 func (*evictPod) perform(ctx context.Context, t *attempt) remediate.Result {

@@ -27,10 +27,6 @@ type Kind struct {
 	// Rules returns the permissions that it needs with these arguments for
 	// targets of a kind, "" for any.
 	Rules func(target string, args json.RawMessage) []rbacv1.PolicyRule
-	// Fence returns what it writes to targets of the scope with these arguments,
-	// each as a CEL expression that is true for no other write. They are for a
-	// ValidatingAdmissionPolicy that has the [FenceVariables].
-	Fence func(Scope, json.RawMessage) []string
 }
 
 // kind is one kind of act.
@@ -40,7 +36,6 @@ type kind struct {
 	targets     []string
 	destructive bool
 	rules       func(target string, args json.RawMessage) []rbacv1.PolicyRule
-	fence       func(Scope, json.RawMessage) []string
 	parse       func(json.RawMessage) (act, error)
 }
 
@@ -51,9 +46,9 @@ type act interface {
 }
 
 var kinds = map[string]kind{
-	"delete_pod": {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, deletePodFence, parse[deletePod]},
-	"evict_pod":  {evictPodDoc, evictPodExample, []string{kube.Pod}, true, evictPodRules, evictPodFence, parse[evictPod]},
-	"restart":    {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, true, restartRules, restartFence, parse[restart]},
+	"delete_pod": {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, parse[deletePod]},
+	"evict_pod":  {evictPodDoc, evictPodExample, []string{kube.Pod}, true, evictPodRules, parse[evictPod]},
+	"restart":    {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, true, restartRules, parse[restart]},
 }
 
 // Kinds returns every kind that a policy may use, by name.
@@ -61,7 +56,7 @@ func Kinds() []Kind {
 	var out []Kind
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
 		k := kinds[name]
-		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.destructive, k.rules, k.fence})
+		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.destructive, k.rules})
 	}
 	return out
 }

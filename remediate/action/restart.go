@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -44,37 +43,6 @@ func restartRules(target string, _ json.RawMessage) []rbacv1.PolicyRule {
 		rules = append(rules, kube.Rule("", []string{"pods"}, "list"), evictionRule)
 	}
 	return rules
-}
-
-// restartFence lets a workload get our mark and nothing else, sent under our
-// name, and the pods of a StatefulSet be evicted that stand in its way.
-func restartFence(s Scope, _ json.RawMessage) []string {
-	targets := []string{s.Kind}
-	switch s.Kind {
-	case kube.Deployment, kube.StatefulSet, kube.DaemonSet:
-	default:
-		targets = []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}
-	}
-	var out []string
-	for _, kind := range targets {
-		out = append(out, s.write("UPDATE apps/v1/"+kind+"s",
-			fmt.Sprintf("has(request.options.fieldManager) && request.options.fieldManager == '%s'", kube.Manager), "variables.marked"))
-		if kind == kube.StatefulSet {
-			out = append(out, s.evictionOfReplica())
-		}
-	}
-	return append(out, s.event("restart"))
-}
-
-// evictionOfReplica is true for the eviction of a pod that has the name of a
-// StatefulSet of the scope and a number.
-func (s Scope) evictionOfReplica() string {
-	pod := `^.+-[0-9]+$`
-	if s.Name != "" {
-		pod = "^" + strings.ReplaceAll(s.Name, ".", "[.]") + "-[0-9]+$"
-	}
-	s.Name = ""
-	return s.eviction(fmt.Sprintf("variables.name.matches('%s')", pod))
 }
 
 func (*restart) validate() error { return nil }

@@ -21,56 +21,33 @@ import (
 // namespace from a label may act in any.
 const everywhere = ""
 
-// Names of the roles: one for looking, one for acting.
-const (
-	askName = "remediated-ask"
-	actName = "remediated-act"
-)
-
-// WriteRBAC writes the smallest roles that the rulebook's policies need in the
-// cluster that they act on, and their bindings to a ServiceAccount, as YAML.
-// What is needed to look is apart from what is needed to act: a policy that
-// only observes needs no more than the former. A policy that names its target's
+// WriteRBAC writes the smallest roles that the rulebook's policies need, and
+// their bindings to a ServiceAccount, as YAML. A policy that names its target's
 // namespace needs a Role there; one that takes it from a label needs a
 // ClusterRole, and so does one that looks at the cluster itself, for no more
 // than that.
 func WriteRBAC(w io.Writer, book *remediate.Rulebook, namespace, account string) error {
-	ask, act := map[string][]rbacv1.PolicyRule{}, map[string][]rbacv1.PolicyRule{}
+	needs := map[string][]rbacv1.PolicyRule{}
 	for _, p := range book.Policies {
 		if p.Target == "" || len(p.Steps) == 0 {
 			continue
 		}
 		where, kind := whereOf(p)
-		ask[where] = append(ask[where], askRulesOf(p, kind)...)
-		ask[everywhere] = append(ask[everywhere], clusterRulesOf(p)...)
-		act[where] = append(act[where], actRulesOf(p, kind)...)
+		needs[where] = append(needs[where], rulesOf(p, kind)...)
+		needs[everywhere] = append(needs[everywhere], clusterRulesOf(p)...)
 	}
-	var objects []any
-	for _, role := range []struct {
-		name  string
-		needs map[string][]rbacv1.PolicyRule
-	}{{askName, ask}, {actName, act}} {
-		for _, where := range slices.Sorted(maps.Keys(role.needs)) {
-			if rules := action.MergeRules(role.needs[where]...); len(rules) > 0 {
-				objects = append(objects, roleAndBinding(role.name, where, rules, namespace, account)...)
+	for _, where := range slices.Sorted(maps.Keys(needs)) {
+		if len(needs[where]) == 0 {
+			continue
+		}
+		for _, object := range roleAndBinding(where, action.MergeRules(needs[where]...), namespace, account) {
+			b, err := yaml.Marshal(object)
+			if err != nil {
+				return err
 			}
-		}
-	}
-	return writeObjects(w, book.Cluster, objects)
-}
-
-// writeObjects writes objects of one cluster as YAML for kubectl apply.
-func writeObjects(w io.Writer, cluster string, objects []any) error {
-	if _, err := fmt.Fprintf(w, "# For the cluster %q.\n", cluster); err != nil {
-		return err
-	}
-	for _, object := range objects {
-		b, err := yaml.Marshal(object)
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(w, "---\n%s", b); err != nil {
-			return err
+			if _, err := fmt.Fprintf(w, "---\n%s", b); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -89,8 +66,8 @@ func whereOf(p remediate.Policy) (namespace, kind string) {
 	return namespace, kind
 }
 
-// askRulesOf returns what a policy needs where its target is to look at it.
-func askRulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
+// rulesOf returns what a policy needs where its target is.
+func rulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
 	rules := asking("workload", kind, nil)
 	if h := p.Guards.Healthy; h != nil && h.Headroom {
 		rules = append(rules, asking("workload", kind, json.RawMessage(`{"headroom":true}`))...)
@@ -99,32 +76,17 @@ func askRulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
 		for _, c := range s.Verify.All {
 			rules = append(rules, asking(c.Kind, kind, c.Args)...)
 		}
-		if s.Evidence && p.Mode != remediate.ModeObserve { // kept before something is done
+		if p.Mode == remediate.ModeObserve {
+			continue // it never acts
+		}
+		if s.Evidence {
 			rules = append(rules, asking("evidence", kind, nil)...)
+		}
+		for _, d := range slices.Concat(s.Do, s.Undo) {
+			rules = append(rules, acting(d.Kind, kind, d.Args)...)
 		}
 	}
 	return rules
-}
-
-// actRulesOf returns what a policy needs where its target is to act.
-func actRulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
-	var rules []rbacv1.PolicyRule
-	for _, d := range actsOf(p) {
-		rules = append(rules, acting(d.Kind, kind, d.Args)...)
-	}
-	return rules
-}
-
-// actsOf returns all that a policy may do; nothing for one that observes.
-func actsOf(p remediate.Policy) []remediate.Do {
-	if p.Mode == remediate.ModeObserve {
-		return nil
-	}
-	var out []remediate.Do
-	for _, s := range p.Steps {
-		out = slices.Concat(out, s.Do, s.Undo)
-	}
-	return out
 }
 
 // clusterRulesOf returns what a policy needs to look at the cluster itself.
@@ -164,8 +126,8 @@ func acting(kind, target string, args json.RawMessage) []rbacv1.PolicyRule {
 }
 
 // roleAndBinding returns a role with these rules, bound to the account.
-func roleAndBinding(name, where string, rules []rbacv1.PolicyRule, namespace, account string) []any {
-	meta := metav1.ObjectMeta{Name: name, Namespace: where}
+func roleAndBinding(where string, rules []rbacv1.PolicyRule, namespace, account string) []any {
+	meta := metav1.ObjectMeta{Name: "remediated", Namespace: where}
 	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: account, Namespace: namespace}}
 	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name}
 	if where == everywhere {
