@@ -2,34 +2,46 @@ package main
 
 import (
 	"context"
+	"io"
 	"slices"
 
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
 	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 func (c *cli) policyCommands(cmd *kingpin.CmdClause) {
 	c.lintCommand(cmd)
 
 	rbac := cmd.Command("rbac", "Print the smallest roles that the daemon needs for these policies, as YAML for kubectl apply.")
-	file := rbac.Arg("file", "Configuration file.").Default("remediated.yml").String()
-	namespace := rbac.Flag("namespace", "Namespace of the daemon's ServiceAccount.").Default("remediated").String()
-	account := rbac.Flag("service-account", "The daemon's ServiceAccount.").Default("remediated").String()
-	c.commands[rbac.FullCommand()] = func(context.Context) error { return c.rbac(*file, *namespace, *account) }
+	a := accountFlags(rbac)
+	c.commands[rbac.FullCommand()] = func(context.Context) error { return c.printFor(a, catalogue.WriteRBAC) }
+	c.fenceCommand(cmd)
 }
 
-// rbac prints what the policies of a configuration need. It grants nothing.
-func (c *cli) rbac(file, namespace, account string) error {
-	loaded, problems := policies.Load(file, catalogue.New())
+// account is a configuration and whom the daemon that uses it is to a cluster.
+type account struct{ file, namespace, name string }
+
+func accountFlags(cmd *kingpin.CmdClause) *account {
+	a := new(account)
+	cmd.Arg("file", "Configuration file.").Default("remediated.yml").StringVar(&a.file)
+	cmd.Flag("namespace", "Namespace of the daemon's ServiceAccount.").Default("remediated").StringVar(&a.namespace)
+	cmd.Flag("service-account", "The daemon's ServiceAccount.").Default("remediated").StringVar(&a.name)
+	return a
+}
+
+// printFor prints what the policies of a configuration need. It grants nothing.
+func (c *cli) printFor(a *account, write func(w io.Writer, book *remediate.Rulebook, namespace, account string) error) error {
+	loaded, problems := policies.Load(a.file, catalogue.New())
 	if policies.HasErrors(problems) {
 		if err := c.showProblems(problems, nil); err != nil {
 			return err
 		}
 		return errShown
 	}
-	return catalogue.WriteRBAC(c.out.w, loaded.Rulebook, namespace, account)
+	return write(c.out.w, loaded.Rulebook, a.namespace, a.name)
 }
 
 // showProblems shows what is wrong, and then what is well. What a terminal obeys
