@@ -14,7 +14,7 @@ import (
 // beside them.
 //
 // Its expressions are CEL as in a ValidatingAdmissionPolicy, over request,
-// object and oldObject, and over variables.namespace and variables.name, which
+// object and oldObject, and over variables.where and variables.name, which
 // are the request's, or "".
 type Write struct {
 	Doc       string // what it is, to be read after "only"
@@ -46,7 +46,7 @@ func eventWrites(action string, kinds ...string) []Write {
 				`object.action == `+strconv.Quote(action),
 				`object.reason == `+strconv.Quote(eventReason),
 				`object.regarding.kind == `+strconv.Quote(name),
-				`object.regarding.namespace == variables.namespace`,
+				`object.regarding.namespace == variables.where`,
 				`!has(object.related) && !has(object.series)`,
 			),
 		})

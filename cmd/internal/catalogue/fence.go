@@ -115,7 +115,7 @@ func fence(ps passes, namespace, account string) admissionv1.ValidatingAdmission
 // fenceVariables are what expressions may count on: in a request, what is empty
 // is absent.
 var fenceVariables = []admissionv1.Variable{
-	{Name: "namespace", Expression: `has(request.namespace) ? request.namespace : ""`},
+	{Name: "where", Expression: `has(request.namespace) ? request.namespace : ""`},
 	{Name: "name", Expression: `has(request.name) ? request.name : ""`},
 	{Name: "what", Expression: `request.operation + " " + request.resource.resource +
 (request.resource.group == "" ? "" : "." + request.resource.group) +
@@ -195,7 +195,7 @@ func somewhere(w action.Write, places map[place]bool) string {
 		for _, n := range slices.Sorted(slices.Values(names[namespace])) {
 			named = append(named, fits(w.Named, n, w.Suffix))
 		}
-		out = append(out, fits("variables.namespace", namespace, "")+" && ("+strings.Join(named, " || ")+")")
+		out = append(out, fits("variables.where", namespace, "")+" && ("+strings.Join(named, " || ")+")")
 	}
 	return "(" + strings.Join(out, " ||\n") + ")"
 }
