@@ -38,10 +38,9 @@ func deletePodWrites(target string, raw json.RawMessage) []Write {
 		Doc:       "to delete a pod, that very one and in its own time",
 		Operation: "DELETE", Resource: "pods",
 		Named: "variables.name",
-		As: all(
-			`has(request.options.preconditions)`,
-			`has(request.options.preconditions.uid)`,
-			`!has(request.options.propagationPolicy)`,
+		As: every(
+			`has(request.options.preconditions) && has(request.options.preconditions.uid)`,
+			only("request.options", "apiVersion", "kind", "preconditions", "gracePeriodSeconds", "dryRun"),
 			ownTime,
 		),
 	})

@@ -41,11 +41,9 @@ func evictionWrite(suffix string) Write {
 		Doc:       "to evict a pod, that very one and in its own time",
 		Operation: "CREATE", Resource: "pods/eviction",
 		Named: "variables.name", Suffix: suffix,
-		As: all(
-			`has(object.deleteOptions)`,
+		As: `has(object.deleteOptions) && ` + every(
 			only("object.deleteOptions", "apiVersion", "kind", "preconditions", "dryRun"),
-			`has(object.deleteOptions.preconditions)`,
-			`has(object.deleteOptions.preconditions.uid)`,
+			`has(object.deleteOptions.preconditions) && has(object.deleteOptions.preconditions.uid)`,
 		),
 	}
 }

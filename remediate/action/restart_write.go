@@ -26,30 +26,25 @@ func restartWrites(target string, _ json.RawMessage) []Write {
 }
 
 // marks holds when nothing but our mark is set on the pod template, by us. What
-// the API server itself counts up is left out.
+// the API server itself counts up is left out; beside metadata and spec there is
+// only the status, which it keeps from this request.
 func marks(kind string) string {
-	const template = ".spec.template"
-	const annotations = template + ".metadata.annotations"
+	const annotations = ".spec.template.metadata.annotations"
 	mark := strconv.Quote(kube.AttemptAnnotation)
-	expressions := []string{
-		`has(request.options.fieldManager) && request.options.fieldManager == ` + strconv.Quote(kube.Manager),
-		unchanged("", "metadata", "spec"),
+	counted := []string{"generation", "managedFields", "resourceVersion"}
+	expressions := []string{`has(request.options.fieldManager) && request.options.fieldManager == ` + strconv.Quote(kube.Manager)}
+	if kind == kube.DaemonSet { // it has one more, among the annotations, and so always has some
+		counted = append(counted, "annotations")
+		expressions = append(expressions, unchanged(".metadata.annotations", appsv1.DeprecatedTemplateGeneration))
 	}
-	if kind == kube.DaemonSet {
-		expressions = append(expressions,
-			unchanged(".metadata", "annotations", "generation", "managedFields", "resourceVersion"),
-			unchanged(".metadata.annotations", appsv1.DeprecatedTemplateGeneration))
-	} else {
-		expressions = append(expressions, unchanged(".metadata", "generation", "managedFields", "resourceVersion"))
-	}
-	return all(append(expressions,
+	return every(append(expressions,
+		unchanged(".metadata", counted...),
 		unchanged(".spec", "template"),
-		unchanged(template, "metadata"),
-		unchanged(template+".metadata", "annotations"),
-		`has(object`+annotations+`) && `+mark+` in object`+annotations,
-		`object`+annotations+`[`+mark+`].matches(`+strconv.Quote("^"+attemptIDs+"$")+`)`,
-		`object`+annotations+`.all(k, k == `+mark+` || has(oldObject`+annotations+`) &&
-  k in oldObject`+annotations+` && object`+annotations+`[k] == oldObject`+annotations+`[k])`,
+		`object.spec.template.spec == oldObject.spec.template.spec`,
+		unchanged(".spec.template.metadata", "annotations"),
+		`has(object`+annotations+`) && `+mark+` in object`+annotations+` && object`+annotations+`[`+mark+`].matches(`+strconv.Quote("^"+attemptIDs+"$")+`)`,
+		`object`+annotations+`.all(k, k == `+mark+` ||
+  has(oldObject`+annotations+`) && k in oldObject`+annotations+` && object`+annotations+`[k] == oldObject`+annotations+`[k])`,
 		`(!has(oldObject`+annotations+`) || oldObject`+annotations+`.all(k, k in object`+annotations+`))`,
 	)...)
 }

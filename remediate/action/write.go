@@ -39,14 +39,11 @@ func eventWrites(action string, kinds ...string) []Write {
 			Doc:       "to say that it did " + action,
 			Operation: "CREATE", Group: "events.k8s.io", Resource: "events",
 			Named: "object.regarding.name",
-			As: all(
+			As: every(
 				`object.metadata.name.matches(`+strconv.Quote("^"+kube.Manager+"-"+attemptIDs+"$")+`)`,
 				only("object.metadata", "name", "namespace", "uid", "creationTimestamp", "managedFields"),
-				`object.reportingController == `+strconv.Quote(kube.Manager),
-				`object.action == `+strconv.Quote(action),
-				`object.reason == `+strconv.Quote(eventReason),
-				`object.regarding.kind == `+strconv.Quote(name),
-				`object.regarding.namespace == variables.where`,
+				`object.reportingController == `+strconv.Quote(kube.Manager)+` && object.reason == `+strconv.Quote(eventReason),
+				`object.action == `+strconv.Quote(action)+` && object.regarding.kind == `+strconv.Quote(name),
 				`!has(object.related) && !has(object.series)`,
 			),
 		})
@@ -54,21 +51,18 @@ func eventWrites(action string, kinds ...string) []Write {
 	return out
 }
 
-// all holds when each of the expressions does.
-func all(expressions ...string) string { return strings.Join(expressions, " &&\n") }
+// every holds when each of the expressions does.
+func every(expressions ...string) string { return strings.Join(expressions, " &&\n") }
 
 // only holds when the map at path has no other keys.
 func only(path string, keys ...string) string {
 	return fmt.Sprintf("%s.all(k, k in %s)", path, list(keys))
 }
 
-// unchanged holds when object is at path as oldObject is, but for some keys. A
-// key that is absent on one side only is a change.
+// unchanged holds when the map at path is in object as in oldObject, but for some
+// keys. A key that is absent on one side only is a change.
 func unchanged(path string, but ...string) string {
-	excepted := ""
-	if len(but) > 0 {
-		excepted = "k in " + list(but) + " || "
-	}
+	excepted := "k in " + list(but) + " || "
 	return fmt.Sprintf("object%[1]s.all(k, %[2]sk in oldObject%[1]s && object%[1]s[k] == oldObject%[1]s[k]) &&\n"+
 		"oldObject%[1]s.all(k, %[2]sk in object%[1]s)", path, excepted)
 }

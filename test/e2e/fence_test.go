@@ -237,21 +237,22 @@ func (f *fenced) widen() {
 // targets makes what the attacks are against.
 func (f *fenced) targets() {
 	f.Helper()
-	marked := func(d *appsv1.Deployment) {
-		d.Spec.Template.Annotations = map[string]string{mark: "q4m2x7kd-i1-a1", "team": "shop"}
-	}
-	f.deployment(marked)
-	f.statefulSet()
 	apply(f.T, f.bed, f.values.Replace(targets))
 	f.Cleanup(func() { f.kubectl("", "delete", "persistentvolume", f.namespace+"-volume", "--wait=false") })
+	var running *corev1.Pod
 	eventually(f.T, 30*time.Second, func() string {
-		p, err := f.admin.CoreV1().Pods(f.there.namespace).Get(f.Context(), "running", metav1.GetOptions{})
+		var err error
+		running, err = f.admin.CoreV1().Pods(f.there.namespace).Get(f.Context(), "running", metav1.GetOptions{})
 		f.must(err)
-		if p.Status.Phase != corev1.PodRunning {
+		if running.Status.Phase != corev1.PodRunning {
 			return "the pod does not run"
 		}
 		return ""
 	})
+	waiting, err := f.admin.CoreV1().Pods(f.namespace).Get(f.Context(), "waiting", metav1.GetOptions{})
+	f.must(err)
+	f.values = strings.NewReplacer("HERE", f.namespace, "THERE", f.there.namespace, "RUNNING", string(running.UID), "WAITING", string(waiting.UID), "DB-0", string(f.pod("db-0", "").UID))
+	f.settled("web")
 }
 
 // Whatever roles a stolen token has, the fence refuses what no policy does, and
@@ -295,7 +296,7 @@ func TestFenceRefuses(t *testing.T) {
 			t.Errorf("%s, without the fence: %v, want it accepted", r.name, err)
 		}
 	}
-	for _, name := range []string{"another image", "no replicas", "a new secret"} {
+	for _, name := range []string{"another image: deployments/web", "no replicas", "a new secret"} {
 		i := slices.IndexFunc(attacks, func(r request) bool { return r.name == name })
 		f.must(f.send(attacks[i]))
 	}
@@ -330,6 +331,22 @@ func TestPrintedRolesRefuse(t *testing.T) {
 	for _, r := range fenceRemovals {
 		if err := f.send(r, "dryRun=All"); err != nil {
 			t.Errorf("%s: %v, want it accepted of one who has the right", r.name, err)
+		}
+	}
+}
+
+// Where nothing is ever done, nothing passes.
+func TestFenceOfObservingOnly(t *testing.T) {
+	f := openFenced(t)
+	policies := filepath.Join(filepath.Dir(f.config), "policies.yaml")
+	observing := strings.NewReplacer("mode: act", "mode: observe", "mode: approve", "mode: observe").Replace(f.values.Replace(fencedPolicies))
+	f.must(os.WriteFile(policies, []byte(observing), 0o600))
+	f.targets()
+	f.fence()
+	f.widen()
+	for _, r := range neighbours {
+		if err := f.send(r, "dryRun=All"); !isFence(err) {
+			t.Errorf("%s: %v, want it refused", r.name, err)
 		}
 	}
 }

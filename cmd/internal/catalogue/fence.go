@@ -45,23 +45,20 @@ type place struct{ namespace, name string }
 // passes are the writes that a fence lets pass, and where.
 type passes map[action.Write]map[place]bool
 
-// passesOf collects what the acts of all policies send. One that only observes
-// sends nothing.
+// passesOf collects what the acts of all policies send.
 func passesOf(book *remediate.Rulebook) passes {
 	out := passes{}
 	for _, p := range book.Policies {
-		if p.Target == "" || p.Mode == remediate.ModeObserve {
+		if p.Target == "" {
 			continue
 		}
 		_, kind := whereOf(p)
-		for _, s := range p.Steps {
-			for _, d := range slices.Concat(s.Do, s.Undo) {
-				for _, w := range writing(d.Kind, kind, d.Args) {
-					if out[w] == nil {
-						out[w] = map[place]bool{}
-					}
-					out[w][placeOf(p)] = true
+		for _, d := range actsOf(p) {
+			for _, w := range writing(d.Kind, kind, d.Args) {
+				if out[w] == nil {
+					out[w] = map[place]bool{}
 				}
+				out[w][placeOf(p)] = true
 			}
 		}
 	}
