@@ -29,6 +29,29 @@ func deletePodRules(target string, raw json.RawMessage) []rbacv1.PolicyRule {
 	return append(kube.ReadRules(kube.Pod), kube.Rule("", []string{"pods"}, "delete"), eventRule)
 }
 
+func deletePodWrites(target string, raw json.RawMessage) []Write {
+	var a deletePod
+	if args.Decode(raw, &a) == nil && !a.BypassPDB {
+		return append(eventWrites("delete_pod", kube.Pod), evictionWrite(""))
+	}
+	return append(eventWrites("delete_pod", kube.Pod), Write{
+		Doc:       "to delete a pod, that very one and in its own time",
+		Operation: "DELETE", Resource: "pods",
+		Named: "variables.name",
+		As: every(
+			`has(request.options.preconditions) && has(request.options.preconditions.uid)`,
+			only("request.options", "apiVersion", "kind", "preconditions", "gracePeriodSeconds", "dryRun"),
+			ownTime,
+		),
+	})
+}
+
+// ownTime holds when a pod is given the time that it says it needs to end. The
+// API server has filled it in by then: nothing for a pod that does not run.
+const ownTime = `(!has(request.options.gracePeriodSeconds) ||
+  request.options.gracePeriodSeconds == oldObject.spec.terminationGracePeriodSeconds ||
+  !has(oldObject.spec.nodeName) || oldObject.status.phase in ["Failed", "Succeeded"])`
+
 func (*deletePod) validate() error { return nil }
 
 func (a *deletePod) perform(ctx context.Context, t *attempt) remediate.Result {

@@ -18,6 +18,9 @@ import (
 // eventTimeout is all that an Event may cost.
 const eventTimeout = 2 * time.Second
 
+// eventReason is the reason of all our Events.
+const eventReason = "Remediation"
+
 var eventRule = kube.Rule("events.k8s.io", []string{"events"}, "create")
 
 // tell writes an Event beside the target that says what was done to it, for
@@ -51,7 +54,7 @@ func (t *attempt) event(w *kube.Workload, r remediate.Result) *eventsv1.Event {
 		ReportingController: kube.Manager,
 		ReportingInstance:   t.actor.instance,
 		Action:              t.Act.Kind,
-		Reason:              "Remediation",
+		Reason:              eventReason,
 		Type:                class,
 		Note:                note,
 		Regarding: corev1.ObjectReference{

@@ -30,6 +30,24 @@ func evictPodRules(string, json.RawMessage) []rbacv1.PolicyRule {
 	return append(kube.ReadRules(kube.Pod), evictionRule, eventRule)
 }
 
+func evictPodWrites(string, json.RawMessage) []Write {
+	return append(eventWrites("evict_pod", kube.Pod), evictionWrite(""))
+}
+
+// evictionWrite is the eviction of a pod whose name is the target's with a
+// suffix.
+func evictionWrite(suffix string) Write {
+	return Write{
+		Doc:       "to evict a pod, that very one and in its own time",
+		Operation: "CREATE", Resource: "pods/eviction",
+		Named: "variables.name", Suffix: suffix,
+		As: `has(object.deleteOptions) && ` + every(
+			only("object.deleteOptions", "apiVersion", "kind", "preconditions", "dryRun"),
+			`has(object.deleteOptions.preconditions) && has(object.deleteOptions.preconditions.uid)`,
+		),
+	}
+}
+
 func (*evictPod) validate() error { return nil }
 
 func (*evictPod) perform(ctx context.Context, t *attempt) remediate.Result {

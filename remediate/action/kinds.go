@@ -27,6 +27,9 @@ type Kind struct {
 	// Rules returns the permissions that it needs with these arguments for
 	// targets of a kind, "" for any.
 	Rules func(target string, args json.RawMessage) []rbacv1.PolicyRule
+	// Writes returns all requests that it may send with these arguments to
+	// change something, for targets of a kind, "" for any.
+	Writes func(target string, args json.RawMessage) []Write
 }
 
 // kind is one kind of act.
@@ -36,6 +39,7 @@ type kind struct {
 	targets     []string
 	destructive bool
 	rules       func(target string, args json.RawMessage) []rbacv1.PolicyRule
+	writes      func(target string, args json.RawMessage) []Write
 	parse       func(json.RawMessage) (act, error)
 }
 
@@ -46,9 +50,9 @@ type act interface {
 }
 
 var kinds = map[string]kind{
-	"delete_pod": {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, parse[deletePod]},
-	"evict_pod":  {evictPodDoc, evictPodExample, []string{kube.Pod}, true, evictPodRules, parse[evictPod]},
-	"restart":    {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, true, restartRules, parse[restart]},
+	"delete_pod": {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, deletePodWrites, parse[deletePod]},
+	"evict_pod":  {evictPodDoc, evictPodExample, []string{kube.Pod}, true, evictPodRules, evictPodWrites, parse[evictPod]},
+	"restart":    {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, true, restartRules, restartWrites, parse[restart]},
 }
 
 // Kinds returns every kind that a policy may use, by name.
@@ -56,7 +60,7 @@ func Kinds() []Kind {
 	var out []Kind
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
 		k := kinds[name]
-		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.destructive, k.rules})
+		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.destructive, k.rules, k.writes})
 	}
 	return out
 }

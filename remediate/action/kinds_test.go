@@ -80,3 +80,44 @@ func TestRulesAreNoWiderThanNeeded(t *testing.T) {
 		}
 	}
 }
+
+// writeVerbs are the permissions that writes need, by their operation.
+var writeVerbs = map[string]string{"CREATE": "create", "UPDATE": "patch", "DELETE": "delete"}
+
+// What a kind may send is what its permissions allow to write, no more and no
+// less: a fence that lacked one of them would stop the act, and one too many
+// would be a hole.
+func TestWritesAreWhatTheRulesAllow(t *testing.T) {
+	for _, k := range Kinds() {
+		for _, target := range append(slices.Clone(k.Targets), "") {
+			for _, args := range []string{`{}`, `{"bypass_pdb":true}`} {
+				if Validate(k.Name, json.RawMessage(args)) != nil {
+					continue
+				}
+				var sent, allowed []string
+				for _, w := range k.Writes(target, json.RawMessage(args)) {
+					if w.Doc == "" || w.Named == "" || w.As == "" {
+						t.Errorf("%s of %q with %s: the fence's words are missing: %+v", k.Name, target, args, w)
+					}
+					sent = append(sent, writeVerbs[w.Operation]+" "+w.Group+"/"+w.Resource)
+				}
+				for _, r := range k.Rules(target, json.RawMessage(args)) {
+					for _, verb := range r.Verbs {
+						for _, resource := range r.Resources {
+							if verb != "get" && verb != "list" {
+								allowed = append(allowed, verb+" "+r.APIGroups[0]+"/"+resource)
+							}
+						}
+					}
+				}
+				for _, s := range []*[]string{&sent, &allowed} {
+					slices.Sort(*s)
+					*s = slices.Compact(*s)
+				}
+				if len(sent) == 0 || !slices.Equal(sent, allowed) {
+					t.Errorf("%s of %q with %s sends %q, and its rules allow %q", k.Name, target, args, sent, allowed)
+				}
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -32,17 +33,24 @@ const (
 type restart struct{}
 
 func restartRules(target string, _ json.RawMessage) []rbacv1.PolicyRule {
-	resources := []string{target + "s"}
-	switch target {
-	case kube.Deployment, kube.StatefulSet, kube.DaemonSet:
-	default:
-		resources = []string{"deployments", "statefulsets", "daemonsets"}
+	var resources []string
+	for _, k := range restartable(target) {
+		resources = append(resources, k+"s")
 	}
 	rules := append(kube.ReadRules(target), kube.Rule("apps", resources, "patch"), eventRule)
 	if target != kube.Deployment && target != kube.DaemonSet {
 		rules = append(rules, kube.Rule("", []string{"pods"}, "list"), evictionRule)
 	}
 	return rules
+}
+
+// restartable are the kinds that a target of this kind may turn out to be.
+func restartable(target string) []string {
+	all := []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}
+	if slices.Contains(all, target) {
+		return []string{target}
+	}
+	return all
 }
 
 func (*restart) validate() error { return nil }

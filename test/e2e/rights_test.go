@@ -71,8 +71,9 @@ var grants = []struct {
 	},
 }
 
-// The role that the command line prints for the loaded policies is enough to
-// heal by them, and allows nothing that they do not need.
+// The roles that the command line prints for the loaded policies are enough to
+// heal by them, inside of the fence that it prints, and allow nothing that they
+// do not need.
 func TestPrintedRoleIsEnoughAndNotMore(t *testing.T) {
 	b := connect(t)
 	kubeconfig := daemonAccount(t, b)
@@ -113,10 +114,11 @@ var never = []string{
 }
 
 // grantPrinted gives the daemon's account what remedy prints for a
-// configuration, in place of what the other tests give it.
+// configuration, in place of what the other tests give it, and fences it in.
 func grantPrinted(t *testing.T, b *bed.Bed, config string) {
 	t.Helper()
-	printed := remedy(t, "policy", "rbac", config, "--namespace="+bed.Namespace, "--service-account="+account)
+	of := []string{config, "--namespace=" + bed.Namespace, "--service-account=" + account}
+	printed := remedy(t, append([]string{"policy", "rbac"}, of...)...) + remedy(t, append([]string{"policy", "fence"}, of...)...)
 	kubectl := func(stdin string, args ...string) {
 		t.Helper()
 		if _, err := b.Kubectl(context.Background(), stdin, args...); err != nil {

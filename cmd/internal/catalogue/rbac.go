@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,26 +22,48 @@ import (
 // namespace from a label may act in any.
 const everywhere = ""
 
+// part is what one of the daemon's roles is for. They are apart, so that acting
+// can be taken away and given back while asking goes on.
+type part string
+
+const (
+	toAsk part = "ask"
+	toAct part = "act"
+)
+
+// grant is a role that is needed: in which namespace, or everywhere, and for
+// what.
+type grant struct {
+	where string
+	part  part
+}
+
 // WriteRBAC writes the smallest roles that the rulebook's policies need, and
 // their bindings to a ServiceAccount, as YAML. A policy that names its target's
-// namespace needs a Role there; one that takes it from a label needs a
-// ClusterRole, and so does one that looks at the cluster itself, for no more
-// than that.
+// namespace needs Roles there; one that takes it from a label needs
+// ClusterRoles, and so does one that looks at the cluster itself, for no more
+// than that. What is needed to ask is apart from what is needed to act; each is
+// enough for its purpose by itself.
 func WriteRBAC(w io.Writer, book *remediate.Rulebook, namespace, account string) error {
-	needs := map[string][]rbacv1.PolicyRule{}
+	needs := map[grant][]rbacv1.PolicyRule{}
+	need := func(where string, p part, rules []rbacv1.PolicyRule) {
+		g := grant{where, p}
+		needs[g] = append(needs[g], rules...)
+	}
 	for _, p := range book.Policies {
 		if p.Target == "" || len(p.Steps) == 0 {
 			continue
 		}
 		where, kind := whereOf(p)
-		needs[where] = append(needs[where], rulesOf(p, kind)...)
-		needs[everywhere] = append(needs[everywhere], clusterRulesOf(p)...)
+		need(where, toAsk, askingRulesOf(p, kind))
+		need(where, toAct, actingRulesOf(p, kind))
+		need(everywhere, toAsk, clusterRulesOf(p))
 	}
-	for _, where := range slices.Sorted(maps.Keys(needs)) {
-		if len(needs[where]) == 0 {
+	for _, g := range slices.SortedFunc(maps.Keys(needs), inOrder) {
+		if len(needs[g]) == 0 {
 			continue
 		}
-		for _, object := range roleAndBinding(where, action.MergeRules(needs[where]...), namespace, account) {
+		for _, object := range roleAndBinding(g, action.MergeRules(needs[g]...), namespace, account) {
 			b, err := yaml.Marshal(object)
 			if err != nil {
 				return err
@@ -51,6 +74,11 @@ func WriteRBAC(w io.Writer, book *remediate.Rulebook, namespace, account string)
 		}
 	}
 	return nil
+}
+
+// inOrder puts what is for all namespaces first, and asking before acting.
+func inOrder(a, b grant) int {
+	return cmp.Or(strings.Compare(a.where, b.where), -strings.Compare(string(a.part), string(b.part)))
 }
 
 // whereOf returns the namespace and the kind of a policy's target, "" for any.
@@ -66,8 +94,8 @@ func whereOf(p remediate.Policy) (namespace, kind string) {
 	return namespace, kind
 }
 
-// rulesOf returns what a policy needs where its target is.
-func rulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
+// askingRulesOf returns what a policy needs where its target is, to look at it.
+func askingRulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
 	rules := asking("workload", kind, nil)
 	if h := p.Guards.Healthy; h != nil && h.Headroom {
 		rules = append(rules, asking("workload", kind, json.RawMessage(`{"headroom":true}`))...)
@@ -76,17 +104,33 @@ func rulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
 		for _, c := range s.Verify.All {
 			rules = append(rules, asking(c.Kind, kind, c.Args)...)
 		}
-		if p.Mode == remediate.ModeObserve {
-			continue // it never acts
-		}
-		if s.Evidence {
+		if s.Evidence && p.Mode != remediate.ModeObserve {
 			rules = append(rules, asking("evidence", kind, nil)...)
-		}
-		for _, d := range slices.Concat(s.Do, s.Undo) {
-			rules = append(rules, acting(d.Kind, kind, d.Args)...)
 		}
 	}
 	return rules
+}
+
+// actingRulesOf returns what a policy needs where its target is, to act on it:
+// nothing where it never acts.
+func actingRulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
+	var rules []rbacv1.PolicyRule
+	for _, d := range actsOf(p) {
+		rules = append(rules, acting(d.Kind, kind, d.Args)...)
+	}
+	return rules
+}
+
+// actsOf returns everything that a policy may do or take back.
+func actsOf(p remediate.Policy) []remediate.Do {
+	if p.Mode == remediate.ModeObserve {
+		return nil
+	}
+	var out []remediate.Do
+	for _, s := range p.Steps {
+		out = append(out, slices.Concat(s.Do, s.Undo)...)
+	}
+	return out
 }
 
 // clusterRulesOf returns what a policy needs to look at the cluster itself.
@@ -126,11 +170,11 @@ func acting(kind, target string, args json.RawMessage) []rbacv1.PolicyRule {
 }
 
 // roleAndBinding returns a role with these rules, bound to the account.
-func roleAndBinding(where string, rules []rbacv1.PolicyRule, namespace, account string) []any {
-	meta := metav1.ObjectMeta{Name: "remediated", Namespace: where}
+func roleAndBinding(g grant, rules []rbacv1.PolicyRule, namespace, account string) []any {
+	meta := metav1.ObjectMeta{Name: "remediated-" + string(g.part), Namespace: g.where}
 	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: account, Namespace: namespace}}
 	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name}
-	if where == everywhere {
+	if g.where == everywhere {
 		ref.Kind = "ClusterRole"
 		return []any{
 			rbacv1.ClusterRole{TypeMeta: typeMeta("ClusterRole"), ObjectMeta: meta, Rules: rules},

@@ -1,0 +1,234 @@
+package catalogue
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/action"
+)
+
+// fenceName is the name of the policy and of its binding.
+const fenceName = "remediated"
+
+// WriteFence writes a ValidatingAdmissionPolicy and its binding as YAML. They
+// let a ServiceAccount send what the acts of the rulebook's policies send, to
+// what these name, and no other write, whatever roles it may have. A permission
+// cannot say as much: who may patch a Deployment may run anything in its place.
+func WriteFence(w io.Writer, book *remediate.Rulebook, namespace, account string) error {
+	for _, object := range []any{fence(passesOf(book), namespace, account), fenceBinding()} {
+		b, err := yaml.Marshal(object)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "---\n%s", b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place is what a target may be: its namespace and name as templates, "" for
+// any.
+type place struct{ namespace, name string }
+
+// passes are the writes that a fence lets pass, and where.
+type passes map[action.Write]map[place]bool
+
+// passesOf collects what the acts of all policies send.
+func passesOf(book *remediate.Rulebook) passes {
+	out := passes{}
+	for _, p := range book.Policies {
+		if p.Target == "" {
+			continue
+		}
+		_, kind := whereOf(p)
+		for _, d := range actsOf(p) {
+			for _, w := range writing(d.Kind, kind, d.Args) {
+				if out[w] == nil {
+					out[w] = map[place]bool{}
+				}
+				out[w][placeOf(p)] = true
+			}
+		}
+	}
+	return out
+}
+
+// placeOf returns what a policy's target may be. An owner is named by its pod:
+// what it is called itself is not known.
+func placeOf(p remediate.Policy) place {
+	parts := strings.Split(p.Target, "/")
+	if parts[0] == "owner" {
+		return place{parts[1], ""}
+	}
+	return place{parts[1], parts[2]}
+}
+
+// writing returns what an act sends.
+func writing(kind, target string, args json.RawMessage) []action.Write {
+	for _, k := range action.Kinds() {
+		if k.Name == kind {
+			return k.Writes(target, args)
+		}
+	}
+	return nil
+}
+
+func fence(ps passes, namespace, account string) admissionv1.ValidatingAdmissionPolicy {
+	fail, all := admissionv1.Fail, admissionv1.AllScopes
+	user := "system:serviceaccount:" + namespace + ":" + account
+	return admissionv1.ValidatingAdmissionPolicy{
+		TypeMeta:   admissionMeta("ValidatingAdmissionPolicy"),
+		ObjectMeta: metav1.ObjectMeta{Name: fenceName},
+		Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			FailurePolicy: &fail,
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{
+				RuleWithOperations: admissionv1.RuleWithOperations{
+					Operations: []admissionv1.OperationType{admissionv1.OperationAll},
+					Rule:       admissionv1.Rule{APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{"*/*"}, Scope: &all},
+				},
+			}}},
+			MatchConditions: []admissionv1.MatchCondition{{
+				Name:       "only-the-daemon",
+				Expression: "has(request.userInfo.username) && request.userInfo.username == " + strconv.Quote(user),
+			}},
+			Variables:   fenceVariables,
+			Validations: validations(ps),
+		},
+	}
+}
+
+// fenceVariables are what expressions may count on: in a request, what is empty
+// is absent.
+var fenceVariables = []admissionv1.Variable{
+	{Name: "where", Expression: `has(request.namespace) ? request.namespace : ""`},
+	{Name: "name", Expression: `has(request.name) ? request.name : ""`},
+	{Name: "what", Expression: `request.operation + " " + request.resource.resource +
+(request.resource.group == "" ? "" : "." + request.resource.group) +
+(has(request.subResource) && request.subResource != "" ? "/" + request.subResource : "")`},
+}
+
+// whatOf is what the variable what is for a write: UPDATE deployments.apps/scale.
+func whatOf(w action.Write) string {
+	resource, sub, isSub := strings.Cut(w.Resource, "/")
+	if w.Group != "" {
+		resource += "." + w.Group
+	}
+	if isSub {
+		resource += "/" + sub
+	}
+	return w.Operation + " " + resource
+}
+
+// validations are one that knows all sorts of writes, and one for each sort. In
+// CEL, what fails or is true is true: so what fails here stands beside what must
+// be true as well, or says that it is another sort.
+func validations(ps passes) []admissionv1.Validation {
+	sorts := map[string][]action.Write{}
+	for w := range ps {
+		sorts[whatOf(w)] = append(sorts[whatOf(w)], w)
+	}
+	names := slices.Sorted(maps.Keys(sorts))
+	known := make([]string, len(names))
+	for i, n := range names {
+		known[i] = strconv.Quote(n)
+	}
+	out := []admissionv1.Validation{{
+		Expression:        "variables.what in [" + strings.Join(known, ", ") + "]",
+		Message:           "fence of remediated: no loaded policy sends this",
+		MessageExpression: `"fence of remediated: no loaded policy sends " + variables.what`,
+		Reason:            new(metav1.StatusReasonForbidden),
+	}}
+	for i, n := range names {
+		out = append(out, admissionv1.Validation{
+			Expression: "variables.what != " + known[i] + " || " + anyOf(ps, sorts[n]),
+			Message:    "fence of remediated: " + n + " is for what the loaded policies name, and only " + docs(sorts[n]),
+			Reason:     new(metav1.StatusReasonForbidden),
+		})
+	}
+	return out
+}
+
+// anyOf holds when the request is one of these writes.
+func anyOf(ps passes, writes []action.Write) string {
+	var out []string
+	for _, w := range writes {
+		out = append(out, "(\n"+somewhere(w, ps[w])+" &&\n"+w.As+"\n)")
+	}
+	slices.Sort(out)
+	return strings.Join(out, " || ")
+}
+
+// docs says what writes are for.
+func docs(writes []action.Write) string {
+	var out []string
+	for _, w := range writes {
+		out = append(out, w.Doc)
+	}
+	slices.Sort(out)
+	return strings.Join(slices.Compact(out), ", or ")
+}
+
+// somewhere holds when a write is to something that one of the places names.
+func somewhere(w action.Write, places map[place]bool) string {
+	names := map[string][]string{} // by namespace
+	for p := range places {
+		names[p.namespace] = append(names[p.namespace], p.name)
+	}
+	var out []string
+	for _, namespace := range slices.Sorted(maps.Keys(names)) {
+		var named []string
+		for _, n := range slices.Sorted(slices.Values(names[namespace])) {
+			named = append(named, fits(w.Named, n, w.Suffix))
+		}
+		out = append(out, fits("variables.where", namespace, "")+" && ("+strings.Join(named, " || ")+")")
+	}
+	return "(" + strings.Join(out, " ||\n") + ")"
+}
+
+// reference is $label or ${label} in a target.
+var reference = regexp.MustCompile(`\$(\w+|\{\w+\})`)
+
+// fits holds when the value of an expression fits a template with a suffix. A
+// label's value may be any name, but never nothing.
+func fits(expression, template, suffix string) string {
+	if template == "" {
+		return expression + ` != ""`
+	}
+	if suffix == "" && !strings.Contains(template, "$") {
+		return expression + " == " + strconv.Quote(template)
+	}
+	pattern, rest := "^", template
+	for _, at := range reference.FindAllString(template, -1) {
+		before, after, _ := strings.Cut(rest, at)
+		pattern += regexp.QuoteMeta(before) + "[-a-z0-9.]+"
+		rest = after
+	}
+	return expression + ".matches(" + strconv.Quote(pattern+regexp.QuoteMeta(rest)+suffix+"$") + ")"
+}
+
+func fenceBinding() admissionv1.ValidatingAdmissionPolicyBinding {
+	return admissionv1.ValidatingAdmissionPolicyBinding{
+		TypeMeta:   admissionMeta("ValidatingAdmissionPolicyBinding"),
+		ObjectMeta: metav1.ObjectMeta{Name: fenceName},
+		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName:        fenceName,
+			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny, admissionv1.Audit},
+		},
+	}
+}
+
+func admissionMeta(kind string) metav1.TypeMeta {
+	return metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: kind}
+}
