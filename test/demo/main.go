@@ -122,13 +122,19 @@ func setUp(ctx context.Context, b *bed.Bed) (_ *surroundings, err error) {
 	return s, s.start(ctx)
 }
 
-// grant gives the ServiceAccount the smallest role that the policies need.
+// grant gives the ServiceAccount the smallest roles that the policies need, and
+// fences it in.
 func (s *surroundings) grant(ctx context.Context, b *bed.Bed) error {
-	role, err := exec.CommandContext(ctx, program("remedy"), "policy", "rbac", "--namespace="+bed.Namespace, s.path("remediated.yml")).Output()
-	if err != nil {
-		return fmt.Errorf("remedy policy rbac: %w", err)
+	for _, what := range []string{"rbac", "fence"} {
+		printed, err := exec.CommandContext(ctx, program("remedy"), "policy", what, "--namespace="+bed.Namespace, s.path("remediated.yml")).Output()
+		if err != nil {
+			return fmt.Errorf("remedy policy %s: %w", what, err)
+		}
+		if err := b.Apply(ctx, string(printed)); err != nil {
+			return fmt.Errorf("apply what remedy policy %s printed: %w", what, err)
+		}
 	}
-	return b.Apply(ctx, string(role))
+	return nil
 }
 
 // start starts the daemon and waits until it is ready.
