@@ -7,7 +7,7 @@ var role = word("operator", "approver")
 
 // ofConfig are the objects of the configuration, but for those of notify.
 var ofConfig = []Object{
-	{"configuration", "The whole of `remediated.yml`. Relative paths begin at its folder. Secrets stand in files of their own.", []Field{
+	{"configuration", "The configuration of the daemon, `remediated.yml`. Relative paths begin at its folder. Secrets stand in files of their own.", []Field{
 		{"cluster", name, Required, "This installation's name, a part of the identity of every incident and target."},
 		{"policies", listOf(object("group")), Required, "The policy files."},
 		{"alertmanagers", listOf(object("server")), Required, "All Alertmanagers of the cluster."},

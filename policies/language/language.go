@@ -17,15 +17,14 @@ import "slices"
 // File is a kind of file.
 type File struct {
 	Name string // what it is called on the command line
-	Doc  string
 	Root string // the object that the whole file is
 }
 
 // Files are the kinds of files that there are.
 func Files() []File {
 	return []File{
-		{"policies", "A file of policies, as `remediated.yml` names them.", "policy file"},
-		{"config", "The configuration of the daemon, `remediated.yml`.", "configuration"},
+		{"policies", "policy file"},
+		{"config", "configuration"},
 	}
 }
 

@@ -6,7 +6,7 @@ var severity = word(string(remediate.P1), string(remediate.P2), string(remediate
 
 // ofPolicies are the objects around a policy.
 var ofPolicies = []Object{
-	{"policy file", "A whole file of policies.", []Field{
+	{"policy file", "A file of policies, one of those that `remediated.yml` names.", []Field{
 		{"policies", listOf(object("policy")), Required, "The policies of the file; an alert goes to the first one that matches."},
 	}},
 	{"policy", "Which alerts are an incident, what may be done about it, and under which conditions.", []Field{

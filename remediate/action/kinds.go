@@ -30,7 +30,8 @@ type Kind struct {
 	// Fence returns what it writes to targets of the scope with these arguments,
 	// each as a CEL expression that is true for no other write. They are for a
 	// ValidatingAdmissionPolicy that has the [FenceVariables].
-	Fence func(Scope, json.RawMessage) []string
+	Fence     func(Scope, json.RawMessage) []string
+	Arguments []args.Argument
 }
 
 // kind is one kind of act.
@@ -61,7 +62,8 @@ func Kinds() []Kind {
 	var out []Kind
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
 		k := kinds[name]
-		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.destructive, k.rules, k.fence})
+		none, _ := k.parse(nil) // that some are missing is no matter here
+		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.destructive, k.rules, k.fence, args.Of(none)})
 	}
 	return out
 }
