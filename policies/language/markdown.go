@@ -64,23 +64,32 @@ func (d *page) kind(k Kind, whole string) {
 	if len(k.Targets) > 0 {
 		d.printf("Targets: %s.\n\n", code(k.Targets, ", "))
 	}
-	if len(k.Arguments) == 0 {
-		d.printf("It takes no arguments.\n\n")
-	} else {
-		d.printf("| argument | takes | default |\n|---|---|---|\n")
-		for _, a := range k.Arguments {
-			need := "may be left out"
-			if a.Required {
-				need = Required
-			}
-			d.printf("| `%s` | %s | %s |\n", a.Name, a.Type, need)
-		}
-		d.printf("\n")
-	}
+	d.arguments(k.Arguments)
 	if len(k.Rights) > 0 {
-		d.printf("Rights in the cluster, for any target: %s.\n\n", code(k.Rights, "; "))
+		d.printf("Rights in the cluster, for any target and the arguments of the example: %s.\n\n", code(k.Rights, "; "))
 	}
 	d.printf("```yaml\n%s```\n", whole)
+}
+
+func (d *page) arguments(all []Argument) {
+	if len(all) == 0 {
+		d.printf("It takes no arguments.\n\n")
+		return
+	}
+	d.printf("| argument | takes | may be left out |\n|---|---|---|\n")
+	for _, a := range all {
+		optional := "yes"
+		if a.Required {
+			optional = "no"
+		}
+		d.printf("| `%s` | %s | %s |\n", a.Name, inWords[a.Type], optional)
+	}
+	d.printf("\n")
+}
+
+// inWords are JSON's names for what an argument takes, as the reference has them.
+var inWords = map[string]string{
+	"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`", "array": "list", "object": "mapping",
 }
 
 // words says what a type takes.

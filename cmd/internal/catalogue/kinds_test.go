@@ -150,12 +150,19 @@ func TestShippedFilesSatisfyTheSchemas(t *testing.T) {
 	}
 }
 
-// A policy's rights are said in words.
+// The reference says in words what a kind needs in the cluster.
 func TestRightsOfTheReference(t *testing.T) {
-	for _, k := range catalogue.Kinds().Actions {
-		if k.Name == "restart" && !slices.Contains(k.Rights, "get, patch daemonsets.apps, deployments.apps, statefulsets.apps") {
-			t.Errorf("restarting needs %q", k.Rights)
+	want := map[string]string{"restart": "get, patch daemonsets.apps, deployments.apps, statefulsets.apps", "pods": "list pods", "http": ""}
+	kinds := catalogue.Kinds()
+	for _, k := range slices.Concat(kinds.Actions, kinds.Probes) {
+		right, ok := want[k.Name]
+		if ok && !slices.Contains(append(k.Rights, ""), right) || k.Name == "http" && len(k.Rights) > 0 {
+			t.Errorf("the rights of %s are %q, want %q among them", k.Name, k.Rights, right)
 		}
+		delete(want, k.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("there is no kind for %v", want)
 	}
 }
 
