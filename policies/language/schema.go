@@ -39,15 +39,26 @@ func (o *Object) schema() schema {
 	properties, required := schema{}, []string{}
 	for _, f := range o.All() {
 		s := f.Type.schema()
-		s["description"] = f.Doc + " Default: " + f.Default + "."
+		s["description"] = f.description()
 		if f.Required() {
-			s["description"] = f.Doc
 			required = append(required, f.Name)
 		}
 		properties[f.Name] = s
 	}
-	return schema{"type": "object", "description": o.Doc, "properties": properties, "required": required, "additionalProperties": false}
+	return schema{"type": "object", "description": unmarked(o.Doc), "properties": properties, "required": required, "additionalProperties": false}
 }
+
+// description is what an editor shows of a key.
+func (f Field) description() string {
+	if f.Required() {
+		return unmarked(f.Doc)
+	}
+	return unmarked(f.Doc + " Default: " + f.Default + ".")
+}
+
+// unmarked takes the marks of Markdown out: editors show descriptions as they
+// are.
+func unmarked(s string) string { return strings.ReplaceAll(s, "`", "") }
 
 // schema is what a type takes.
 func (t Type) schema() schema {
@@ -92,17 +103,26 @@ func (t Type) plain() schema {
 
 func (t Type) text() schema {
 	s := schema{"type": "string"}
-	switch {
-	case t.Integer:
+	if t.Integer {
 		s["type"] = []string{"string", "integer"}
-		s["pattern"] = t.Pattern
-	case t.Pattern != "" && t.Empty:
+	}
+	switch {
+	case t.Pattern == "":
+		return s
+	case t.Empty:
 		s["pattern"] = "^$|" + t.Pattern
-	case t.Pattern != "":
+	default:
 		s["pattern"] = t.Pattern
 	}
+	s[patternMessage] = "Want: " + t.What + "."
 	return s
 }
+
+// Keywords by which the language servers say it in other words.
+const (
+	patternMessage = "patternErrorMessage"
+	typeMessage    = "errorMessage"
+)
 
 // Durations as Prometheus reads them: each unit at most once, from long to
 // short. One of their digits is not 0, since they are longer than nothing.
@@ -112,7 +132,11 @@ const (
 )
 
 func longer() schema {
-	return schema{"type": "string", "pattern": durationPattern, "allOf": []schema{{"pattern": notZero}}}
+	const message = "Want a duration, for example 30s, 5m, 1h30m or 7d."
+	return schema{
+		"type": "string", "pattern": durationPattern, patternMessage: message, typeMessage: message,
+		"allOf": []schema{{"pattern": notZero, patternMessage: "Want a duration that is longer than nothing."}},
+	}
 }
 
 // withinOne is what may stand beside the kind of an action.
@@ -128,7 +152,7 @@ func oneKind(kinds []Kind, beside *Field) schema {
 	}
 	if beside != nil {
 		s := beside.Type.schema()
-		s["description"] = beside.Doc + " Default: " + beside.Default + "."
+		s["description"] = beside.description()
 		properties[beside.Name] = s
 	}
 	return schema{"type": "object", "properties": properties, "additionalProperties": false, "oneOf": choice}
