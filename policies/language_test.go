@@ -2,7 +2,6 @@ package policies
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +48,10 @@ func TestReferenceIsTheLanguage(t *testing.T) {
 		})
 	}
 }
+
+// strange is a key and a word that nothing known is close to, so that the reader
+// names all that it knows.
+const strange = "qqqqqqqqqqqq"
 
 // languageTest is one file that is changed in each place, and read.
 type languageTest struct {
@@ -118,7 +121,6 @@ func (l *languageTest) object(name string, node *yaml.Node, path string) {
 
 // keys holds the keys of an object against those that the reader names.
 func (l *languageTest) keys(o *language.Object, node *yaml.Node, path string) {
-	const strange = "qqqqqqqqqqqq"
 	var known, missed []string
 	for _, p := range l.with(node, "{"+strange+": 1}") {
 		if p.Field == strings.TrimPrefix(path+"."+strange, ".") {
@@ -163,8 +165,11 @@ func (l *languageTest) value(typ language.Type, node *yaml.Node, path string) {
 			}
 		}
 	}
-	if typ.Or != nil && len(l.with(node, "qqqqqqqqqqqq")) == 0 {
+	if typ.Or != nil && len(l.with(node, strange)) == 0 {
 		l.t.Errorf("%s: the reader takes any word", path)
+	}
+	if typ.Form == language.FormWord && node.Kind == yaml.ScalarNode {
+		l.words(typ.Words, node, path)
 	}
 	switch {
 	case typ.Or != nil && node.Kind == yaml.MappingNode && typ.Form != language.FormObject:
@@ -182,6 +187,17 @@ func (l *languageTest) value(typ language.Type, node *yaml.Node, path string) {
 	case typ.Form == language.FormAction:
 		l.beside(node, path)
 	}
+}
+
+// words holds the words of a type against those that the reader names.
+func (l *languageTest) words(described []string, node *yaml.Node, path string) {
+	var known []string
+	for _, p := range l.with(node, strange) {
+		if p.Field == path {
+			known = strings.Split(strings.TrimPrefix(p.Hint, "known here: "), ", ")
+		}
+	}
+	l.same(path+": the words", slices.Clone(described), known)
 }
 
 // beside looks at what may stand beside the kind of an action.
@@ -215,7 +231,7 @@ func wrongValues(t language.Type) []string {
 		}
 		return out
 	case language.FormWord:
-		return []string{"qqqqqqqqqqqq", "[a]", "1"}
+		return []string{strange, "[a]", "1"}
 	case language.FormTruth:
 		return []string{"maybe", "1", "[true]"}
 	case language.FormCount:
@@ -258,11 +274,6 @@ func rightValues(t language.Type) []string {
 // code's, where the code has a value for them.
 func TestReferenceDefaults(t *testing.T) {
 	storm := defaultStorm()
-	values := slices.Sorted(maps.Keys(defaultValues()))
-	var pairs []string
-	for _, value := range values {
-		pairs = append(pairs, fmt.Sprintf("%s: %s", value, defaultValues()[value]))
-	}
 	for path, want := range map[string]string{
 		"storm.incidents":              fmt.Sprintf("`%d`", storm.Incidents),
 		"storm.per":                    fmt.Sprintf("`%s`", storm.Per),
@@ -275,7 +286,17 @@ func TestReferenceDefaults(t *testing.T) {
 			t.Errorf("the default of %s is said to be %s, it is %s", path, got, want)
 		}
 	}
-	for _, pair := range pairs {
+	policy := language.Find("policy")
+	if got, want := policy.Field("target").Type.Pattern, "^("+strings.Join(targetKinds, "|")+")/"; !strings.HasPrefix(got, want) {
+		t.Errorf("targets are said to be %s, they begin with %s", got, want)
+	}
+	for _, taken := range []string{remediate.StormPolicy, remediate.WatchdogPolicy, remediate.UntoldPolicy} {
+		if got := policy.Field("name").Doc; !strings.Contains(got, "`"+taken+"`") {
+			t.Errorf("it is not said that the name %s is taken: %s", taken, got)
+		}
+	}
+	for value, severity := range defaultValues() {
+		pair := fmt.Sprintf("%s: %s", value, severity)
 		if got := language.Find("severity").Field("values").Default; !strings.Contains(got, pair) {
 			t.Errorf("the default of severity.values is said to be %s, without %s", got, pair)
 		}

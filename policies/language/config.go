@@ -15,7 +15,7 @@ var ofConfig = []Object{
 		{"clusters", listOf(object("cluster")), "the one that the daemon runs in, or the current context", "How to reach the Kubernetes cluster; one has the name that `cluster` says."},
 		{"people", listOf(object("person")), "everybody who reaches the page may do everything", "Who may give commands."},
 		{"notify", object("notify"), "people are told nothing", "How people are told."},
-		{"runbooks", object("runbooks"), "the shipped ones", "Who hears of an incident and when."},
+		{"runbooks", object("runbooks"), "those that `deploy/remediated.example.yml` shows", "Who hears of an incident and when."},
 		{"watchdog", object("watchdog"), "none is expected", "An alert that always fires: when it does not come, people are called."},
 		{"heartbeat", object("heartbeat"), "nobody is told", "Who outside is told that we are alive."},
 		{"digests", either(object("digests"), word("none")), "every day at " + shown(remediate.DefaultDigests().At), "When people get a digest; `none` leaves only those of storms."},
@@ -84,15 +84,15 @@ var ofConfig = []Object{
 // ofNotify are the objects of how people are told.
 var ofNotify = []Object{
 	{"notify", "How people are told.", []Field{
-		{"slack", object("slack"), "it is not used", "Where incidents are shown."},
-		{"pagerduty", object("pagerduty"), "it is not used", "How people are paged."},
+		{"slack", object("Slack"), "it is not used", "Where incidents are shown."},
+		{"pagerduty", object("PagerDuty"), "it is not used", "How people are paged."},
 		{"alertmanager", object("own alerts"), "nothing is raised", "What we have to say as alerts."},
 		{"templates", listOf(pattern), "the shipped words", "Files in which texts of notices are worded anew."},
 	}},
 	{"own alerts", "What we have to say, as alerts of our own.", []Field{
 		{"raise", truth, Required, "Whether it fires at the Alertmanagers, too."},
 	}},
-	{"slack", "Slack, in which each incident is one message with a thread.", []Field{
+	{"Slack", "Slack, in which each incident is one message with a thread.", []Field{
 		{"token_file", path, Required, "The file of the bot's token."},
 		{"channel", plain, Required, "Where incidents are shown, for example `\"#incidents\"`."},
 		{"signing_secret_file", path, "presses are not taken over HTTP", "The file of the secret by which presses over HTTP are checked."},
@@ -105,7 +105,7 @@ var ofNotify = []Object{
 		{"war_room", plain, "each has a channel of its own", "The channel for all of them."},
 		{"invite", listOf(person), "those who approve and those on the first rung", "Who is invited; not into a war room."},
 	}},
-	{"pagerduty", "PagerDuty, by which people are paged.", []Field{
+	{"PagerDuty", "PagerDuty, by which people are paged.", []Field{
 		{"routing_keys", mapOf(name.Pattern, object("routing key")), Required, "An integration (Events API v2) for each name that a ladder tells."},
 		{"events_url", orEmpty(url), "PagerDuty's own", "The address of the Events API."},
 		{"api_url", orEmpty(url), "PagerDuty's own", "The address of the REST API."},
