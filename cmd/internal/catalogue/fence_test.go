@@ -20,7 +20,7 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/action"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/*.golden")
+var update = flag.Bool("update", false, "rewrite testdata/*.golden, and the reference and the schemas in docs")
 
 // What is printed for the shipped policies, as they are and once they may act,
 // and for the demo's.
