@@ -12,6 +12,7 @@ func (c *cli) policyCommands(cmd *kingpin.CmdClause) {
 	c.lintCommand(cmd)
 	c.testCommand(cmd)
 	c.rightsCommands(cmd)
+	c.docCommand(cmd)
 }
 
 // showProblems shows what is wrong, and then what is well. What a terminal obeys

@@ -29,7 +29,8 @@ type Kind struct {
 	Rules func(target string, args json.RawMessage) []rbacv1.PolicyRule
 	// Writes returns all requests that it may send with these arguments to
 	// change something, for targets of a kind, "" for any.
-	Writes func(target string, args json.RawMessage) []Write
+	Writes    func(target string, args json.RawMessage) []Write
+	Arguments []args.Argument
 }
 
 // kind is one kind of act.
@@ -60,7 +61,8 @@ func Kinds() []Kind {
 	var out []Kind
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
 		k := kinds[name]
-		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.destructive, k.rules, k.writes})
+		none, _ := k.parse(nil) // that some are missing is no matter here
+		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.destructive, k.rules, k.writes, args.Of(none)})
 	}
 	return out
 }

@@ -22,7 +22,8 @@ type Kind struct {
 	Example string // YAML, as it stands in a policy
 	// Rules returns the permissions that it needs with these arguments for
 	// targets of a kind, "" for any; nothing for a kind that asks no cluster.
-	Rules func(target string, args json.RawMessage) []rbacv1.PolicyRule
+	Rules     func(target string, args json.RawMessage) []rbacv1.PolicyRule
+	Arguments []args.Argument
 }
 
 // kind is one kind of question.
@@ -69,7 +70,8 @@ func Kinds() []Kind {
 	var out []Kind
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
 		k := kinds[name]
-		out = append(out, Kind{name, k.doc, k.example, k.rules})
+		none, _ := k.parse(nil) // that some are missing is no matter here
+		out = append(out, Kind{name, k.doc, k.example, k.rules, args.Of(none)})
 	}
 	return out
 }

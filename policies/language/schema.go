@@ -1,0 +1,177 @@
+package language
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// dialect is the one that every editor knows.
+const dialect = "http://json-schema.org/draft-07/schema#"
+
+// schema is a JSON Schema, or a part of one.
+type schema map[string]any
+
+// Schema returns the JSON Schema of a kind of file. A file that the daemon loads
+// satisfies it; one that satisfies it may still not make sense as a whole.
+func (f File) Schema(kinds Kinds) ([]byte, error) {
+	definitions := schema{"action": oneKind(kinds.Actions, withinOne), "probe": oneKind(kinds.Probes, nil)}
+	objects := f.Objects()
+	for _, o := range objects[1:] {
+		definitions[key(o.Name)] = o.schema()
+	}
+	root := objects[0].schema()
+	root["$schema"] = dialect
+	root["title"] = "remediated: " + f.Root
+	root["definitions"] = definitions
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(root)
+	return b.Bytes(), err
+}
+
+// key is the name of an object among the definitions.
+func key(name string) string { return strings.ReplaceAll(name, " ", "-") }
+
+func (o *Object) schema() schema {
+	properties, required := schema{}, []string{}
+	for _, f := range o.All() {
+		s := f.Type.schema()
+		s["description"] = f.description()
+		if f.Required() {
+			required = append(required, f.Name)
+		}
+		properties[f.Name] = s
+	}
+	return schema{"type": "object", "description": unmarked(o.Doc), "properties": properties, "required": required, "additionalProperties": false}
+}
+
+// description is what an editor shows of a key.
+func (f Field) description() string {
+	if f.Required() {
+		return unmarked(f.Doc)
+	}
+	return unmarked(f.Doc + " Default: " + f.Default + ".")
+}
+
+// unmarked takes the marks of Markdown out: editors show descriptions as they
+// are.
+func unmarked(s string) string { return strings.ReplaceAll(s, "`", "") }
+
+// schema is what a type takes.
+func (t Type) schema() schema {
+	s := t.plain()
+	if t.Or != nil {
+		return schema{"anyOf": []schema{s, t.Or.plain()}}
+	}
+	return s
+}
+
+func (t Type) plain() schema {
+	switch t.Form {
+	case FormText:
+		return t.text()
+	case FormWord:
+		return schema{"type": "string", "enum": t.Words}
+	case FormTruth:
+		return schema{"type": "boolean"}
+	case FormCount:
+		return schema{"type": "integer", "minimum": t.Low, "maximum": t.High}
+	case FormNumber:
+		return schema{"type": "number"}
+	case FormShare:
+		return schema{"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+	case FormDuration:
+		return longer()
+	case FormList:
+		s := schema{"type": "array", "items": t.Of.schema(), "minItems": 1}
+		if t.Unique {
+			s["uniqueItems"] = true
+		}
+		return s
+	case FormMap:
+		return schema{"type": "object", "propertyNames": schema{"pattern": t.Pattern}, "additionalProperties": t.Of.schema(), "minProperties": 1}
+	case FormObject:
+		return schema{"$ref": "#/definitions/" + key(t.Object)}
+	case FormAction, FormProbe:
+		return schema{"$ref": "#/definitions/" + string(t.Form)}
+	}
+	return schema{"type": "object"} // settings that are not ours
+}
+
+func (t Type) text() schema {
+	s := schema{"type": "string"}
+	if t.Integer {
+		s["type"] = []string{"string", "integer"}
+	}
+	switch {
+	case t.Pattern == "":
+		return s
+	case t.Empty:
+		s["pattern"] = "^$|" + t.Pattern
+	default:
+		s["pattern"] = t.Pattern
+	}
+	s[patternMessage] = "Want: " + t.What + "."
+	return s
+}
+
+// Keywords by which the language servers say it in other words.
+const (
+	patternMessage = "patternErrorMessage"
+	typeMessage    = "errorMessage"
+)
+
+// Durations as Prometheus reads them: each unit at most once, from long to
+// short. One of their digits is not 0, since they are longer than nothing.
+const (
+	durationPattern = `^([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$`
+	notZero         = `[1-9]`
+)
+
+func longer() schema {
+	const message = "Want a duration, for example 30s, 5m, 1h30m or 7d."
+	return schema{
+		"type": "string", "pattern": durationPattern, patternMessage: message, typeMessage: message,
+		"allOf": []schema{{"pattern": notZero, patternMessage: "Want a duration that is longer than nothing."}},
+	}
+}
+
+// withinOne is what may stand beside the kind of an action.
+var withinOne = &Field{"within", duration, "that of the step", "The deadline of this one act."}
+
+// oneKind is one kind of action or probe with its arguments.
+func oneKind(kinds []Kind, beside *Field) schema {
+	properties := schema{}
+	var choice []schema
+	for _, k := range kinds {
+		properties[k.Name] = k.schema()
+		choice = append(choice, schema{"required": []string{k.Name}})
+	}
+	if beside != nil {
+		s := beside.Type.schema()
+		s["description"] = beside.description()
+		properties[beside.Name] = s
+	}
+	return schema{"type": "object", "properties": properties, "additionalProperties": false, "oneOf": choice}
+}
+
+// schema is what the arguments of a kind are.
+func (k Kind) schema() schema {
+	properties, required := schema{}, []string{}
+	for _, a := range k.Arguments {
+		properties[a.Name] = schema{"type": a.Type}
+		if a.Required {
+			required = append(required, a.Name)
+		}
+	}
+	arguments := schema{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
+	doc := sentence(k.Doc) + "."
+	if len(required) > 0 {
+		arguments["description"] = doc
+		return arguments
+	}
+	return schema{"description": doc, "anyOf": []schema{arguments, {"const": "$target"}}}
+}

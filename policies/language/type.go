@@ -1,0 +1,104 @@
+package language
+
+// Form is the form of a value.
+type Form string
+
+// The forms that there are.
+const (
+	FormText     Form = "text"
+	FormWord     Form = "word"     // one of Words
+	FormTruth    Form = "truth"    // true or false
+	FormCount    Form = "count"    // a whole number, from Low to High
+	FormNumber   Form = "number"   // a finite one
+	FormShare    Form = "share"    // a number above 0 and up to 1
+	FormDuration Form = "duration" // longer than nothing
+	FormList     Form = "list"     // of Of; not empty
+	FormMap      Form = "map"      // of names of the user's own, each with an Of; not empty
+	FormObject   Form = "object"   // the one called Object
+	FormSettings Form = "settings" // a mapping whose keys are not ours
+	FormAction   Form = "action"   // one kind of action with its arguments, and what may stand beside it
+	FormProbe    Form = "probe"    // one kind of probe with its arguments
+)
+
+// Type is what a key takes.
+type Type struct {
+	Form   Form
+	What   string // of a text, for people: "label name"
+	Object string // of an object
+	Words  []string
+	// Pattern is an expression that a text, or the names of a map, satisfy; ""
+	// for any. It is one for Go and for editors alike.
+	Pattern   string
+	Low, High int
+	Integer   bool  // a text that may be written as a whole number, too
+	Empty     bool  // a text that may be ""
+	Unique    bool  // a list whose items differ
+	Of        *Type // of a list or a map
+	Or        *Type // what may be written in its place
+}
+
+// Types without anything to be set.
+var (
+	truth    = Type{Form: FormTruth}
+	number   = Type{Form: FormNumber}
+	share    = Type{Form: FormShare}
+	duration = Type{Form: FormDuration}
+	settings = Type{Form: FormSettings, What: "settings of Prometheus"}
+	action   = Type{Form: FormAction}
+	probe    = Type{Form: FormProbe}
+)
+
+// Texts.
+var (
+	plain      = text("text", `\S`)
+	query      = text("PromQL", `\S`)
+	path       = text("path of a file", `\S`)
+	pattern    = text("pattern of files", `\S`)
+	label      = text("label name", `^[a-zA-Z_][a-zA-Z0-9_]*$`)
+	name       = text("name", `^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	matcher    = text("matcher", `[=~]\s*"`)
+	target     = text("kind/namespace/name", `^(deployment|statefulset|daemonset|pod|owner)/[^/]+/[^/]+$`)
+	url        = text("URL", `^https?://`)
+	clock      = text("time of day", `^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`)
+	digestTime = text("time of day", `^([01]?[0-9]|2[0-3]):[0-5][0-9]$`)
+	zone       = text("time zone", `\S`)
+	person     = text("ID of a person in Slack", `^[UW][A-Z0-9]{6,20}$`)
+	called     = text("ID of a person or a group in Slack", `^[UWS][A-Z0-9]{6,20}$`)
+	weekdays   = listOf(text("day or range of days", `^[A-Za-z]+(:[A-Za-z]+)?$`))
+	monthDays  = listOf(orNumber(text("day or range of days", `^-?[0-9]+(:-?[0-9]+)?$`)))
+	months     = listOf(orNumber(text("month or range of months", `^[A-Za-z0-9]+(:[A-Za-z0-9]+)?$`)))
+	years      = listOf(orNumber(text("year or range of years", `^[0-9]+(:[0-9]+)?$`)))
+)
+
+func text(what, pattern string) Type { return Type{Form: FormText, What: what, Pattern: pattern} }
+
+func word(words ...string) Type { return Type{Form: FormWord, Words: words} }
+
+func count(low, high int) Type { return Type{Form: FormCount, Low: low, High: high} }
+
+func object(name string) Type { return Type{Form: FormObject, Object: name} }
+
+func listOf(t Type) Type { return Type{Form: FormList, Of: &t} }
+
+// setOf is a list whose items differ.
+func setOf(t Type) Type { return Type{Form: FormList, Of: &t, Unique: true} }
+
+// mapOf is a mapping of names that satisfy the pattern.
+func mapOf(names string, t Type) Type { return Type{Form: FormMap, Pattern: names, Of: &t} }
+
+func either(a, b Type) Type {
+	a.Or = &b
+	return a
+}
+
+// orNumber is a text that may be written as a whole number, too.
+func orNumber(t Type) Type {
+	t.Integer = true
+	return t
+}
+
+// orEmpty is a text that may be "".
+func orEmpty(t Type) Type {
+	t.Empty = true
+	return t
+}
