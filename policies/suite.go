@@ -51,8 +51,8 @@ type World struct {
 	Kinds   map[string]Reply    // of an action or a check of a verification, by kind
 	Tells   map[string]Reply    // of a way to tell people, by destination or its family: pagerduty
 	Queries map[string]Measured // PromQL that guards and severities ask, by the query as it is asked
-	// Facts are what is seen of a target and of the cluster, by the names of the
-	// values of [remediate.Answer], and "is" for what became of the target.
+	// Workload and Cluster are what is seen of a target and of the cluster, by the
+	// names of the values of an Answer, and under "is" what became of it.
 	Workload, Cluster map[string]string
 }
 
