@@ -91,6 +91,7 @@ func TestDiesWhileTheDatabaseHangs(t *testing.T) {
 	d.start()
 	d.awaitFiled(1)
 	d.stop()
+	d.checkDecidedAgain()
 	d.checkHealed("postgres-down", 5*time.Minute)
 	d.checkAttempts(begun, "i1-a1")
 	d.checkSlack(1)

@@ -37,6 +37,7 @@ func TestFirstStartAmongOldAlerts(t *testing.T) {
 	resolve(t, b, fresh)
 	d.awaitFiled(1)
 	d.stop()
+	d.checkDecidedAgain()
 
 	d.checkAttempts(begun, fmt.Sprintf("i%d-a1", old+1))
 	d.checkSlack(1)

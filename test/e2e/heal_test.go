@@ -42,6 +42,7 @@ func TestHeals(t *testing.T) {
 			d.checkActs(begun, 1)
 			d.checkSlack(1)
 			d.checkPaged(fault.paged)
+			d.checkDecidedAgain()
 		})
 	}
 }

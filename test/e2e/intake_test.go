@@ -75,6 +75,7 @@ func TestCapturedWebhooks(t *testing.T) {
 		}
 	}
 	d.stop()
+	d.checkDecidedAgain()
 	var opened []string
 	for _, f := range d.facts() {
 		if o, ok := f.Body.(remediate.Opened); ok {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 
+	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
@@ -34,6 +35,29 @@ func (d *daemon) facts() []remediate.Fact {
 		fs = append(fs, f)
 	}
 	return fs
+}
+
+// checkDecidedAgain decides the journal of a daemon that does not run again, and
+// it comes to the same.
+func (d *daemon) checkDecidedAgain() {
+	d.t.Helper()
+	ctx, dir := context.Background(), d.t.TempDir()
+	d.copyStorage(dir)
+	j, err := journal.OpenReading(ctx, dir)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer j.Close()
+	parted, n, err := replay.Again(j.Read(ctx), func(digest string) (*remediate.Rulebook, error) {
+		b, err := j.Load(ctx, digest)
+		if err != nil {
+			return nil, err
+		}
+		return remediate.DecodeRulebook(b)
+	})
+	if parted != nil || err != nil || n == 0 {
+		d.t.Errorf("decided again, %d facts are the same, %v\n%v", n, err, parted)
+	}
 }
 
 // copyStorage copies the journal of a daemon that does not run into a folder.

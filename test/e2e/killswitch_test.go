@@ -53,6 +53,7 @@ func TestPausedByAFile(t *testing.T) {
 	resolve(t, b, a)
 	d.awaitFiled(1)
 	d.stop()
+	d.checkDecidedAgain()
 	d.checkAttempts(begun, "i1-a1")
 	d.checkCommands("pause policy/posted by "+by+": the racks are being moved", "resume policy/posted by anna")
 }

@@ -76,6 +76,7 @@ func TestPeopleAnswer(t *testing.T) {
 	d.press("remediated_approve", slack.DefaultUser.ID)
 	d.awaitFiled(1)
 	d.stop()
+	d.checkDecidedAgain()
 
 	d.checkWords("ack by anna", "approve ")
 	if n := d.logged("escalated/1"); n != 1 {

@@ -77,6 +77,7 @@ func TestStorm(t *testing.T) {
 	resolve(t, b, leaves...)
 	d.await("closed/1", 500)
 	d.stop()
+	d.checkDecidedAgain()
 	d.checkActs(begun, 1)
 }
 

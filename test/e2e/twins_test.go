@@ -45,6 +45,7 @@ func TestTwoAlertmanagersDeliverOneIncident(t *testing.T) {
 		})
 	}
 	d.stop()
+	d.checkDecidedAgain()
 	d.checkHealed("redis-down", time.Minute)
 	d.checkAttempts(begun, "i1-a1")
 	d.checkSlack(1)

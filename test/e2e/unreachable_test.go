@@ -41,6 +41,7 @@ func TestAPIServerOutOfReach(t *testing.T) {
 	resolve(t, b, a)
 	d.awaitFiled(1)
 	d.stop()
+	d.checkDecidedAgain()
 	d.checkHealed("posted", 5*time.Minute)
 	d.checkAttempts(begun, "i1-a1")
 	d.checkSlack(1)
