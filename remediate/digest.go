@@ -128,7 +128,7 @@ func (h *handler) digest() {
 	}
 	if p := d.Pending; p != nil {
 		if !p.Deadline.After(h.now) {
-			h.emit(Finished{ID: p.ID, Result: Result{Outcome: Unknown, Text: "no answer by its deadline"}})
+			h.emit(Finished{ID: p.ID, Result: Result{Outcome: Unknown, Text: noAnswer}})
 		}
 		return
 	}

@@ -119,6 +119,8 @@ func (h *handler) hear(in Input) error {
 		h.emit(CommandRefused(in))
 	case Trouble:
 		h.trouble(in)
+	case Happened:
+		return h.happened(in.Facts)
 	case Tick:
 	}
 	return nil
@@ -164,13 +166,16 @@ func (h *handler) decide(i *Incident) {
 	h.s.index.wakes.set(i.ID, h.wake(i))
 }
 
+// noAnswer is why what has passed its deadline is ended.
+const noAnswer = "no answer by its deadline"
+
 // expire ends what has passed its deadline. Only the core does.
 func (h *handler) expire(i *Incident) {
 	for _, p := range slices.Clone(i.Pending) {
 		if p.Deadline.After(h.now) {
 			continue
 		}
-		why := "no answer by its deadline"
+		why := noAnswer
 		if p.Why != "" {
 			why += "; last: " + p.Why
 		}

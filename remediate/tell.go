@@ -66,9 +66,13 @@ func (h *handler) drop(i *Incident) {
 		if wanted && n.Action == p.Tell.Notice.Action && n.Key == p.Tell.Notice.Key {
 			continue
 		}
-		h.emit(Finished{ID: p.ID, Incident: i.ID, Result: Result{Outcome: Refused, Text: h.overtaken(i) + "; last: " + cmp.Or(p.Why, "no answer")}})
+		h.emit(Finished{ID: p.ID, Incident: i.ID, Result: Result{Outcome: Refused, Text: h.overtaken(i) + overtakenBy + cmp.Or(p.Why, "no answer")}})
 	}
 }
+
+// overtakenBy stands between why a page is overtaken, and why it had not
+// arrived.
+const overtakenBy = "; last: "
 
 // overtaken says why a page is not to be told any more.
 func (h *handler) overtaken(i *Incident) string {
