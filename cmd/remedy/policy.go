@@ -13,6 +13,7 @@ import (
 func (c *cli) policyCommands(cmd *kingpin.CmdClause) {
 	c.lintCommand(cmd)
 	c.testCommand(cmd)
+	c.backtestCommand(cmd)
 
 	rbac := cmd.Command("rbac", "Print the smallest roles that the daemon needs for these policies, as YAML for kubectl apply.")
 	file := rbac.Arg("file", "Configuration file.").Default("remediated.yml").String()

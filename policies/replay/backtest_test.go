@@ -1,12 +1,15 @@
 package replay_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
-	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/test/simulate"
 )
 
 // journalOf is the records of facts, as a journal has them.
@@ -53,5 +56,54 @@ func TestBacktestOfTheSame(t *testing.T) {
 	}
 }
 
-var _ = time.Second
-var _ policies.Case
+
+// TestBacktestOfRandomDays lives through random days under each of their
+// rulebooks: nothing is said of an incident after the moment from which on it is
+// not known, nothing is done twice of what was done once, and it is the same
+// each time.
+func TestBacktestOfRandomDays(t *testing.T) {
+	unknown, differs := 0, 0
+	for seed := uint64(1); seed <= 20; seed++ {
+		records, books, err := simulate.Case{Seed: seed, Steps: 100}.Record()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, book := range books {
+			c := backtest(t, records, book)
+			one, _ := json.Marshal(c)
+			if two, _ := json.Marshal(backtest(t, records, book)); !bytes.Equal(one, two) {
+				t.Errorf("seed %d: it is another the second time", seed)
+			}
+			for _, p := range c.Pairs {
+				if p.Result != replay.Same {
+					differs++
+				}
+				if p.Would == nil || p.Would.Unknown == nil {
+					continue
+				}
+				unknown++
+				if after := lastOf(p.Would); after.After(p.Would.Unknown.At) {
+					t.Errorf("seed %d: something is said at %s of %+v", seed, after, p.Would)
+				}
+			}
+		}
+	}
+	if unknown == 0 || differs == unknown {
+		t.Errorf("%d incidents differ, %d are not known: the days show too little", differs, unknown)
+	}
+}
+
+// lastOf is when the last happens that is said of an incident.
+func lastOf(i *replay.Course) (last time.Time) {
+	times := []time.Time{i.Healed, i.Closed}
+	for _, a := range i.Acts {
+		times = append(times, a.At)
+	}
+	for _, r := range i.Refusals {
+		times = append(times, r.At)
+	}
+	for _, c := range i.Calls {
+		times = append(times, c.At)
+	}
+	return slices.MaxFunc(times, time.Time.Compare)
+}
