@@ -153,7 +153,7 @@ func sums(found *replay.Comparison) []summed {
 	line("acts", a.Acts, b.Acts, true)
 	line("healed", a.Healed, b.Healed, true)
 	line("of which not all is known", a.Unknown, b.Unknown, false)
-	each("stood in the way of: %s", a.Refusals, b.Refusals)
+	each("stood in the way: %s", a.Refusals, b.Refusals)
 	each("calls of %s", a.Calls, b.Calls)
 	each("alerts of no policy: %s", a.Unmatched, b.Unmatched)
 	return out

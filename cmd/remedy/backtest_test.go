@@ -69,16 +69,70 @@ func candidate(t *testing.T, replaced ...string) string {
 	return filepath.Join(dir, "remediated.yml")
 }
 
-func TestTry(t *testing.T) {
-	for _, c := range []struct{ dir, file string }{
-		{acted(t), candidate(t, "mode: observe", "mode: act")},
-		{acted(t), candidate(t)},
-		{acted(t), candidate(t, "mode: observe", "mode: act", "actions: 3, per: 1h", "actions: 1, per: 1d")},
-		{acted(t), candidate(t, "mode: observe", "mode: act", "PostgresDown", "DatabaseDown")},
-		{observed(t), candidate(t, "mode: observe", "mode: act")},
+// TestBacktest shows what other policies would have made of the same day.
+func TestBacktest(t *testing.T) {
+	dir := acted(t)
+	live := []string{"mode: observe", "mode: act"}
+	for _, c := range []struct {
+		name string
+		dir  string
+		args []string
+		file string
+	}{
+		{"the same", dir, nil, candidate(t, live...)},
+		{"a smaller budget", dir, nil, candidate(t, append(live, "actions: 3, per: 1h", "actions: 1, per: 1d")...)},
+		{"another alert as Markdown", dir, []string{"--format", "markdown"}, candidate(t, append(live, `alertname="PostgresDown"`, `alertname="DiskFull"`, ", 'job=\"database\"'", "", "per: [job]", "per: [node]")...)},
+		{"act where it was observed", observed(t), []string{"--since", "1d"}, candidate(t, live...)},
 	} {
-		out, errs, code := remedied(t, "policy", "backtest", "--storage.path", c.dir, c.file)
-		t.Log(code, errs, "\n"+out)
+		t.Run(c.name, func(t *testing.T) {
+			out, errs, code := remedied(t, append([]string{"policy", "backtest", "--storage.path", c.dir, c.file}, c.args...)...)
+			if code != exitOK || errs != "" {
+				t.Fatalf("exit code %d: %s", code, errs)
+			}
+			path := filepath.Join("testdata", "backtest", strings.ReplaceAll(c.name, " ", "_")+".golden")
+			if *update {
+				if err := os.WriteFile(path, []byte(out), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out != string(want) {
+				t.Errorf("look at it, then rewrite it with -update: got\n%s", out)
+			}
+		})
 	}
-	_ = json.Marshal
+}
+
+func TestBacktestAsJSON(t *testing.T) {
+	out, errs, code := remedied(t, "-o", "json", "policy", "backtest", "--all", "--storage.path", acted(t), candidate(t))
+	var found replay.Comparison
+	if err := json.Unmarshal([]byte(out), &found); code != exitOK || err != nil {
+		t.Fatalf("exit code %d, %v: %s", code, err, errs)
+	}
+	if len(found.Pairs) != 3 || found.Was.Acts != 4 || found.Would.Acts != 0 || found.Would.Refusals["mode"] != 3 || found.Pairs[0].Would.Unknown == nil {
+		t.Errorf("got %s", out)
+	}
+}
+
+func TestBacktestRefuses(t *testing.T) {
+	good := candidate(t)
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"--storage.path " + t.TempDir() + " " + good, exitFailed, "there is no journal in"},
+		{"--storage.path " + acted(t) + " " + candidate(t, "mode: observe", "mode: dream"), exitFailed, "dream"},
+		{"--storage.path x --since soon " + good, exitUsage, "write for example 30d"},
+		{"--storage.path x --format pdf " + good, exitUsage, "pdf"},
+		{good, exitUsage, "--storage.path"},
+	} {
+		out, errs, code := remedied(t, append([]string{"policy", "backtest"}, strings.Fields(c.args)...)...)
+		if code != c.code || !strings.Contains(out+errs, c.says) {
+			t.Errorf("%s: exit code %d\n%s%s", c.args, code, out, errs)
+		}
+	}
 }

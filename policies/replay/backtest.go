@@ -291,6 +291,7 @@ func (b *backtest) judged(f remediate.Judged) {
 	missing := func(why string) bool { return strings.Contains(why, notRecorded) }
 	known := func(why string) bool { return !missing(why) && !strings.Contains(why, "is not known") }
 	if slices.ContainsFunc(reasons, missing) && !slices.ContainsFunc(reasons, known) {
+		b.would.open[f.Incident].unjudged(b.life.Now, reasons)
 		b.lose(f.Incident, b.life.Now, "what the guard "+guards[0]+" judges by "+notRecorded)
 	}
 	if f.Decision != remediate.Approval {

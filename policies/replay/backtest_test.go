@@ -56,7 +56,6 @@ func TestBacktestOfTheSame(t *testing.T) {
 	}
 }
 
-
 // TestBacktestOfRandomDays lives through random days under each of their
 // rulebooks: nothing is said of an incident after the moment from which on it is
 // not known, nothing is done twice of what was done once, and it is the same

@@ -155,6 +155,12 @@ func (i *Course) judged(b remediate.Judged, at time.Time) {
 	}
 }
 
+// unjudged takes back what stands in the way only because it is not known: it is
+// no guard's refusal.
+func (i *Course) unjudged(at time.Time, reasons []string) {
+	i.Refusals = slices.DeleteFunc(i.Refusals, func(r Refusal) bool { return r.At.Equal(at) && slices.Contains(reasons, r.Why) })
+}
+
 // lose says that from a moment on nothing is known of the incident. What was
 // noted after it was no more than a guess.
 func (i *Course) lose(at time.Time, why string) {
