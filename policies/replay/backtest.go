@@ -298,7 +298,7 @@ func (b *backtest) judged(f remediate.Judged) {
 		return
 	}
 	for _, id := range b.at.alerts[f.Incident] {
-		if at, ok := b.past.approvals[id]; ok && at.Sub(b.life.Now).Abs() <= Near {
+		if slices.ContainsFunc(b.past.approvals[id], func(at time.Time) bool { return at.Sub(b.life.Now).Abs() <= Near }) {
 			return
 		}
 	}

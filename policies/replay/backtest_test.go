@@ -3,9 +3,13 @@ package replay_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/common/model"
 
 	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -105,4 +109,88 @@ func lastOf(i *replay.Course) (last time.Time) {
 		times = append(times, c.At)
 	}
 	return slices.MaxFunc(times, time.Time.Compare)
+}
+
+// changed is a rulebook whose first policy was changed.
+func changed(t *testing.T, book *remediate.Rulebook, change func(*remediate.Policy)) *remediate.Rulebook {
+	t.Helper()
+	text, err := book.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := remediate.DecodeRulebook(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change(&other.Policies[0]); other.Compile() != nil {
+		t.Fatal(other.Compile())
+	}
+	return other
+}
+
+// TestBacktestOfChanges changes a policy in one thing, and sees what would have
+// become of the first incident of a life.
+func TestBacktestOfChanges(t *testing.T) {
+	const healed, waits = "healed, joined, reopened, and closed by a human", "the root is mended, not the leaf"
+	for _, c := range []struct {
+		name, life string
+		change     func(*remediate.Policy)
+		result     replay.Result
+		unknown    string // a part of why
+		acts       int
+		guards     string
+	}{
+		{"nothing", healed, func(*remediate.Policy) {}, replay.Same, "", 4, "approval settle"},
+		{"less time, but enough", healed, func(p *remediate.Policy) { p.Steps[0].Verify.Within = model.Duration(16 * time.Second) }, replay.Same, "", 4, "approval settle"},
+		{"too little time", healed, func(p *remediate.Policy) { p.Steps[0].Verify.Within = model.Duration(12 * time.Second) }, replay.Differs, "a human would have approved", 2, "approval settle"},
+		{"a longer hold", healed, func(p *remediate.Policy) { p.Steps[0].Verify.For = model.Duration(20 * time.Second) }, replay.NotKnown, "a verification with other times", 2, ""},
+		{"another check", healed, func(p *remediate.Policy) { p.Steps[0].Verify.All = p.Steps[0].Verify.All[:1] }, replay.NotKnown, "whether it was well was not recorded", 2, ""},
+		{"another act", healed, func(p *remediate.Policy) { p.Steps[0].Do[0].Kind = "scale" }, replay.Differs, "how scale", 1, ""},
+		{"another query", healed, func(p *remediate.Policy) { p.Guards.Healthy.Query = "other" }, replay.Differs, "the guard healthy judges by was not recorded", 0, ""},
+		{"a human is asked first", healed, func(p *remediate.Policy) { p.Mode = remediate.ModeApprove }, replay.Differs, "a human would have approved was not recorded", 0, "approval"},
+		{"it only observes", healed, func(p *remediate.Policy) { p.Mode = remediate.ModeObserve }, replay.Differs, "which would not have been done", 0, "mode"},
+		{"another alert", healed, func(p *remediate.Policy) { p.When = []string{`alertname="Other"`} }, replay.OnlyWas, "", 0, ""},
+		{"sooner, and near enough", waits, func(p *remediate.Policy) { p.Guards.Depends = nil }, replay.Differs, "", 2, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, o := range outcomes(t, "lives.test.yaml") {
+				if o.Case.Name != c.life {
+					continue
+				}
+				p := backtest(t, journalOf(t, o.Facts), changed(t, o.Book, c.change)).Pairs[0]
+				would := p.Would
+				if would == nil {
+					would = new(replay.Course)
+				}
+				why, guards := "", map[string]bool{}
+				if would.Unknown != nil {
+					why = would.Unknown.Why
+				}
+				for _, r := range would.Refusals {
+					guards[r.Guard] = true
+				}
+				stood := strings.Join(slices.Sorted(maps.Keys(guards)), " ")
+				if p.Result != c.result || !strings.Contains(why, c.unknown) || (why == "") != (c.unknown == "") || len(would.Acts) != c.acts || stood != c.guards {
+					t.Errorf("%s, unknown %q, %d acts, %q stood in the way\n was   %+v\n would %+v", p.Result, why, len(would.Acts), stood, p.Was, would)
+				}
+			}
+		})
+	}
+}
+
+// TestAgainNotices leaves one fact that came from outside out of a journal: what
+// followed from it does not follow any more.
+func TestAgainNotices(t *testing.T) {
+	for _, o := range outcomes(t, "lives.test.yaml")[:1] {
+		for k, f := range o.Facts {
+			if _, ok := f.Body.(remediate.AlertFiring); !ok {
+				continue
+			}
+			records := journalOf(t, slices.Delete(slices.Clone(o.Facts), k, k+1))
+			d, n, err := replay.Again(sequence(records), load(remediate.Rulebooks{o.Book.Digest(): o.Book}))
+			if err != nil || d == nil || n >= uint64(len(records)) {
+				t.Errorf("without record %d: %d of %d records are the same, %v", f.Seq, n, len(records), err)
+			}
+		}
+	}
 }

@@ -24,15 +24,15 @@ type recording struct {
 	acts    map[deed][]*dealing
 	order   []*dealing // all of them, as they were begun
 
-	incidents map[uint64]remediate.AlertID     // that are open: who opened them
-	approvals map[remediate.AlertID]time.Time  // when a human was asked last about what the alert opened
-	actsOn    map[remediate.AlertID][]*dealing // acts, by who opened the incident
+	incidents map[uint64]remediate.AlertID      // that are open: who opened them
+	approvals map[remediate.AlertID][]time.Time // when a human was asked about what the alert opened
+	actsOn    map[remediate.AlertID][]*dealing  // acts, by who opened the incident
 }
 
 func newRecording() *recording {
 	return &recording{
 		open: map[string]*dealing{}, asked: map[question][]*dealing{}, sampled: map[string][]*dealing{}, acts: map[deed][]*dealing{},
-		incidents: map[uint64]remediate.AlertID{}, approvals: map[remediate.AlertID]time.Time{}, actsOn: map[remediate.AlertID][]*dealing{},
+		incidents: map[uint64]remediate.AlertID{}, approvals: map[remediate.AlertID][]time.Time{}, actsOn: map[remediate.AlertID][]*dealing{},
 	}
 }
 
@@ -88,7 +88,8 @@ func (r *recording) hear(f remediate.Fact) {
 		delete(r.incidents, b.Incident)
 	case remediate.Judged:
 		if b.Decision == remediate.Approval {
-			r.approvals[r.incidents[b.Incident]] = f.At
+			id := r.incidents[b.Incident]
+			r.approvals[id] = append(r.approvals[id], f.At)
 		}
 	case remediate.Started:
 		r.begun(b, f.At)
