@@ -20,8 +20,8 @@ type Life struct {
 	// Started hears of each dealing with the world that begins. It answers by
 	// [Life.Answer], now or later, or never.
 	Started func(remediate.Started)
-	// Wrote hears of each fact that is written. When it is set, Facts stays
-	// empty: a long life is not kept whole.
+	// Wrote hears of each fact. When it is set, nothing is kept: Facts stays
+	// empty and there are no records, which a long life has no use for.
 	Wrote func(remediate.Fact)
 
 	soon    answers
@@ -117,6 +117,13 @@ func (l *Life) step() error {
 
 // handle hands one input to the decider and keeps what follows.
 func (l *Life) handle(in remediate.Input) error {
+	if l.Wrote != nil {
+		facts, err := remediate.Decide(l.Books, l.State, l.Now, in)
+		for _, f := range facts {
+			l.follow(f)
+		}
+		return err
+	}
 	records, err := remediate.Handle(l.Books, l.State, l.Now, in)
 	if err != nil {
 		return err
@@ -130,16 +137,21 @@ func (l *Life) keep(records []remediate.Record) error {
 		if err != nil {
 			return fmt.Errorf("record %d: %w", r.Seq, err)
 		}
-		if l.Wrote != nil {
-			l.Wrote(f)
-		} else {
-			l.Facts = append(l.Facts, f)
-		}
-		if s, ok := f.Body.(remediate.Started); ok {
-			l.Started(s)
-		}
+		l.follow(f)
 	}
 	return nil
+}
+
+// follow lets be heard of a fact, and of what it begins.
+func (l *Life) follow(f remediate.Fact) {
+	if l.Wrote != nil {
+		l.Wrote(f)
+	} else {
+		l.Facts = append(l.Facts, f)
+	}
+	if s, ok := f.Body.(remediate.Started); ok {
+		l.Started(s)
+	}
 }
 
 // answer is an input that is to come.
