@@ -24,10 +24,10 @@ import (
 // Records that were trimmed are not seen: then it begins without what was known
 // before.
 func Backtest(records iter.Seq2[remediate.Record, error], book *remediate.Rulebook) (*Comparison, error) {
-	next, stop := iter.Pull2(records)
-	defer stop()
+	journal := fetch(records)
+	defer journal.close()
 	b := &backtest{
-		book: book, pull: next, past: newRecording(), was: newCourses(), would: newCourses(), at: newMembers(),
+		book: book, journal: journal, past: newRecording(), was: newCourses(), would: newCourses(), at: newMembers(),
 		fires: map[string]remediate.AlertID{}, labels: map[remediate.AlertID]remediate.Labels{}, unasked: map[string]int{},
 	}
 	if err := b.live(); err != nil {
@@ -42,11 +42,11 @@ const candidateJournal = "backtest"
 
 // backtest is one that is under way.
 type backtest struct {
-	book  *remediate.Rulebook
-	pull  func() (remediate.Record, error, bool)
-	ended bool      // the journal was read to its end
-	first time.Time // of its facts
-	last  time.Time // of its facts, as far as it was read
+	book    *remediate.Rulebook
+	journal *fetching
+	ended   bool      // the journal was read to its end
+	first   time.Time // of its facts
+	last    time.Time // of its facts, as far as it was read
 
 	past       *recording
 	was, would *courses
@@ -112,24 +112,20 @@ func (b *backtest) readTo(at time.Time) error {
 
 // read reads one fact.
 func (b *backtest) read() error {
-	r, err, ok := b.pull()
+	f, ok, err := b.journal.next()
 	if err != nil || !ok {
 		b.ended = true
 		return err
 	}
-	b.last = r.At
+	b.last = f.At
 	if b.life == nil {
 		if err := b.begin(); err != nil {
 			return err
 		}
 	}
-	if untold(r) {
+	if f.Body == nil {
 		b.follows = false
 		return nil
-	}
-	f, err := r.Decode()
-	if err != nil {
-		return fmt.Errorf("record %d: %w", r.Seq, err)
 	}
 	b.past.hear(f)
 	b.was.hear(f)
@@ -140,24 +136,6 @@ func (b *backtest) read() error {
 	}
 	return nil
 }
-
-// untold tells whether a record says only what people were told, and how that
-// ended: it is not looked at, and of most journals it is the greater part.
-func untold(r remediate.Record) bool {
-	switch r.Kind {
-	case startedKind, finishedKind:
-		id, _, _ := strings.Cut(string(r.Bytes[:min(len(r.Bytes), 64)]), ",")
-		return strings.Contains(id, "-t")
-	}
-	return r.Kind == delayedKind || r.Kind == digestedKind
-}
-
-var (
-	startedKind  = remediate.KindOf(remediate.Started{})
-	finishedKind = remediate.KindOf(remediate.Finished{})
-	delayedKind  = remediate.KindOf(remediate.Delayed{})
-	digestedKind = remediate.KindOf(remediate.Digested{})
-)
 
 // begin begins the life under the other rulebook, with the journal's first fact.
 func (b *backtest) begin() (err error) {
