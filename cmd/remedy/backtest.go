@@ -34,7 +34,7 @@ func (c *cli) backtestCommand(cmd *kingpin.CmdClause) {
 	command.Arg("file", "Configuration file.").Default("remediated.yml").StringVar(&j.file)
 	command.Flag("storage.path", "The daemon's storage folder, whose journal is read. The daemon may be running.").Required().StringVar(&j.storage)
 	since := command.Flag("since", "Show incidents that were opened so long ago at most, counted from the journal's last fact; 0s is all. It is lived through all of the journal.").Default("30d").String()
-	command.Flag("format", "text, json or markdown.").Default("text").EnumVar(&j.format, "text", "json", "markdown")
+	command.Flag("format", "text, json, markdown, or html: one page with timelines that needs nothing beside it.").Default("text").EnumVar(&j.format, "text", "json", "markdown", "html")
 	command.Flag("all", "Show also the incidents of which nothing would have been otherwise.").BoolVar(&j.all)
 	c.reads[command.FullCommand()] = true
 	c.commands[command.FullCommand()] = func(ctx context.Context) error {
@@ -83,6 +83,8 @@ func (c *cli) backtest(ctx context.Context, job backtestJob) error {
 		return c.out.raw(append(b, '\n'))
 	case "markdown":
 		c.backtestMarkdown(found)
+	case "html":
+		return c.backtestHTML(found)
 	default:
 		c.backtestText(found)
 	}
@@ -209,35 +211,43 @@ func tellCourse(i *replay.Course) string {
 	if i.ToldOnly != "" {
 		parts = append(parts, "told only ("+i.ToldOnly+")")
 	}
-	type event struct {
-		at   time.Time
-		text string
+	for _, e := range eventsOf(i) {
+		parts = append(parts, after(e.at)+" "+e.text)
 	}
+	return strings.Join(parts, "; ")
+}
+
+// event is one thing of an incident's course.
+type event struct {
+	at   time.Time
+	kind string // act, refusal, call, healed, closed or unknown
+	text string
+}
+
+// eventsOf is the course of an incident in order.
+func eventsOf(i *replay.Course) []event {
 	var events []event
 	for _, r := range i.Refusals {
-		events = append(events, event{r.At, fmt.Sprintf("%s by %s", r.Decision, r.Guard)})
+		events = append(events, event{r.At, "refusal", fmt.Sprintf("%s by %s", r.Decision, r.Guard)})
 	}
 	for _, a := range i.Acts {
 		text := a.Kind + " (" + a.Step + ")"
 		if a.Undo {
 			text = "undo by " + text
 		}
-		events = append(events, event{a.At, text})
+		events = append(events, event{a.At, "act", text})
 	}
 	for _, call := range i.Calls {
-		events = append(events, event{call.At, fmt.Sprintf("%s called", call.Who)})
+		events = append(events, event{call.At, "call", call.Who + " called"})
 	}
-	for _, e := range []event{{i.Healed, "healed"}, {i.Closed, "closed"}} {
+	for _, e := range []event{{i.Healed, "healed", "healed"}, {i.Closed, "closed", "closed"}} {
 		if !e.at.IsZero() {
 			events = append(events, e)
 		}
 	}
 	if i.Unknown != nil {
-		events = append(events, event{i.Unknown.At, "unknown from here: " + i.Unknown.Why})
+		events = append(events, event{i.Unknown.At, "unknown", "unknown from here: " + i.Unknown.Why})
 	}
 	slices.SortStableFunc(events, func(a, b event) int { return a.at.Compare(b.at) })
-	for _, e := range events {
-		parts = append(parts, after(e.at)+" "+e.text)
-	}
-	return strings.Join(parts, "; ")
+	return events
 }

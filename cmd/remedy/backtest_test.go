@@ -82,6 +82,7 @@ func TestBacktest(t *testing.T) {
 		{"the same", dir, nil, candidate(t, live...)},
 		{"a smaller budget", dir, nil, candidate(t, append(live, "actions: 3, per: 1h", "actions: 1, per: 1d")...)},
 		{"another alert as Markdown", dir, []string{"--format", "markdown"}, candidate(t, append(live, `alertname="PostgresDown"`, `alertname="DiskFull"`, ", 'job=\"database\"'", "", "per: [job]", "per: [node]")...)},
+		{"a smaller budget as a page", dir, []string{"--format", "html"}, candidate(t, append(live, "actions: 3, per: 1h", "actions: 1, per: 1d")...)},
 		{"act where it was observed", observed(t), []string{"--since", "1d"}, candidate(t, live...)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
