@@ -106,46 +106,56 @@ func (d *dealing) asFor(a remediate.Ask, now time.Time) (remediate.Result, time.
 // answer answers questions by what was answered near to them, and takes as long
 // as that did.
 func (b *backtest) answer(s remediate.Started) {
-	answers, after := make([]remediate.Answer, len(s.Ask.Questions)), time.Duration(0)
+	answers, derive, after := make([]remediate.Answer, len(s.Ask.Questions)), []int(nil), time.Duration(0)
 	for n, q := range s.Ask.Questions {
-		var took time.Duration
-		answers[n], took = b.recorded(q)
-		after = max(after, took)
+		a, took, recorded := b.recorded(q)
+		switch after = max(after, took); {
+		case recorded:
+		case q.Kind == "alert", q.Kind == "alerts":
+			derive = append(derive, n)
+		default:
+			a = remediate.Answer{Kind: q.Kind, Err: notRecorded}
+			if q.Kind != "evidence" { // nothing is judged by it
+				b.unasked[q.Kind]++
+			}
+		}
+		answers[n] = a
 	}
 	b.life.Answer(b.life.Now.Add(after), s, func() (remediate.Result, bool) {
-		for n, q := range s.Ask.Questions {
-			switch q.Kind {
-			case "alert":
-				answers[n] = b.alert(q)
-			case "alerts":
-				answers[n] = b.alerts(q)
-			}
+		for _, n := range derive {
+			answers[n] = b.derived(s.Ask.Questions[n])
 		}
 		return remediate.Result{Outcome: remediate.OK, Answers: answers, Samples: 1}, true
 	})
 }
 
-// recorded is what was answered near to now, and how long that took.
-func (b *backtest) recorded(q remediate.Question) (remediate.Answer, time.Duration) {
+// recorded is what was answered near to now, how long that took, and whether it
+// is to be taken. Whether alerts fire is known better from the alerts themselves,
+// unless it was asked in this very moment, or could not be asked.
+func (b *backtest) recorded(q remediate.Question) (remediate.Answer, time.Duration, bool) {
 	d := nearest(b.past.asked[questionOf(q)], b.life.Now)
-	if q.Kind == "alert" || q.Kind == "alerts" {
-		return remediate.Answer{}, 0 // it is known from the alerts themselves
+	if d == nil {
+		return remediate.Answer{}, 0, false
 	}
-	if d != nil {
-		if !b.whole(d) {
-			return remediate.Answer{Kind: q.Kind, Err: "the journal ends before"}, 0
-		}
+	a := remediate.Answer{Kind: q.Kind, Err: "the journal ends before"}
+	if b.whole(d) {
+		a.Err = cmp.Or(d.result.Text, "no answer")
 		for n, was := range d.Ask.Questions {
 			if questionOf(was) == questionOf(q) && n < len(d.result.Answers) {
-				return d.result.Answers[n], d.took
+				a = d.result.Answers[n]
 			}
 		}
-		return remediate.Answer{Kind: q.Kind, Err: cmp.Or(d.result.Text, "no answer")}, d.took
 	}
-	if q.Kind != "evidence" { // nothing is judged by it
-		b.unasked[q.Kind]++
+	known := q.Kind == "alert" || q.Kind == "alerts"
+	return a, d.took, !known || a.Err != "" || d.at.Equal(b.life.Now)
+}
+
+// derived answers by the alerts that were heard of.
+func (b *backtest) derived(q remediate.Question) remediate.Answer {
+	if q.Kind == "alert" {
+		return b.alert(q)
 	}
-	return remediate.Answer{Kind: q.Kind, Err: notRecorded}, 0
+	return b.alerts(q)
 }
 
 // alert says what the Alertmanagers knew of one alert.

@@ -12,7 +12,7 @@ import (
 // down and the other not, and comes to the same state.
 func TestDecideIsHandle(t *testing.T) {
 	facts := 0
-	for seed := uint64(1); seed <= 20; seed++ {
+	for seed := uint64(1); seed <= 10; seed++ {
 		records, books, err := simulate.Case{Seed: seed, Steps: 150}.Record()
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +44,7 @@ func TestDecideIsHandle(t *testing.T) {
 			t.Errorf("seed %d: after %d facts the states differ: %s", seed, kept.Seq, differ)
 		}
 	}
-	if facts < 2000 {
+	if facts < 1000 {
 		t.Errorf("%d facts: the days show too little", facts)
 	}
 }

@@ -52,9 +52,16 @@ type question struct {
 	kind   string
 	target remediate.Target
 	args   string
+	labels string
 }
 
-func questionOf(q remediate.Question) question { return question{q.Kind, q.Target, string(q.Args)} }
+func questionOf(q remediate.Question) question {
+	of := question{kind: q.Kind, target: q.Target, args: string(q.Args)}
+	if len(q.Labels) > 0 {
+		of.labels = q.Labels.String()
+	}
+	return of
+}
 
 // deed is what tells one act from another.
 type deed struct {
