@@ -24,17 +24,25 @@ const slice = 1000
 // command that does not fit.
 func Handle(books Rulebooks, s *State, now time.Time, in Input) ([]Record, error) {
 	h := &handler{books: books, s: s, now: factTime(s, now), overdue: map[uint64]time.Time{}}
-	if err := h.hear(in); err != nil {
+	if err := h.handle(in); err != nil {
 		return nil, err
+	}
+	return h.out, h.err
+}
+
+// handle is [Handle], whatever becomes of the facts.
+func (h *handler) handle(in Input) error {
+	if err := h.hear(in); err != nil {
+		return err
 	}
 	h.weather()
 	h.untold()
-	for w := s.index.wakes.due(h.now); w.incident != 0; w = s.index.wakes.due(h.now) {
+	for w := h.s.index.wakes.due(h.now); w.incident != 0; w = h.s.index.wakes.due(h.now) {
 		h.overdue[w.incident] = w.when
-		s.touch(w.incident)
+		h.s.touch(w.incident)
 	}
 	for range slice {
-		i := s.takeTouched()
+		i := h.s.takeTouched()
 		if i == nil {
 			break
 		}
@@ -42,7 +50,7 @@ func Handle(books Rulebooks, s *State, now time.Time, in Input) ([]Record, error
 	}
 	h.digest()
 	h.s.index.untold = h.untoldAt() // a tell may have ended on the way
-	return h.out, h.err
+	return nil
 }
 
 // Found makes the first record of a new journal. Its name is 8 random base32
@@ -77,12 +85,21 @@ type handler struct {
 	err   error
 
 	overdue map[uint64]time.Time // those that are woken now, and when they were to be
+
+	passing bool   // nobody keeps what is decided: see Decide
+	passed  []Fact // what is decided then, in place of out
 }
 
 // emit writes a fact down and folds it as it will be read back: what cannot
 // be read back must not be written, or the next start would find a damaged
 // journal.
 func (h *handler) emit(b Body) {
+	if h.passing {
+		f := Fact{Seq: h.s.Seq + 1, At: h.now, Body: b}
+		h.s.Apply(f)
+		h.passed = append(h.passed, f)
+		return
+	}
 	r, err := Encode(h.s.Seq, h.s.Head, h.now, b)
 	if err != nil {
 		h.err = err

@@ -13,6 +13,7 @@ func (c *cli) policyCommands(cmd *kingpin.CmdClause) {
 	c.testCommand(cmd)
 	c.rightsCommands(cmd)
 	c.docCommand(cmd)
+	c.backtestCommand(cmd)
 }
 
 // showProblems shows what is wrong, and then what is well. What a terminal obeys

@@ -3,5 +3,5 @@
 // [remediate.Handle] under another driver: what it decides is what the daemon
 // would decide.
 //
-// Start reading at [Run], then [Life]; for journals at [Again].
+// Start reading at [Run], then [Life]; for journals at [Again] and [Backtest].
 package replay

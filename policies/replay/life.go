@@ -2,6 +2,7 @@ package replay
 
 import (
 	"container/heap"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,9 @@ type Life struct {
 	// Started hears of each dealing with the world that begins. It answers by
 	// [Life.Answer], now or later, or never.
 	Started func(remediate.Started)
+	// Wrote hears of each fact. When it is set, nothing is kept: Facts stays
+	// empty and there are no records, which a long life has no use for.
+	Wrote func(remediate.Fact)
 
 	soon    answers
 	answers int
@@ -56,8 +60,17 @@ func (l *Life) Hear(in remediate.Input) error {
 // Answer hands over how a dealing ended, when the time has come. make is called
 // then, for what it ends with may depend on what has happened meanwhile.
 func (l *Life) Answer(at time.Time, s remediate.Started, make func() (remediate.Result, bool)) {
+	l.Let(at, func() (remediate.Input, bool) {
+		result, ended := make()
+		return remediate.Reported{ID: s.ID, Incident: s.Incident, At: l.Now, Result: result}, ended
+	})
+}
+
+// Let hands over an input when the time has come. make is called then; it may
+// say that there is none. An input that does not fit then is dropped.
+func (l *Life) Let(at time.Time, make func() (remediate.Input, bool)) {
 	l.answers++
-	heap.Push(&l.soon, answer{at: at, n: l.answers, of: s, make: make})
+	heap.Push(&l.soon, answer{at: at, n: l.answers, make: make})
 }
 
 // maxRounds bounds how often the decider may be woken in one moment.
@@ -90,15 +103,27 @@ func (l *Life) step() error {
 		return l.handle(remediate.Tick{})
 	}
 	a := heap.Pop(&l.soon).(answer)
-	result, ended := a.make()
-	if !ended {
+	in, is := a.make()
+	if !is {
 		return nil // it goes on, and has said when it is to be looked at again
 	}
-	return l.handle(remediate.Reported{ID: a.of.ID, Incident: a.of.Incident, At: l.Now, Result: result})
+	err := l.handle(in)
+	var refused *remediate.RefusedError
+	if errors.As(err, &refused) {
+		return nil
+	}
+	return err
 }
 
 // handle hands one input to the decider and keeps what follows.
 func (l *Life) handle(in remediate.Input) error {
+	if l.Wrote != nil {
+		facts, err := remediate.Decide(l.Books, l.State, l.Now, in)
+		for _, f := range facts {
+			l.follow(f)
+		}
+		return err
+	}
 	records, err := remediate.Handle(l.Books, l.State, l.Now, in)
 	if err != nil {
 		return err
@@ -112,20 +137,28 @@ func (l *Life) keep(records []remediate.Record) error {
 		if err != nil {
 			return fmt.Errorf("record %d: %w", r.Seq, err)
 		}
-		l.Facts = append(l.Facts, f)
-		if s, ok := f.Body.(remediate.Started); ok {
-			l.Started(s)
-		}
+		l.follow(f)
 	}
 	return nil
 }
 
-// answer is one that is to come.
+// follow lets be heard of a fact, and of what it begins.
+func (l *Life) follow(f remediate.Fact) {
+	if l.Wrote != nil {
+		l.Wrote(f)
+	} else {
+		l.Facts = append(l.Facts, f)
+	}
+	if s, ok := f.Body.(remediate.Started); ok {
+		l.Started(s)
+	}
+}
+
+// answer is an input that is to come.
 type answer struct {
 	at   time.Time
 	n    int // of two at one time, the one that was begun first
-	of   remediate.Started
-	make func() (remediate.Result, bool)
+	make func() (remediate.Input, bool)
 }
 
 // answers is a heap of them, the next one first.

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
+
+	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
+	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/policies/replay"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
+)
+
+// backtestJob is one call of backtest.
+type backtestJob struct {
+	file    string // configuration
+	storage string
+	since   time.Duration // 0: all
+	format  string
+	all     bool // also show what would have been the same
+}
+
+func (c *cli) backtestCommand(cmd *kingpin.CmdClause) {
+	var j backtestJob
+	command := cmd.Command("backtest", "Live through the past of a journal under the policies of a configuration, and show what would have been done, refused and told otherwise. "+
+		"What was not recorded is said to be unknown.")
+	command.Arg("file", "Configuration file.").Default("remediated.yml").StringVar(&j.file)
+	command.Flag("storage.path", "The daemon's storage folder, whose journal is read. The daemon may be running.").Required().StringVar(&j.storage)
+	since := command.Flag("since", "Show incidents that were opened so long ago at most, counted from the journal's last fact; 0s is all. It is lived through all of the journal.").Default("30d").String()
+	command.Flag("format", "text, json, markdown, or html: one page with timelines that needs nothing beside it.").Default("text").EnumVar(&j.format, "text", "json", "markdown", "html")
+	command.Flag("all", "Show also the incidents of which nothing would have been otherwise.").BoolVar(&j.all)
+	c.reads[command.FullCommand()] = true
+	c.commands[command.FullCommand()] = func(ctx context.Context) error {
+		d, err := model.ParseDuration(*since)
+		if err != nil {
+			return usagef("--since: %v: write for example 30d or 12h", err)
+		}
+		if j.since = time.Duration(d); c.output == "json" {
+			j.format = "json"
+		}
+		return c.backtest(ctx, j)
+	}
+}
+
+// backtest holds what a configuration's policies would have done against what
+// was done.
+func (c *cli) backtest(ctx context.Context, job backtestJob) error {
+	loaded, problems := policies.Load(job.file, catalogue.New())
+	if policies.HasErrors(problems) {
+		if err := c.showProblems(problems, nil); err != nil {
+			return err
+		}
+		return errShown
+	}
+	j, err := journal.OpenReading(ctx, job.storage)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	found, err := replay.Backtest(j.Read(ctx), loaded.Rulebook)
+	if err != nil {
+		return err
+	}
+	if job.since > 0 {
+		found.Since(found.To.Add(-job.since))
+	}
+	if !job.all {
+		found.Pairs = slices.DeleteFunc(found.Pairs, func(p replay.Pair) bool { return p.Result == replay.Same })
+	}
+	switch job.format {
+	case "json":
+		b, err := json.MarshalIndent(found, "", "  ")
+		if err != nil {
+			return err
+		}
+		return c.out.raw(append(b, '\n'))
+	case "markdown":
+		c.backtestMarkdown(found)
+	case "html":
+		return c.backtestHTML(found)
+	default:
+		c.backtestText(found)
+	}
+	return c.out.err
+}
+
+func (c *cli) backtestText(found *replay.Comparison) {
+	o := c.out
+	o.printf("Incidents from %s to %s\n\n", found.From.Format(time.RFC3339), found.To.Format(time.RFC3339))
+	rows := [][]cell{{{text: ""}, {text: "was"}, {text: "would be"}}}
+	for _, l := range sums(found) {
+		rows = append(rows, []cell{{text: l.what}, {text: l.was}, {text: l.would}})
+	}
+	o.table(rows)
+	for _, line := range notes(found) {
+		o.printf("%s\n", line)
+	}
+	for _, p := range found.Pairs {
+		o.printf("\n%s: %s\n", p.Result, aboutPair(p))
+		o.printf("  was       %s\n", tellCourse(p.Was))
+		o.printf("  would be  %s\n", tellCourse(p.Would))
+	}
+	if len(found.Pairs) == 0 {
+		o.printf("\nNothing would have been otherwise.\n")
+	}
+}
+
+func (c *cli) backtestMarkdown(found *replay.Comparison) {
+	o := c.out
+	o.printf("## Backtest, %s to %s\n\n| | was | would be |\n|---|---|---|\n", found.From.Format(time.RFC3339), found.To.Format(time.RFC3339))
+	for _, l := range sums(found) {
+		o.printf("| %s | %s | %s |\n", inTable(l.what), l.was, l.would)
+	}
+	for _, line := range notes(found) {
+		o.printf("\n%s\n", line)
+	}
+	if len(found.Pairs) == 0 {
+		o.printf("\nNothing would have been otherwise.\n")
+		return
+	}
+	o.printf("\n| incident | | was | would be |\n|---|---|---|---|\n")
+	for _, p := range found.Pairs {
+		o.printf("| %s | %s | %s | %s |\n", inTable(aboutPair(p)), string(p.Result), inTable(tellCourse(p.Was)), inTable(tellCourse(p.Would)))
+	}
+}
+
+// inTable keeps text in its cell of a Markdown table.
+func inTable(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
+
+// summed is one line of the sums.
+type summed struct{ what, was, would string }
+
+// sums are the lines of the sums, each only where there is something to say.
+func sums(found *replay.Comparison) []summed {
+	var out []summed
+	line := func(what string, was, would int, always bool) {
+		if always || was+would > 0 {
+			out = append(out, summed{what, fmt.Sprint(was), fmt.Sprint(would)})
+		}
+	}
+	each := func(what string, was, would map[string]int) {
+		for _, name := range namesOf(was, would) {
+			line(fmt.Sprintf(what, name), was[name], would[name], false)
+		}
+	}
+	a, b := found.Was, found.Would
+	line("incidents", a.Incidents, b.Incidents, true)
+	line("acts", a.Acts, b.Acts, true)
+	line("healed", a.Healed, b.Healed, true)
+	line("of which not all is known", a.Unknown, b.Unknown, false)
+	each("stood in the way: %s", a.Refusals, b.Refusals)
+	each("calls of %s", a.Calls, b.Calls)
+	each("alerts of no policy: %s", a.Unmatched, b.Unmatched)
+	return out
+}
+
+// namesOf are the keys of both, in order.
+func namesOf(a, b map[string]int) []string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return slices.Sorted(maps.Keys(all))
+}
+
+// notes say what the comparison had to leave open.
+func notes(found *replay.Comparison) []string {
+	var out []string
+	if len(found.Unasked) > 0 {
+		var kinds []string
+		for _, kind := range slices.Sorted(maps.Keys(found.Unasked)) {
+			kinds = append(kinds, fmt.Sprintf("%s %d", kind, found.Unasked[kind]))
+		}
+		out = append(out, "Questions to which no answer was recorded: "+strings.Join(kinds, ", ")+".")
+	}
+	if found.Unfit > 0 {
+		out = append(out, fmt.Sprintf("Words of humans that would not have fitted: %d.", found.Unfit))
+	}
+	return out
+}
+
+// aboutPair says what an incident is about.
+func aboutPair(p replay.Pair) string {
+	i := p.Was
+	if i == nil {
+		i = p.Would
+	}
+	s := fmt.Sprintf("%s, %s", i.Opened.Format(time.RFC3339), i.Alert)
+	if i.Target != "" {
+		s += " at " + i.Target
+	}
+	return s
+}
+
+// tellCourse says in one line what became of an incident. Times are since its
+// opening.
+func tellCourse(i *replay.Course) string {
+	if i == nil {
+		return "not opened"
+	}
+	after := func(t time.Time) string { return model.Duration(t.Sub(i.Opened).Truncate(time.Millisecond)).String() }
+	parts := []string{fmt.Sprintf("%s %s", i.Severity, i.Policy)}
+	if i.Found {
+		parts = append(parts, "found firing")
+	}
+	if i.ToldOnly != "" {
+		parts = append(parts, "told only ("+i.ToldOnly+")")
+	}
+	for _, e := range eventsOf(i) {
+		parts = append(parts, after(e.at)+" "+e.text)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// event is one thing of an incident's course.
+type event struct {
+	at   time.Time
+	kind string // act, refusal, call, healed, closed or unknown
+	text string
+}
+
+// eventsOf is the course of an incident in order.
+func eventsOf(i *replay.Course) []event {
+	var events []event
+	for _, r := range i.Refusals {
+		events = append(events, event{r.At, "refusal", fmt.Sprintf("%s by %s", r.Decision, r.Guard)})
+	}
+	for _, a := range i.Acts {
+		text := a.Kind + " (" + a.Step + ")"
+		if a.Undo {
+			text = "undo by " + text
+		}
+		events = append(events, event{a.At, "act", text})
+	}
+	for _, call := range i.Calls {
+		events = append(events, event{call.At, "call", call.Who + " called"})
+	}
+	for _, e := range []event{{i.Healed, "healed", "healed"}, {i.Closed, "closed", "closed"}} {
+		if !e.at.IsZero() {
+			events = append(events, e)
+		}
+	}
+	if i.Unknown != nil {
+		events = append(events, event{i.Unknown.At, "unknown", "unknown from here: " + i.Unknown.Why})
+	}
+	slices.SortStableFunc(events, func(a, b event) int { return a.at.Compare(b.at) })
+	return events
+}
