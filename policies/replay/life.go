@@ -78,7 +78,7 @@ const maxRounds = 100_000
 
 // Pass lets time go by until then, and everything happen that is due in it.
 func (l *Life) Pass(until time.Time) error {
-	for range maxRounds {
+	for rounds := 0; rounds < maxRounds; rounds++ {
 		next := l.State.Next()
 		if len(l.soon) > 0 && (next.IsZero() || !l.soon[0].at.After(next)) {
 			next = l.soon[0].at
@@ -88,7 +88,7 @@ func (l *Life) Pass(until time.Time) error {
 			return nil
 		}
 		if next.After(l.Now) {
-			l.Now = next
+			l.Now, rounds = next, 0
 		}
 		if err := l.step(); err != nil {
 			return err

@@ -16,7 +16,6 @@ type Outcome struct {
 	Book     *remediate.Rulebook  // by which it was decided; nil when there was an error before that
 	Followed []policies.Happening // what followed, in order
 	Facts    []remediate.Fact     // all of it
-	Head     remediate.Sum        // of the chain of its records
 	Took     time.Duration        // on the wall's clock
 	Err      error                // why it could not be lived through; nil when it could
 
@@ -48,6 +47,9 @@ func (o *Outcome) live(book *remediate.Rulebook) error {
 	if err != nil {
 		return err
 	}
+	t := newTeller(o.Case.Start, o.Book)
+	o.Facts = l.Facts // that it was founded
+	l.Wrote = func(f remediate.Fact) { o.follow(t, f) }
 	w := newWorld(l, o.Case.World)
 	if err := l.Load(o.Book); err != nil {
 		return err
@@ -60,19 +62,14 @@ func (o *Outcome) live(book *remediate.Rulebook) error {
 			return fmt.Errorf("at %s: %w", m.At, err)
 		}
 	}
-	err = l.Pass(o.Case.Start.Add(o.Case.Until))
-	o.tell(l)
-	return err
+	return l.Pass(o.Case.Start.Add(o.Case.Until))
 }
 
-// tell takes up what followed.
-func (o *Outcome) tell(l *Life) {
-	t := newTeller(o.Case.Start, o.Book)
-	o.Facts, o.Head = l.Facts, l.State.Head
-	for _, f := range l.Facts {
-		if h, ok := t.tell(f); ok {
-			o.Followed = append(o.Followed, h)
-		}
+// follow takes up what followed.
+func (o *Outcome) follow(t *teller, f remediate.Fact) {
+	o.Facts = append(o.Facts, f)
+	if h, ok := t.tell(f); ok {
+		o.Followed = append(o.Followed, h)
 	}
 }
 
