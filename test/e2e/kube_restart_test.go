@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -153,7 +154,12 @@ func TestKubeRestartOfWhatIsScaled(t *testing.T) {
 		sc.Spec.Replicas = 3
 		_, err = s.admin.AppsV1().Deployments(s.namespace).UpdateScale(t.Context(), "web", sc, metav1.UpdateOptions{})
 		s.must(err)
-		s.settled("web")
+		eventually(t, 20*time.Second, func() string { // until all pods are there it looks like a rollout, which is waited for
+			if d := s.settled("web"); d.Status.UpdatedReplicas < 3 {
+				return fmt.Sprintf("not scaled: %+v", d.Status)
+			}
+			return ""
+		})
 	}))
 	s.perform(actor, what, remediate.OK, "restarted")
 	if d := s.settled("web"); *d.Spec.Replicas != 3 {
