@@ -51,7 +51,7 @@ func (a authority) rejected(ctx context.Context, c remediate.Command, why error)
 	}
 	c.By = cmp.Or(c.By, "nobody by name")
 	if err := a.reject(ctx, remediate.Rejected{CommandGiven: remediate.CommandGiven(c), Why: why.Error()}); err != nil {
-		return fmt.Errorf("%v; that it was refused was not written down: %w", why, err)
+		return fmt.Errorf("%s; that it was refused was not written down: %w", why.Error(), err)
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func (c *cli) backtest(ctx context.Context, job backtestJob) error {
 	if err != nil {
 		return err
 	}
-	defer j.Close()
+	defer func() { _ = j.Close() }() // it was only read
 	found, err := replay.Backtest(j.Read(ctx), loaded.Rulebook)
 	if err != nil {
 		return err

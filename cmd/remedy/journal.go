@@ -25,7 +25,7 @@ func (c *cli) replay(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	defer j.Close()
+	defer func() { _ = j.Close() }() // it was only read
 	books := booksOf(ctx, j)
 	d, same, err := replay.Again(j.Read(ctx), func(digest string) (*remediate.Rulebook, error) {
 		if b := books.rulebook(digest); b != nil {

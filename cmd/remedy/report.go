@@ -43,7 +43,7 @@ func (c *cli) shadow(ctx context.Context, path string, since time.Duration) erro
 	if err != nil {
 		return err
 	}
-	defer j.Close()
+	defer func() { _ = j.Close() }() // it was only read
 	from, last, err := reach(ctx, j, since)
 	if err != nil {
 		return err
