@@ -1,7 +1,6 @@
 package remediate
 
 import (
-	"maps"
 	"time"
 )
 
@@ -133,9 +132,6 @@ func (s *State) firing(b AlertFiring, f Fact) {
 		Generation: s.Generation, Suppressed: b.Suppressed, Own: b.Via == ViaOwn,
 	}
 	s.Heard = b
-	if b.Via == ViaOwn {
-		s.Own[b.Alert.Name()] = b.ID
-	}
 }
 
 func (s *State) resolved(b AlertResolved, f Fact) {
@@ -148,7 +144,6 @@ func (s *State) resolved(b AlertResolved, f Fact) {
 		ends = f.At
 	}
 	*k = Known{Seq: f.Seq, At: f.At, StartsAt: k.StartsAt, EndsAt: ends, Generation: k.Generation}
-	maps.DeleteFunc(s.Own, func(_ string, id AlertID) bool { return id == b.ID })
 	s.Ended = append(s.Ended, b.ID)
 	for len(s.Ended) > 0 {
 		old := s.Known[s.Ended[0]]

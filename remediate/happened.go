@@ -21,7 +21,8 @@ func (s *State) FromOutside(b Body) bool {
 	case AlertFiring:
 		return b.Via != ViaOwn || b.Alert.Name() == WatchdogAlert // which is noticed from outside
 	case AlertResolved:
-		return b.Via != ViaOwn || s.Own[WatchdogAlert] == b.ID
+		i := s.ownIncident(WatchdogAlert)
+		return b.Via != ViaOwn || i != nil && i.Firing[b.ID]
 	case Finished:
 		return !endedHere(b)
 	}
@@ -71,15 +72,18 @@ func (h *handler) happens(body Body) error {
 	case CommandGiven:
 		return h.command(b)
 	case Finished:
-		if h.s.PendingOf(b.Incident, b.ID) != nil {
-			h.emit(b)
-		}
+		h.ended(b.Incident, b.ID, b)
 	case Delayed:
-		if h.s.PendingOf(b.Incident, b.ID) != nil {
-			h.emit(b)
-		}
+		h.ended(b.Incident, b.ID, b)
 	default:
 		h.emit(b)
 	}
 	return nil
+}
+
+// ended takes up how a dealing went, if it is under way here as well.
+func (h *handler) ended(incident uint64, id string, b Body) {
+	if h.s.PendingOf(incident, id) != nil {
+		h.emit(b)
+	}
 }

@@ -2,6 +2,7 @@ package remediate
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -56,16 +57,25 @@ func ownLabels(book *Rulebook, alert string) Labels {
 	return LabelsOf(map[string]string{"alertname": alert, "source": OwnSource, "cluster": book.Cluster})
 }
 
-// raises tells whether one of our alerts fires.
-func (h *handler) raises(alert string) bool {
-	_, fires := h.s.Own[alert]
-	return fires
+// ownIncident is the incident of one of our alerts that fires, nil when it does
+// not. No human ends it, so that the one is there for as long as the other.
+func (s *State) ownIncident(alert string) *Incident {
+	p := ownPolicies[alert]
+	if p == nil {
+		return nil
+	}
+	for n := range s.index.byPolicy[p.Name] {
+		if i := s.Incidents[n]; len(i.Firing) > 0 {
+			return i
+		}
+	}
+	return nil
 }
 
 // raise begins one of our alerts, and its incident.
 func (h *handler) raise(alert, summary, toldOnly string) {
 	book, p := h.books[h.s.Rulebook], ownPolicies[alert]
-	if book == nil || p == nil || h.raises(alert) {
+	if book == nil || p == nil || h.s.ownIncident(alert) != nil {
 		return
 	}
 	ls := ownLabels(book, alert)
@@ -83,7 +93,11 @@ func (h *handler) raise(alert, summary, toldOnly string) {
 
 // fall ends one of our alerts.
 func (h *handler) fall(alert string) {
-	if id, fires := h.s.Own[alert]; fires {
+	i := h.s.ownIncident(alert)
+	if i == nil {
+		return
+	}
+	for id := range maps.Clone(i.Firing) { // it is one
 		h.resolve(id, AlertResolved{ID: id, Via: ViaOwn})
 	}
 }
@@ -115,7 +129,7 @@ func (h *handler) untold() {
 
 // untoldAt is when untold has something to say, zero when never.
 func (h *handler) untoldAt() time.Time {
-	if h.s.Mute.Since.IsZero() || h.raises(UntoldAlert) || h.books[h.s.Rulebook] == nil {
+	if h.s.Mute.Since.IsZero() || h.s.ownIncident(UntoldAlert) != nil || h.books[h.s.Rulebook] == nil {
 		return time.Time{}
 	}
 	return h.s.Mute.Since.Add(untoldAfter)

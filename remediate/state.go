@@ -36,7 +36,6 @@ type State struct {
 	Paused     map[string]CommandGiven `json:"paused"`
 	Modes      map[string]CommandGiven `json:"modes"` // what may be done at most, by scope
 	Digests    Digests                 `json:"digests"`
-	Own        map[string]AlertID      `json:"own"`                  // our own alerts that fire, by alertname
 	Mute       Mute                    `json:"mute,omitzero"`        // since when Slack takes nothing
 	Introduced []time.Time             `json:"introduced,omitempty"` // when incidents were first shown, the last ones that nobody was called for
 	Heard      AlertFiring             `json:"heard"`                // the last edge: what Opened and Joined are about
@@ -231,7 +230,6 @@ func NewState() *State {
 		Heals:       map[string][]time.Time{},
 		Paused:      map[string]CommandGiven{},
 		Modes:       map[string]CommandGiven{},
-		Own:         map[string]AlertID{},
 	}
 	s.index = newIndex()
 	return s
@@ -242,7 +240,7 @@ func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 
 // stateFormat counts the changes of what State remembers. A snapshot of
 // another format lacks what a fold would have gathered, so it is not used.
-const stateFormat = 3
+const stateFormat = 4
 
 // ErrOtherFormat is returned for a snapshot that another release wrote. Fold
 // the records anew.
