@@ -92,7 +92,6 @@ type Happening struct {
 	What     string        // a key of [Happenings]
 	Incident uint64
 	Details  map[string]string
-	Line     int // in the test's file; 0 for what followed
 }
 
 // Happenings are what may be expected, and what may be said of each.

@@ -157,7 +157,7 @@ func (v value) plainTexts(what string) map[string]string {
 
 // happening reads what is expected: {at: 33s, healed: i1}.
 func (v value) happening() Happening {
-	h := Happening{Line: v.node.Line, Details: map[string]string{}}
+	h := Happening{Details: map[string]string{}}
 	var what []value
 	fs := fields{"at": func(v value) { h.At = v.offset() }}
 	for name := range Happenings {

@@ -66,7 +66,7 @@ tests:
 			{Alert: &TestAlert{Labels: remediate.LabelsOf(map[string]string{"alertname": "good", "namespace": "shop", "replicas": "3"}), Fired: time.Hour}},
 			{At: time.Minute, Command: &remediate.Command{Command: "override", By: "anna", Incident: 1, Guard: "cooldown", Reason: "enough", Via: "test"}},
 		},
-		Expect: []Happening{{What: "opened", Incident: 1, Details: map[string]string{"policy": "good"}, Line: 13}},
+		Expect: []Happening{{What: "opened", Incident: 1, Details: map[string]string{"policy": "good"}}},
 	}
 	if got := s.Cases[0]; !got.Start.Equal(want.Start) {
 		t.Errorf("it starts at %s", got.Start)

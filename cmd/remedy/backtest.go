@@ -12,67 +12,48 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/model"
 
-	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
-	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
 // backtestJob is one call of backtest.
 type backtestJob struct {
-	file    string // configuration
-	storage string
-	since   time.Duration // 0: all
-	format  string
-	all     bool // also show what would have been the same
+	file   string // configuration
+	since  *span
+	format string
+	all    bool // also show what would have been the same
 }
 
 func (c *cli) backtestCommand(cmd *kingpin.CmdClause) {
-	var j backtestJob
+	var job backtestJob
 	command := cmd.Command("backtest", "Live through the past of a journal under the policies of a configuration, and show what would have been done, refused and told otherwise. "+
 		"What was not recorded is said to be unknown.")
-	command.Arg("file", "Configuration file.").Default("remediated.yml").StringVar(&j.file)
-	command.Flag("storage.path", "The daemon's storage folder, whose journal is read. The daemon may be running.").Required().StringVar(&j.storage)
-	since := command.Flag("since", "Show incidents that were opened so long ago at most, counted from the journal's last fact; 0s is all. It is lived through all of the journal.").Default("30d").String()
-	command.Flag("format", "text, json, markdown, or html: one page with timelines that needs nothing beside it.").Default("text").EnumVar(&j.format, "text", "json", "markdown", "html")
-	command.Flag("all", "Show also the incidents of which nothing would have been otherwise.").BoolVar(&j.all)
-	c.reads[command.FullCommand()] = true
-	c.commands[command.FullCommand()] = func(ctx context.Context) error {
-		d, err := model.ParseDuration(*since)
-		if err != nil {
-			return usagef("--since: %v: write for example 30d or 12h", err)
-		}
-		if j.since = time.Duration(d); c.output == "json" {
-			j.format = "json"
-		}
-		return c.backtest(ctx, j)
-	}
+	command.Arg("file", "Configuration file.").Default("remediated.yml").StringVar(&job.file)
+	job.since = since(command, "30d", "Show incidents that were opened so long ago at most. It is lived through all of the journal.")
+	command.Flag("format", "text, json, markdown, or html: one page with timelines that needs nothing beside it.").Default("text").EnumVar(&job.format, "text", "json", "markdown", "html")
+	command.Flag("all", "Show also the incidents of which nothing would have been otherwise.").BoolVar(&job.all)
+	c.onJournal(command, func(ctx context.Context, j *journal.Reading) error { return c.backtest(ctx, j, job) })
 }
 
 // backtest holds what a configuration's policies would have done against what
 // was done.
-func (c *cli) backtest(ctx context.Context, job backtestJob) error {
-	loaded, problems := policies.Load(job.file, catalogue.New())
-	if policies.HasErrors(problems) {
-		if err := c.showProblems(problems, nil); err != nil {
-			return err
-		}
-		return errShown
-	}
-	j, err := journal.OpenReading(ctx, job.storage)
+func (c *cli) backtest(ctx context.Context, j *journal.Reading, job backtestJob) error {
+	book, err := c.rulebook(job.file)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = j.Close() }() // it was only read
-	found, err := replay.Backtest(j.Read(ctx), loaded.Rulebook)
+	found, err := replay.Backtest(j.Read(ctx), book)
 	if err != nil {
 		return err
 	}
-	if job.since > 0 {
-		found.Since(found.To.Add(-job.since))
+	if back := time.Duration(*job.since); back > 0 {
+		found.Since(found.To.Add(-back))
 	}
 	if !job.all {
 		found.Pairs = slices.DeleteFunc(found.Pairs, func(p replay.Pair) bool { return p.Result == replay.Same })
+	}
+	if c.output == "json" {
+		job.format = "json"
 	}
 	switch job.format {
 	case "json":

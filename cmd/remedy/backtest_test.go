@@ -127,7 +127,7 @@ func TestBacktestRefuses(t *testing.T) {
 	}{
 		{"--storage.path " + t.TempDir() + " " + good, exitFailed, "there is no journal in"},
 		{"--storage.path " + acted(t) + " " + candidate(t, "mode: observe", "mode: dream"), exitFailed, "dream"},
-		{"--storage.path x --since soon " + good, exitUsage, "write for example 30d"},
+		{"--storage.path x --since soon " + good, exitUsage, "write for example 30d or 12h"},
 		{"--storage.path x --format pdf " + good, exitUsage, "pdf"},
 		{good, exitUsage, "--storage.path"},
 	} {

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
 
 	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -14,25 +17,70 @@ import (
 
 func (c *cli) journalCommands(cmd *kingpin.CmdClause) {
 	again := cmd.Command("replay", "Decide a journal again by this release, from its beginning, and say where it comes to something else: before an upgrade, with the new one. Nothing is done and nothing is written.")
-	path := again.Flag("storage.path", "The daemon's storage folder, whose journal is read. The daemon may be running.").Required().String()
-	c.reads[again.FullCommand()] = true
-	c.commands[again.FullCommand()] = func(ctx context.Context) error { return c.replay(ctx, *path) }
+	c.onJournal(again, c.replay)
+}
+
+// onJournal has a command read the journal of a storage folder, however long
+// that takes.
+func (c *cli) onJournal(cmd *kingpin.CmdClause, do func(context.Context, *journal.Reading) error) {
+	path := cmd.Flag("storage.path", "The daemon's storage folder, whose journal is read. The daemon may be running.").Required().String()
+	c.reads[cmd.FullCommand()] = true
+	c.commands[cmd.FullCommand()] = func(ctx context.Context) error {
+		j, err := journal.OpenReading(ctx, *path)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = j.Close() }() // it was only read
+		return do(ctx, j)
+	}
+}
+
+// since gives a command a flag for how far back it looks: 0 is all.
+func since(cmd *kingpin.CmdClause, usual, help string) *span {
+	var d span
+	cmd.Flag("since", help+" It counts from the journal's last fact; 0s is all.").Default(usual).SetValue(&d)
+	return &d
+}
+
+// span is a time span as Prometheus writes it, as the value of a flag.
+type span time.Duration
+
+// Set reads it.
+func (d *span) Set(text string) error {
+	got, err := model.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%w: write for example 30d or 12h", err)
+	}
+	*d = span(got)
+	return nil
+}
+
+// String is how it is written.
+func (d *span) String() string { return model.Duration(*d).String() }
+
+// booksOf returns the rulebooks of a journal by their digests, each read once.
+func booksOf(ctx context.Context, j *journal.Reading) func(digest string) (*remediate.Rulebook, error) {
+	read := map[string]*remediate.Rulebook{}
+	return func(digest string) (*remediate.Rulebook, error) {
+		if book := read[digest]; book != nil {
+			return book, nil
+		}
+		text, err := j.Load(ctx, digest)
+		if err != nil {
+			return nil, fmt.Errorf("rulebook %.12s: %w", digest, err)
+		}
+		book, err := remediate.DecodeRulebook(text)
+		if err != nil {
+			return nil, fmt.Errorf("rulebook %.12s: %w", digest, err)
+		}
+		read[digest] = book
+		return book, nil
+	}
 }
 
 // replay decides a journal again.
-func (c *cli) replay(ctx context.Context, path string) error {
-	j, err := journal.OpenReading(ctx, path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = j.Close() }() // it was only read
-	books := booksOf(ctx, j)
-	d, same, err := replay.Again(j.Read(ctx), func(digest string) (*remediate.Rulebook, error) {
-		if b := books.rulebook(digest); b != nil {
-			return b, nil
-		}
-		return nil, books.err
-	})
+func (c *cli) replay(ctx context.Context, j *journal.Reading) error {
+	d, same, err := replay.Again(j.Read(ctx), booksOf(ctx, j))
 	if err != nil {
 		return err
 	}

@@ -19,16 +19,8 @@ import (
 
 func (c *cli) reportCommands(cmd *kingpin.CmdClause) {
 	sh := cmd.Command("shadow", "Say of each policy what it did or would have done, how often the alerts went away by themselves in that time, and which mode that speaks for.")
-	path := sh.Flag("storage.path", "The daemon's storage folder, whose journal is read. The daemon may be running.").Required().String()
-	since := sh.Flag("since", "Of incidents that were opened so long ago at most, counted from the journal's last fact; 0s is all.").Default("7d").String()
-	c.reads[sh.FullCommand()] = true
-	c.commands[sh.FullCommand()] = func(ctx context.Context) error {
-		d, err := model.ParseDuration(*since)
-		if err != nil {
-			return usagef("--since: %v: write for example 7d or 12h", err)
-		}
-		return c.shadow(ctx, *path, time.Duration(d))
-	}
+	back := since(sh, "7d", "Of incidents that were opened so long ago at most.")
+	c.onJournal(sh, func(ctx context.Context, j *journal.Reading) error { return c.shadow(ctx, j, time.Duration(*back)) })
 }
 
 // advised is a policy with what may be done with it.
@@ -38,23 +30,31 @@ type advised struct {
 }
 
 // shadow reports what the policies did or would have done.
-func (c *cli) shadow(ctx context.Context, path string, since time.Duration) error {
-	j, err := journal.OpenReading(ctx, path)
+func (c *cli) shadow(ctx context.Context, j *journal.Reading, since time.Duration) error {
+	last, err := j.Last(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = j.Close() }() // it was only read
-	from, last, err := reach(ctx, j, since)
-	if err != nil {
-		return err
+	var from time.Time
+	if since > 0 {
+		from = last.Add(-since)
 	}
-	books := booksOf(ctx, j)
-	report := shadow.New(from, books.rulebook)
-	if err := decoded(ctx, j, report.Hear); err != nil {
-		return err
-	}
-	if books.err != nil {
-		return books.err
+	report, first := shadow.New(from, booksOf(ctx, j)), true
+	for r, err := range j.Read(ctx) {
+		if err != nil {
+			return err
+		}
+		f, err := r.Decode()
+		if err != nil {
+			return fmt.Errorf("record %d: %w", r.Seq, err)
+		}
+		if first && f.At.After(from) {
+			from = f.At // there is nothing before it
+		}
+		first = false
+		if err := report.Hear(f); err != nil {
+			return err
+		}
 	}
 	all := []advised{}
 	for _, p := range report.Policies() {
@@ -75,66 +75,6 @@ func (c *cli) shadow(ctx context.Context, path string, since time.Duration) erro
 		c.showShadow(p)
 	}
 	return c.out.err
-}
-
-// reach is from when to when there is something to report.
-func reach(ctx context.Context, j *journal.Reading, since time.Duration) (from, last time.Time, err error) {
-	for r, err := range j.Read(ctx) {
-		if err != nil {
-			return from, last, err
-		}
-		if from.IsZero() {
-			from = r.At
-		}
-		last = r.At
-	}
-	if since > 0 && last.Add(-since).After(from) {
-		from = last.Add(-since)
-	}
-	return from, last, nil
-}
-
-// decoded hands over each fact of a journal.
-func decoded(ctx context.Context, j *journal.Reading, hear func(remediate.Fact)) error {
-	for r, err := range j.Read(ctx) {
-		if err != nil {
-			return err
-		}
-		f, err := r.Decode()
-		if err != nil {
-			return fmt.Errorf("record %d: %w", r.Seq, err)
-		}
-		hear(f)
-	}
-	return nil
-}
-
-// books are the rulebooks of a journal, as far as they were asked for.
-type books struct {
-	load func(digest string) ([]byte, error)
-	read map[string]*remediate.Rulebook
-	err  error // the first that could not be read
-}
-
-func booksOf(ctx context.Context, j *journal.Reading) *books {
-	return &books{read: map[string]*remediate.Rulebook{}, load: func(digest string) ([]byte, error) { return j.Load(ctx, digest) }}
-}
-
-// rulebook returns the one of a digest, nil when it cannot be had.
-func (b *books) rulebook(digest string) *remediate.Rulebook {
-	if book, ok := b.read[digest]; ok {
-		return book
-	}
-	text, err := b.load(digest)
-	var book *remediate.Rulebook
-	if err == nil {
-		book, err = remediate.DecodeRulebook(text)
-	}
-	if err != nil {
-		book, b.err = nil, fmt.Errorf("rulebook %.12s: %w", digest, err)
-	}
-	b.read[digest] = book
-	return book
 }
 
 func (c *cli) showShadow(p advised) {

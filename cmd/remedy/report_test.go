@@ -103,7 +103,7 @@ func TestReportShadowRefuses(t *testing.T) {
 	if _, errs, code := remedied(t, "report", "shadow", "--storage.path", t.TempDir()); code != exitFailed || !strings.Contains(errs, "there is no journal in") {
 		t.Errorf("of an empty folder: exit code %d, %s", code, errs)
 	}
-	if _, errs, code := remedied(t, "report", "shadow", "--storage.path", observed(t), "--since", "soon"); code != exitUsage || !strings.Contains(errs, "write for example 7d") {
+	if _, errs, code := remedied(t, "report", "shadow", "--storage.path", observed(t), "--since", "soon"); code != exitUsage || !strings.Contains(errs, "write for example 30d or 12h") {
 		t.Errorf("since soon: exit code %d, %s", code, errs)
 	}
 	if _, errs, code := remedied(t, "report", "shadow"); code != exitUsage || !strings.Contains(errs, "--storage.path") {

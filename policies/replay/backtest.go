@@ -140,10 +140,10 @@ func (b *backtest) read() error {
 // begin begins the life under the other rulebook, with the journal's first fact.
 func (b *backtest) begin() (err error) {
 	b.first = b.last
-	if b.life, err = Begin(b.first, candidateJournal); err != nil {
+	if b.life, err = Begin(b.first, candidateJournal, b.decided); err != nil {
 		return err
 	}
-	b.life.Wrote, b.life.Started = b.wrote, b.started
+	b.life.Started = b.started
 	book, err := unshown(b.book)
 	if err != nil {
 		return err
@@ -256,8 +256,8 @@ func (b *backtest) command(m moment, c remediate.CommandGiven) error {
 	return nil
 }
 
-// wrote follows what would have been written.
-func (b *backtest) wrote(f remediate.Fact) {
+// decided follows what would have been decided.
+func (b *backtest) decided(f remediate.Fact) {
 	b.would.hear(f)
 	switch f := f.Body.(type) {
 	case remediate.Opened:

@@ -25,7 +25,8 @@ func busyDays(b *testing.B, days int, book *remediate.Rulebook) []remediate.Reco
 	b.Helper()
 	const lasts, each = 5 * time.Minute, 24 * time.Hour / 1000
 	start := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
-	l, err := replay.Begin(start, "busydays")
+	var facts []remediate.Fact
+	l, err := replay.Begin(start, "busydays", func(f remediate.Fact) { facts = append(facts, f) })
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func busyDays(b *testing.B, days int, book *remediate.Rulebook) []remediate.Reco
 		must(l.Pass(at))
 		must(l.Hear(remediate.Heard{Firing: true, Alert: remediate.Alert{Labels: labels(n), StartsAt: at}}))
 	}
-	return journalOf(b, l.Facts)
+	return journalOf(b, facts)
 }
 
 // BenchmarkBacktest lives through busy days under a rulebook that acts where

@@ -9,33 +9,37 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-// Life is one life of the decider in virtual time. It keeps what a journal
-// would, and nothing outlives it. The zero value is of no use: see [Begin].
+// Life is one life of the decider in virtual time, which nobody writes down.
 type Life struct {
 	Books remediate.Rulebooks
 	State *remediate.State
 	Now   time.Time
-	Facts []remediate.Fact // all that were written, in order
 
 	// Started hears of each dealing with the world that begins. It answers by
 	// [Life.Answer], now or later, or never.
 	Started func(remediate.Started)
-	// Wrote hears of each fact. When it is set, nothing is kept: Facts stays
-	// empty and there are no records, which a long life has no use for.
-	Wrote func(remediate.Fact)
 
+	decided func(remediate.Fact)
 	soon    answers
 	answers int
 }
 
-// Begin begins a life at a time, with an empty journal of that name.
-func Begin(start time.Time, journal string) (*Life, error) {
-	l := &Life{Books: remediate.Rulebooks{}, State: remediate.NewState(), Now: start.UTC(), Started: func(remediate.Started) {}}
+// Begin begins a life at a time, as of a journal of that name. decided hears of
+// each fact, in order.
+func Begin(start time.Time, journal string, decided func(remediate.Fact)) (*Life, error) {
+	l := &Life{
+		Books: remediate.Rulebooks{}, State: remediate.NewState(), Now: start.UTC(),
+		Started: func(remediate.Started) {}, decided: decided,
+	}
 	r, err := remediate.Found(l.State, l.Now, journal)
 	if err != nil {
 		return nil, err
 	}
-	return l, l.keep([]remediate.Record{r})
+	f, err := r.Decode()
+	if err == nil {
+		decided(f)
+	}
+	return l, err
 }
 
 // Load makes a rulebook govern from now on.
@@ -115,43 +119,17 @@ func (l *Life) step() error {
 	return err
 }
 
-// handle hands one input to the decider and keeps what follows.
+// handle hands one input to the decider, and lets be heard of what follows and
+// of what that begins.
 func (l *Life) handle(in remediate.Input) error {
-	if l.Wrote != nil {
-		facts, err := remediate.Decide(l.Books, l.State, l.Now, in)
-		for _, f := range facts {
-			l.follow(f)
+	facts, err := remediate.Decide(l.Books, l.State, l.Now, in)
+	for _, f := range facts {
+		l.decided(f)
+		if s, ok := f.Body.(remediate.Started); ok {
+			l.Started(s)
 		}
-		return err
 	}
-	records, err := remediate.Handle(l.Books, l.State, l.Now, in)
-	if err != nil {
-		return err
-	}
-	return l.keep(records)
-}
-
-func (l *Life) keep(records []remediate.Record) error {
-	for _, r := range records {
-		f, err := r.Decode()
-		if err != nil {
-			return fmt.Errorf("record %d: %w", r.Seq, err)
-		}
-		l.follow(f)
-	}
-	return nil
-}
-
-// follow lets be heard of a fact, and of what it begins.
-func (l *Life) follow(f remediate.Fact) {
-	if l.Wrote != nil {
-		l.Wrote(f)
-	} else {
-		l.Facts = append(l.Facts, f)
-	}
-	if s, ok := f.Body.(remediate.Started); ok {
-		l.Started(s)
-	}
+	return err
 }
 
 // answer is an input that is to come.

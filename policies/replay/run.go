@@ -43,13 +43,11 @@ func (o *Outcome) live(book *remediate.Rulebook) error {
 	if o.Book, err = inMode(book, o.Case.Mode); err != nil {
 		return err
 	}
-	l, err := Begin(o.Case.Start, journalName)
+	t := newTeller(o.Case.Start, o.Book)
+	l, err := Begin(o.Case.Start, journalName, func(f remediate.Fact) { o.follow(t, f) })
 	if err != nil {
 		return err
 	}
-	t := newTeller(o.Case.Start, o.Book)
-	o.Facts = l.Facts // that it was founded
-	l.Wrote = func(f remediate.Fact) { o.follow(t, f) }
 	w := newWorld(l, o.Case.World)
 	if err := l.Load(o.Book); err != nil {
 		return err

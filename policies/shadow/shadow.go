@@ -12,16 +12,15 @@ import (
 // in order. The zero value is of no use: see [New].
 type Report struct {
 	from      time.Time
-	books     func(digest string) *remediate.Rulebook
-	now       time.Time
+	books     func(digest string) (*remediate.Rulebook, error)
 	governs   *remediate.Rulebook
 	policies  map[string]*Policy
 	incidents map[uint64]*incident
 }
 
 // New begins a report of incidents that were opened at from or later. books
-// returns a rulebook by its digest, nil when it is not there.
-func New(from time.Time, books func(digest string) *remediate.Rulebook) *Report {
+// returns a rulebook by its digest.
+func New(from time.Time, books func(digest string) (*remediate.Rulebook, error)) *Report {
 	return &Report{from: from, books: books, policies: map[string]*Policy{}, incidents: map[uint64]*incident{}}
 }
 
@@ -82,25 +81,29 @@ type incident struct {
 	over    bool
 }
 
-// Hear takes up the next fact.
-func (r *Report) Hear(f remediate.Fact) {
-	r.now = f.At
+// Hear takes up the next fact. It returns an error when a rulebook cannot be
+// had: then nothing can be said.
+func (r *Report) Hear(f remediate.Fact) (err error) {
 	switch b := f.Body.(type) {
 	case remediate.RulebookLoaded:
-		r.governs = r.books(b.Digest)
+		r.governs, err = r.books(b.Digest)
 	case remediate.Opened:
-		r.opened(b, f.At)
+		err = r.opened(b, f.At)
 	default:
 		if i := r.incidents[remediate.IncidentOf(f.Body)]; i != nil {
 			i.hear(f)
 		}
 	}
+	return err
 }
 
-func (r *Report) opened(b remediate.Opened, at time.Time) {
-	book := r.books(b.Rulebook)
-	if at.Before(r.from) || b.Found || book == nil || book.Policy(b.Policy) == nil || own(b.Policy) {
-		return
+func (r *Report) opened(b remediate.Opened, at time.Time) error {
+	if at.Before(r.from) || b.Found || own(b.Policy) {
+		return nil
+	}
+	book, err := r.books(b.Rulebook)
+	if err != nil {
+		return err
 	}
 	p := r.policies[b.Policy]
 	if p == nil {
@@ -109,6 +112,7 @@ func (r *Report) opened(b remediate.Opened, at time.Time) {
 	}
 	p.Limit = limitOf(book.Policy(b.Policy))
 	r.incidents[b.Incident] = &incident{of: p, limit: p.Limit, refused: map[string]bool{}}
+	return nil
 }
 
 // own tells whether a policy is one of the daemon's own, which has no remedy.

@@ -56,10 +56,12 @@ func reported(from time.Time, lives ...*replay.Outcome) []shadow.Policy {
 	for _, o := range lives {
 		books[o.Book.Digest()] = o.Book
 	}
-	r := shadow.New(from, func(digest string) *remediate.Rulebook { return books[digest] })
+	r := shadow.New(from, func(digest string) (*remediate.Rulebook, error) { return books[digest], nil })
 	for n, o := range lives {
 		for _, f := range o.Facts {
-			r.Hear(renumbered(f, uint64(n)*1000))
+			if err := r.Hear(renumbered(f, uint64(n)*1000)); err != nil {
+				panic(err) // the rulebooks are there
+			}
 		}
 	}
 	return r.Policies()

@@ -7,12 +7,13 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 // Reading is a journal that is only looked at. A daemon may be writing it at the
-// same time: neither notices the other.
+// same time: neither waits for the other.
 type Reading struct {
 	dir    string
 	reader *sql.DB
@@ -51,6 +52,15 @@ func (r *Reading) Read(ctx context.Context) iter.Seq2[remediate.Record, error] {
 			}
 		}
 	}
+}
+
+// Last returns the time of the last record, zero when there is none.
+func (r *Reading) Last(ctx context.Context) (time.Time, error) {
+	last, err := readHead(ctx, r.reader)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read journal %s: %w", r.dir, err)
+	}
+	return last.at, nil
 }
 
 // Load is [SQLite.Load].

@@ -52,6 +52,9 @@ func TestReading(t *testing.T) {
 	if got, err := r.Load(t.Context(), digest); err != nil || !bytes.Equal(got, []byte("a rulebook")) {
 		t.Errorf("kept: %q, %v", got, err)
 	}
+	if last, err := r.Last(t.Context()); err != nil || !last.Equal(records[half-1].At) {
+		t.Errorf("its last record is of %s, %v; want %s", last, err, records[half-1].At)
+	}
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}

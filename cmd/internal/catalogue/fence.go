@@ -2,7 +2,6 @@ package catalogue
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"regexp"
@@ -12,7 +11,6 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/action"
@@ -26,16 +24,7 @@ const fenceName = "remediated"
 // what these name, and no other write, whatever roles it may have. A permission
 // cannot say as much: who may patch a Deployment may run anything in its place.
 func WriteFence(w io.Writer, book *remediate.Rulebook, namespace, account string) error {
-	for _, object := range []any{fence(passesOf(book), namespace, account), fenceBinding()} {
-		b, err := yaml.Marshal(object)
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(w, "---\n%s", b); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeObjects(w, fence(passesOf(book), namespace, account), fenceBinding())
 }
 
 // place is what a target may be: its namespace and name as templates, "" for

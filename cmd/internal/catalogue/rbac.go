@@ -63,14 +63,22 @@ func WriteRBAC(w io.Writer, book *remediate.Rulebook, namespace, account string)
 		if len(needs[g]) == 0 {
 			continue
 		}
-		for _, object := range roleAndBinding(g, action.MergeRules(needs[g]...), namespace, account) {
-			b, err := yaml.Marshal(object)
-			if err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(w, "---\n%s", b); err != nil {
-				return err
-			}
+		if err := writeObjects(w, roleAndBinding(g, action.MergeRules(needs[g]...), namespace, account)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeObjects writes Kubernetes objects as YAML, each a document.
+func writeObjects(w io.Writer, objects ...any) error {
+	for _, object := range objects {
+		b, err := yaml.Marshal(object)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "---\n%s", b); err != nil {
+			return err
 		}
 	}
 	return nil
