@@ -18,7 +18,7 @@ import (
 // plan is what would be done, against what was seen.
 func (v *view) plan() (*Plan, string) {
 	step := v.p.Steps[v.step]
-	p := &Plan{Step: step.Name, Observed: v.workload.Text}
+	p := &Plan{Step: step.Name, Observed: v.own().Text}
 	for n, d := range step.Do {
 		p.Acts = append(p.Acts, v.actOf(n, d))
 	}
@@ -41,9 +41,10 @@ func (v *view) actOf(n int, d Do) Act {
 	if err != nil {
 		args = nil // cannot be: it was filled in when the incident was opened
 	}
+	s := v.sight(d.Target)
 	return Act{
-		Step: v.step, Index: n, Kind: d.Kind, Target: v.target, Args: args,
-		UID: v.workload.Values[ValueUID], Template: v.workload.Values[ValueTemplate],
+		Step: v.step, Index: n, Kind: d.Kind, Target: s.Target, Args: args,
+		UID: s.Values[ValueUID], Template: s.Values[ValueTemplate],
 	}
 }
 

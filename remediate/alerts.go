@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -213,17 +214,27 @@ func (p *Policy) resolve(cluster string, ls Labels) (Target, string) {
 	}
 	for _, st := range p.Steps {
 		for _, d := range slices.Concat(st.Do, st.Undo) {
-			if _, err := fill(d.Args, ls); err != nil {
+			if err := fits(t, d.Target, d.Args, ls); err != nil {
 				return t, err.Error()
 			}
 		}
 		for _, c := range st.Verify.All {
-			if _, err := fill(c.Args, ls); err != nil {
+			if err := fits(t, c.Target, c.Args, ls); err != nil {
 				return t, err.Error()
 			}
 		}
 	}
 	return t, ""
+}
+
+// fits says why the target and the arguments of an act or a probe cannot be
+// filled in, nil when they can.
+func fits(own Target, target string, args json.RawMessage, ls Labels) error {
+	if _, err := fill(args, ls); err != nil {
+		return err
+	}
+	_, err := otherTarget(own, target, ls)
+	return err
 }
 
 // moment is a time as facts keep it.

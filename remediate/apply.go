@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"slices"
 	"time"
 )
 
@@ -277,10 +278,19 @@ func (s *State) occupancy(t Target) *Occupancy {
 
 // release lets go of what the incident holds and wakes who waits for it.
 func (s *State) release(i *Incident, at time.Time) {
-	o := s.Targets[i.Target]
-	if o == nil || o.Holder != i.ID {
-		return
+	for _, t := range append([]Target{i.Target}, i.Holds...) {
+		if o := s.Targets[t]; o != nil && o.Holder == i.ID {
+			*o = Occupancy{Last: i.ID, Ended: at}
+			s.wakeWaiters("target/" + t.String())
+		}
 	}
-	*o = Occupancy{Last: i.ID, Ended: at}
-	s.wakeWaiters("target/" + i.Target.String())
+	i.Holds = nil
+}
+
+// hold takes hold of an object, until it is seen whether what is done helped.
+func (s *State) hold(i *Incident, t Target) {
+	s.occupancy(t).Holder = i.ID
+	if t != i.Target && !slices.Contains(i.Holds, t) {
+		i.Holds = append(i.Holds, t)
+	}
 }

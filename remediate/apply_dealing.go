@@ -58,7 +58,14 @@ func (i *Incident) startedAsk(a Ask, book string, at time.Time) {
 
 func (s *State) startedAct(i *Incident, a Act, at time.Time) {
 	i.Status, i.Seen = StatusActing, Object{}
-	s.occupancy(a.Target).Holder = i.ID
+	s.hold(i, a.Target)
+	if i.Plan != nil {
+		for _, all := range [][]Act{i.Plan.Acts, i.Plan.Undo} {
+			for k := range all {
+				s.hold(i, all[k].Target)
+			}
+		}
+	}
 	if a.Undo {
 		i.Owed = len(i.Plan.Undo) - a.Index - 1
 		return
@@ -130,7 +137,7 @@ func (s *State) answered(i *Incident, a Ask, b Finished, at time.Time) {
 		i.Impact = b.Answers
 	case ForEvidence:
 		for _, e := range b.Answers {
-			i.Evidence = e.Values[ValueDigest]
+			i.Evidence = cmp.Or(i.Evidence, e.Values[ValueDigest])
 		}
 	}
 }

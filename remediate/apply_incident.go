@@ -67,9 +67,6 @@ func (s *State) judged(i *Incident, b Judged) {
 	if i.Owed == 0 {
 		i.Plan, i.Hash = b.Plan, b.Hash
 	}
-	if b.Plan != nil && len(b.Plan.Acts) > 0 {
-		i.Seen = Object{b.Plan.Acts[0].UID, b.Plan.Acts[0].Template}
-	}
 	if b.Decision == Approval {
 		i.Approved, i.Approver = "", "" // asked anew: what was approved is no longer the plan
 	}
@@ -80,12 +77,23 @@ func (s *State) judged(i *Incident, b Judged) {
 		s.index.enterTarget(i.Target)
 		s.meet(i.Target)
 	}
+	i.see(b.Plan)
 	i.Status = map[Decision]Status{
 		Allowed: StatusActing, Waiting: StatusWaiting, Denied: StatusDenied,
 		Held: StatusHeld, Approval: StatusApproval, Observed: StatusObserved,
 	}[b.Decision]
 	i.Would = i.Would || b.Decision == Observed && b.Plan != nil
 	s.index.wait(i)
+}
+
+// see remembers what the incident's own target was when a plan was made.
+func (i *Incident) see(p *Plan) {
+	if p == nil {
+		return
+	}
+	if k := slices.IndexFunc(p.Acts, func(a Act) bool { return a.Target == i.Target }); k >= 0 {
+		i.Seen = Object{p.Acts[k].UID, p.Acts[k].Template}
+	}
 }
 
 func (s *State) healed(i *Incident, b Healed, at time.Time) {

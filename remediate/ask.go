@@ -35,7 +35,10 @@ func (i *Incident) confirmAt() time.Time {
 
 // ask puts the guards' questions.
 func (h *handler) ask(i *Incident, p *Policy) {
-	qs := []Question{{Kind: "alert", Labels: h.firingAlert(i)}, {Kind: "workload", Target: i.Target}}
+	qs := []Question{{Kind: "alert", Labels: h.firingAlert(i)}}
+	for _, t := range h.objects(i) {
+		qs = append(qs, Question{Kind: "workload", Target: t})
+	}
 	add := func(q Question) {
 		key := questionKey(q.Kind, q.Args)
 		if !slices.ContainsFunc(qs, func(o Question) bool { return questionKey(o.Kind, o.Args) == key }) {
@@ -85,7 +88,11 @@ func (g Guards) questions(i *Incident) []Question {
 // for each attempt. What cannot be had does not keep the attempt from being
 // made.
 func (h *handler) gather(i *Incident) {
-	h.startAsk(i, gatherWithin, Ask{Purpose: ForEvidence, Questions: []Question{{Kind: "evidence", Target: i.Target}}})
+	var qs []Question
+	for _, t := range h.objects(i) {
+		qs = append(qs, Question{Kind: "evidence", Target: t})
+	}
+	h.startAsk(i, gatherWithin, Ask{Purpose: ForEvidence, Questions: qs})
 }
 
 // firingAlert returns the labels of the alert to ask Alertmanager about: one
@@ -131,7 +138,11 @@ func (i *Incident) questions(v Verify) []Question {
 		if err != nil {
 			args = nil // cannot be: it was filled in when the incident was opened
 		}
-		qs = append(qs, Question{Kind: c.Kind, Target: i.Target, Args: args})
+		t, err := otherTarget(i.Target, c.Target, i.Alert.Labels)
+		if err != nil {
+			t = Target{} // nor can this
+		}
+		qs = append(qs, Question{Kind: c.Kind, Target: t, Args: args})
 	}
 	return qs
 }

@@ -17,11 +17,17 @@ type view struct {
 
 	// What the world answered: asked is false while it was not asked, and the
 	// guards say what can be said without.
-	asked    bool
-	alert    Answer
-	workload Answer
-	answers  map[string]Answer // to all questions, by questionKey
-	target   Target            // the incident's, or the owner that was found to be meant
+	asked   bool
+	alert   Answer
+	sights  map[Target]sight  // what was seen of each object that was asked about
+	answers map[string]Answer // to all other questions, by questionKey
+}
+
+// sight is an object as it was seen: for an owner, the one that was found to be
+// meant.
+type sight struct {
+	Target
+	Answer
 }
 
 // guard answers whether acting may be done now, always with its reason.
@@ -100,26 +106,63 @@ func (v *view) ruledNow() *view {
 
 // read takes up what the world answered. What is missing was not answered.
 func (v *view) read() {
-	v.asked, v.answers = true, map[string]Answer{}
-	v.alert, v.workload = Answer{Err: "no answer"}, Answer{Err: "no answer"}
+	v.asked, v.answers, v.sights = true, map[string]Answer{}, map[Target]sight{}
+	v.alert = Answer{Err: "no answer"}
 	for k, q := range v.i.Questions {
 		if k >= len(v.i.Answers) {
 			break
 		}
 		a := v.i.Answers[k]
-		v.answers[questionKey(q.Kind, q.Args)] = a
 		switch q.Kind {
 		case "alert":
 			v.alert = a
 		case "workload":
-			v.workload = a
+			v.sights[q.Target] = sightOf(q.Target, a)
+		default:
+			v.answers[questionKey(q.Kind, q.Args)] = a
 		}
 	}
-	v.target = v.i.Target
+}
+
+// sightOf is what an answer says of an object that was asked about.
+func sightOf(asked Target, a Answer) sight {
+	s := sight{asked, a}
 	var found Target
-	if t := v.workload.Values[ValueTarget]; t != "" && found.UnmarshalText([]byte(t)) == nil {
-		v.target = found
+	if t := a.Values[ValueTarget]; t != "" && found.UnmarshalText([]byte(t)) == nil {
+		s.Target = found
 	}
+	return s
+}
+
+// own is what was seen of the policy's own target.
+func (v *view) own() sight { return v.of(v.i.Target) }
+
+// sight is what was seen of the target that an act names for itself, or of the
+// policy's own where it names none.
+func (v *view) sight(template string) sight {
+	t, err := otherTarget(v.i.Target, template, v.i.Alert.Labels)
+	if err != nil {
+		return sight{Answer: Answer{Err: err.Error()}} // cannot be: it was filled in when the incident was opened
+	}
+	return v.of(t)
+}
+
+// of is what was seen of an object; it is an error when nothing was.
+func (v *view) of(t Target) sight {
+	if s, ok := v.sights[t]; ok {
+		return s
+	}
+	return sight{t, Answer{Kind: "workload", Err: "no answer"}}
+}
+
+// all is what is known of all objects that the step acts on, the policy's own
+// target first.
+func (v *view) all() []sight {
+	var out []sight
+	for _, t := range v.h.objects(v.i) {
+		out = append(out, v.of(t))
+	}
+	return out
 }
 
 // questionKey tells one question of an ask from another.
@@ -146,12 +189,7 @@ func patience(first, lasted time.Duration) time.Duration {
 }
 
 // targetNow is the target as it is known when the guard is judged.
-func (v *view) targetNow() Target {
-	if !v.target.IsZero() {
-		return v.target
-	}
-	return v.i.Target
-}
+func (v *view) targetNow() Target { return v.own().Target }
 
 // because joins the reasons of the verdicts that stand in the way.
 func because(vs []Verdict) string {

@@ -78,13 +78,16 @@ func storm(v *view) Verdict {
 
 // busy keeps two incidents from working on one target.
 func busy(v *view) Verdict {
-	t := v.targetNow()
-	if o := v.h.s.Targets[t]; o != nil && o.Holder != 0 && o.Holder != v.i.ID {
-		w := wait(time.Time{}, "incident i%d is at work on %s", o.Holder, t)
-		w.For = "target/" + t.String()
-		return w
+	var names []string
+	for _, s := range v.all() {
+		if o := v.h.s.Targets[s.Target]; o != nil && o.Holder != 0 && o.Holder != v.i.ID {
+			w := wait(time.Time{}, "incident i%d is at work on %s", o.Holder, s.Target)
+			w.For = "target/" + s.Target.String()
+			return w
+		}
+		names = append(names, s.Target.String())
 	}
-	return allow("nobody is at work on %s", t)
+	return allow("nobody is at work on %s", strings.Join(names, ", "))
 }
 
 // settle leaves a little time between steps.

@@ -12,7 +12,7 @@ import (
 
 // paused is the kill switch.
 func paused(v *view) Verdict {
-	for _, scope := range scopesOf(v.p.Name, v.targetNow()) {
+	for _, scope := range v.h.scopes(v.i) {
 		if c, on := v.h.s.Paused[scope]; on {
 			d := deny(time.Time{}, "%s is paused by %s%s", scope, c.By, said(c.Reason))
 			d.For = "paused"
@@ -75,7 +75,7 @@ func (h *handler) modeOf(i *Incident) ruledMode {
 	if now != nil {
 		m = stricterMode(m, ruledMode{Mode: now.Mode, why: "policy " + i.Policy + " by now " + may(now.Mode)})
 	}
-	for _, scope := range scopesOf(i.Policy, i.Target) {
+	for _, scope := range h.scopes(i) {
 		if c, set := h.s.Modes[scope]; set {
 			m = stricterMode(m, ruledMode{Mode: Mode(c.Value), why: fmt.Sprintf("%s %s, as %s set it%s", scope, may(Mode(c.Value)), c.By, said(c.Reason))})
 		}
@@ -86,25 +86,35 @@ func (h *handler) modeOf(i *Incident) ruledMode {
 // mode is modeOf, and the annotations that were seen.
 func (v *view) mode() ruledMode {
 	m := v.h.modeOf(v.i)
-	for _, by := range []struct{ value, whose string }{
-		{ValueNamespaceMode, "namespace " + v.targetNow().Namespace}, {ValueMode, v.targetNow().String()},
-	} {
-		said := v.workload.Values[by.value]
-		if said == "" {
-			continue
-		}
-		seen := ruledMode{Mode: Mode(said), why: fmt.Sprintf("%s is annotated remediated/mode: %s", by.whose, said), until: v.soon(4 * askAgain)}
-		if !slices.Contains([]Mode{ModeObserve, ModeApprove, ModeAct}, seen.Mode) {
-			seen.Mode, seen.why = ModeObserve, seen.why+", which is none of observe, approve and act, and so taken for observe"
-		}
-		m = stricterMode(m, seen)
+	for _, s := range v.all() {
+		m = stricterMode(m, v.annotated("namespace "+s.Namespace, s.Values[ValueNamespaceMode]))
+		m = stricterMode(m, v.annotated(s.Target.String(), s.Values[ValueMode]))
 	}
 	return m
 }
 
-// scopesOf are the scopes that a pause or a mode may name an incident by.
-func scopesOf(policy string, t Target) []string {
-	return []string{"all", "policy/" + policy, "namespace/" + t.Namespace}
+// annotated is the mode that an object says of itself; it may do all when it
+// says nothing.
+func (v *view) annotated(whose, said string) ruledMode {
+	if said == "" {
+		return ruledMode{Mode: ModeAct}
+	}
+	m := ruledMode{Mode: Mode(said), why: fmt.Sprintf("%s is annotated remediated/mode: %s", whose, said), until: v.soon(4 * askAgain)}
+	if !slices.Contains([]Mode{ModeObserve, ModeApprove, ModeAct}, m.Mode) {
+		m.Mode, m.why = ModeObserve, m.why+", which is none of observe, approve and act, and so taken for observe"
+	}
+	return m
+}
+
+// scopes are those that a pause or a mode may name the incident by.
+func (h *handler) scopes(i *Incident) []string {
+	scopes := []string{"all", "policy/" + i.Policy}
+	for _, t := range h.objects(i) {
+		if scope := "namespace/" + t.Namespace; t.Namespace != "" && !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
 }
 
 func takeover(v *view) Verdict {

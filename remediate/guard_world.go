@@ -32,20 +32,35 @@ func firing(v *view) Verdict {
 
 // target looks whether what would be acted on is there and may be acted on.
 func target(v *view) Verdict {
+	all := v.all()
+	for _, s := range all {
+		if verdict := v.actionable(s); verdict.Decision != Allowed {
+			return verdict
+		}
+	}
+	text := all[0].Text
+	for _, s := range all[1:] {
+		text += fmt.Sprintf("; %s: %s", s.Target, s.Text)
+	}
+	return allow("%s", text)
+}
+
+// actionable looks whether one object is there and may be acted on.
+func (v *view) actionable(s sight) Verdict {
 	next := fmt.Sprintf("%s-a%d", v.h.s.Wire(v.i.ID), v.i.Tries+1)
 	switch {
-	case v.workload.Values[ValueRefused] != "":
-		return deny(v.soon(4*askAgain), "%s: %s", v.targetNow(), v.workload.Values[ValueRefused])
-	case v.workload.Err != "":
-		return wait(v.soon(askAgain), "it is not known how %s is: %s", v.targetNow(), v.workload.Err)
-	case v.workload.Values[ValueUID] == "":
-		return wait(v.soon(askAgain), "it is not known which object %s is", v.targetNow())
-	case v.target.Kind == "owner":
-		return deny(time.Time{}, "the owner of pod %s/%s was not found", v.target.Namespace, v.target.Name)
-	case v.workload.Values[ValueAttempt] == next:
+	case s.Values[ValueRefused] != "":
+		return deny(v.soon(4*askAgain), "%s: %s", s.Target, s.Values[ValueRefused])
+	case s.Err != "":
+		return wait(v.soon(askAgain), "it is not known how %s is: %s", s.Target, s.Err)
+	case s.Values[ValueUID] == "":
+		return wait(v.soon(askAgain), "it is not known which object %s is", s.Target)
+	case s.Target.Kind == "owner":
+		return deny(time.Time{}, "the owner of pod %s/%s was not found", s.Namespace, s.Name)
+	case s.Values[ValueAttempt] == next:
 		return deny(time.Time{}, "the attempt %s is on the object before it was made: another daemon with this journal is at work", next)
 	}
-	return allow("%s", v.workload.Text)
+	return allow("%s", s.Text)
 }
 
 // moved looks whether somebody else changed the target since it was last
@@ -54,7 +69,7 @@ func target(v *view) Verdict {
 func moved(v *view) Verdict {
 	before, now := v.i.Seen, v.seen()
 	by := ""
-	if who := v.workload.Values[ValueChangedBy]; who != "" {
+	if who := v.own().Values[ValueChangedBy]; who != "" {
 		by = ", by " + who
 	}
 	switch {
@@ -72,7 +87,7 @@ func moved(v *view) Verdict {
 
 // seen is what the target was when it was asked about.
 func (v *view) seen() Object {
-	return Object{v.workload.Values[ValueUID], v.workload.Values[ValueTemplate]}
+	return Object{v.own().Values[ValueUID], v.own().Values[ValueTemplate]}
 }
 
 // restartedOnly tells whether two fingerprints of a pod template differ by a
@@ -137,8 +152,8 @@ func replicaFloor(v *view, g *Healthy) Verdict {
 	if g.Available == 0 && g.Ready == 0 {
 		return allow("")
 	}
-	available, err := count(v.workload, ValueAvailable)
-	wanted, err2 := count(v.workload, ValueReplicas)
+	available, err := count(v.own().Answer, ValueAvailable)
+	wanted, err2 := count(v.own().Answer, ValueReplicas)
 	switch {
 	case err != nil || err2 != nil:
 		return wait(v.soon(askAgain), "how many replicas are available is not known")
@@ -154,15 +169,15 @@ func headroomFloor(v *view, g *Healthy) Verdict {
 	if !g.Headroom {
 		return allow("")
 	}
-	if _, there := v.workload.Values[ValueHeadroom]; !there && v.workload.Err == "" {
+	if _, there := v.own().Values[ValueHeadroom]; !there && v.own().Err == "" {
 		return allow("no disruption budget") // it was asked for, and there is none
 	}
-	n, err := count(v.workload, ValueHeadroom)
+	n, err := count(v.own().Answer, ValueHeadroom)
 	switch {
 	case err != nil:
 		return wait(v.soon(askAgain), "what its disruption budget allows is not known: %v", err)
 	case n < 1:
-		return deny(v.soon(4*askAgain), "disruption budget %s allows %d more disruptions, at least 1 is needed", v.workload.Values[ValueBudget], n)
+		return deny(v.soon(4*askAgain), "disruption budget %s allows %d more disruptions, at least 1 is needed", v.own().Values[ValueBudget], n)
 	}
 	return allow("")
 }

@@ -90,7 +90,7 @@ func (h *handler) atIt(i *Incident) bool {
 	case i.Status == StatusWaiting && h.s.Storm != 0: // it waits for the storm to end
 		return false
 	}
-	for _, scope := range scopesOf(i.Policy, i.Target) {
+	for _, scope := range h.scopes(i) {
 		if _, paused := h.s.Paused[scope]; paused {
 			return false
 		}

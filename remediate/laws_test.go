@@ -3,6 +3,7 @@ package remediate_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -93,7 +94,9 @@ func actsAreAllowed(w *world) error {
 
 func targetsAreHeldByOne(w *world) error {
 	holder := map[Target]uint64{}
-	target := map[uint64]Target{}
+	release := func(n uint64) {
+		maps.DeleteFunc(holder, func(_ Target, by uint64) bool { return by == n })
+	}
 	for _, f := range w.heard {
 		switch b := f.Body.(type) {
 		case Started:
@@ -103,17 +106,12 @@ func targetsAreHeldByOne(w *world) error {
 			if h := holder[b.Act.Target]; h != 0 && h != b.Incident {
 				return fmt.Errorf("i%d acts on %s, which i%d holds", b.Incident, b.Act.Target, h)
 			}
-			holder[b.Act.Target], target[b.Incident] = b.Incident, b.Act.Target
-		case Healed, BreakerCounted, Closed:
-			n := IncidentOf(b)
-			if holder[target[n]] == n {
-				delete(holder, target[n])
-			}
+			holder[b.Act.Target] = b.Incident
+		case Healed, BreakerCounted, Exhausted, Closed:
+			release(IncidentOf(b))
 		case Finished:
 			if b.Outcome == Refused || b.Outcome == Failed {
-				if holder[target[b.Incident]] == b.Incident {
-					delete(holder, target[b.Incident])
-				}
+				release(b.Incident)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ type Policy struct {
 	// impact; nil: it is always Severity.
 	SeverityBy *SeverityBy    `json:"severityBy,omitempty"`
 	Mode       Mode           `json:"mode"`
-	Target     string         `json:"target,omitempty"` // kind/namespace/name, $label takes a label's value
+	Target     string         `json:"target,omitempty"` // as ParseTarget reads it, $label takes a label's value
 	Guards     Guards         `json:"guards"`
 	Objective  model.Duration `json:"objective,omitempty"` // RTO: from the opening to the first good sample
 	HoldPage   bool           `json:"holdPage,omitempty"`  // raise [InProgressAlert] while automation is at it
@@ -173,6 +173,7 @@ type ApprovalBy struct {
 type Do struct {
 	Kind   string          `json:"kind"`
 	Args   json.RawMessage `json:"args,omitempty"`
+	Target string          `json:"target,omitempty"` // another one than the policy's, written likewise
 	Within model.Duration  `json:"within,omitempty"` // its own deadline; 0: the step's
 }
 
@@ -186,6 +187,7 @@ type Verify struct {
 
 // Check is one probe of a verification.
 type Check struct {
-	Kind string          `json:"kind"`
-	Args json.RawMessage `json:"args,omitempty"`
+	Kind   string          `json:"kind"`
+	Args   json.RawMessage `json:"args,omitempty"`
+	Target string          `json:"target,omitempty"` // another one than the policy's, written likewise
 }

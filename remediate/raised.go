@@ -140,9 +140,6 @@ func (h *handler) about(i *Incident, name, summary string) Alert {
 // shortOf is an incident's name for people: i42.
 func shortOf(incident uint64) string { return "i" + strconv.FormatUint(incident, 10) }
 
-// plain is the target without its cluster, which is a label of its own.
-func (t Target) plain() string { return t.Kind + "/" + t.Namespace + "/" + t.Name }
-
 // subject says what the incident is about: PostgresDown at deployment/shop/db.
 func (i *Incident) subject() string {
 	if i.Target.IsZero() {

@@ -164,6 +164,16 @@ func (h *handler) nextStep(i *Incident, p *Policy) int {
 	return i.Step
 }
 
+// objects are what the incident's next step, or the one that is under way, acts
+// on, the incident's own target first.
+func (h *handler) objects(i *Incident) []Target {
+	p := h.policy(i)
+	if p == nil || len(p.Steps) == 0 {
+		return []Target{i.Target}
+	}
+	return p.Steps[h.nextStep(i, p)].objects(i.Target, i.Alert.Labels)
+}
+
 func cannot(i *Incident) Verdict {
 	v := deny(time.Time{}, "the policy %s it was opened under has no step", i.Policy)
 	if i.ToldOnly != "" {
@@ -212,7 +222,7 @@ func (h *handler) judgeAnswers(v *view) {
 	verdicts = append(verdicts, v.approval(hash))
 	d, until := strictest(verdicts)
 	elsewhere := h.elsewhere(v, verdicts)
-	h.emit(Judged{Incident: i.ID, Step: v.step, Decision: d, Verdicts: verdicts, Target: v.target, Plan: plan, Hash: hash, Until: h.again(until)})
+	h.emit(Judged{Incident: i.ID, Step: v.step, Decision: d, Verdicts: verdicts, Target: v.own().Target, Plan: plan, Hash: hash, Until: h.again(until)})
 	switch {
 	case d == Allowed:
 		h.act(i, 0)

@@ -134,6 +134,7 @@ type Incident struct {
 	Lost       string       `json:"lost,omitempty"`      // what that saw amiss
 	Confirmed  bool         `json:"confirmed,omitempty"` // it is well, and that is not our doing
 
+	Holds    []Target  `json:"holds,omitempty"`    // the objects beside Target that it is at work on
 	Kept     int       `json:"kept,omitempty"`     // the attempt that evidence was gathered for last
 	Evidence string    `json:"evidence,omitempty"` // digest of it, until that attempt begins; "" when there was none to be had
 	Measured time.Time `json:"measured,omitzero"`  // when its impact was last asked for
@@ -240,7 +241,7 @@ func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 
 // stateFormat counts the changes of what State remembers. A snapshot of
 // another format lacks what a fold would have gathered, so it is not used.
-const stateFormat = 4
+const stateFormat = 5
 
 // ErrOtherFormat is returned for a snapshot that another release wrote. Fold
 // the records anew.

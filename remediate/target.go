@@ -3,14 +3,42 @@ package remediate
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// Target is one object of a cluster that something may be done to. Kind is in
-// lower case: deployment, statefulset, daemonset, pod; or owner, which stands
-// for the workload that owns the pod called Name and is replaced by it once
+// TargetKinds are the kinds of objects that a policy may be about. An owner
+// stands for the workload that owns the pod of that name. A node has no
+// namespace.
+var TargetKinds = []string{"deployment", "statefulset", "daemonset", "pod", "owner", nodeKind}
+
+const nodeKind = "node"
+
+// Target is one object of a cluster that something may be done to. Kind is one
+// of [TargetKinds]; an owner is replaced by the object that it stands for once
 // the cluster was asked.
 type Target struct{ Cluster, Kind, Namespace, Name string }
+
+// ParseTarget reads a target as a policy writes it: kind/namespace/name,
+// node/name, and either of them behind the name of a cluster. Without one it is
+// in the given cluster. References to labels stay as they are, and the names
+// are not looked at.
+func ParseTarget(cluster, written string) (Target, error) {
+	p := strings.Split(written, "/")
+	if len(p) > 1 && !slices.Contains(TargetKinds, p[0]) && slices.Contains(TargetKinds, p[1]) {
+		cluster, p = p[0], p[1:]
+	}
+	if p[0] == nodeKind {
+		p = slices.Insert(p, 1, "")
+	}
+	switch {
+	case !slices.Contains(TargetKinds, p[0]):
+		return Target{}, fmt.Errorf("unknown kind of target %q", p[0])
+	case len(p) != 3:
+		return Target{}, fmt.Errorf("the target %q has too many parts, or not enough", written)
+	}
+	return Target{cluster, p[0], p[1], p[2]}, nil
+}
 
 // IsZero tells whether nothing is named.
 func (t Target) IsZero() bool { return t == Target{} }
@@ -19,12 +47,20 @@ func (t Target) IsZero() bool { return t == Target{} }
 // of. Pods come and go, and what an owner stands for is known only later.
 func (t Target) lasts() bool { return !t.IsZero() && t.Kind != "pod" && t.Kind != "owner" }
 
-// String returns cluster/kind/namespace/name.
+// String returns cluster/kind/namespace/name, and cluster/node/name for a node.
 func (t Target) String() string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.Cluster + "/" + t.Kind + "/" + t.Namespace + "/" + t.Name
+	return t.Cluster + "/" + t.plain()
+}
+
+// plain is the target as its own cluster calls it.
+func (t Target) plain() string {
+	if t.Kind == nodeKind {
+		return t.Kind + "/" + t.Name
+	}
+	return t.Kind + "/" + t.Namespace + "/" + t.Name
 }
 
 // MarshalText is [Target.String].
@@ -37,6 +73,9 @@ func (t *Target) UnmarshalText(b []byte) error {
 		return nil
 	}
 	p := strings.Split(string(b), "/")
+	if len(p) == 3 && p[1] == nodeKind {
+		p = slices.Insert(p, 2, "")
+	}
 	if len(p) != 4 {
 		return fmt.Errorf("target %q: want cluster/kind/namespace/name", b)
 	}
@@ -94,20 +133,46 @@ func checkPlain(v string) error {
 	return nil
 }
 
+// otherTarget is the target that an act or a probe names for itself, and own,
+// the policy's, when it names none. Where it says no cluster it is in the same.
+func otherTarget(own Target, template string, ls Labels) (Target, error) {
+	if template == "" {
+		return own, nil
+	}
+	return targetOf(own.Cluster, template, ls)
+}
+
+// objects are what a step acts on, the policy's own target first, each
+// once.
+func (st *Step) objects(own Target, ls Labels) []Target {
+	all := []Target{own}
+	for _, d := range slices.Concat(st.Do, st.Undo) {
+		// That it cannot be filled in was seen when the incident was opened.
+		if t, err := otherTarget(own, d.Target, ls); err == nil && !slices.Contains(all, t) {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
 // targetOf fills a target template such as deployment/$namespace/db.
 func targetOf(cluster, template string, ls Labels) (Target, error) {
 	s, err := expand(template, ls, CheckName)
 	if err != nil {
 		return Target{}, err
 	}
-	p := strings.Split(s, "/")
-	if len(p) != 3 {
-		return Target{}, fmt.Errorf("target %q: want kind/namespace/name", s)
+	t, err := ParseTarget(cluster, s)
+	if err != nil {
+		return Target{}, err
 	}
-	for _, name := range p[1:] {
+	names := []string{t.Namespace, t.Name}
+	if t.Kind == nodeKind {
+		names = names[1:]
+	}
+	for _, name := range names {
 		if err := CheckName(name); err != nil {
 			return Target{}, fmt.Errorf("target %q: %w", s, err)
 		}
 	}
-	return Target{cluster, p[0], p[1], p[2]}, nil
+	return t, nil
 }

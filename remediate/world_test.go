@@ -1,6 +1,7 @@
 package remediate_test
 
 import (
+	"cmp"
 	"container/heap"
 	"encoding/json"
 	"fmt"
@@ -302,6 +303,9 @@ func (w *world) answer(q Question) Answer {
 			how = is
 		}
 	}
+	if is := w.set["workload:"+q.Target.Name]; q.Kind == "workload" && is != "" {
+		how = is
+	}
 	a := Answer{Kind: q.Kind, OK: true, Values: map[string]string{}}
 	switch {
 	case how == "unknown":
@@ -341,7 +345,7 @@ func (w *world) workload(a *Answer, t Target, how string) {
 		ValueAttempt: w.set["attempt"], ValueReplicas: "4", ValueAvailable: "0",
 	}
 	for _, v := range []string{ValueMode, ValueNamespaceMode, ValueHeadroom, ValueBudget, ValueChangedBy} {
-		if is := w.set[v]; is != "" {
+		if is := cmp.Or(w.set[v+":"+t.Name], w.set[v]); is != "" {
 			a.Values[v] = is
 		}
 	}

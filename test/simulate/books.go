@@ -131,6 +131,9 @@ func (d dice) remedy(n int) remediate.Step {
 		s.Do = append([]remediate.Do{{Kind: "cordon"}}, s.Do...)
 		s.Undo = []remediate.Do{{Kind: "uncordon"}}
 	}
+	if d.chance(15) {
+		s.Do = append(s.Do, remediate.Do{Kind: "restart", Target: "deployment/ops/batch"})
+	}
 	if d.chance(20) {
 		s.Approval = &remediate.ApprovalBy{Within: pick(d, minutes(2), minutes(10))}
 	}

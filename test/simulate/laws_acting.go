@@ -93,7 +93,7 @@ func reasonsAreTrue(s *story, f remediate.Fact) error {
 		t = b.Target
 	}
 	for _, v := range b.Verdicts {
-		if v.Decision != remediate.Allowed && v.Decision != remediate.Observed && !s.stands(i, t, v.Guard) {
+		if v.Decision != remediate.Allowed && v.Decision != remediate.Observed && !s.stands(i, t, b.Step, v.Guard) {
 			return fmt.Errorf("i%d: nothing is there of what guard %s says: %s", i.Incident, v.Guard, v.Reason)
 		}
 	}
@@ -102,16 +102,16 @@ func reasonsAreTrue(s *story, f remediate.Fact) error {
 
 // stands tells whether a guard has something to go by, as far as the story
 // knows: the others judge by what was answered.
-func (s *story) stands(i *incident, t remediate.Target, guard string) bool {
+func (s *story) stands(i *incident, t remediate.Target, step int, guard string) bool {
 	switch guard {
 	case "paused":
-		return slices.ContainsFunc(i.scopes(t), func(scope string) bool { return s.paused[scope] })
+		return slices.ContainsFunc(i.scopes(step), func(scope string) bool { return s.paused[scope] })
 	case "takeover":
 		return i.taken
 	case "silenced":
 		return len(i.firing) > 0 && s.silenced(i)
 	case "busy":
-		return s.holders[t] != 0 && s.holders[t] != i.Incident
+		return slices.ContainsFunc(i.objects(t, step), func(t remediate.Target) bool { return s.holders[t] != 0 && s.holders[t] != i.Incident })
 	case "settle":
 		return !i.tried.IsZero()
 	case "cooldown":
@@ -150,10 +150,12 @@ func oneAtATime(s *story, f remediate.Fact) error {
 	if a == nil {
 		return nil
 	}
-	holder := s.holders[a.Target]
+	for _, t := range i.objects(i.Target, a.Step) {
+		if holder := s.holders[t]; holder != 0 && holder != i.Incident && !i.passed("busy", a) {
+			return fmt.Errorf("%s acts on %s, which i%d is at work on", a.Attempt, t, holder)
+		}
+	}
 	switch {
-	case holder != 0 && holder != i.Incident && !i.passed("busy", a):
-		return fmt.Errorf("%s acts on %s, which i%d is at work on", a.Attempt, a.Target, holder)
 	case a.Index == 0 && i.phase != idle && i.phase != brokenOff:
 		return fmt.Errorf("%s begins while %s is not over", a.Attempt, i.act.Attempt)
 	case a.Index > 0 && (i.phase != acted || a.Attempt != i.act.Attempt || a.Index != i.act.Index+1):
@@ -225,7 +227,7 @@ func breakerHolds(s *story, f remediate.Fact) error {
 	if a == nil || i.passed("breaker", a) {
 		return nil
 	}
-	if until := s.breakers[i.Policy+" on "+a.Target.String()].until; until.After(f.At) {
+	if until := s.breakers[i.breaker()].until; until.After(f.At) {
 		return fmt.Errorf("%s begins at %s, the breaker is open until %s", a.Attempt, f.At, until)
 	}
 	return nil
@@ -251,7 +253,7 @@ func pauseHolds(s *story, f remediate.Fact) error {
 	if a == nil || i.passed("paused", a) {
 		return nil
 	}
-	for _, scope := range i.scopes(a.Target) {
+	for _, scope := range i.scopes(a.Step) {
 		if s.paused[scope] {
 			return fmt.Errorf("%s acts while %s is paused", a.Attempt, scope)
 		}
@@ -290,7 +292,7 @@ func handsOff(s *story, f remediate.Fact) error {
 	case i.passed("mode", a):
 	case len(s.rules(i)) < 2:
 		return fmt.Errorf("%s acts for policy %s, which is no longer there", a.Attempt, i.Policy)
-	case s.mode(i, a.Target) == remediate.ModeObserve, i.annotated() == remediate.ModeObserve:
+	case s.mode(i, a.Step) == remediate.ModeObserve, i.annotated() == remediate.ModeObserve:
 		return fmt.Errorf("%s acts for policy %s, which only observes", a.Attempt, i.Policy)
 	}
 	return nil
@@ -298,13 +300,13 @@ func handsOff(s *story, f remediate.Fact) error {
 
 // mode is the strictest of the policy's as it was and is, and of what humans
 // set.
-func (s *story) mode(i *incident, t remediate.Target) remediate.Mode {
+func (s *story) mode(i *incident, step int) remediate.Mode {
 	order := []remediate.Mode{remediate.ModeObserve, remediate.ModeApprove, remediate.ModeAct}
 	least := len(order) - 1
 	for _, p := range s.rules(i) {
 		least = min(least, slices.Index(order, p.Mode))
 	}
-	for _, scope := range i.scopes(t) {
+	for _, scope := range i.scopes(step) {
 		if m, set := s.modes[scope]; set {
 			least = min(least, slices.Index(order, m))
 		}
@@ -316,13 +318,15 @@ func (s *story) mode(i *incident, t remediate.Target) remediate.Mode {
 // say of themselves; what is no mode is taken for the strictest.
 func (i *incident) annotated() remediate.Mode {
 	least := remediate.ModeAct
-	for _, value := range []string{remediate.ValueMode, remediate.ValueNamespaceMode} {
-		switch m := remediate.Mode(i.answer("workload").Values[value]); {
-		case m == "" || m == remediate.ModeAct:
-		case m == remediate.ModeApprove && least == remediate.ModeAct:
-			least = m
-		case m != remediate.ModeApprove:
-			least = remediate.ModeObserve
+	for _, a := range i.answersTo("workload") {
+		for _, value := range []string{remediate.ValueMode, remediate.ValueNamespaceMode} {
+			switch m := remediate.Mode(a.Values[value]); {
+			case m == "" || m == remediate.ModeAct:
+			case m == remediate.ModeApprove && least == remediate.ModeAct:
+				least = m
+			case m != remediate.ModeApprove:
+				least = remediate.ModeObserve
+			}
 		}
 	}
 	return least
@@ -341,7 +345,7 @@ func approvedOnce(s *story, f remediate.Fact) error {
 		return nil
 	}
 	by, within := i.policy.Steps[a.Step].Approval, 10*time.Minute
-	if s.mode(i, a.Target) != remediate.ModeApprove && i.annotated() != remediate.ModeApprove && by == nil {
+	if s.mode(i, a.Step) != remediate.ModeApprove && i.annotated() != remediate.ModeApprove && by == nil {
 		return nil
 	}
 	if by != nil && by.Within > 0 {
@@ -397,12 +401,15 @@ func seenWell(s *story, f remediate.Fact) error {
 
 // answer returns the first answer of a kind.
 func (i *incident) answer(kind string) remediate.Answer {
-	for _, a := range i.answers {
-		if a.Kind == kind {
-			return a
-		}
+	for _, a := range i.answersTo(kind) {
+		return a
 	}
 	return remediate.Answer{}
+}
+
+// answersTo are the answers to all questions of a kind.
+func (i *incident) answersTo(kind string) []remediate.Answer {
+	return slices.DeleteFunc(slices.Clone(i.answers), func(a remediate.Answer) bool { return a.Kind != kind })
 }
 
 // above tells whether what was answered is above the floor. Comparisons are
@@ -462,7 +469,7 @@ func notForEver(s *story, f remediate.Fact) error {
 	if a == nil {
 		return nil
 	}
-	healed := s.heals[i.Policy+" on "+a.Target.String()]
+	healed := s.heals[i.breaker()]
 	for _, p := range s.rules(i) {
 		most, flaps := remediate.DefaultAttempts, remediate.DefaultFlapping()
 		if p.Guards.Attempts > 0 {
@@ -531,7 +538,7 @@ func pausesHold(s *story, f remediate.Fact) error {
 		if !i.tried.IsZero() && f.At.Sub(i.tried) < settle && !i.passed("settle", a) {
 			return fmt.Errorf("%s begins %s after the last attempt ended, %s are to lie between", a.Attempt, f.At.Sub(i.tried), settle)
 		}
-		last, worked := s.released[a.Target]
+		last, worked := s.released[i.Target]
 		if worked && last.by != i.Incident && f.At.Sub(last.at) < time.Duration(p.Guards.Cooldown) && !i.passed("cooldown", a) {
 			return fmt.Errorf("%s begins %s after i%d let go, the cooldown is %s", a.Attempt, f.At.Sub(last.at), last.by, p.Guards.Cooldown)
 		}

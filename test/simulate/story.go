@@ -400,11 +400,13 @@ func (s *story) closed(i *incident) {
 	clear(i.calls)
 }
 
-// release lets go of the target that the incident acted on last.
+// release lets go of all that the incident is at work on.
 func (s *story) release(i *incident) {
-	if s.holders[i.act.Target] == i.Incident {
-		delete(s.holders, i.act.Target)
-		s.released[i.act.Target] = release{i.Incident, s.at}
+	for t, holder := range s.holders {
+		if holder == i.Incident {
+			delete(s.holders, t)
+			s.released[t] = release{i.Incident, s.at}
+		}
 	}
 }
 
@@ -433,7 +435,9 @@ func (s *story) started(i *incident, b remediate.Started) {
 
 func (s *story) startedAct(i *incident, a remediate.Act) {
 	i.act, i.phase, i.doubt = a, acting, false
-	s.holders[a.Target] = i.Incident
+	for _, t := range i.objects(i.Target, a.Step) {
+		s.holders[t] = i.Incident
+	}
 	if a.Index > 0 || a.Undo {
 		return
 	}
@@ -552,7 +556,19 @@ func (b breaker) after(outcome string, at time.Time, limit remediate.Breaker) br
 	return b
 }
 
-func (i *incident) breaker() string { return i.Policy + " on " + i.act.Target.String() }
+func (i *incident) breaker() string { return i.Policy + " on " + i.Target.String() }
+
+// objects are what a step acts on, the incident's own target first.
+func (i *incident) objects(own remediate.Target, step int) []remediate.Target {
+	all := []remediate.Target{own}
+	st := i.policy.Steps[step]
+	for _, d := range slices.Concat(st.Do, st.Undo) {
+		if t, err := remediate.ParseTarget(cluster, d.Target); err == nil {
+			all = append(all, t)
+		}
+	}
+	return all
+}
 
 func limitOf(p *remediate.Policy) remediate.Breaker {
 	if p.Guards.Breaker.Failures == 0 {
@@ -578,9 +594,13 @@ func (s *story) rules(i *incident) []*remediate.Policy {
 	return ps
 }
 
-// scopes are those that a human may pause or restrict to reach an act.
-func (i *incident) scopes(t remediate.Target) []string {
-	return []string{"all", "policy/" + i.Policy, "namespace/" + t.Namespace}
+// scopes are those that a human may pause or restrict to reach a step's acts.
+func (i *incident) scopes(step int) []string {
+	all := []string{"all", "policy/" + i.Policy}
+	for _, t := range i.objects(i.Target, step) {
+		all = append(all, "namespace/"+t.Namespace)
+	}
+	return all
 }
 
 // passed tells whether guard was overridden for the attempt that a begins or
