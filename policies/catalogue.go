@@ -52,11 +52,15 @@ type use struct {
 	args json.RawMessage
 	at   value // where its arguments stand
 	name value // where its kind stands
+	// target is one that it names for itself, as it is written.
+	target string
 }
 
 // use reads {kind: arguments} and has the catalogue check it. Keys that may
 // stand beside the kind are read by their fields.
-func (r *policyReader) use(v value, h half, beside fields) (use, bool) {
+func (r *policyReader) use(v value, h half, w *written, beside fields) (use, bool) {
+	target := ""
+	beside["target"] = func(v value) { target = r.readTarget(v, w) }
 	key, at, ok := v.only(beside)
 	if !ok {
 		kind := "kind"
@@ -79,7 +83,7 @@ func (r *policyReader) use(v value, h half, beside fields) (use, bool) {
 		at.blamed(err.Error(), key).fail(fmt.Sprintf("%s %s: %v", h.noun, kind, err), "")
 		return use{}, false
 	}
-	return use{kind, args, at, key}, true
+	return use{kind, args, at, key, target}, true
 }
 
 func (h half) hint(kind string) string {

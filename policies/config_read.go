@@ -165,14 +165,13 @@ func (r *configReader) checkClusters(at value) {
 	}
 	found := false
 	for i, k := range c.Clusters {
-		if k.Name == c.Cluster {
-			found = true
-		} else if k.Name != "" {
-			at.items()[i].warn(fmt.Sprintf("the cluster %q is never acted on", k.Name), fmt.Sprintf("targets are in the cluster %q; run one daemon for each cluster", c.Cluster))
+		found = found || k.Name == c.Cluster
+		if slices.Contains(remediate.TargetKinds, k.Name) {
+			at.items()[i].fail(fmt.Sprintf("a cluster cannot be called %q: targets begin with it, or with their kind", k.Name), "rename it")
 		}
 	}
 	if !found {
-		at.fail(fmt.Sprintf("none of the clusters is called %q, which is where policies act", c.Cluster), "let one of the names be the same as cluster")
+		at.fail(fmt.Sprintf("none of the clusters is called %q, which is where policies act that name no other", c.Cluster), "let one of the names be the same as cluster")
 	}
 }
 

@@ -333,8 +333,13 @@ func rightValues(t language.Type) []string {
 // TestReferenceNames holds the names that the reference says against the code's.
 func TestReferenceNames(t *testing.T) {
 	policy := language.Find("policy")
-	if got, want := policy.Field("target").Type.Pattern, "^("+strings.Join(targetKinds, "|")+")/"; !strings.HasPrefix(got, want) {
-		t.Errorf("targets are said to be %s, they begin with %s", got, want)
+	pattern := regexp.MustCompile(policy.Field("target").Type.Pattern)
+	for _, kind := range remediate.TargetKinds {
+		for _, s := range []string{kind + "/shop/db", kind + "/db", "dr/" + kind + "/shop/db", "dr/" + kind + "/db", "a/b/" + kind + "/shop/db"} {
+			if _, err := remediate.ParseTarget("prod", s); (err == nil) != pattern.MatchString(s) {
+				t.Errorf("whether %q is a target is said to be %v, and reads as %v", s, pattern.MatchString(s), err)
+			}
+		}
 	}
 	for _, taken := range []string{remediate.StormPolicy, remediate.WatchdogPolicy, remediate.UntoldPolicy} {
 		if got := policy.Field("name").Doc; !strings.Contains(got, "`"+taken+"`") {

@@ -28,6 +28,7 @@ type written struct {
 	when     value
 	per      value
 	target   value
+	targets  []aimed // all targets: of the policy, of acts and of probes
 	breaker  value
 	steps    value
 	stepsAt  []value // where each of Steps is written
@@ -75,7 +76,7 @@ func (r *policyReader) policy(v value) written {
 		"continue": func(v value) { p.Continue = v.truth() },
 		"severity": func(v value) { r.severity(v, &w) },
 		"mode":     func(v value) { w.mode = v; p.Mode = v.mode() },
-		"target":   func(v value) { w.target = v; p.Target = w.readTarget(v) },
+		"target":   func(v value) { w.target = v; p.Target = r.readTarget(v, &w) },
 		"guards":   func(v value) { r.guards(v, &w) },
 		"objective": func(v value) {
 			v.object("an objective", fields{"rto": func(v value) { p.Objective = v.duration() }}, "rto")

@@ -49,10 +49,10 @@ func (r *policyReader) procedure(v value, w *written) []remediate.Do {
 	v.list("actions", func(v value) {
 		var d remediate.Do
 		beside := fields{"within": func(v value) { d.Within = v.duration() }}
-		if u, ok := r.use(v, r.catalogue.actions(), beside); ok {
+		if u, ok := r.use(v, r.catalogue.actions(), w, beside); ok {
 			w.takeArgs(u)
 			w.acts = append(w.acts, u)
-			d.Kind, d.Args = u.kind, u.args
+			d.Kind, d.Args, d.Target = u.kind, u.args, u.target
 			out = append(out, d)
 		}
 	})
@@ -89,12 +89,12 @@ func (r *policyReader) verify(v value, w *written) remediate.Verify {
 	v.object("verify", fields{
 		"all": func(v value) {
 			v.list("probes", func(v value) {
-				if u, ok := r.use(v, r.catalogue.probes(), nil); ok {
+				if u, ok := r.use(v, r.catalogue.probes(), w, fields{}); ok {
 					w.takeArgs(u)
 					if u.kind == promQL {
 						r.needPrometheus(v)
 					}
-					y.All = append(y.All, remediate.Check{Kind: u.kind, Args: u.args})
+					y.All = append(y.All, remediate.Check{Kind: u.kind, Args: u.args, Target: u.target})
 				}
 			})
 		},
@@ -133,7 +133,7 @@ func (w *written) takeFrom(v value, kind string) {
 			w.takeFrom(child, kind)
 		}
 	case v.node.Kind == yaml.ScalarNode && wholeTarget.MatchString(v.node.Value):
-		v.fail("$target cannot be a part of the arguments", fmt.Sprintf("the policy's target goes with every probe and action: write {%s: $target}, or leave it out", kind))
+		v.fail("$target cannot be a part of the arguments", fmt.Sprintf("the policy's target goes with every probe and action: write {%s: $target}, or leave it out; another one stands beside the kind as target", kind))
 	case v.node.Kind == yaml.ScalarNode:
 		w.take(v, v.node.Value)
 	}

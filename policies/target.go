@@ -9,35 +9,52 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-// targetKinds are the kinds of objects that a policy may act on.
-var targetKinds = []string{"deployment", "statefulset", "daemonset", "pod", "owner"}
-
 var (
 	// reference is $label or ${label}, as remediate fills it in.
 	reference = regexp.MustCompile(`\$(\w+|\{\w+\})`)
 	labelName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 )
 
-// readTarget reads kind/namespace/name. Names are checked as Kubernetes will;
-// what a $label stands for is checked when an alert is at hand.
-func (w *written) readTarget(v value) string {
-	const example = "write kind/namespace/name, for example deployment/shop/db or owner/$namespace/$pod"
+// aimed is a target and where it is written.
+type aimed struct {
+	remediate.Target
+	at value
+}
+
+// readTarget reads a target as a policy, an action or a probe names it, and
+// returns it as written. Names are checked as Kubernetes will; what a $label
+// stands for is checked when an alert is at hand.
+func (r *policyReader) readTarget(v value, w *written) string {
 	s, ok := v.text("a target")
 	if !ok {
 		return ""
 	}
-	p := strings.Split(s, "/")
-	if len(p) != 3 {
-		v.fail(fmt.Sprintf("the target %q has %d parts, not 3", s, len(p)), example)
+	t, err := remediate.ParseTarget("", s)
+	if err != nil {
+		r.failTarget(v, s, err)
 		return ""
 	}
-	if !slices.Contains(targetKinds, p[0]) {
-		v.fail(fmt.Sprintf("unknown kind of target %q", p[0]), suggest(p[0], targetKinds))
+	if t.Cluster != "" && !slices.ContainsFunc(r.config.Clusters, func(c Cluster) bool { return c.Name == t.Cluster }) {
+		v.fail(fmt.Sprintf("no cluster is called %q", t.Cluster), "name it under clusters in remediated.yml, or leave it out for the cluster "+r.config.Cluster)
 	}
-	v.namePart("namespace", p[1], 63)
-	v.namePart("name", p[2], 253)
+	if t.Kind != "node" {
+		v.namePart("namespace", t.Namespace, 63)
+	}
+	v.namePart("name", t.Name, 253)
 	w.take(v, s)
+	w.targets = append(w.targets, aimed{t, v})
 	return s
+}
+
+// failTarget says what is wrong with a target that has not the parts of one.
+func (r *policyReader) failTarget(v value, s string, err error) {
+	const example = "write kind/namespace/name, for example deployment/shop/db or owner/$namespace/$pod, or node/$node; the name of another cluster may stand before it"
+	p := strings.Split(s, "/")
+	if kind := p[max(0, len(p)-3)]; len(p) >= 3 && !slices.Contains(remediate.TargetKinds, kind) && p[len(p)-2] != "node" {
+		v.fail(fmt.Sprintf("unknown kind of target %q", kind), suggest(kind, remediate.TargetKinds))
+		return
+	}
+	v.fail(err.Error(), example)
 }
 
 // namePart checks one part of a target: with its references taken for a plain
@@ -70,55 +87,72 @@ func (w *written) take(v value, template string) {
 	}
 }
 
-// checkActs refuses an action that cannot be done to the target: it would be
+// checkActs refuses an action that cannot be done to its target: it would be
 // refused in the middle of an incident otherwise.
 func (r *policyReader) checkActs(w *written) {
-	kind, _, _ := strings.Cut(w.Target, "/")
-	if !slices.Contains(targetKinds, kind) {
-		return // said already, or there is none
-	}
-	for _, v := range w.replicas {
-		if kind == "pod" {
-			v.fail("a pod has no replicas", "ask about what owns it, for example target: owner/$namespace/$pod, or leave this out")
+	own, err := remediate.ParseTarget("", w.Target)
+	if err == nil && (own.Kind == "pod" || own.Kind == "node") {
+		for _, v := range w.replicas {
+			v.fail(fmt.Sprintf("a %s has no replicas", own.Kind), "ask about what owns the pods, for example target: owner/$namespace/$pod, or leave this out")
 		}
 	}
 	for _, u := range w.acts {
+		t, whose := own, "the policy's target, "+w.Target
+		if u.target != "" {
+			t, err = remediate.ParseTarget("", u.target)
+			whose = u.target
+		}
+		if err != nil {
+			continue // said already, or there is none
+		}
 		fit := r.catalogue.Targets(u.kind)
-		possible := []string{kind}
-		if kind == "owner" {
+		possible := []string{t.Kind}
+		if t.Kind == "owner" {
 			possible = []string{"deployment", "statefulset", "daemonset"}
 		}
 		if !slices.ContainsFunc(possible, func(k string) bool { return slices.Contains(fit, k) }) {
-			u.name.fail(fmt.Sprintf("%s cannot be done to the policy's target, %s", u.kind, w.Target), "it is for: "+strings.Join(fit, ", "))
+			u.name.fail(fmt.Sprintf("%s cannot be done to %s", u.kind, whose), "it is for: "+strings.Join(fit, ", "))
 		}
 	}
 }
 
-// confine sees to it that a team's policy acts in the team's namespaces only.
+// confine sees to it that a team's policy deals with the team's namespaces only.
 func (r *policyReader) confine(w *written) {
-	parts := strings.Split(w.Target, "/")
-	if len(r.namespaces) == 0 || len(parts) != 3 {
+	if len(r.namespaces) == 0 {
 		return
 	}
+	for _, t := range w.targets {
+		r.confineTarget(w, t)
+	}
+}
+
+func (r *policyReader) confineTarget(w *written, t aimed) {
 	allowed := strings.Join(r.namespaces, ", ")
-	namespace := parts[1]
-	values := []string{namespace}
-	if strings.Contains(namespace, "$") {
+	switch {
+	case t.Cluster != "" && t.Cluster != r.config.Cluster:
+		t.at.fail(fmt.Sprintf("%s is in another cluster, but these files may target only: %s", t.at.node.Value, allowed), "leave out the cluster: it is "+r.config.Cluster)
+		return
+	case t.Namespace == "":
+		t.at.fail(fmt.Sprintf("a node is everybody's, but these files may target only: %s", allowed), "have it in a file that may target any namespace")
+		return
+	}
+	values := []string{t.Namespace}
+	if strings.Contains(t.Namespace, "$") {
 		hint := "write one of them, or a $label alone that a matcher narrows to them"
 		values = nil
-		if reference.FindString(namespace) == namespace {
-			label := strings.Trim(namespace[1:], "{}")
+		if reference.FindString(t.Namespace) == t.Namespace {
+			label := strings.Trim(t.Namespace[1:], "{}")
 			hint = fmt.Sprintf("narrow it: add '%s=\"%s\"' to when", label, r.namespaces[0])
 			values = w.fixed(label)
 		}
 		if len(values) == 0 {
-			w.target.fail(fmt.Sprintf("the namespace %s may be any, but these files may target only: %s", namespace, allowed), hint)
+			t.at.fail(fmt.Sprintf("the namespace %s may be any, but these files may target only: %s", t.Namespace, allowed), hint)
 			return
 		}
 	}
 	for _, n := range values {
 		if !slices.Contains(r.namespaces, n) {
-			w.target.fail(fmt.Sprintf("the namespace %s is not one that these files may target", n), "they may target only: "+allowed)
+			t.at.fail(fmt.Sprintf("the namespace %s is not one that these files may target", n), "they may target only: "+allowed)
 		}
 	}
 }

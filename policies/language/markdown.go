@@ -27,12 +27,13 @@ func Markdown(kinds Kinds) []byte {
 			}
 		}
 	}
-	d.printf("\n## Actions\n\nA list of actions has an item `{kind: {its arguments}}` for each, and beside the kind `within`, the deadline of this one act.\n" +
+	d.printf("\n## Actions\n\nA list of actions has an item `{kind: {its arguments}}` for each, and beside the kind `within`, the deadline of this one act,\n" +
+		"and `target`, when it is another object than the policy's target.\n" +
 		"`$target` in the place of the arguments says the same as `{}`.\n")
 	for _, k := range kinds.Actions {
 		d.kind(k, actionExample(k))
 	}
-	d.printf("\n## Probes\n\nA list of probes has an item `{kind: {its arguments}}` for each.\n")
+	d.printf("\n## Probes\n\nA list of probes has an item `{kind: {its arguments}}` for each, and beside the kind `target`, when it is another object than the policy's target.\n")
 	for _, k := range kinds.Probes {
 		d.kind(k, probeExample(k))
 	}

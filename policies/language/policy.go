@@ -17,7 +17,7 @@ var ofPolicies = []Object{
 		{"severity", either(severity, object("severity")), Required, "Who hears of it and when."},
 		{"mode", word(string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct)),
 			"`observe`; there is none to set where there are no steps", "Whether it only says what it would do, asks a human first, or acts."},
-		{"target", target, "required where there are steps", "What is acted on; `$label` takes a label's value, and `owner` is the workload that owns the pod of that name."},
+		{"target", target, "required where there are steps", "What is acted on; `$label` takes a label's value, and `owner` is the workload that owns the pod of that name. A node is `node/name`. What is in another of the configured clusters has that cluster's name before it: `dr/deployment/shop/db`."},
 		{"guards", object("guards"), "as said there", "What is asked before every act."},
 		{"objective", object("objective"), "none", "What is promised."},
 		{"runbooks", object("runbooks"), "those of the configuration", "Who hears of this policy's incidents and when, in place of everybody's."},
@@ -45,7 +45,7 @@ var ofSteps = []Object{
 	{"step", "A remedy, and how to see whether it helped.", []Field{
 		{"name", plain, Required, "What people read in reports."},
 		{"approval", object("approval"), "none is asked for", "Whether a human approves this step, whatever the mode."},
-		{"do", listOf(action), Required, "The actions, done in order; beside the kind, `within` is the deadline of this one act."},
+		{"do", listOf(action), Required, "The actions, done in order; beside the kind, `within` is the deadline of this one act and `target` another object than the policy's target."},
 		{"undo", listOf(action), "what was done stays", "The actions that take back what was done when `do` breaks off after its first act."},
 		{"evidence", truth, "`true` when an act of the step ends processes", "Whether logs, events and the object are kept before the first act."},
 		{"verify", object("verify"), Required, "How to see whether it helped: what is not verified is not healed."},
@@ -56,7 +56,7 @@ var ofSteps = []Object{
 		{"within", duration, Required, "For how long it is waited for them."},
 	}},
 	{"verify", "A verification. `for` and `every` are shorter than `within`.", []Field{
-		{"all", listOf(probe), Required, "The probes, all of which must be good."},
+		{"all", listOf(probe), Required, "The probes, all of which must be good; beside the kind, `target` is another object than the policy's target."},
 		{"for", duration, "once is enough", "For how long they must be good without a break."},
 		{"within", duration, Required, "By when."},
 		{"every", duration, shown(remediate.DefaultVerifyEvery), "How often it is looked."},

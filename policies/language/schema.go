@@ -15,7 +15,7 @@ type schema map[string]any
 // Schema returns the JSON Schema of a kind of file. A file that the daemon loads
 // satisfies it; one that satisfies it may still not make sense as a whole.
 func (f File) Schema(kinds Kinds) ([]byte, error) {
-	definitions := schema{"action": oneKind(kinds.Actions, withinOne), "probe": oneKind(kinds.Probes, nil)}
+	definitions := schema{"action": oneKind(kinds.Actions, otherTarget, withinOne), "probe": oneKind(kinds.Probes, otherTarget)}
 	objects := f.Objects()
 	for _, o := range objects[1:] {
 		definitions[key(o.Name)] = o.schema()
@@ -139,21 +139,25 @@ func longer() schema {
 	}
 }
 
-// withinOne is what may stand beside the kind of an action.
-var withinOne = &Field{"within", duration, "that of the step", "The deadline of this one act."}
+// What may stand beside the kind of an action, and the first of them beside that
+// of a probe.
+var (
+	otherTarget = Field{"target", target, "the policy's target", "The object that it is about."}
+	withinOne   = Field{"within", duration, "that of the step", "The deadline of this one act."}
+)
 
 // oneKind is one kind of action or probe with its arguments.
-func oneKind(kinds []Kind, beside *Field) schema {
+func oneKind(kinds []Kind, beside ...Field) schema {
 	properties := schema{}
 	var choice []schema
 	for _, k := range kinds {
 		properties[k.Name] = k.schema()
 		choice = append(choice, schema{"required": []string{k.Name}})
 	}
-	if beside != nil {
-		s := beside.Type.schema()
-		s["description"] = beside.description()
-		properties[beside.Name] = s
+	for _, f := range beside {
+		s := f.Type.schema()
+		s["description"] = f.description()
+		properties[f.Name] = s
 	}
 	return schema{"type": "object", "properties": properties, "additionalProperties": false, "oneOf": choice}
 }

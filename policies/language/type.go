@@ -57,7 +57,7 @@ var (
 	label      = text("label name", `^[a-zA-Z_][a-zA-Z0-9_]*$`)
 	name       = text("name", `^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 	matcher    = text("matcher", `[=~]\s*"`)
-	target     = text("kind/namespace/name", `^(deployment|statefulset|daemonset|pod|owner)/[^/]+/[^/]+$`)
+	target     = text("kind/namespace/name", `^([^/]+/)?((deployment|statefulset|daemonset|pod|owner)/[^/]+|node)/[^/]+$`)
 	url        = text("URL", `^https?://`)
 	clock      = text("time of day", `^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`)
 	digestTime = text("time of day", `^([01]?[0-9]|2[0-3]):[0-5][0-9]$`)
