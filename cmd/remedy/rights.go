@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
+	"slices"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -15,33 +18,47 @@ import (
 func (c *cli) rightsCommands(cmd *kingpin.CmdClause) {
 	for _, r := range []struct {
 		name, help string
-		write      func(w io.Writer, book *remediate.Rulebook, namespace, account string) error
+		write      func(io.Writer, *remediate.Rulebook, catalogue.Daemon) error
 	}{
 		{"rbac", "Print the smallest roles that the daemon needs for these policies, as YAML for kubectl apply.", catalogue.WriteRBAC},
 		{"fence", "Print an admission policy that holds the daemon to what these policies do, whatever its roles, as YAML for kubectl apply.", catalogue.WriteFence},
 	} {
 		one := cmd.Command(r.name, r.help)
 		file := one.Arg("file", "Configuration file.").Default("remediated.yml").String()
-		namespace := one.Flag("namespace", "Namespace of the daemon's ServiceAccount.").Default("remediated").String()
-		account := one.Flag("service-account", "The daemon's ServiceAccount.").Default("remediated").String()
+		var d catalogue.Daemon
+		one.Flag("cluster", "Which of the configured clusters it is for: the one that the configuration is of when it is not said.").StringVar(&d.Cluster)
+		one.Flag("namespace", "Namespace of the daemon's ServiceAccount.").Default("remediated").StringVar(&d.Namespace)
+		one.Flag("service-account", "The daemon's ServiceAccount.").Default("remediated").StringVar(&d.Account)
 		c.commands[one.FullCommand()] = func(context.Context) error {
-			book, err := c.rulebook(*file)
+			loaded, err := c.load(*file)
 			if err != nil {
 				return err
 			}
-			return r.write(c.out.w, book, *namespace, *account)
+			if !slices.ContainsFunc(loaded.Config.Clusters, func(k policies.Cluster) bool { return cmp.Or(d.Cluster, loaded.Config.Cluster) == k.Name }) {
+				return fmt.Errorf("no cluster is called %q in %s", d.Cluster, *file)
+			}
+			return r.write(c.out.w, loaded.Rulebook, d)
 		}
 	}
 }
 
-// rulebook reads a configuration's policies. What is wrong with them is shown.
-func (c *cli) rulebook(file string) (*remediate.Rulebook, error) {
+// load reads a configuration and its policies. What is wrong with them is shown.
+func (c *cli) load(file string) (*policies.Loaded, error) {
 	loaded, problems := policies.Load(file, catalogue.New())
 	if policies.HasErrors(problems) {
 		if err := c.showProblems(problems, nil); err != nil {
 			return nil, err
 		}
 		return nil, errShown
+	}
+	return loaded, nil
+}
+
+// rulebook reads a configuration's policies. What is wrong with them is shown.
+func (c *cli) rulebook(file string) (*remediate.Rulebook, error) {
+	loaded, err := c.load(file)
+	if err != nil {
+		return nil, err
 	}
 	return loaded.Rulebook, nil
 }

@@ -17,7 +17,7 @@ var ofPolicies = []Object{
 		{"severity", either(severity, object("severity")), Required, "Who hears of it and when."},
 		{"mode", word(string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct)),
 			"`observe`; there is none to set where there are no steps", "Whether it only says what it would do, asks a human first, or acts."},
-		{"target", target, "required where there are steps", "What is acted on; `$label` takes a label's value, and `owner` is the workload that owns the pod of that name. A node is `node/name`. What is in another of the configured clusters has that cluster's name before it: `dr/deployment/shop/db`."},
+		{"target", target, "required where there are steps", "What is acted on; `$label` takes a label's value, `owner` is the workload that owns the pod of that name, a node is `node/name`, and before what is in another of the configured clusters stands that cluster's name: `dr/deployment/shop/db`."},
 		{"guards", object("guards"), "as said there", "What is asked before every act."},
 		{"objective", object("objective"), "none", "What is promised."},
 		{"runbooks", object("runbooks"), "those of the configuration", "Who hears of this policy's incidents and when, in place of everybody's."},

@@ -48,7 +48,7 @@ func TestRBACIsTheSmallest(t *testing.T) {
 		dir := t.TempDir()
 		write(t, dir, "p.yaml", strings.ReplaceAll(policy, "MODE", mode))
 		var out bytes.Buffer
-		if err := catalogue.WriteRBAC(&out, load(t, dir, "policies: [{files: ['p.yaml']}]").Rulebook, "ops", "remediated"); err != nil {
+		if err := catalogue.WriteRBAC(&out, load(t, dir, "policies: [{files: ['p.yaml']}]").Rulebook, catalogue.Daemon{Namespace: "ops", Account: "remediated"}); err != nil {
 			t.Fatal(err)
 		}
 		got := out.String()
@@ -75,7 +75,7 @@ func TestRBACOfALabelIsAClusterRole(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "p.yaml", strings.NewReplacer("MODE", "act", "deployment/shop/db", "deployment/$namespace/db").Replace(policy))
 	var out bytes.Buffer
-	if err := catalogue.WriteRBAC(&out, load(t, dir, "policies: [{files: ['p.yaml']}]").Rulebook, "ops", "remediated"); err != nil {
+	if err := catalogue.WriteRBAC(&out, load(t, dir, "policies: [{files: ['p.yaml']}]").Rulebook, catalogue.Daemon{Namespace: "ops", Account: "remediated"}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "kind: ClusterRole\n") {
@@ -221,7 +221,7 @@ func printed(t *testing.T, change func(*remediate.Policy)) string {
 	book.Policies[0].Steps[0].Evidence = false // true without a word, since restarting ends processes
 	change(&book.Policies[0])
 	var out bytes.Buffer
-	if err := catalogue.WriteRBAC(&out, book, "ops", "remediated"); err != nil {
+	if err := catalogue.WriteRBAC(&out, book, catalogue.Daemon{Namespace: "ops", Account: "remediated"}); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -258,7 +258,7 @@ const config = `
 cluster: prod
 alertmanagers: [{url: 'http://localhost:9093'}]
 prometheus: {url: 'http://localhost:9090'}
-clusters: [{name: prod}]
+clusters: [{name: prod}, {name: dr}]
 notify: {pagerduty: {routing_keys: {oncall: {file: k}, manager: {file: k}, director: {file: k}}}}
 `
 

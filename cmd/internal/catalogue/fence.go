@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"maps"
@@ -20,11 +21,12 @@ import (
 const fenceName = "remediated"
 
 // WriteFence writes a ValidatingAdmissionPolicy and its binding as YAML. They
-// let a ServiceAccount send what the acts of the rulebook's policies send, to
-// what these name, and no other write, whatever roles it may have. A permission
-// cannot say as much: who may patch a Deployment may run anything in its place.
-func WriteFence(w io.Writer, book *remediate.Rulebook, namespace, account string) error {
-	return writeObjects(w, fence(passesOf(book), namespace, account), fenceBinding())
+// let the daemon's ServiceAccount send what the acts of the rulebook's policies
+// send in its cluster, to what these name, and no other write, whatever roles it
+// may have. A permission cannot say as much: who may patch a Deployment may run
+// anything in its place.
+func WriteFence(w io.Writer, book *remediate.Rulebook, d Daemon) error {
+	return writeObjects(w, fence(passesOf(book, cmp.Or(d.Cluster, book.Cluster)), d), fenceBinding())
 }
 
 // place is what a target may be: its namespace and name as templates, "" for
@@ -34,34 +36,37 @@ type place struct{ namespace, name string }
 // passes are the writes that a fence lets pass, and where.
 type passes map[action.Write]map[place]bool
 
-// passesOf collects what the acts of all policies send.
-func passesOf(book *remediate.Rulebook) passes {
+// passesOf collects what the acts of all policies send to a cluster.
+func passesOf(book *remediate.Rulebook, cluster string) passes {
 	out := passes{}
 	for _, p := range book.Policies {
-		if p.Target == "" {
+		own, err := remediate.ParseTarget(book.Cluster, p.Target)
+		if err != nil {
 			continue
 		}
-		_, kind := whereOf(p)
 		for _, d := range actsOf(p) {
-			for _, w := range writing(d.Kind, kind, d.Args) {
+			t := targetOf(own, d.Target)
+			if t.Cluster != cluster {
+				continue
+			}
+			for _, w := range writing(d.Kind, kindOf(t), d.Args) {
 				if out[w] == nil {
 					out[w] = map[place]bool{}
 				}
-				out[w][placeOf(p)] = true
+				out[w][placeOf(t)] = true
 			}
 		}
 	}
 	return out
 }
 
-// placeOf returns what a policy's target may be. An owner is named by its pod:
-// what it is called itself is not known.
-func placeOf(p remediate.Policy) place {
-	parts := strings.Split(p.Target, "/")
-	if parts[0] == "owner" {
-		return place{parts[1], ""}
+// placeOf returns what a target may be. An owner is named by its pod: what it is
+// called itself is not known.
+func placeOf(t remediate.Target) place {
+	if t.Kind == "owner" {
+		return place{t.Namespace, ""}
 	}
-	return place{parts[1], parts[2]}
+	return place{t.Namespace, t.Name}
 }
 
 // writing returns what an act sends.
@@ -74,9 +79,9 @@ func writing(kind, target string, args json.RawMessage) []action.Write {
 	return nil
 }
 
-func fence(ps passes, namespace, account string) admissionv1.ValidatingAdmissionPolicy {
+func fence(ps passes, d Daemon) admissionv1.ValidatingAdmissionPolicy {
 	fail, all := admissionv1.Fail, admissionv1.AllScopes
-	user := "system:serviceaccount:" + namespace + ":" + account
+	user := "system:serviceaccount:" + d.Namespace + ":" + d.Account
 	return admissionv1.ValidatingAdmissionPolicy{
 		TypeMeta:   admissionMeta("ValidatingAdmissionPolicy"),
 		ObjectMeta: metav1.ObjectMeta{Name: fenceName},

@@ -38,32 +38,30 @@ type grant struct {
 	part  part
 }
 
-// WriteRBAC writes the smallest roles that the rulebook's policies need, and
-// their bindings to a ServiceAccount, as YAML. A policy that names its target's
-// namespace needs Roles there; one that takes it from a label needs
-// ClusterRoles, and so does one that looks at the cluster itself, for no more
-// than that. What is needed to ask is apart from what is needed to act; each is
-// enough for its purpose by itself.
-func WriteRBAC(w io.Writer, book *remediate.Rulebook, namespace, account string) error {
+// Daemon is whom rights are given: a ServiceAccount, by its namespace and name,
+// in one of the configured clusters; "" is the one that the daemon is named by.
+type Daemon struct{ Cluster, Namespace, Account string }
+
+// WriteRBAC writes the smallest roles that the rulebook's policies need in the
+// daemon's cluster, and their bindings to its ServiceAccount, as YAML. A target
+// in a namespace that is named needs Roles there; one whose namespace comes from
+// a label needs ClusterRoles, and so do a node and a look at the cluster itself,
+// for no more than that. What is needed to ask is apart from what is needed to
+// act; each is enough for its purpose by itself.
+func WriteRBAC(w io.Writer, book *remediate.Rulebook, d Daemon) error {
 	needs := map[grant][]rbacv1.PolicyRule{}
-	need := func(where string, p part, rules []rbacv1.PolicyRule) {
-		g := grant{where, p}
-		needs[g] = append(needs[g], rules...)
-	}
 	for _, p := range book.Policies {
-		if p.Target == "" || len(p.Steps) == 0 {
-			continue
+		for _, n := range needsOf(p, book.Cluster) {
+			if n.cluster == cmp.Or(d.Cluster, book.Cluster) {
+				needs[n.grant] = append(needs[n.grant], n.rules...)
+			}
 		}
-		where, kind := whereOf(p)
-		need(where, toAsk, askingRulesOf(p, kind))
-		need(where, toAct, actingRulesOf(p, kind))
-		need(everywhere, toAsk, clusterRulesOf(p))
 	}
 	for _, g := range slices.SortedFunc(maps.Keys(needs), inOrder) {
 		if len(needs[g]) == 0 {
 			continue
 		}
-		if err := writeObjects(w, roleAndBinding(g, action.MergeRules(needs[g]...), namespace, account)...); err != nil {
+		if err := writeObjects(w, roleAndBinding(g, action.MergeRules(needs[g]...), d)...); err != nil {
 			return err
 		}
 	}
@@ -89,42 +87,82 @@ func inOrder(a, b grant) int {
 	return cmp.Or(strings.Compare(a.where, b.where), -strings.Compare(string(a.part), string(b.part)))
 }
 
-// whereOf returns the namespace and the kind of a policy's target, "" for any.
-func whereOf(p remediate.Policy) (namespace, kind string) {
-	parts := strings.Split(p.Target, "/")
-	kind, namespace = parts[0], parts[1]
-	if strings.Contains(namespace, "$") {
-		namespace = everywhere
-	}
-	if kind == "owner" {
-		kind = "" // it may turn out to be of any kind
-	}
-	return namespace, kind
+// need is what is needed somewhere.
+type need struct {
+	cluster string
+	grant
+	rules []rbacv1.PolicyRule
 }
 
-// askingRulesOf returns what a policy needs where its target is, to look at it.
-func askingRulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
-	rules := asking("workload", kind, nil)
-	if h := p.Guards.Healthy; h != nil && h.Headroom {
-		rules = append(rules, asking("workload", kind, json.RawMessage(`{"headroom":true}`))...)
+// needsOf returns all that a policy needs, nothing where it has no remedy.
+func needsOf(p remediate.Policy, home string) []need {
+	own, err := remediate.ParseTarget(home, p.Target)
+	if err != nil || len(p.Steps) == 0 {
+		return nil
+	}
+	out := []need{
+		{own.Cluster, grant{whereOf(own), toAsk}, lookingRulesOf(p, own)},
+		{own.Cluster, grant{everywhere, toAsk}, clusterRulesOf(p)},
 	}
 	for _, s := range p.Steps {
 		for _, c := range s.Verify.All {
-			rules = append(rules, asking(c.Kind, kind, c.Args)...)
+			t := targetOf(own, c.Target)
+			out = append(out, need{t.Cluster, grant{whereOf(t), toAsk}, asking(c.Kind, kindOf(t), c.Args)})
 		}
-		if s.Evidence && p.Mode != remediate.ModeObserve {
-			rules = append(rules, asking("evidence", kind, nil)...)
+		for _, d := range slices.Concat(s.Do, s.Undo) {
+			t := targetOf(own, d.Target)
+			out = append(out, need{t.Cluster, grant{whereOf(t), toAsk}, seeingRulesOf(p, s, t)})
 		}
+	}
+	for _, d := range actsOf(p) {
+		t := targetOf(own, d.Target)
+		out = append(out, need{t.Cluster, grant{whereOf(t), toAct}, acting(d.Kind, kindOf(t), d.Args)})
+	}
+	return out
+}
+
+// targetOf is the target that an act or a probe names, and own where it names
+// none.
+func targetOf(own remediate.Target, written string) remediate.Target {
+	if t, err := remediate.ParseTarget(own.Cluster, written); err == nil {
+		return t
+	}
+	return own
+}
+
+// whereOf is the namespace of a target, everywhere when it may be any or none.
+func whereOf(t remediate.Target) string {
+	if strings.Contains(t.Namespace, "$") {
+		return everywhere
+	}
+	return t.Namespace
+}
+
+// kindOf is the kind of a target, "" when it may turn out to be of any.
+func kindOf(t remediate.Target) string {
+	if t.Kind == "owner" {
+		return ""
+	}
+	return t.Kind
+}
+
+// lookingRulesOf returns what a policy's guards need to look at its target.
+func lookingRulesOf(p remediate.Policy, own remediate.Target) []rbacv1.PolicyRule {
+	rules := asking("workload", kindOf(own), nil)
+	if h := p.Guards.Healthy; h != nil && h.Headroom {
+		rules = append(rules, asking("workload", kindOf(own), json.RawMessage(`{"headroom":true}`))...)
+	}
+	for _, s := range p.Steps {
+		rules = append(rules, seeingRulesOf(p, s, own)...)
 	}
 	return rules
 }
 
-// actingRulesOf returns what a policy needs where its target is, to act on it:
-// nothing where it never acts.
-func actingRulesOf(p remediate.Policy, kind string) []rbacv1.PolicyRule {
-	var rules []rbacv1.PolicyRule
-	for _, d := range actsOf(p) {
-		rules = append(rules, acting(d.Kind, kind, d.Args)...)
+// seeingRulesOf returns what a step needs to see an object before it acts on it.
+func seeingRulesOf(p remediate.Policy, s remediate.Step, t remediate.Target) []rbacv1.PolicyRule {
+	rules := asking("workload", kindOf(t), nil)
+	if s.Evidence && p.Mode != remediate.ModeObserve {
+		rules = append(rules, asking("evidence", kindOf(t), nil)...)
 	}
 	return rules
 }
@@ -178,9 +216,9 @@ func acting(kind, target string, args json.RawMessage) []rbacv1.PolicyRule {
 }
 
 // roleAndBinding returns a role with these rules, bound to the account.
-func roleAndBinding(g grant, rules []rbacv1.PolicyRule, namespace, account string) []any {
+func roleAndBinding(g grant, rules []rbacv1.PolicyRule, d Daemon) []any {
 	meta := metav1.ObjectMeta{Name: "remediated-" + string(g.part), Namespace: g.where}
-	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: account, Namespace: namespace}}
+	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: d.Account, Namespace: d.Namespace}}
 	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name}
 	if g.where == everywhere {
 		ref.Kind = "ClusterRole"

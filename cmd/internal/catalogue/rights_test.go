@@ -20,9 +20,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata")
 
-// rights are policies, whose roles and fence are in testdata.
+// objects act on more than their own target, some of it in another cluster.
+var objects = []string{aPolicy("a", "act", "deployment/shop/db", "restart: {}, target: statefulset/queue/jobs}, {restart: {}, target: dr/deployment/shop/db")}
+
+// rights are policies, whose roles and fence are in testdata; those in the
+// cluster dr where the name says so.
 var rights = map[string][]string{
 	"named":   {aPolicy("a", "act", "deployment/shop/db", "restart: {}")},
+	"objects": objects, "objects-dr": objects,
 	"observe": {aPolicy("a", "observe", "deployment/shop/db", "restart: {}")},
 	"owner":   {aPolicy("a", "act", "owner/$namespace/$pod", "restart: {}")},
 	"pods":    {aPolicy("a", "act", "pod/shop/web-${pod}", "evict_pod: {}"), aPolicy("b", "act", "pod/shop/$pod", "delete_pod: {bypass_pdb: true}")},
@@ -59,11 +64,15 @@ var decoded = map[string]func() any{
 func TestRights(t *testing.T) {
 	for name, written := range rights {
 		book := bookOf(t, written)
+		daemon := catalogue.Daemon{Namespace: "ops", Account: "remediated"}
+		if strings.HasSuffix(name, "-dr") {
+			daemon.Cluster = "dr"
+		}
 		var out bytes.Buffer
-		if err := catalogue.WriteRBAC(&out, book, "ops", "remediated"); err != nil {
+		if err := catalogue.WriteRBAC(&out, book, daemon); err != nil {
 			t.Fatal(err)
 		}
-		if err := catalogue.WriteFence(&out, book, "ops", "remediated"); err != nil {
+		if err := catalogue.WriteFence(&out, book, daemon); err != nil {
 			t.Fatal(err)
 		}
 		file := filepath.Join("testdata", name+".yaml")
@@ -111,7 +120,7 @@ func TestFenceKnowsWhatIsSent(t *testing.T) {
 		"sets":    {`"CREATE events.events.k8s.io"`, `"CREATE pods/eviction"`, `"UPDATE daemonsets.apps"`, `"UPDATE statefulsets.apps"`},
 	} {
 		var out bytes.Buffer
-		if err := catalogue.WriteFence(&out, bookOf(t, rights[name]), "ops", "healer"); err != nil {
+		if err := catalogue.WriteFence(&out, bookOf(t, rights[name]), catalogue.Daemon{Namespace: "ops", Account: "healer"}); err != nil {
 			t.Fatal(err)
 		}
 		var fence admissionv1.ValidatingAdmissionPolicy
