@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"os"
@@ -61,6 +62,33 @@ func (r *Reading) Last(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("read journal %s: %w", r.dir, err)
 	}
 	return last.at, nil
+}
+
+// Beginning says where the records begin that are there.
+type Beginning struct {
+	After    uint64 // the record before the first: 0 is the journal's own beginning
+	Journal  string // its name, "" when that is only said by the first record
+	Rulebook string // digest of the rulebook that governs then, "" when there is none yet
+}
+
+// Begin returns where the records begin.
+func (r *Reading) Begin(ctx context.Context) (Beginning, error) {
+	begin, _, err := r.begin(ctx)
+	return begin, err
+}
+
+// begin also returns the checkpoint that stands for what was trimmed. Of the
+// state in it no more is read than each release writes.
+func (r *Reading) begin(ctx context.Context) (Beginning, remediate.Checkpoint, error) {
+	behind, err := readCheckpoint(ctx, r.reader)
+	if err != nil {
+		return Beginning{}, behind, fmt.Errorf("read journal %s: %w", r.dir, err)
+	}
+	var state struct{ Journal, Rulebook string }
+	if err := json.Unmarshal(behind.State, &state); behind.Seq > 0 && err != nil {
+		return Beginning{}, behind, fmt.Errorf("read journal %s: the state in its checkpoint: %w", r.dir, err)
+	}
+	return Beginning{behind.Seq, state.Journal, state.Rulebook}, behind, nil
 }
 
 // Load is [SQLite.Load].

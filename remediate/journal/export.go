@@ -1,0 +1,227 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Extent says what a journal, or a part of one, has.
+type Extent struct {
+	Journal string        `json:"journal,omitempty"` // its name; "" when it is not known
+	First   uint64        `json:"first"`             // number of the first record that is there
+	Last    uint64        `json:"last"`
+	From    time.Time     `json:"from"`
+	To      time.Time     `json:"to"`
+	Head    remediate.Sum `json:"head"` // of the chain, after the last record
+	Blobs   int           `json:"blobs,omitempty"`
+	// Missing are the digests of what records name and the journal no longer
+	// has, each with why.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// ExportOptions say how much is exported. The zero value is all records from the
+// beginning, and the rulebooks.
+type ExportOptions struct {
+	Since    time.Time // records of then and later; zero: all that are there
+	Evidence bool      // and what was kept before it was destroyed
+}
+
+// Export writes the journal to w as lines that [OpenExport] reads. Each record is
+// verified against the one before it. A daemon may write meanwhile: what was
+// there when it began is exported.
+func (r *Reading) Export(ctx context.Context, w io.Writer, o ExportOptions) (Extent, error) {
+	begin, behind, err := r.begin(ctx)
+	if err != nil {
+		return Extent{}, err
+	}
+	last, err := readHead(ctx, r.reader)
+	if err != nil {
+		return Extent{}, fmt.Errorf("read journal %s: %w", r.dir, err)
+	}
+	if last.seq == behind.Seq {
+		return Extent{}, fmt.Errorf("the journal in %s has no records: there is nothing to export", r.dir)
+	}
+	e := &exporting{load: r.Load, w: bufio.NewWriter(w), check: sha256.New(), written: map[string]bool{}}
+	e.header = exportHeader{
+		Format: exportFormat, Journal: begin.Journal, Rulebook: begin.Rulebook, Evidence: o.Evidence,
+		After: link{behind.Seq, behind.Head}, Last: last.seq, Head: last.sum, To: last.at,
+	}
+	for record, err := range r.Read(ctx) {
+		if err == nil {
+			err = e.take(ctx, record, o.Since, behind)
+		}
+		if err != nil {
+			return Extent{}, fmt.Errorf("export: %w", err)
+		}
+		if record.Seq == last.seq {
+			break
+		}
+	}
+	if err := e.end(); err != nil {
+		return Extent{}, fmt.Errorf("export: %w", err)
+	}
+	h := e.header
+	return Extent{Journal: h.Journal, First: h.First, Last: h.Last, From: h.From, To: h.To, Head: h.Head, Blobs: int(e.blobs), Missing: e.missing}, nil
+}
+
+// exporting is an export that is being written.
+type exporting struct {
+	load    func(ctx context.Context, digest string) ([]byte, error)
+	w       *bufio.Writer
+	check   hash.Hash
+	header  exportHeader // written when First is set
+	written map[string]bool
+	blobs   uint64
+	missing []string
+	line    []byte
+}
+
+// take takes up the next record of the journal.
+func (e *exporting) take(ctx context.Context, r remediate.Record, since time.Time, behind remediate.Checkpoint) error {
+	body, err := telling(r)
+	if err != nil {
+		return err
+	}
+	if e.header.First == 0 {
+		if r.Seq != e.header.After.Seq+1 {
+			return errors.New("the journal was trimmed meanwhile: begin anew")
+		}
+		if b, ok := body.(remediate.Founded); ok {
+			e.header.Journal = b.Journal
+		}
+		if r.At.Before(since) && r.Seq < e.header.Last {
+			e.skip(r, body)
+			return nil
+		}
+		if err := e.begin(ctx, r, behind); err != nil {
+			return err
+		}
+	}
+	for _, blob := range e.named(body) {
+		if err := e.blob(ctx, blob); err != nil {
+			return err
+		}
+	}
+	if strings.ContainsFunc(r.Kind, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' }) {
+		return fmt.Errorf("record %d, %q: %w", r.Seq, r.Kind, remediate.ErrUnknownKind)
+	}
+	e.line = appendRecord(e.line[:0], r, plain(r.Bytes))
+	return e.write(e.line)
+}
+
+// skip leaves a record out, and remembers what it says of those after it.
+func (e *exporting) skip(r remediate.Record, body remediate.Body) {
+	e.header.After = link{r.Seq, r.Sum}
+	if b, ok := body.(remediate.RulebookLoaded); ok {
+		e.header.Rulebook = b.Digest
+	}
+}
+
+// begin writes what stands before the first record.
+func (e *exporting) begin(ctx context.Context, first remediate.Record, behind remediate.Checkpoint) error {
+	e.header.First, e.header.From = first.Seq, first.At
+	e.header = e.header.seal()
+	if err := e.writeJSON(e.header); err != nil {
+		return err
+	}
+	if behind.Seq > 0 && behind.Seq == e.header.After.Seq {
+		if err := e.writeJSON(exportCheckpoint{behind}); err != nil {
+			return err
+		}
+	}
+	return e.blob(ctx, exportBlob{Blob: e.header.Rulebook, Is: isRulebook})
+}
+
+// telling returns the fact of a record if it may say something of the journal as
+// a whole, or name a blob; nil otherwise.
+func telling(r remediate.Record) (remediate.Body, error) {
+	switch {
+	case r.Kind == foundedKind, r.Kind == loadedKind, r.Kind == openedKind:
+	case r.Kind == finishedKind && bytes.Contains(r.Bytes, []byte(`"`+remediate.ValueDigest+`"`)):
+	default:
+		return nil, nil
+	}
+	f, err := r.Decode()
+	return f.Body, err
+}
+
+var (
+	foundedKind  = remediate.KindOf(remediate.Founded{})
+	loadedKind   = remediate.KindOf(remediate.RulebookLoaded{})
+	openedKind   = remediate.KindOf(remediate.Opened{})
+	finishedKind = remediate.KindOf(remediate.Finished{})
+)
+
+// named returns the blobs that a fact names, as far as they are exported.
+func (e *exporting) named(body remediate.Body) (all []exportBlob) {
+	switch b := body.(type) {
+	case remediate.RulebookLoaded:
+		all = append(all, exportBlob{Blob: b.Digest, Is: isRulebook})
+	case remediate.Opened:
+		all = append(all, exportBlob{Blob: b.Rulebook, Is: isRulebook})
+	case remediate.Finished:
+		for _, a := range b.Answers {
+			if a.Kind == isEvidence && e.header.Evidence {
+				all = append(all, exportBlob{Blob: a.Values[remediate.ValueDigest], Is: isEvidence})
+			}
+		}
+	}
+	return all
+}
+
+// blob writes what is kept under a digest, once. What the journal no longer has,
+// or has no longer as it was, is noted and left out.
+func (e *exporting) blob(ctx context.Context, b exportBlob) (err error) {
+	if b.Blob == "" || e.written[b.Blob] {
+		return nil
+	}
+	e.written[b.Blob] = true
+	b.Bytes, err = e.load(ctx, b.Blob)
+	switch {
+	case errors.Is(err, ErrNotKept), errors.Is(err, ErrDamagedBlob):
+		e.missing = append(e.missing, fmt.Sprintf("%s: %v", b.Is, err))
+		return nil
+	case err != nil:
+		return err
+	}
+	e.blobs++
+	return e.writeJSON(b)
+}
+
+func (e *exporting) writeJSON(v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return e.write(b)
+}
+
+func (e *exporting) write(line []byte) error {
+	if len(line) > maxExportLine {
+		return fmt.Errorf("a line of %d bytes is longer than can be read again", len(line))
+	}
+	for _, part := range [][]byte{line, {'\n'}} {
+		e.check.Write(part)
+		if _, err := e.w.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end writes the last line.
+func (e *exporting) end() error {
+	last := exportEnd{Records: e.header.Last - e.header.After.Seq, Blobs: e.blobs, Missing: uint64(len(e.missing)), Head: e.header.Head}
+	return errors.Join(e.writeJSON(last.seal(e.check)), e.w.Flush())
+}
