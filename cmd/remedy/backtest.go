@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/x0tta6bl4/remediated/policies/replay"
-	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
 // backtestJob is one call of backtest.
@@ -22,6 +20,7 @@ type backtestJob struct {
 	since  *span
 	format string
 	all    bool // also show what would have been the same
+	alerts alertsJob
 }
 
 func (c *cli) backtestCommand(cmd *kingpin.CmdClause) {
@@ -29,15 +28,27 @@ func (c *cli) backtestCommand(cmd *kingpin.CmdClause) {
 	command := cmd.Command("backtest", "Live through the past of a journal under the policies of a configuration, and show what would have been done, refused and told otherwise. "+
 		"What was not recorded is said to be unknown.")
 	command.Arg("file", "Configuration file.").Default("remediated.yml").StringVar(&job.file)
-	job.since = since(command, "30d", "Show incidents that were opened so long ago at most. It is lived through all of the journal.")
+	job.since = since(command, "30d", "Show incidents that were opened so long ago at most. It is lived through all of the journal. With --prometheus it is what is lived through, and counts from --to.")
+	sinceGiven := false
+	command.GetFlag("since").IsSetByUser(&sinceGiven)
+	job.alerts.flags(command)
 	command.Flag("format", "text, json, markdown, or html: one page with timelines that needs nothing beside it.").Default("text").EnumVar(&job.format, "text", "json", "markdown", "html")
 	command.Flag("all", "Show also the incidents of which nothing would have been otherwise.").BoolVar(&job.all)
-	c.onJournal(command, func(ctx context.Context, j *journal.Reading) error { return c.backtest(ctx, j, job) })
+	from := c.source(command)
+	c.commands[command.FullCommand()] = func(ctx context.Context) error {
+		if err := job.alerts.check(from, sinceGiven); err != nil {
+			return err
+		}
+		if job.alerts.prometheus != "" {
+			return c.backtestAlerts(ctx, job)
+		}
+		return from.read(ctx, func(ctx context.Context, j past) error { return c.backtest(ctx, j, job) })
+	}
 }
 
 // backtest holds what a configuration's policies would have done against what
 // was done.
-func (c *cli) backtest(ctx context.Context, j *journal.Reading, job backtestJob) error {
+func (c *cli) backtest(ctx context.Context, j past, job backtestJob) error {
 	book, err := c.rulebook(job.file)
 	if err != nil {
 		return err
@@ -49,6 +60,24 @@ func (c *cli) backtest(ctx context.Context, j *journal.Reading, job backtestJob)
 	if back := time.Duration(*job.since); back > 0 {
 		found.Since(found.To.Add(-back))
 	}
+	return c.showBacktest(found, job)
+}
+
+// backtestAlerts says what a configuration's policies would have done at a time
+// of which only the alerts are known.
+func (c *cli) backtestAlerts(ctx context.Context, job backtestJob) error {
+	loaded, err := c.loaded(job.file)
+	if err != nil {
+		return err
+	}
+	found, err := job.alerts.alertsOnly(ctx, loaded, time.Duration(*job.since))
+	if err != nil {
+		return err
+	}
+	return c.showBacktest(found, job)
+}
+
+func (c *cli) showBacktest(found *replay.Comparison, job backtestJob) error {
 	if !job.all {
 		found.Pairs = slices.DeleteFunc(found.Pairs, func(p replay.Pair) bool { return p.Result == replay.Same })
 	}
@@ -57,11 +86,7 @@ func (c *cli) backtest(ctx context.Context, j *journal.Reading, job backtestJob)
 	}
 	switch job.format {
 	case "json":
-		b, err := json.MarshalIndent(found, "", "  ")
-		if err != nil {
-			return err
-		}
-		return c.out.raw(append(b, '\n'))
+		return c.showJSON(found)
 	case "markdown":
 		c.backtestMarkdown(found)
 	case "html":
@@ -75,9 +100,13 @@ func (c *cli) backtest(ctx context.Context, j *journal.Reading, job backtestJob)
 func (c *cli) backtestText(found *replay.Comparison) {
 	o := c.out
 	o.printf("Incidents from %s to %s\n\n", found.From.Format(time.RFC3339), found.To.Format(time.RFC3339))
-	rows := [][]cell{{{text: ""}, {text: "was"}, {text: "would be"}}}
-	for _, l := range sums(found) {
-		rows = append(rows, []cell{{text: l.what}, {text: l.was}, {text: l.would}})
+	var rows [][]cell
+	for _, l := range append([]summed{{"", "was", "would be"}}, sums(found)...) {
+		row := []cell{{text: l.what}, {text: l.was}, {text: l.would}}
+		if found.AlertsOnly {
+			row = slices.Delete(row, 1, 2)
+		}
+		rows = append(rows, row)
 	}
 	o.table(rows)
 	for _, line := range notes(found) {
@@ -85,30 +114,55 @@ func (c *cli) backtestText(found *replay.Comparison) {
 	}
 	for _, p := range found.Pairs {
 		o.printf("\n%s: %s\n", p.Result, aboutPair(p))
+		if found.AlertsOnly {
+			o.printf("  %s\n", tellCourse(p.Would))
+			continue
+		}
 		o.printf("  was       %s\n", tellCourse(p.Was))
 		o.printf("  would be  %s\n", tellCourse(p.Would))
 	}
 	if len(found.Pairs) == 0 {
-		o.printf("\nNothing would have been otherwise.\n")
+		o.printf("\n%s\n", nothing(found))
 	}
+}
+
+// nothing says that there is no incident to show.
+func nothing(found *replay.Comparison) string {
+	if found.AlertsOnly {
+		return "No incident would have been opened."
+	}
+	return "Nothing would have been otherwise."
 }
 
 func (c *cli) backtestMarkdown(found *replay.Comparison) {
 	o := c.out
-	o.printf("## Backtest, %s to %s\n\n| | was | would be |\n|---|---|---|\n", found.From.Format(time.RFC3339), found.To.Format(time.RFC3339))
+	o.printf("## Backtest, %s to %s\n\n", found.From.Format(time.RFC3339), found.To.Format(time.RFC3339))
+	row := func(cells ...string) {
+		if found.AlertsOnly {
+			cells = slices.Delete(cells, len(cells)-2, len(cells)-1) // what was
+		}
+		for k := range cells {
+			cells[k] = inTable(cells[k])
+		}
+		o.printf("| %s |\n", strings.Join(cells, " | "))
+	}
+	row("", "was", "would be")
+	row("---", "---", "---")
 	for _, l := range sums(found) {
-		o.printf("| %s | %s | %s |\n", inTable(l.what), l.was, l.would)
+		row(l.what, l.was, l.would)
 	}
 	for _, line := range notes(found) {
 		o.printf("\n%s\n", line)
 	}
 	if len(found.Pairs) == 0 {
-		o.printf("\nNothing would have been otherwise.\n")
+		o.printf("\n%s\n", nothing(found))
 		return
 	}
-	o.printf("\n| incident | | was | would be |\n|---|---|---|---|\n")
+	o.printf("\n")
+	row("incident", "", "was", "would be")
+	row("---", "---", "---", "---")
 	for _, p := range found.Pairs {
-		o.printf("| %s | %s | %s | %s |\n", inTable(aboutPair(p)), string(p.Result), inTable(tellCourse(p.Was)), inTable(tellCourse(p.Would)))
+		row(aboutPair(p), string(p.Result), tellCourse(p.Was), tellCourse(p.Would))
 	}
 }
 
@@ -151,7 +205,10 @@ func namesOf(a, b map[string]int) []string {
 
 // notes say what the comparison had to leave open.
 func notes(found *replay.Comparison) []string {
-	var out []string
+	out := slices.Clone(found.Caveats)
+	if found.After > 0 {
+		out = append(out, fmt.Sprintf("The records begin after %d: what was open before is unknown from here (incidents of which nothing is said: %d), and so is what had counted for cooldowns, budgets and breakers.", found.After, found.Earlier))
+	}
 	if len(found.Unasked) > 0 {
 		var kinds []string
 		for _, kind := range slices.Sorted(maps.Keys(found.Unasked)) {
@@ -191,6 +248,9 @@ func tellCourse(i *replay.Course) string {
 	}
 	if i.ToldOnly != "" {
 		parts = append(parts, "told only ("+i.ToldOnly+")")
+	}
+	if !i.Gone.IsZero() {
+		parts = append(parts, "its alerts gone after "+after(i.Gone))
 	}
 	for _, e := range eventsOf(i) {
 		parts = append(parts, after(e.at)+" "+e.text)

@@ -46,7 +46,7 @@ section { border-top: 1px solid #ccc; padding: .6em 0 } h3 { font-size: 1em; mar
 </style>
 <h1>Backtest</h1>
 <p>Incidents from {{.From}} to {{.To}}. Blue: done; orange: a guard stood in the way; red: people were called; green: healed; grey: closed; dotted: not known.</p>
-<table><tr><th><th>was<th>would be</tr>{{range .Sums}}<tr><td>{{.What}}<td>{{.Was}}<td>{{.Would}}</tr>{{end}}</table>
+<table><tr><th>{{if not .Alone}}<th>was{{end}}<th>would be</tr>{{range .Sums}}<tr><td>{{.What}}{{if not $.Alone}}<td>{{.Was}}{{end}}<td>{{.Would}}</tr>{{end}}</table>
 {{range .Notes}}<p>{{.}}</p>{{end}}
 {{range .Incidents}}<section><h3>{{.Result}}: {{.About}}</h3>
 {{range .Tracks}}<svg viewBox="0 0 {{width}} 20" width="{{width}}" height="20" role="img" aria-label="{{.What}}: {{.Text}}">
@@ -55,7 +55,7 @@ section { border-top: 1px solid #ccc; padding: .6em 0 } h3 { font-size: 1em; mar
 {{- range .Marks}}<circle class="{{.Kind}}" cx="{{.X}}" cy="10" r="5"><title>{{.Title}}</title></circle>{{end}}</svg>
 <p>{{.What}}: {{.Text}}</p>
 {{end}}</section>
-{{else}}<p>Nothing would have been otherwise.</p>{{end}}</html>
+{{else}}<p>{{.Nothing}}</p>{{end}}</html>
 `))
 
 // backtestHTML writes one page that needs nothing beside it.
@@ -64,8 +64,10 @@ func (c *cli) backtestHTML(found *replay.Comparison) error {
 		From, To  string
 		Sums      []struct{ What, Was, Would string }
 		Notes     []string
+		Nothing   string
+		Alone     bool // only what would be is known
 		Incidents []drawn
-	}{From: found.From.Format(time.RFC3339), To: found.To.Format(time.RFC3339), Notes: notes(found)}
+	}{Nothing: nothing(found), Alone: found.AlertsOnly, From: found.From.Format(time.RFC3339), To: found.To.Format(time.RFC3339), Notes: notes(found)}
 	for _, s := range sums(found) {
 		page.Sums = append(page.Sums, struct{ What, Was, Would string }{s.what, s.was, s.would})
 	}
@@ -104,6 +106,9 @@ func draw(p replay.Pair, to time.Time) drawn {
 		what   string
 		course *replay.Course
 	}{{"was", p.Was}, {"would be", p.Would}} {
+		if p.Result == replay.WouldBe && side.course == nil {
+			continue
+		}
 		t := track{What: side.what, Text: tellCourse(side.course)}
 		if i := side.course; i != nil {
 			t.End = x(endOf(i, to))

@@ -90,20 +90,26 @@ func TestBacktest(t *testing.T) {
 			if code != exitOK || errs != "" {
 				t.Fatalf("exit code %d: %s", code, errs)
 			}
-			path := filepath.Join("testdata", "backtest", strings.ReplaceAll(c.name, " ", "_")+".golden")
-			if *update {
-				if err := os.WriteFile(path, []byte(out), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if out != string(want) {
-				t.Errorf("look at it, then rewrite it with -update: got\n%s", out)
-			}
+			golden(t, c.name, out)
 		})
+	}
+}
+
+// golden holds what was shown against what was shown before.
+func golden(t *testing.T, name, out string) {
+	t.Helper()
+	path := filepath.Join("testdata", "backtest", strings.ReplaceAll(name, " ", "_")+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(out), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out != string(want) {
+		t.Errorf("look at it, then rewrite it with -update: got\n%s", out)
 	}
 }
 

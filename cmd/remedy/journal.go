@@ -12,27 +12,14 @@ import (
 
 	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate"
-	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
 func (c *cli) journalCommands(cmd *kingpin.CmdClause) {
 	again := cmd.Command("replay", "Decide a journal again by this release, from its beginning, and say where it comes to something else: before an upgrade, with the new one. Nothing is done and nothing is written.")
 	c.onJournal(again, c.replay)
-}
-
-// onJournal has a command read the journal of a storage folder, however long
-// that takes.
-func (c *cli) onJournal(cmd *kingpin.CmdClause, do func(context.Context, *journal.Reading) error) {
-	path := cmd.Flag("storage.path", "The daemon's storage folder, whose journal is read. The daemon may be running.").Required().String()
-	c.reads[cmd.FullCommand()] = true
-	c.commands[cmd.FullCommand()] = func(ctx context.Context) error {
-		j, err := journal.OpenReading(ctx, *path)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = j.Close() }() // it was only read
-		return do(ctx, j)
-	}
+	c.exportCommand(cmd)
+	check := cmd.Command("check", "Walk along the chain of a journal, or of an export, and say how far it goes; or which record is the first that is not as it was written, with exit code 1.")
+	c.onJournal(check, c.checkJournal)
 }
 
 // since gives a command a flag for how far back it looks: 0 is all.
@@ -59,7 +46,7 @@ func (d *span) Set(text string) error {
 func (d *span) String() string { return model.Duration(*d).String() }
 
 // booksOf returns the rulebooks of a journal by their digests, each read once.
-func booksOf(ctx context.Context, j *journal.Reading) func(digest string) (*remediate.Rulebook, error) {
+func booksOf(ctx context.Context, j past) func(digest string) (*remediate.Rulebook, error) {
 	read := map[string]*remediate.Rulebook{}
 	return func(digest string) (*remediate.Rulebook, error) {
 		if book := read[digest]; book != nil {
@@ -79,7 +66,7 @@ func booksOf(ctx context.Context, j *journal.Reading) func(digest string) (*reme
 }
 
 // replay decides a journal again.
-func (c *cli) replay(ctx context.Context, j *journal.Reading) error {
+func (c *cli) replay(ctx context.Context, j past) error {
 	d, same, err := replay.Again(j.Read(ctx), booksOf(ctx, j))
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func main() {
 
 // run is main with its surroundings as arguments. It returns the exit code.
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) int {
-	c := &cli{out: &printer{w: stdout, colours: coloured(env, stdout)}}
+	c := &cli{out: &printer{w: stdout, colours: coloured(env, stdout)}, errs: stderr}
 	app, ended := c.app(env, stdout, stderr)
 	command, err := app.Parse(args)
 	switch {
@@ -94,6 +94,7 @@ var (
 // cli is one call of the command: its flags and what it can do.
 type cli struct {
 	out      *printer
+	errs     io.Writer // what is to be known beside what was asked for
 	url      string
 	by       string
 	output   string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -70,6 +71,15 @@ func (p *printer) raw(b []byte) error {
 	}
 	_, err := p.w.Write(out)
 	return err
+}
+
+// showJSON writes something as a program reads it.
+func (c *cli) showJSON(v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return c.out.raw(append(b, '\n'))
 }
 
 // text writes what was kept line by line, without what a terminal obeys.

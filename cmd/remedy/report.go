@@ -14,13 +14,12 @@ import (
 
 	"github.com/x0tta6bl4/remediated/policies/shadow"
 	"github.com/x0tta6bl4/remediated/remediate"
-	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
 func (c *cli) reportCommands(cmd *kingpin.CmdClause) {
 	sh := cmd.Command("shadow", "Say of each policy what it did or would have done, how often the alerts went away by themselves in that time, and which mode that speaks for.")
 	back := since(sh, "7d", "Of incidents that were opened so long ago at most.")
-	c.onJournal(sh, func(ctx context.Context, j *journal.Reading) error { return c.shadow(ctx, j, time.Duration(*back)) })
+	c.onJournal(sh, func(ctx context.Context, j past) error { return c.shadow(ctx, j, time.Duration(*back)) })
 }
 
 // advised is a policy with what may be done with it.
@@ -30,7 +29,7 @@ type advised struct {
 }
 
 // shadow reports what the policies did or would have done.
-func (c *cli) shadow(ctx context.Context, j *journal.Reading, since time.Duration) error {
+func (c *cli) shadow(ctx context.Context, j past, since time.Duration) error {
 	last, err := j.Last(ctx)
 	if err != nil {
 		return err
@@ -39,7 +38,16 @@ func (c *cli) shadow(ctx context.Context, j *journal.Reading, since time.Duratio
 	if since > 0 {
 		from = last.Add(-since)
 	}
+	begin, err := j.Begin(ctx)
+	if err != nil {
+		return err
+	}
 	report, first := shadow.New(from, booksOf(ctx, j)), true
+	if begin.Rulebook != "" {
+		if err := report.Hear(remediate.Fact{Body: remediate.RulebookLoaded{Digest: begin.Rulebook}}); err != nil {
+			return err
+		}
+	}
 	for r, err := range j.Read(ctx) {
 		if err != nil {
 			return err
@@ -68,6 +76,9 @@ func (c *cli) shadow(ctx context.Context, j *journal.Reading, since time.Duratio
 		return c.out.raw(append(b, '\n'))
 	}
 	c.out.printf("Incidents from %s to %s\n", from.Format(time.RFC3339), last.Format(time.RFC3339))
+	if begin.After > 0 {
+		c.out.printf("The records begin after %s: incidents that were open before are not counted.\n", count(begin.After))
+	}
 	if len(all) == 0 {
 		c.out.printf("There are none of a policy.\n")
 	}

@@ -30,7 +30,7 @@ func (c *cli) rightsCommands(cmd *kingpin.CmdClause) {
 		one.Flag("namespace", "Namespace of the daemon's ServiceAccount.").Default("remediated").StringVar(&d.Namespace)
 		one.Flag("service-account", "The daemon's ServiceAccount.").Default("remediated").StringVar(&d.Account)
 		c.commands[one.FullCommand()] = func(context.Context) error {
-			loaded, err := c.load(*file)
+			loaded, err := c.loaded(*file)
 			if err != nil {
 				return err
 			}
@@ -42,8 +42,18 @@ func (c *cli) rightsCommands(cmd *kingpin.CmdClause) {
 	}
 }
 
-// load reads a configuration and its policies. What is wrong with them is shown.
-func (c *cli) load(file string) (*policies.Loaded, error) {
+// rulebook reads a configuration's policies. What is wrong with them is shown.
+func (c *cli) rulebook(file string) (*remediate.Rulebook, error) {
+	loaded, err := c.loaded(file)
+	if err != nil {
+		return nil, err
+	}
+	return loaded.Rulebook, nil
+}
+
+// loaded is a configuration, with what its files say. What is wrong with it is
+// shown.
+func (c *cli) loaded(file string) (*policies.Loaded, error) {
 	loaded, problems := policies.Load(file, catalogue.New())
 	if policies.HasErrors(problems) {
 		if err := c.showProblems(problems, nil); err != nil {
@@ -52,13 +62,4 @@ func (c *cli) load(file string) (*policies.Loaded, error) {
 		return nil, errShown
 	}
 	return loaded, nil
-}
-
-// rulebook reads a configuration's policies. What is wrong with them is shown.
-func (c *cli) rulebook(file string) (*remediate.Rulebook, error) {
-	loaded, err := c.load(file)
-	if err != nil {
-		return nil, err
-	}
-	return loaded.Rulebook, nil
 }

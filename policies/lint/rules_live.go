@@ -38,6 +38,17 @@ func LiveRules(rules promv1.RulesResult, configuration string) ([]policies.Alert
 	return out, nil
 }
 
+// Sent says what becomes of an alert's labels on the way from a rule to
+// Alertmanager, by the configuration of a Prometheus: it adds those that are
+// added, and returns false when some may be changed there otherwise.
+func Sent(configuration string) (func(labels map[string]string) bool, error) {
+	way, err := readWay(configuration)
+	if err != nil {
+		return nil, fmt.Errorf("read Prometheus's configuration: %w", err)
+	}
+	return way.pass, nil
+}
+
 func texts(set model.LabelSet) map[string]string {
 	out := make(map[string]string, len(set))
 	for name, value := range set {

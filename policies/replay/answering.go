@@ -107,6 +107,7 @@ func (d *dealing) asFor(a remediate.Ask, now time.Time) (remediate.Result, time.
 // as that did.
 func (b *backtest) answer(s remediate.Started) {
 	answers, derive, after := make([]remediate.Answer, len(s.Ask.Questions)), []int(nil), time.Duration(0)
+	var missing []string
 	for n, q := range s.Ask.Questions {
 		a, took, recorded := b.recorded(q)
 		switch after = max(after, took); {
@@ -114,13 +115,15 @@ func (b *backtest) answer(s remediate.Started) {
 		case q.Kind == "alert", q.Kind == "alerts":
 			derive = append(derive, n)
 		default:
-			a = remediate.Answer{Kind: q.Kind, Err: notRecorded}
+			a = b.unrecorded(q)
 			if q.Kind != "evidence" { // nothing is judged by it
 				b.unasked[q.Kind]++
+				missing = append(missing, q.Kind)
 			}
 		}
 		answers[n] = a
 	}
+	b.nobodyAsked(s, missing)
 	b.life.Answer(b.life.Now.Add(after), s, func() (remediate.Result, bool) {
 		for _, n := range derive {
 			answers[n] = b.derived(s.Ask.Questions[n])

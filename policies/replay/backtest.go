@@ -21,19 +21,23 @@ import (
 // incident: see [Course.Unknown]. For those after it, what was not known is taken
 // to have gone well. Telling people always works.
 //
-// Records that were trimmed are not seen: then it begins without what was known
-// before.
+// Records that were trimmed or left out are not seen: then it begins without what
+// was known before, and nothing is said of what was open.
 func Backtest(records iter.Seq2[remediate.Record, error], book *remediate.Rulebook) (*Comparison, error) {
 	journal := fetch(records)
 	defer journal.close()
-	b := &backtest{
-		book: book, journal: journal, past: newRecording(), was: newCourses(), would: newCourses(), at: newMembers(),
-		fires: map[string]remediate.AlertID{}, labels: map[remediate.AlertID]remediate.Labels{}, unasked: map[string]int{},
-	}
+	b := newBacktest(book, journal)
 	if err := b.live(); err != nil {
 		return nil, err
 	}
 	return b.compare(), nil
+}
+
+func newBacktest(book *remediate.Rulebook, journal *fetching) *backtest {
+	return &backtest{
+		book: book, journal: journal, past: newRecording(), was: newCourses(), would: newCourses(), at: newMembers(),
+		fires: map[string]remediate.AlertID{}, labels: map[remediate.AlertID]remediate.Labels{}, unasked: map[string]int{},
+	}
 }
 
 // candidateJournal is the name of the journal that would have been written. It
@@ -44,6 +48,7 @@ const candidateJournal = "backtest"
 type backtest struct {
 	book    *remediate.Rulebook
 	journal *fetching
+	alone   *world    // how all is, when nobody was there to ask; nil: somebody was
 	ended   bool      // the journal was read to its end
 	first   time.Time // of its facts
 	last    time.Time // of its facts, as far as it was read
@@ -122,6 +127,7 @@ func (b *backtest) read() error {
 		if err := b.begin(); err != nil {
 			return err
 		}
+		b.was.after = f.Seq - 1
 	}
 	if f.Body == nil {
 		b.follows = false
@@ -337,7 +343,13 @@ func (b *backtest) lost(incident uint64) bool {
 
 // compare holds one against the other.
 func (b *backtest) compare() *Comparison {
-	c := &Comparison{From: b.first, To: b.last, Unasked: b.unasked, Unfit: b.unfit, was: b.was, would: b.would}
+	c := &Comparison{From: b.first, To: b.last, After: b.was.after, Earlier: len(b.was.earlier), Unasked: b.unasked, Unfit: b.unfit, was: b.was, would: b.would}
+	for _, i := range b.would.all {
+		if n, ok := b.was.joined[edge{i.opener, i.Opened.UnixMilli()}]; ok {
+			i.part = true
+			i.lose(i.Opened, fmt.Sprintf("then its alert became part of i%d, which was open before the records begin", n))
+		}
+	}
 	c.pair()
 	return c
 }

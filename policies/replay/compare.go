@@ -19,6 +19,15 @@ type Comparison struct {
 	// Unasked counts the questions to which no answer was recorded, by kind.
 	Unasked map[string]int `json:"unasked,omitempty"`
 	Unfit   int            `json:"unfit,omitempty"` // words of humans that would not have fitted
+	// After is the record before the first one that there was: what was open
+	// then is not known. 0: nothing was before. Earlier counts the incidents
+	// that were, of which nothing is said.
+	After   uint64 `json:"after,omitempty"`
+	Earlier int    `json:"earlier,omitempty"`
+	// AlertsOnly says that nobody was there: only the alerts are known.
+	AlertsOnly bool `json:"alertsOnly,omitempty"`
+	// Caveats are what else is to be known of where it comes from.
+	Caveats []string `json:"caveats,omitempty"`
 
 	was, would *courses
 }
@@ -40,6 +49,7 @@ const (
 	NotKnown  Result = "unknown"    // the same up to a moment from which on it is not known
 	OnlyWas   Result = "only was"   // it would not have been opened
 	OnlyWould Result = "only would" // it was not opened
+	WouldBe   Result = "would be"   // nobody was there
 )
 
 // Sum is what incidents come to together.
@@ -166,6 +176,8 @@ func (p Pair) result() Result {
 	switch {
 	case p.Would == nil:
 		return OnlyWas
+	case p.Was == nil && p.Would.part:
+		return NotKnown
 	case p.Was == nil:
 		return OnlyWould
 	case p.Would.Unknown != nil && p.Was.upTo(p.Would.Unknown.At).sameAs(p.Would):

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -22,11 +23,15 @@ type Course struct {
 	Calls    []Call             `json:"calls,omitempty"`
 	Healed   time.Time          `json:"healed,omitzero"` // last
 	Closed   time.Time          `json:"closed,omitzero"`
+	// Gone is when none of its alerts fired any more, as far as that has nothing
+	// to do with what was done: when only the alerts are known.
+	Gone time.Time `json:"gone,omitzero"`
 	// Unknown says what is not known, and so from when on nothing is said of
 	// the incident; nil: all of it is known.
 	Unknown *Unknown `json:"unknown,omitempty"`
 
 	opener remediate.AlertID
+	part   bool   // its alert became part of an incident of which nothing is said
 	step   string // of the plan that was judged last
 	stand  string // what that judgement came to
 }
@@ -70,6 +75,18 @@ type courses struct {
 	heard     remediate.AlertFiring
 	matched   bool
 	unmatched []unmatched
+
+	alone   bool            // only the alerts are known
+	after   uint64          // the record before the first one; 0: nothing was before
+	first   uint64          // number of the first that was opened
+	earlier map[uint64]bool // incidents that were open before
+	joined  map[edge]uint64 // what became part of them
+}
+
+// edge is an alert that began to fire, and when in milliseconds.
+type edge struct {
+	id remediate.AlertID
+	at int64
 }
 
 // unmatched is an alert that was of no policy.
@@ -78,10 +95,13 @@ type unmatched struct {
 	name string
 }
 
-func newCourses() *courses { return &courses{open: map[uint64]*Course{}, matched: true} }
+func newCourses() *courses {
+	return &courses{open: map[uint64]*Course{}, matched: true, earlier: map[uint64]bool{}, joined: map[edge]uint64{}}
+}
 
 // hear takes up the next fact.
 func (c *courses) hear(f remediate.Fact) {
+	c.before(f)
 	switch b := f.Body.(type) {
 	case remediate.AlertFiring:
 		c.settle(f.At)
@@ -95,12 +115,40 @@ func (c *courses) hear(f remediate.Fact) {
 		c.all, c.open[b.Incident] = append(c.all, i), i
 	case remediate.Joined:
 		c.matched = true
+		c.gone(b.Incident, time.Time{})
+	case remediate.Left:
+		if b.Firing == 0 {
+			c.gone(b.Incident, f.At)
+		}
 	case remediate.Filed:
 		delete(c.open, b.Incident)
 	default:
 		if i := c.open[remediate.IncidentOf(f.Body)]; i != nil && i.Unknown == nil {
 			i.hear(f)
 		}
+	}
+}
+
+// gone notes when the alerts of an incident were gone.
+func (c *courses) gone(incident uint64, at time.Time) {
+	if i := c.open[incident]; i != nil && c.alone {
+		i.Gone = at
+	}
+}
+
+// before notes what a fact says of an incident that was open before the first
+// record. Numbers only grow: those of the ones that are opened here are higher.
+func (c *courses) before(f remediate.Fact) {
+	n := remediate.IncidentOf(f.Body)
+	if _, opened := f.Body.(remediate.Opened); opened {
+		c.first = min(n, cmp.Or(c.first, n))
+	}
+	if _, filed := f.Body.(remediate.Filed); filed || c.after == 0 || n == 0 || c.first > 0 && n >= c.first {
+		return
+	}
+	c.earlier[n] = true
+	if b, ok := f.Body.(remediate.Joined); ok {
+		c.joined[edge{b.Alert, f.At.UnixMilli()}] = n
 	}
 }
 

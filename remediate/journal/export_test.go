@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -94,7 +95,12 @@ func exported(t testing.TB, dir string, o journal.ExportOptions) ([]byte, journa
 // imported is what is read of bytes as an export, up to an error.
 func imported(t testing.TB, export []byte) (records []remediate.Record, e *journal.Export, err error) {
 	t.Helper()
-	path := filepath.Join(inMemory(t), "export")
+	return importedAt(t, filepath.Join(inMemory(t), "export"), export)
+}
+
+// importedAt is [imported] by way of a file of that path.
+func importedAt(t testing.TB, path string, export []byte) (records []remediate.Record, e *journal.Export, err error) {
+	t.Helper()
 	if err := os.WriteFile(path, export, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -411,21 +417,40 @@ func TestReadingChecks(t *testing.T) {
 	}
 }
 
-// FuzzExport reads anything as an export. What is accepted is written, and reads
-// back, as the same; nothing panics.
-func FuzzExport(f *testing.F) {
-	s := tell(f)
-	export, _ := exported(f, s.dir, journal.ExportOptions{Evidence: true})
-	f.Add(export)
-	f.Add(zipped(f, export))
-	s.trim(f)
-	trimmed, _ := exported(f, s.dir, journal.ExportOptions{})
-	f.Add(trimmed)
-	for _, n := range []int{0, 1, 300, len(export) / 2, len(export) - 1} {
-		f.Add(export[:n])
+var update = flag.Bool("update", false, "rewrite what is kept of exports")
+
+// TestExportOfBefore reads what each release wrote, for ever.
+func TestExportOfBefore(t *testing.T) {
+	path := filepath.Join("testdata", "export-1.jsonl")
+	if *update {
+		export, _ := exported(t, tell(t).dir, journal.ExportOptions{Evidence: true})
+		if err := os.WriteFile(path, export, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := tell(t).records
+	if records, _, err := imported(t, b); err != nil || !reflect.DeepEqual(records, want) {
+		t.Errorf("%d records, %v; want %d as they were", len(records), err, len(want))
+	}
+}
+
+// FuzzExport reads anything as an export. Of what is accepted the records follow
+// one another; nothing panics.
+func FuzzExport(f *testing.F) {
+	export, err := os.ReadFile(filepath.Join("testdata", "export-1.jsonl"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, b := range [][]byte{export, zipped(f, export), export[:300], export[:len(export)/2], export[:len(export)-1], nil} {
+		f.Add(b)
+	}
+	path := filepath.Join(f.TempDir(), "export")
 	f.Fuzz(func(t *testing.T, b []byte) {
-		records, e, err := imported(t, b)
+		records, e, err := importedAt(t, path, b)
 		if err != nil {
 			if err.Error() == "" {
 				t.Error("an error without words")
