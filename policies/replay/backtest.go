@@ -347,6 +347,7 @@ func (b *backtest) compare() *Comparison {
 	for _, i := range b.would.all {
 		if n, ok := b.was.joined[edge{i.opener, i.Opened.UnixMilli()}]; ok {
 			i.part = true
+			i.Acts, i.Refusals, i.Calls = nil, nil, nil
 			i.lose(i.Opened, fmt.Sprintf("then its alert became part of i%d, which was open before the records begin", n))
 		}
 	}
