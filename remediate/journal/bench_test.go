@@ -83,6 +83,24 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportMetric(float64(c.Seq)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
 
+// BenchmarkReadExport reads and verifies an export of 20,000 records.
+func BenchmarkReadExport(b *testing.B) {
+	dir := b.TempDir()
+	j := open(b, dir, journal.Options{})
+	var c journaltest.Chain
+	for i := range uint64(1819) {
+		journaltest.Append(b, j, c.Next(b, journaltest.Story(i+1)...))
+	}
+	export, _ := exported(b, dir, journal.ExportOptions{})
+	path := filepath.Join(dir, "export")
+	for b.Loop() {
+		if records, _, err := importedAt(b, path, export); err != nil || uint64(len(records)) != c.Seq {
+			b.Fatal(len(records), err)
+		}
+	}
+	b.ReportMetric(float64(c.Seq)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
 // BenchmarkOpen opens a journal of 20,000 records, with a look at its whole
 // structure and without.
 func BenchmarkOpen(b *testing.B) {
