@@ -43,6 +43,8 @@ func TestHeals(t *testing.T) {
 			d.checkSlack(1)
 			d.checkPaged(fault.paged)
 			d.checkDecidedAgain()
+			d.checkExported()
+			d.checkRemembered(begun, fault.policy)
 		})
 	}
 }
