@@ -75,7 +75,7 @@ fuzz: ## Fuzz what reads bytes from outside, 30 s each
 	go test -run '^$$' -fuzz FuzzPolicies -fuzztime 30s ./policies
 	go test -run '^$$' -fuzz FuzzSuite -fuzztime 30s -fuzzminimizetime 1s ./policies/replay
 	go test -run '^$$' -fuzz FuzzRecord -fuzztime 30s ./remediate
-	go test -run '^$$' -fuzz FuzzExport -fuzztime 30s ./remediate/journal
+	go test -run '^$$' -fuzz FuzzExport -fuzztime 30s -fuzzminimizetime 1s ./remediate/journal
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml

@@ -447,7 +447,7 @@ func FuzzExport(f *testing.F) {
 	for _, b := range [][]byte{export, zipped(f, export), export[:300], export[:len(export)/2], export[:len(export)-1], nil} {
 		f.Add(b)
 	}
-	path := filepath.Join(f.TempDir(), "export")
+	path := filepath.Join(inMemory(f), "export")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		records, e, err := importedAt(t, path, b)
 		if err != nil {
