@@ -25,9 +25,9 @@ setup: ## Install packages, download modules, build the bed
 	$(BED) build
 
 .PHONY: demo
-demo: setup build ## Break a database under a real control plane and see it healed
+demo: setup build ## Break a database under a real control plane and see it healed; SCENARIO=name for another one of test/scenarios
 	go build -o bin/demo ./test/demo
-	$(BED) --publish=9095 run -- bin/demo
+	$(BED) --publish=9095 run -- bin/demo $(SCENARIO)
 
 .PHONY: test
 test: setup vet unit simulation e2e ## Run every test

@@ -8,13 +8,11 @@ import (
 
 	"github.com/x0tta6bl4/remediated/test/bed"
 	"github.com/x0tta6bl4/remediated/test/doubles/slack"
+	"github.com/x0tta6bl4/remediated/test/scenarios"
 )
 
 //go:embed remediated.yml.tmpl
 var config string
-
-//go:embed policies.yaml
-var policies []byte
 
 // configure writes the configuration and its secrets where the daemon runs.
 func (s *surroundings) configure(b *bed.Bed, kubeconfig, key string) error {
@@ -27,7 +25,7 @@ func (s *surroundings) configure(b *bed.Bed, kubeconfig, key string) error {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		"remediated.yml": text.Bytes(), "policies.yaml": policies,
+		"remediated.yml": text.Bytes(), "policies.yaml": []byte(scenarios.Filled(scenarios.Policies, b)),
 		"slack.token": []byte(slack.DefaultToken), "pagerduty.key": []byte(key), "db.dsn": []byte(b.PostgresDSN),
 	} {
 		if err := os.WriteFile(s.path(name), content, 0o600); err != nil {

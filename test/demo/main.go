@@ -1,8 +1,8 @@
 // Demo shows the main job on the real parts of the bed: it breaks a database
-// under a real control plane and tells how the daemon healed it. It runs inside
-// the bed:
+// under a real control plane, or what another scenario says, and tells how the
+// daemon healed it. It runs inside the bed:
 //
-//	go run ./test/bed/cmd/bed --publish=9095 run -- bin/demo
+//	go run ./test/bed/cmd/bed --publish=9095 run -- bin/demo [scenario]
 package main
 
 import (
@@ -21,6 +21,7 @@ import (
 	"github.com/x0tta6bl4/remediated/test/bed"
 	"github.com/x0tta6bl4/remediated/test/doubles"
 	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
+	"github.com/x0tta6bl4/remediated/test/scenarios"
 )
 
 const (
@@ -32,13 +33,17 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, args []string) error {
+	scenario, err := scenarios.Named(append(args, scenarios.All[0].Name)[0])
+	if err != nil {
+		return err
+	}
 	b, err := bed.FromEnv()
 	if err != nil {
 		return err
@@ -49,18 +54,18 @@ func run(ctx context.Context) error {
 	}
 	defer s.close()
 	say("A Kubernetes control plane, PostgreSQL, Redis, Prometheus and Alertmanager are running,")
-	say("and remediated with the policy %s.", filepath.Join("test", "demo", "policies.yaml"))
+	say("and remediated with the policies of %s.", filepath.Join("test", "scenarios", "policies.yaml"))
 
-	step("The database hangs: every process of it is stopped (SIGSTOP). No kubelet notices.")
+	step("%s", scenario.Fault)
 	begun := time.Now()
-	if err := b.Hang(ctx, bed.Namespace, "app=x0tta6bl4-db"); err != nil {
+	if err := scenario.Strike(ctx, b); err != nil {
 		return err
 	}
 	step("Prometheus sees it, Alertmanager calls, remediated decides, acts and looks whether it helped ...")
 	if err := s.awaitFiled(ctx); err != nil {
 		return err
 	}
-	say("It took %s from the fault to the end of the alert.", time.Since(begun).Round(100*time.Millisecond))
+	say("It took %s from the fault to the end of the alert. The objective is %s from the alert until it works.", time.Since(begun).Round(100*time.Millisecond), scenario.Objective)
 
 	step("The story, as `remedy incident explain i1` tells it:")
 	if err := s.remedy(ctx, "incident", "explain", "i1"); err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/x0tta6bl4/remediated/test/doubles"
 	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
 	"github.com/x0tta6bl4/remediated/test/doubles/slack"
+	"github.com/x0tta6bl4/remediated/test/scenarios"
 )
 
 // Where the daemon under test is found: its default addresses, in the bed's
@@ -131,7 +132,7 @@ func (d *daemon) withDefaults(s setup) setup {
 	if s.alertmanagers == nil {
 		s.alertmanagers = []string{d.bed.Alertmanager}
 	}
-	s.policies = cmp.Or(s.policies, usualPolicies)
+	s.policies = cmp.Or(s.policies, scenarios.Policies)
 	s.storage = cmp.Or(s.storage, filepath.Join(d.dir, "data"))
 	s.poll = cmp.Or(s.poll, 2*time.Second)
 	s.minUptime = cmp.Or(s.minUptime, time.Second)
@@ -164,7 +165,7 @@ func (d *daemon) configure(s setup) {
 
 func (d *daemon) writePolicies(policies string) {
 	d.t.Helper()
-	d.write("policies.yaml", strings.ReplaceAll(policies, "REDIS", d.bed.Redis))
+	d.write("policies.yaml", scenarios.Filled(policies, d.bed))
 }
 
 func (d *daemon) write(name, text string) {
@@ -194,47 +195,6 @@ digests: none
 {{with .Watchdog}}watchdog: {{.}}{{end}}
 {{with .People}}people: {{.}}{{end}}
 {{with .Runbooks}}runbooks: {{.}}{{end}}
-`
-
-// usualPolicies are the shipped ones, allowed to act and quick to verify.
-const usualPolicies = `
-policies:
-- name: postgres-down
-  when: ['alertname="PostgresDown"', 'job="database"']
-  per: [job]
-  severity: P1
-  mode: act
-  target: deployment/x0tta6bl4/x0tta6bl4-db
-  guards: {cooldown: 1s, settle: 1s, budget: [{actions: 5, per: 1h}]}
-  objective: {rto: 5m}
-  steps:
-  - name: restart the database
-    do: [{restart: {}}]
-    verify: {all: [{rollout: $target}, {postgres: {dsn_file: db.dsn}}], for: 2s, within: 1m}
-- name: redis-down
-  when: ['alertname="RedisDown"', 'job="cache"']
-  per: [job]
-  severity: P2
-  mode: act
-  target: deployment/x0tta6bl4/x0tta6bl4-redis
-  guards: {cooldown: 1s, settle: 1s, budget: [{actions: 5, per: 1h}]}
-  objective: {rto: 1m}
-  steps:
-  - name: restart the cache
-    do: [{restart: {}}]
-    verify: {all: [{rollout: $target}, {redis: {address: "REDIS"}}], for: 2s, within: 1m}
-- name: pod-restarts
-  when: ['alertname="PodRestarts"', 'namespace="x0tta6bl4"', 'pod=~"x0tta6bl4-api-.*"']
-  per: [namespace, pod]
-  severity: P2
-  mode: act
-  target: owner/$namespace/$pod
-  guards: {cooldown: 1s, settle: 1s, budget: [{actions: 5, per: 1h}]}
-  objective: {rto: 30s}
-  steps:
-  - name: restart the workload
-    do: [{restart: {}}]
-    verify: {all: [{rollout: $target}, {pods: $target}], for: 3s, within: 1m}
 `
 
 // start starts the program and waits until it is ready.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/test/bed"
+	"github.com/x0tta6bl4/remediated/test/scenarios"
 )
 
 // A right that is missing stops the act at the API server; people hear which
@@ -65,7 +66,7 @@ var grants = []struct {
 		may:    []string{"get deployments.apps", "patch deployments.apps", "get namespaces"},
 		mayNot: []string{"list deployments.apps", "get pods", "patch statefulsets.apps", "create pods/eviction"},
 	}, {
-		name: "whatever owns a pod", policies: usualPolicies,
+		name: "whatever owns a pod", policies: scenarios.Policies,
 		alert: map[string]string{"alertname": "PodRestarts", "namespace": bed.Namespace}, pods: api,
 		may: []string{"get pods", "patch deployments.apps", "patch statefulsets.apps"},
 	},

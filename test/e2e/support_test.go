@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/x0tta6bl4/remediated/test/bed"
+	"github.com/x0tta6bl4/remediated/test/scenarios"
 )
 
 // The bed's workloads, by the label that picks their pods.
 const (
-	database = "app=x0tta6bl4-db"
-	cache    = "app=x0tta6bl4-redis"
-	api      = "app=x0tta6bl4-api"
+	database = scenarios.Database
+	cache    = scenarios.Cache
+	api      = scenarios.API
 )
 
 // connect returns the bed and promises the next test a healthy one.

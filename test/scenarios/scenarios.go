@@ -1,0 +1,99 @@
+// Package scenarios breaks things on the bed, each in one way that a policy mends.
+// The end-to-end tests hold what follows against its objective, and the demo
+// shows it.
+package scenarios
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/test/bed"
+)
+
+// Policies are what mends the scenarios, as YAML.
+//
+//go:embed policies.yaml
+var Policies string
+
+// Filled puts the addresses of a bed into policies.
+func Filled(policies string, b *bed.Bed) string {
+	return strings.ReplaceAll(policies, "REDIS", b.Redis)
+}
+
+// What the bed's own workloads are found by.
+const (
+	Database = "app=x0tta6bl4-db"
+	Cache    = "app=x0tta6bl4-redis"
+	API      = "app=x0tta6bl4-api"
+)
+
+// Scenario is one way in which something breaks.
+type Scenario struct {
+	Name  string // as make demo SCENARIO= has it
+	Fault string // a sentence
+	// Policy is the name of the policy that is to mend it, and Objective how
+	// soon: from the alert's arrival to the first good sample.
+	Policy    string
+	Objective time.Duration
+	// Paged says that people are called at once, and told when it is over.
+	Paged  bool
+	Strike func(context.Context, *bed.Bed) error
+}
+
+// All are the scenarios that there are, the demo's own first.
+var All = []Scenario{
+	{
+		Name: "database-hangs", Fault: "The database hangs: every process of it is stopped (SIGSTOP). No kubelet notices.",
+		Policy: "postgres-down", Objective: 5 * time.Minute, Paged: true, Strike: hang(Database),
+	}, {
+		Name: "database-cannot-start", Fault: "The database cannot start again until its pod is replaced.",
+		Policy: "postgres-down", Objective: 5 * time.Minute, Paged: true, Strike: breakAll(Database),
+	}, {
+		Name: "cache-hangs", Fault: "The cache hangs: every process of it is stopped (SIGSTOP).",
+		Policy: "redis-down", Objective: time.Minute, Strike: hang(Cache),
+	}, {
+		Name: "cache-cannot-start", Fault: "The cache cannot start again until its pod is replaced.",
+		Policy: "redis-down", Objective: time.Minute, Strike: breakAll(Cache),
+	}, {
+		Name: "pod-crash-loops", Fault: "One pod of the API crash-loops by a state that a fresh one does not have.",
+		Policy: "pod-restarts", Objective: 30 * time.Second, Strike: breakOne(API),
+	},
+}
+
+// Named returns the scenario of a name; the error says which there are.
+func Named(name string) (Scenario, error) {
+	var names []string
+	for _, s := range All {
+		if s.Name == name {
+			return s, nil
+		}
+		names = append(names, s.Name)
+	}
+	slices.Sort(names)
+	return Scenario{}, fmt.Errorf("there is no scenario %q; there is %s", name, strings.Join(names, ", "))
+}
+
+func hang(selector string) func(context.Context, *bed.Bed) error {
+	return func(ctx context.Context, b *bed.Bed) error { return b.Hang(ctx, bed.Namespace, selector) }
+}
+
+func breakAll(selector string) func(context.Context, *bed.Bed) error {
+	return func(ctx context.Context, b *bed.Bed) error { return b.Break(ctx, bed.Namespace, selector) }
+}
+
+func breakOne(selector string) func(context.Context, *bed.Bed) error {
+	return func(ctx context.Context, b *bed.Bed) error {
+		pods, err := b.Pods(ctx, bed.Namespace, selector)
+		if err != nil {
+			return err
+		}
+		if len(pods) == 0 {
+			return fmt.Errorf("no pod in %s fits %q: a fault that hits nothing proves nothing", bed.Namespace, selector)
+		}
+		return b.BreakPod(ctx, bed.Namespace, pods[0].Name)
+	}
+}
