@@ -28,6 +28,7 @@ type Config struct {
 	Storm         *remediate.Storm   // nil: none is looked for
 	Runbooks      map[remediate.Severity]remediate.Runbook
 	Digests       *remediate.Schedule // nil: there is none but of storms
+	Demote        *Demote             // nil: what does not help is only reported
 	Groups        []Group
 }
 
@@ -48,6 +49,12 @@ type Cluster struct {
 type Watchdog struct {
 	When   []string // Alertmanager matchers; all must match
 	Within time.Duration
+}
+
+// Demote is how often is looked whether the policies that act help, and at how
+// much of the past: one that does no better than waiting is put back to observe.
+type Demote struct {
+	Every, Over time.Duration
 }
 
 // Heartbeat is who is told at intervals that we are alive.

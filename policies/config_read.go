@@ -48,6 +48,7 @@ func (r *configReader) read(v value) {
 		"watchdog":       func(v value) { c.Watchdog, r.watchdog = v.watchdog() },
 		"heartbeat":      func(v value) { c.Heartbeat = r.heartbeat(v) },
 		"digests":        func(v value) { c.Digests = v.digests() },
+		"demote":         func(v value) { c.Demote = v.demote() },
 		"replica_labels": func(v value) { c.ReplicaLabels = v.labelNames("replica labels") },
 		"guards": func(v value) {
 			v.object("guards of all policies", fields{
@@ -181,7 +182,11 @@ func (r *configReader) person(v value) {
 		return func(v value) { *to, _ = v.text("an ID") }
 	}
 	v.object("a person", fields{
-		"name":       func(v value) { p.Name, _ = v.text("a name") },
+		"name": func(v value) {
+			if p.Name, _ = v.text("a name"); p.Name == remediate.Itself {
+				v.fail("nobody can be called "+p.Name, "so the daemon calls itself when it puts a policy back to observe: name the human")
+			}
+		},
 		"slack":      id(&p.Slack),
 		"pagerduty":  id(&p.PagerDuty),
 		"token_file": func(v value) { p.TokenFile = v.file(r.folder) },

@@ -12,6 +12,11 @@ func (h *handler) command(c CommandGiven) error {
 	if c.By == "" {
 		return refuse("a command needs to say who gives it")
 	}
+	if c.By == Itself {
+		if err := h.tightens(c); err != nil {
+			return err
+		}
+	}
 	switch c.Command {
 	case Pause, Resume, SetMode:
 		return h.scoped(c)
@@ -57,6 +62,26 @@ func (h *handler) scoped(c CommandGiven) error {
 		return refuse("no mode is set for %s; what its policy may do stands in the policy's file", c.Scope)
 	}
 	h.emit(CommandGiven{Command: c.Command, By: c.By, Scope: c.Scope, Reason: c.Reason, Value: c.Value})
+	return nil
+}
+
+// tightens says why the daemon may not say this: by itself it puts one policy
+// that does more back to observe, and nothing else.
+func (h *handler) tightens(c CommandGiven) error {
+	name, one := strings.CutPrefix(c.Scope, "policy/")
+	if c.Command != SetMode || Mode(c.Value) != ModeObserve || !one {
+		return refuse("%s only ever puts a policy back to observe", Itself)
+	}
+	if c.Reason == "" {
+		return refuse("%s needs to say why it puts %s back to observe", Itself, c.Scope)
+	}
+	book := h.books[h.s.Rulebook]
+	if book == nil || book.Policy(name) == nil {
+		return refuse("there is no policy %s", name)
+	}
+	if set := h.s.Modes[c.Scope]; book.Policy(name).Mode == ModeObserve || Mode(set.Value) == ModeObserve {
+		return refuse("%s only observes already", c.Scope)
+	}
 	return nil
 }
 

@@ -10,7 +10,8 @@ import (
 
 // What a digest says.
 
-// digestLines says it, a line for each policy, what is open first.
+// digestLines says it, a line for each policy, what is open first. Before them
+// stand the policies that were put back to observe: until a human says otherwise.
 func (h *handler) digestLines() []string {
 	open, opened := map[string]*Gathered{}, map[string]int{}
 	for _, n := range slices.Sorted(maps.Keys(h.s.Incidents)) {
@@ -31,12 +32,22 @@ func (h *handler) digestLines() []string {
 		}
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(opened[b], opened[a]), cmp.Compare(a, b)) })
-	var lines []string
+	lines := h.putBack()
 	for _, name := range names[:min(len(names), digestPolicies)] {
 		lines = append(lines, digestLine(name, opened[name], open[name], h.s.Digests.Tally[name]))
 	}
 	if left := len(names) - digestPolicies; left > 0 {
 		lines = append(lines, fmt.Sprintf("and %d policies more", left))
+	}
+	return lines
+}
+
+// putBack says which policies the daemon itself put back to observe, and why.
+func (h *handler) putBack() (lines []string) {
+	for _, scope := range slices.Sorted(maps.Keys(h.s.Modes)) {
+		if c := h.s.Modes[scope]; c.By == Itself && len(lines) < digestPolicies {
+			lines = append(lines, fmt.Sprintf("%s was put back to %s%s; remedy mode %s act lifts it", scope, c.Value, said(c.Reason), scope))
+		}
 	}
 	return lines
 }

@@ -153,7 +153,11 @@ const (
 	Rate     = "severity" // the incident is as bad as Value says: the only way down
 )
 
-// CommandGiven is a human's word.
+// Itself is who gives a command that is the daemon's own: that a policy whose
+// remedy does no better than waiting is put back to observe.
+const Itself = "remediated"
+
+// CommandGiven is a human's word, or the daemon's own.
 type CommandGiven struct {
 	Command  string `json:"command"`
 	By       string `json:"by"`

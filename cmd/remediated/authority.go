@@ -27,6 +27,10 @@ type authority struct {
 
 // Command hands over a human's word when they may give it.
 func (a authority) Command(ctx context.Context, c remediate.Command) error {
+	if c.By == remediate.Itself {
+		why := &remediate.RefusedError{Why: fmt.Sprintf("%s is the daemon itself: give your own name", c.By)}
+		return cmp.Or(a.rejected(ctx, c, why), error(why))
+	}
 	need, err := a.needed(ctx, c)
 	if err != nil {
 		return err

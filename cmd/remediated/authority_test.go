@@ -38,6 +38,20 @@ func TestWhoMayGiveWhichCommand(t *testing.T) {
 	}
 }
 
+// The daemon's own name is nobody's to use, whether people are configured or not.
+func TestNobodySpeaksForTheDaemon(t *testing.T) {
+	l := &listener{}
+	var written []remediate.Rejected
+	a := authority{Live: l, people: func() []policies.Person { return nil }, reject: func(_ context.Context, r remediate.Rejected) error {
+		written = append(written, r)
+		return nil
+	}}
+	c := remediate.Command{Command: remediate.SetMode, By: "remediated", Scope: "policy/db", Value: string(remediate.ModeObserve), Reason: "so"}
+	if err := a.Command(t.Context(), c); !strings.Contains(refusal(err), "the daemon itself") || len(l.heard) > 0 || len(written) != 1 {
+		t.Errorf("%v; %v was handed over, %v written down", err, l.heard, written)
+	}
+}
+
 // Which roles a command takes is held against what arrives at the decider.
 func TestWhichRolesACommandTakes(t *testing.T) {
 	people := func() []policies.Person {

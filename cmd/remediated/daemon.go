@@ -196,6 +196,11 @@ func (d *daemon) startListening(parts *lifecycle) {
 			_ = out.heartbeat.run(ctx) // it ends with ctx only
 		}
 	})
+	d.perConfiguration(parts, "demotion", func(ctx context.Context, out *outside) {
+		if out.demote != nil {
+			newDemoter(*out.demote, d.options.storage, d.engine, d.log).run(ctx)
+		}
+	})
 	d.perConfiguration(parts, "slack socket", func(ctx context.Context, out *outside) { out.listenToSlack(ctx, d.log) })
 	d.perConfiguration(parts, "pagerduty polling", func(ctx context.Context, out *outside) { out.pollPagerDuty(ctx, d) })
 }

@@ -38,6 +38,7 @@ type outside struct {
 	raises       bool                 // what we have to say fires at the Alertmanagers, too
 	watchdog     *watchdog            // nil: none is expected
 	heartbeat    *heartbeat           // nil: nobody is told that we are alive
+	demote       *policies.Demote     // nil: what does not help is only reported
 }
 
 // Perform carries out one ask, act or tell.
@@ -89,7 +90,7 @@ func (d *daemon) newOutside(c *policies.Config) (*outside, error) {
 	if err := d.newDeadMan(c, out); err != nil {
 		return nil, err
 	}
-	out.raises = c.Raise
+	out.raises, out.demote = c.Raise, c.Demote
 	return out, d.newTeller(c, out)
 }
 

@@ -7,16 +7,6 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-func TestJournalReplay(t *testing.T) {
-	dir := observed(t)
-	if out, errs, code := remedied(t, "journal", "replay", "--storage.path", dir); code != exitOK || !strings.HasSuffix(out, " facts, decided again: the same\n") {
-		t.Errorf("exit code %d, got\n%s%s", code, out, errs)
-	}
-	if _, errs, code := remedied(t, "journal", "replay", "--storage.path", t.TempDir()); code != exitFailed || !strings.Contains(errs, "there is no journal in") {
-		t.Errorf("of an empty folder: exit code %d, %s", code, errs)
-	}
-}
-
 // A journal that says otherwise than this release would is shown beside it.
 func TestJournalReplayDiffers(t *testing.T) {
 	o := observedLife(t)

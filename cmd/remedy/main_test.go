@@ -12,6 +12,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
+	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate/web"
 	"github.com/x0tta6bl4/remediated/remediate/web/webtest"
 )
@@ -26,6 +29,8 @@ var update = flag.Bool("update", false, "rewrite the expected output in the scri
 //	remedy ARGS...      this program; it must exit with 0, with ! in front with 1
 //	exit 2 ARGS...      this program; it must exit with this code
 //	serve NAME PATH FILE...  another program that answers these paths, at $NAME
+//	past FILE FOLDER  what happens in a file's first policy test has happened: its
+//		journal is in the folder
 //
 // Run with -update to write the output anew, and read the difference as code.
 func TestScripts(t *testing.T) {
@@ -38,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"remedy": remedy,
 			"exit":   exits,
 			"serve":  serves,
+			"past":   lived,
 		},
 	})
 }
@@ -99,6 +105,20 @@ func serves(ts *testscript.TestScript, neg bool, args []string) {
 	server := httptest.NewServer(mux)
 	ts.Defer(server.Close)
 	ts.Setenv(args[0], server.URL)
+}
+
+// lived lives through the first test of a file, and keeps what became of it.
+func lived(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: past FILE FOLDER")
+	}
+	suite, problems := policies.LoadSuite(ts.MkAbs(args[0]), catalogue.New())
+	if suite == nil {
+		ts.Fatalf("%v", problems)
+	}
+	o := replay.Run(suite.Rulebook, suite.Cases[0])
+	ts.Check(o.Err)
+	ts.Check(keep(ts.MkAbs(args[1]), o))
 }
 
 // expect runs the command as its users do, but in this process.

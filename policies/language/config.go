@@ -19,6 +19,7 @@ var ofConfig = []Object{
 		{"watchdog", object("watchdog"), "none is expected", "An alert that always fires: when it does not come, people are called."},
 		{"heartbeat", object("heartbeat"), "nobody is told", "Who outside is told that we are alive."},
 		{"digests", either(object("digests"), word("none")), "every day at " + shown(remediate.DefaultDigests().At), "When people get a digest; `none` leaves only those of storms."},
+		{"demote", object("demote"), "never: `remedy report shadow` only proposes it", "When a policy that does no better than waiting is put back to observe."},
 		{"replica_labels", setOf(label), "`[replica, prometheus_replica]`", "Labels by which the members of a highly available Prometheus differ."},
 		{"guards", object("guards of all policies"), "as said there", "Guards over all policies together."},
 	}},
@@ -68,6 +69,10 @@ var ofConfig = []Object{
 		{"at", digestTime, Required, "The time of day, for example `'09:00'`."},
 		{"days", listOf(word("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")), "every day", "The days of the week."},
 		{"location", zone, "UTC", "The time zone by its name, for example `Europe/Berlin`."},
+	}},
+	{"demote", "A policy that acts, and whose incidents end in time hardly more often than those that were left alone, is put back to observe until a human lets it go on.", []Field{
+		{"every", duration, Required, "How often the journal is read for that."},
+		{"over", duration, "`30d`", "How much of the past is looked at; not less than `every`."},
 	}},
 	{"guards of all policies", "Guards over all policies together. Each policy has guards of its own beside these.", []Field{
 		{"budget", listOf(object("budget")), "none", "How many acts in how much time, one for each length of time."},

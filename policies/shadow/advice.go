@@ -32,13 +32,15 @@ func (p Policy) Advice() Advice {
 		return Advice{Why: "it has no steps: there is nothing to be done"}
 	case p.Mode == remediate.ModeObserve:
 		return p.observed()
-	case p.Remedied.N < enough:
-		return Advice{Why: fmt.Sprintf("it has acted on %d incidents; from %d on it can be judged", p.Remedied.N, enough)}
-	case p.Alone.N < enough:
+	case p.Held != "":
+		return Advice{Why: p.Held}
+	case p.Remedied.Known() < enough:
+		return Advice{Why: fmt.Sprintf("it has acted on %d incidents; from %d on it can be judged", p.Remedied.Known(), enough)}
+	case p.Alone.Known() < enough:
 		return p.unmeasured()
 	case p.Remedied.Share() < p.Alone.Share()+better:
-		return Advice{remediate.ModeObserve, fmt.Sprintf("%s of the incidents it acted on ended in %s; of those left alone %s did: it does no better than waiting",
-			percent(p.Remedied.Share()), model.Duration(p.Limit), percent(p.Alone.Share()))}
+		return Advice{remediate.ModeObserve, fmt.Sprintf("%d of the %d incidents it acted on ended in %s (%s), of those left alone %d of %d did (%s): it does no better than waiting",
+			p.Remedied.InTime, p.Remedied.Known(), model.Duration(p.Limit), percent(p.Remedied.Share()), p.Alone.InTime, p.Alone.Known(), percent(p.Alone.Share()))}
 	case p.Mode == remediate.ModeApprove:
 		return Advice{remediate.ModeAct, p.helps()}
 	}
@@ -47,8 +49,8 @@ func (p Policy) Advice() Advice {
 
 func (p Policy) observed() Advice {
 	switch {
-	case p.Alone.N < enough:
-		return Advice{Why: fmt.Sprintf("something would have been done about %d incidents; from %d on it can be judged", p.Alone.N, enough)}
+	case p.Alone.Known() < enough:
+		return Advice{Why: fmt.Sprintf("something would have been done about %d incidents; from %d on it can be judged", p.Alone.Known(), enough)}
 	case p.Alone.Share() > 1-better:
 		return Advice{Why: fmt.Sprintf("%s of its incidents ended by themselves in %s: there is little to be won", percent(p.Alone.Share()), model.Duration(p.Limit))}
 	}
@@ -58,7 +60,7 @@ func (p Policy) observed() Advice {
 // unmeasured judges a policy that was never only observed.
 func (p Policy) unmeasured() Advice {
 	return Advice{Why: fmt.Sprintf("%s of the incidents it acted on ended in %s; how many would have by themselves is not known: it was observed on %d, from %d on it can be compared",
-		percent(p.Remedied.Share()), model.Duration(p.Limit), p.Alone.N, enough)}
+		percent(p.Remedied.Share()), model.Duration(p.Limit), p.Alone.Known(), enough)}
 }
 
 func (p Policy) helps() string {

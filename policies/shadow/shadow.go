@@ -2,7 +2,10 @@ package shadow
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -15,19 +18,24 @@ type Report struct {
 	books     func(digest string) (*remediate.Rulebook, error)
 	governs   *remediate.Rulebook
 	policies  map[string]*Policy
-	incidents map[uint64]*incident
+	incidents map[uint64]*incident              // those that are open
+	set       map[string]remediate.CommandGiven // modes, by scope
+	last      time.Time                         // of the facts so far
 }
 
 // New begins a report of incidents that were opened at from or later. books
 // returns a rulebook by its digest.
 func New(from time.Time, books func(digest string) (*remediate.Rulebook, error)) *Report {
-	return &Report{from: from, books: books, policies: map[string]*Policy{}, incidents: map[uint64]*incident{}}
+	return &Report{from: from, books: books, policies: map[string]*Policy{}, incidents: map[uint64]*incident{}, set: map[string]remediate.CommandGiven{}}
 }
 
 // Policy is what became of the incidents of one policy.
 type Policy struct {
 	Name string         `json:"name"`
-	Mode remediate.Mode `json:"mode"` // as it is now; "" when the policy is no longer there
+	Mode remediate.Mode `json:"mode"` // as it is in its file now; "" when the policy is no longer there
+	// Held says by whose word, and why, it only observes though its file lets it do
+	// more.
+	Held string `json:"held,omitempty"`
 	// Limit is how long the remedy is given: the policy's objective, or as long
 	// as its first step is verified for at most. 0 is a policy without steps.
 	Limit     time.Duration `json:"limit"`
@@ -35,10 +43,13 @@ type Policy struct {
 	Called    int           `json:"called"` // of which people were called
 
 	// Alone are incidents on which something would have been done, and nothing
-	// was; Remedied those on which something was done.
+	// was; Remedied those on which something was done. When we put it back to observe
+	// and a human let it go on, these are counted anew from there.
 	Alone    Ends           `json:"alone"`
 	Remedied Ends           `json:"remedied"`
 	Refused  map[string]int `json:"refused,omitempty"` // incidents in which a guard stood in the way, by guard
+
+	lifted time.Time // when a human last let it go on
 }
 
 // Ends says how incidents ended, counted from when something was done or would
@@ -49,14 +60,19 @@ type Ends struct {
 	Later  int             `json:"later"`
 	Open   int             `json:"open"` // they are not over
 	Took   []time.Duration `json:"-"`    // of those that are over
+
+	running int // open ones whose time is not up: they may still end in it
 }
 
-// Share is the part that ended in time; 0 when there is none.
+// Known is how many there are of which is known whether they ended in time.
+func (e Ends) Known() int { return e.N - e.running }
+
+// Share is the part of those that ended in time; 0 when there is none.
 func (e Ends) Share() float64 {
-	if e.N == 0 {
+	if e.Known() == 0 {
 		return 0
 	}
-	return float64(e.InTime) / float64(e.N)
+	return float64(e.InTime) / float64(e.Known())
 }
 
 // Median is how long it took in the middle; 0 when none is over.
@@ -84,17 +100,50 @@ type incident struct {
 // Hear takes up the next fact. It returns an error when a rulebook cannot be
 // had: then nothing can be said.
 func (r *Report) Hear(f remediate.Fact) (err error) {
+	r.last = f.At
 	switch b := f.Body.(type) {
 	case remediate.RulebookLoaded:
 		r.governs, err = r.books(b.Digest)
 	case remediate.Opened:
 		err = r.opened(b, f.At)
+	case remediate.CommandGiven:
+		r.commanded(b, f.At)
 	default:
-		if i := r.incidents[remediate.IncidentOf(f.Body)]; i != nil {
-			i.hear(f)
+		n := remediate.IncidentOf(f.Body)
+		if i := r.incidents[n]; i != nil {
+			if i.hear(f); i.over { // its sum is enough, however long the journal is
+				i.of.add(i, f.At)
+				delete(r.incidents, n)
+			}
 		}
 	}
 	return err
+}
+
+// commanded notes which modes are set. A human's word after our own begins the
+// count anew: they know what it was about.
+func (r *Report) commanded(b remediate.CommandGiven, at time.Time) {
+	if b.Command != remediate.SetMode {
+		return
+	}
+	if name, one := strings.CutPrefix(b.Scope, "policy/"); one && b.By != remediate.Itself && r.set[b.Scope].By == remediate.Itself {
+		p := r.policy(name)
+		p.lifted, p.Remedied = at, Ends{}
+	}
+	r.set[b.Scope] = b
+	if remediate.Mode(b.Value) == remediate.ModeAct {
+		delete(r.set, b.Scope)
+	}
+}
+
+// policy returns what is gathered of a policy.
+func (r *Report) policy(name string) *Policy {
+	p := r.policies[name]
+	if p == nil {
+		p = &Policy{Name: name, Refused: map[string]int{}}
+		r.policies[name] = p
+	}
+	return p
 }
 
 func (r *Report) opened(b remediate.Opened, at time.Time) error {
@@ -105,11 +154,7 @@ func (r *Report) opened(b remediate.Opened, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	p := r.policies[b.Policy]
-	if p == nil {
-		p = &Policy{Name: b.Policy, Refused: map[string]int{}}
-		r.policies[b.Policy] = p
-	}
+	p := r.policy(b.Policy)
 	p.Limit = limitOf(book.Policy(b.Policy))
 	r.incidents[b.Incident] = &incident{of: p, limit: p.Limit, refused: map[string]bool{}}
 	return nil
@@ -169,26 +214,39 @@ func (r *Report) Policies() []Policy {
 	sums := map[string]*Policy{}
 	for name, p := range r.policies {
 		sum := *p
-		sum.Refused = map[string]int{}
-		if r.governs != nil {
-			if now := r.governs.Policy(name); now != nil {
-				sum.Mode = now.Mode
-			}
-		}
+		sum.Refused = maps.Clone(p.Refused)
+		sum.Alone.Took, sum.Remedied.Took = slices.Clip(p.Alone.Took), slices.Clip(p.Remedied.Took)
+		r.permitted(&sum)
 		sums[name] = &sum
 	}
 	for _, i := range r.incidents {
-		sums[i.of.Name].add(i)
+		sums[i.of.Name].add(i, r.last)
 	}
 	var out []Policy
 	for _, p := range sums {
-		out = append(out, *p)
+		if p.Incidents > 0 {
+			out = append(out, *p)
+		}
 	}
 	slices.SortFunc(out, func(a, b Policy) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 
-func (p *Policy) add(i *incident) {
+// permitted notes what a policy may do now.
+func (r *Report) permitted(p *Policy) {
+	if r.governs == nil || r.governs.Policy(p.Name) == nil {
+		return
+	}
+	p.Mode = r.governs.Policy(p.Name).Mode
+	for _, scope := range []string{"policy/" + p.Name, "all"} {
+		if c, set := r.set[scope]; set && p.Mode != remediate.ModeObserve && remediate.Mode(c.Value) == remediate.ModeObserve && p.Held == "" {
+			p.Held = fmt.Sprintf("%s only observes, as %s set it: %s", scope, c.By, cmp.Or(c.Reason, "no reason was given"))
+		}
+	}
+}
+
+// add counts an incident, as it is at a time.
+func (p *Policy) add(i *incident, now time.Time) {
 	p.Incidents++
 	if i.called {
 		p.Called++
@@ -199,16 +257,24 @@ func (p *Policy) add(i *incident) {
 	switch {
 	case i.closed:
 	case !i.acted.IsZero():
-		p.Remedied.add(i, i.acted)
+		if !i.acted.Before(p.lifted) {
+			p.Remedied.add(i, i.acted, now)
+		}
 	case !i.would.IsZero():
-		p.Alone.add(i, i.would)
+		p.Alone.add(i, i.would, now)
 	}
 }
 
-func (e *Ends) add(i *incident, since time.Time) {
+func (e *Ends) add(i *incident, since, now time.Time) {
 	e.N++
 	if !i.over {
 		e.Open++
+		if !i.gone.IsZero() {
+			now = i.gone
+		}
+		if now.Sub(since) <= i.limit {
+			e.running++
+		}
 		return
 	}
 	took := max(0, i.gone.Sub(since))

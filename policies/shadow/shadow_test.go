@@ -198,3 +198,75 @@ func TestAdvice(t *testing.T) {
 		t.Errorf("one that only tells is advised %+v", a)
 	}
 }
+
+// policyIn is the report's only policy after some more was said of its mode, each
+// word a minute after the one before.
+func policyIn(t *testing.T, lives []*replay.Outcome, words ...remediate.CommandGiven) shadow.Policy {
+	t.Helper()
+	books, end := map[string]*remediate.Rulebook{}, time.Time{}
+	for _, o := range lives {
+		books[o.Book.Digest()] = o.Book
+	}
+	r := shadow.New(time.Time{}, func(digest string) (*remediate.Rulebook, error) { return books[digest], nil })
+	hear := func(f remediate.Fact) {
+		if err := r.Hear(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n, o := range lives {
+		for _, f := range o.Facts {
+			hear(renumbered(f, uint64(n)*1000))
+			end = f.At
+		}
+	}
+	for k, c := range words {
+		c.Command, c.Scope = remediate.SetMode, "policy/db"
+		hear(remediate.Fact{At: end.Add(time.Duration(k+1) * time.Minute), Body: c})
+	}
+	return r.Policies()[0]
+}
+
+// What only observes by somebody's word is not judged anew, and not proposed to be
+// put back again. After a human let it go on it is counted anew.
+func TestHeldToObserve(t *testing.T) {
+	lives := []*replay.Outcome{life(t, remediate.ModeObserve, times(10, time.Minute)...), life(t, remediate.ModeAct, times(10, 10*time.Minute)...)}
+	held := remediate.CommandGiven{By: remediate.Itself, Value: string(remediate.ModeObserve), Reason: "0 of 10"}
+	lifted := remediate.CommandGiven{By: "anna", Value: string(remediate.ModeAct)}
+	for name, c := range map[string]struct {
+		words    []remediate.CommandGiven
+		mode     remediate.Mode
+		why      string
+		remedied int
+	}{
+		"nothing is said":       {nil, remediate.ModeObserve, "0 of the 10 incidents it acted on ended in 2m (0 %), of those left alone 10 of 10 did (100 %)", 10},
+		"it is held":            {[]remediate.CommandGiven{held}, "", "policy/db only observes, as remediated set it: 0 of 10", 10},
+		"a human let it go on":  {[]remediate.CommandGiven{held, lifted}, "", "acted on 0 incidents; from 10 on", 0},
+		"a human lifted theirs": {[]remediate.CommandGiven{{By: "anna", Value: string(remediate.ModeObserve)}, lifted}, remediate.ModeObserve, "no better than waiting", 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := policyIn(t, lives, c.words...)
+			if a := p.Advice(); a.Mode != c.mode || !strings.Contains(a.Why, c.why) || p.Remedied.N != c.remedied || p.Alone.N != 10 {
+				t.Errorf("advised %+v, want %q because %q; of %+v", a, c.mode, c.why, p)
+			}
+		})
+	}
+}
+
+// An incident that may still end in time is no failure: many at once speak against
+// no remedy before their time is up.
+func TestWhatIsUnderWayIsNotJudged(t *testing.T) {
+	c := policies.Case{Mode: remediate.ModeAct, Start: time.Date(2024, 1, 1, 10, 0, 0, 0, time.UTC), World: policies.World{
+		Queries: map[string]policies.Measured{"ready": {Known: true, Value: 1}},
+	}}
+	for n := range 10 {
+		ls := remediate.LabelsOf(map[string]string{"alertname": "DbDown", "n": fmt.Sprint("n", n)})
+		c.Moves = append(c.Moves, policies.Move{Alert: &policies.TestAlert{Labels: ls}})
+	}
+	for lasts, known := range map[time.Duration]int{time.Minute: 0, 10 * time.Minute: 10} {
+		c.Until = lasts
+		p := reported(time.Time{}, replay.Run(book(t), c))[0]
+		if p.Remedied.N != 10 || p.Remedied.Open != 10 || p.Remedied.Known() != known {
+			t.Errorf("after %s: %+v, %d are known; want %d", lasts, p.Remedied, p.Remedied.Known(), known)
+		}
+	}
+}

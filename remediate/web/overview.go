@@ -28,7 +28,7 @@ type Status struct {
 	ByStatus map[remediate.Status]int `json:"byStatus"`           // these, by status
 	Pending  int                      `json:"pending"`            // dealings with the world that were begun and have not ended
 	Paused   []Paused                 `json:"paused"`             // scopes in which nothing is done
-	Modes    []ModeSet                `json:"modes"`              // scopes in which a human lets less be done
+	Modes    []ModeSet                `json:"modes"`              // scopes in which less may be done, by a human's word or our own
 	Degraded string                   `json:"degraded,omitempty"` // why nothing is done at all: what is done would not be remembered
 	Next     time.Time                `json:"next,omitzero"`      // when the daemon wakes by itself
 }
@@ -131,7 +131,7 @@ type Policy struct {
 	Open      []uint64           `json:"open"`  // its incidents that are not closed
 	Acts      int                `json:"acts"`  // begun in the last 24 hours
 	Paused    bool               `json:"paused,omitempty"`
-	Tightened remediate.Mode     `json:"tightened,omitempty"` // what a human lets it do at most, when that is less than Mode
+	Tightened remediate.Mode     `json:"tightened,omitempty"` // what it may do at most by a mode that is set, when that is less than Mode
 }
 
 // Step is one remedy of a policy in short.

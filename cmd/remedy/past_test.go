@@ -1,7 +1,8 @@
 package main
 
 import (
-	"encoding/json"
+	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
 // acted lays a journal of a day in which the database failed three times and was
@@ -45,6 +47,76 @@ func acted(t *testing.T) string {
 	return kept(t, o)
 }
 
+// observed lays a journal of observedLife, and returns its folder.
+func observed(t *testing.T) string {
+	t.Helper()
+	return kept(t, observedLife(t))
+}
+
+// observedLife is twelve failures of a database that a shipped policy only
+// observed: three of two minutes, nine of twenty.
+func observedLife(t *testing.T) *replay.Outcome {
+	t.Helper()
+	s, problems := policies.LoadSuite("../../policies/shipped/postgres-down.test.yaml", catalogue.New())
+	if s == nil {
+		t.Fatal(problems)
+	}
+	c := policies.Case{Start: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)}
+	down := remediate.LabelsOf(map[string]string{"alertname": "PostgresDown", "job": "database"})
+	for n := range 12 {
+		at, lasts := time.Duration(n)*12*time.Hour, 20*time.Minute
+		if n < 3 {
+			lasts = 2 * time.Minute
+		}
+		c.Moves = append(c.Moves, policies.Move{At: at, Alert: &policies.TestAlert{Labels: down}}, policies.Move{At: at + lasts, Resolve: down})
+		c.Until = at + time.Hour
+	}
+	return replay.Run(s.Rulebook, c)
+}
+
+// kept is keep, in a folder of the test's own, which it returns.
+func kept(t *testing.T, o *replay.Outcome) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := keep(dir, o); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// keep writes the facts of a life to a journal, and the rulebook with them.
+func keep(dir string, o *replay.Outcome) (err error) {
+	ctx := context.Background()
+	j, err := journal.Open(ctx, dir, journal.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := j.Close(); err == nil {
+			err = closing
+		}
+	}()
+	book, err := o.Book.Encode()
+	if err != nil {
+		return err
+	}
+	if _, err := j.Keep(ctx, book); err != nil {
+		return err
+	}
+	var seq uint64
+	var head remediate.Sum
+	var records []remediate.Record
+	for _, f := range o.Facts {
+		r, err := remediate.Encode(seq, head, f.At, f.Body)
+		if err != nil {
+			return err
+		}
+		seq, head = r.Seq, r.Sum
+		records = append(records, r)
+	}
+	return j.Append(ctx, 0, records)
+}
+
 // candidate writes a configuration with the shipped policy, changed by replacing
 // texts of it. It returns its path.
 func candidate(t *testing.T, replaced ...string) string {
@@ -69,30 +141,12 @@ func candidate(t *testing.T, replaced ...string) string {
 	return filepath.Join(dir, "remediated.yml")
 }
 
-// TestBacktest shows what other policies would have made of the same day.
-func TestBacktest(t *testing.T) {
-	dir := acted(t)
-	live := []string{"mode: observe", "mode: act"}
-	for _, c := range []struct {
-		name string
-		dir  string
-		args []string
-		file string
-	}{
-		{"the same", dir, nil, candidate(t, live...)},
-		{"a smaller budget", dir, nil, candidate(t, append(live, "actions: 3, per: 1h", "actions: 1, per: 1d")...)},
-		{"another alert as Markdown", dir, []string{"--format", "markdown"}, candidate(t, append(live, `alertname="PostgresDown"`, `alertname="DiskFull"`, ", 'job=\"database\"'", "", "per: [job]", "per: [node]")...)},
-		{"a smaller budget as a page", dir, []string{"--format", "html"}, candidate(t, append(live, "actions: 3, per: 1h", "actions: 1, per: 1d")...)},
-		{"act where it was observed", observed(t), []string{"--since", "1d"}, candidate(t, live...)},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			out, errs, code := remedied(t, append([]string{"policy", "backtest", "--storage.path", c.dir, c.file}, c.args...)...)
-			if code != exitOK || errs != "" {
-				t.Fatalf("exit code %d: %s", code, errs)
-			}
-			golden(t, c.name, out)
-		})
-	}
+// remedied calls the command and returns what it wrote, and its exit code.
+func remedied(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, func(string) string { return "" }, &out, &errs)
+	return out.String(), errs.String(), code
 }
 
 // golden holds what was shown against what was shown before.
@@ -110,36 +164,5 @@ func golden(t *testing.T, name, out string) {
 	}
 	if out != string(want) {
 		t.Errorf("look at it, then rewrite it with -update: got\n%s", out)
-	}
-}
-
-func TestBacktestAsJSON(t *testing.T) {
-	out, errs, code := remedied(t, "-o", "json", "policy", "backtest", "--all", "--storage.path", acted(t), candidate(t))
-	var found replay.Comparison
-	if err := json.Unmarshal([]byte(out), &found); code != exitOK || err != nil {
-		t.Fatalf("exit code %d, %v: %s", code, err, errs)
-	}
-	if len(found.Pairs) != 3 || found.Was.Acts != 4 || found.Would.Acts != 0 || found.Would.Refusals["mode"] != 3 || found.Pairs[0].Would.Unknown == nil {
-		t.Errorf("got %s", out)
-	}
-}
-
-func TestBacktestRefuses(t *testing.T) {
-	good := candidate(t)
-	for _, c := range []struct {
-		args string
-		code int
-		says string
-	}{
-		{"--storage.path " + t.TempDir() + " " + good, exitFailed, "there is no journal in"},
-		{"--storage.path " + acted(t) + " " + candidate(t, "mode: observe", "mode: dream"), exitFailed, "dream"},
-		{"--storage.path x --since soon " + good, exitUsage, "write for example 30d or 12h"},
-		{"--storage.path x --format pdf " + good, exitUsage, "pdf"},
-		{good, exitUsage, "--storage.path"},
-	} {
-		out, errs, code := remedied(t, append([]string{"policy", "backtest"}, strings.Fields(c.args)...)...)
-		if code != c.code || !strings.Contains(out+errs, c.says) {
-			t.Errorf("%s: exit code %d\n%s%s", c.args, code, out, errs)
-		}
 	}
 }
