@@ -168,12 +168,13 @@ func (a *postgres) looks(ctx context.Context, p *Prober) ([]postgresLook, error)
 	return out, nil
 }
 
-// apart looks behind a savepoint, so that what fails does not keep the others
-// from looking.
+// apart looks behind a savepoint and goes back to it, so that what fails does
+// not keep the others from looking.
 func apart(ctx context.Context, tx pgx.Tx, look postgresLook) (ok bool, text string, err error) {
-	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) (err error) {
-		ok, text, err = look(ctx, tx)
-		return err
-	})
-	return ok, text, err
+	inner, err := tx.Begin(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	defer inner.Rollback(ctx)
+	return look(ctx, inner)
 }
