@@ -143,8 +143,8 @@ func TestBackupByCronJob(t *testing.T) {
 		return p.one(t, "backup", db, fmt.Sprintf(`{"max_age":"25h","cron_job":%q}`, name))
 	}
 	for name, want := range map[string]said{
-		"young": {true, "the last success of cronjob young is 1h old", ""},
-		"old":   {false, "1d2h old, want at most 1d1h", ""},
+		"young": {true, "the last success of cronjob young is 1h", ""},
+		"old":   {false, "cronjob old is 1d2h", ""},
 		"never": {false, "cronjob never (suspended) has never succeeded", ""},
 		"none":  {false, "cronjob none is not there", ""},
 	} {

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -16,15 +17,7 @@ import (
 // that they do not exist.
 func zone(t *testing.T, udp, tcp dns.HandlerFunc) (addr string) {
 	t.Helper()
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr = packets.LocalAddr().String()
-	streams, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	packets, streams := onePort(t)
 	for _, s := range []*dns.Server{{PacketConn: packets, Handler: udp}, {Listener: streams, Handler: tcp}} {
 		up, done := make(chan struct{}), make(chan struct{})
 		s.NotifyStartedFunc = func() { close(up) }
@@ -35,7 +28,27 @@ func zone(t *testing.T, udp, tcp dns.HandlerFunc) (addr string) {
 		<-up
 		t.Cleanup(func() { s.Shutdown(); <-done })
 	}
-	return addr
+	return packets.LocalAddr().String()
+}
+
+// onePort is a port that is free for both.
+func onePort(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	var errs error
+	for range 10 {
+		packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		streams, err := net.Listen("tcp", packets.LocalAddr().String())
+		if err == nil {
+			return packets, streams
+		}
+		packets.Close()
+		errs = errors.Join(errs, err)
+	}
+	t.Fatal(errs)
+	return nil, nil
 }
 
 // answers is a handler that knows these records.

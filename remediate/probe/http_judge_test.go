@@ -121,7 +121,7 @@ func TestHTTPCertificate(t *testing.T) {
 		ok            bool
 		text, err     string
 	}{
-		"long enough":                {30 * day, 0, trusted, true, "the certificate is valid for 30d", ""},
+		"long enough":                {30 * day, 0, trusted, true, "the certificate is valid for ", ""},
 		"not for long":               {3 * day, 0, trusted, false, "want 1w", ""},
 		"over":                       {-time.Minute, 0, trusted, false, "expired", ""},
 		"one between is not":         {30 * day, 3 * day, trusted, false, `"between" in the certificate's chain is valid for`, ""},
