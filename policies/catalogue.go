@@ -20,6 +20,8 @@ type Catalogue struct {
 	Probes  []string // every known kind of probe
 	Action  func(kind string, args json.RawMessage) error
 	Probe   func(kind string, args json.RawMessage) error
+	// AsksPrometheus tells whether a probe with these arguments needs Prometheus.
+	AsksPrometheus func(kind string, args json.RawMessage) bool
 	// Targets returns the kinds of objects that an action can be done to, once
 	// the owner of a pod was found.
 	Targets func(action string) []string
@@ -121,8 +123,13 @@ func (r *policyReader) arguments(v value, kind string) (json.RawMessage, bool) {
 	return b, true
 }
 
-// resolveFiles makes the paths of *_file arguments relative to the folder of
-// the configuration. plain is what v reads as.
+// namesFile tells whether an argument is the path of a file or a folder.
+func namesFile(argument string) bool {
+	return argument == "dir" || strings.HasSuffix(argument, "_file") || strings.HasSuffix(argument, "_dir")
+}
+
+// resolveFiles makes the paths in arguments relative to the folder of the
+// configuration. plain is what v reads as.
 func (r *policyReader) resolveFiles(v value, plain any) {
 	args, ok := plain.(map[string]any)
 	if !ok {
@@ -131,7 +138,7 @@ func (r *policyReader) resolveFiles(v value, plain any) {
 	for i := range len(v.node.Content) / 2 {
 		key, child := v.pair(i)
 		name := key.node.Value
-		if path, ok := args[name].(string); ok && path != "" && strings.HasSuffix(name, "_file") {
+		if path, ok := args[name].(string); ok && path != "" && namesFile(name) {
 			args[name] = r.resolve(path)
 			r.confineFile(child, r.resolve(path))
 		}

@@ -30,6 +30,11 @@ func testCatalogue() Catalogue {
 			}{}
 		},
 		"postgres": func() any { return &fileArgs{} },
+		"backup": func() any {
+			return &struct {
+				Dir string `json:"dir"`
+			}{}
+		},
 		"redis": func() any {
 			return &struct {
 				Address string `json:"address"`
@@ -42,6 +47,7 @@ func testCatalogue() Catalogue {
 	return Catalogue{
 		Actions: slices.Sorted(maps.Keys(actions)), Probes: slices.Sorted(maps.Keys(probes)),
 		Action: check(actions), Probe: check(probes),
+		AsksPrometheus: func(kind string, _ json.RawMessage) bool { return kind == "promql" },
 		Targets: func(action string) []string {
 			if action == "evict_pod" || action == "delete_pod" {
 				return []string{"pod"}

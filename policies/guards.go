@@ -141,9 +141,6 @@ func (f *floor) check(v value) {
 	}
 }
 
-// promQL is the kind of probe that asks Prometheus.
-const promQL = "promql"
-
 // needPrometheus refuses a query that there is nobody to put to: it would deny
 // every act, or fail every verification.
 func (r *policyReader) needPrometheus(v value) {

@@ -91,7 +91,7 @@ func (r *policyReader) verify(v value, w *written) remediate.Verify {
 			v.list("probes", func(v value) {
 				if u, ok := r.use(v, r.catalogue.probes(), w, fields{}); ok {
 					w.takeArgs(u)
-					if u.kind == promQL {
+					if r.catalogue.AsksPrometheus(u.kind, u.args) {
 						r.needPrometheus(v)
 					}
 					y.All = append(y.All, remediate.Check{Kind: u.kind, Args: u.args, Target: u.target})
@@ -126,7 +126,7 @@ func (w *written) takeFrom(v value, kind string) {
 	case v.node.Kind == yaml.MappingNode:
 		for i := range len(v.node.Content) / 2 {
 			key, child := v.pair(i)
-			if strings.HasSuffix(key.node.Value, "_file") && strings.Contains(child.node.Value, "$") {
+			if namesFile(key.node.Value) && strings.Contains(child.node.Value, "$") {
 				child.fail("the path of a file may not depend on an alert", "an alert must not choose which file is read: write the path out")
 				continue
 			}

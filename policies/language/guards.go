@@ -22,7 +22,7 @@ var ofGuards = []Object{
 		{"window", object("window"), "at any time", "When automation may act."},
 		{"healthy", object("healthy"), "nothing is asked", "A floor under which nothing is added to the trouble."},
 		{"depends", listOf(object("dependency")), "nothing", "What must be well first."},
-		{"backup", object("backup"), "nothing is asked", "A backup that must be there for what goes wrong."},
+		{"backup", object("newest backup"), "nothing is asked", "A backup that must be there for what goes wrong."},
 	}},
 	{"budget", "How many acts are allowed in how much time.", []Field{
 		{"actions", count(1, 10_000), Required, "So many acts."},
@@ -68,7 +68,7 @@ var ofGuards = []Object{
 		{"query", query, "none", "Held while that query is below `min`; no `$label` may stand in it."},
 		{"min", number, "required with `query`", "The least value of the query."},
 	}},
-	{"backup", "How old the newest good backup may be.", []Field{
+	{"newest backup", "How old the newest good backup may be.", []Field{
 		{"newest", query, Required, "The Unix time of the newest good backup; no `$label` may stand in it."},
 		{"max", duration, Required, "How old it may be."},
 	}},

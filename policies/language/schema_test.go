@@ -22,6 +22,7 @@ var kinds = language.Kinds{
 	},
 	Probes: []language.Kind{
 		{Name: "rollout", Doc: "is rolled out"}, {Name: "pods", Doc: "are ready"},
+		{Name: "backup", Doc: "is there", Arguments: []language.Argument{{Name: "dir", Type: "string", Required: true}}},
 		{Name: "promql", Doc: "is measured", Arguments: []language.Argument{{Name: "query", Type: "string", Required: true}}},
 		{Name: "postgres", Doc: "answers", Arguments: []language.Argument{{Name: "dsn_file", Type: "string", Required: true}}},
 		{Name: "redis", Doc: "answers", Arguments: []language.Argument{{Name: "address", Type: "string", Required: true}}},

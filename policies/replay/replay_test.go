@@ -22,7 +22,8 @@ func kinds() policies.Catalogue {
 	fine := func(string, json.RawMessage) error { return nil }
 	return policies.Catalogue{
 		Actions: []string{"restart"}, Probes: []string{"redis", "rollout"}, Action: fine, Probe: fine,
-		Targets: func(string) []string { return []string{"deployment"} }, Destructive: func(string) bool { return true },
+		AsksPrometheus: func(string, json.RawMessage) bool { return false },
+		Targets:        func(string) []string { return []string{"deployment"} }, Destructive: func(string) bool { return true },
 	}
 }
 

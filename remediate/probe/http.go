@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 )
 
 const (
-	httpDoc     = "a URL answers GET with a status, and with a text where one is given"
+	httpDoc     = "a URL answers GET with a status, and where they are given with a text, a value in its JSON, and a certificate that stays valid"
 	httpExample = `http: {url: "http://shop.shop/healthz", status: 200, contains: ok}`
 
 	maxBody = 1 << 20
@@ -24,9 +25,14 @@ const (
 // httpGet gets a URL once, over a new connection. It follows no redirect: where
 // that leads was never agreed.
 type httpGet struct {
-	URL      string `json:"url"`
-	Status   int    `json:"status,omitempty"`   // default 200
-	Contains string `json:"contains,omitempty"` // looked for in the first MiB of the body
+	URL         string       `json:"url"`
+	Status      int          `json:"status,omitempty"`   // default 200
+	Contains    string       `json:"contains,omitempty"` // looked for in the first MiB of the body
+	JSON        *jsonValue   `json:"json,omitempty"`
+	Certificate *certificate `json:"certificate,omitempty"`
+	// CAFile holds the certificates, in PEM, that the server's must come from;
+	// absent: those that the machine trusts.
+	CAFile string `json:"ca_file,omitempty"`
 }
 
 func (a *httpGet) validate() error {
@@ -44,8 +50,12 @@ func (a *httpGet) validate() error {
 		return errors.New(`"url" must not carry a user or password: it is shown to people`)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return fmt.Errorf(`"url" %q: want http://host/path or https://host/path`, a.URL)
+	case a.Certificate != nil && u.Scheme != "https":
+		return fmt.Errorf(`"certificate": %q has none: want an https:// URL`, a.URL)
+	case strings.Contains(a.CAFile, "$"):
+		return errors.New(`"ca_file": which file is read must not depend on a label`)
 	}
-	return nil
+	return cmp.Or(a.JSON.validate(), a.Certificate.validate())
 }
 
 func (a *httpGet) dependency(remediate.Question) string {
@@ -55,19 +65,18 @@ func (a *httpGet) dependency(remediate.Question) string {
 	return "http"
 }
 
-var httpClient = &http.Client{
-	Transport:     &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-}
-
 func (a *httpGet) put(ctx context.Context, _ *Prober, _ remediate.Question) (remediate.Answer, error) {
+	client, err := a.client()
+	if err != nil {
+		return remediate.Answer{}, err
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL, nil)
 	if err != nil {
 		return remediate.Answer{}, err
 	}
 	req.Header.Set("User-Agent", "remediated")
 	began := time.Now()
-	resp, err := httpClient.Do(req)
+	resp, err := client.Do(req)
 	took := func() time.Duration { return time.Since(began).Round(time.Millisecond) }
 	if err != nil {
 		return remediate.Answer{Text: fmt.Sprintf("no answer after %s: %v", took(), err)}, nil
@@ -76,16 +85,30 @@ func (a *httpGet) put(ctx context.Context, _ *Prober, _ remediate.Question) (rem
 	if want := a.status(); resp.StatusCode != want {
 		return remediate.Answer{Text: fmt.Sprintf("GET %s: status %d, want %d", a.URL, resp.StatusCode, want)}, nil
 	}
-	if a.Contains != "" {
-		body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-		if err != nil {
+	var body []byte
+	if a.Contains != "" || a.JSON != nil {
+		if body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody)); err != nil {
 			return remediate.Answer{Text: fmt.Sprintf("GET %s: the body broke off after %s: %v", a.URL, took(), err)}, nil
 		}
-		if !strings.Contains(string(body), a.Contains) {
-			return remediate.Answer{Text: fmt.Sprintf("GET %s: status %d, but its body lacks %q", a.URL, resp.StatusCode, a.Contains)}, nil
-		}
 	}
-	return remediate.Answer{OK: true, Text: fmt.Sprintf("GET %s: status %d in %s", a.URL, resp.StatusCode, took())}, nil
+	return a.judge(resp, body, took())
+}
+
+// judge looks at what came with the status that is wanted.
+func (a *httpGet) judge(resp *http.Response, body []byte, took time.Duration) (remediate.Answer, error) {
+	var f findings
+	if a.Contains != "" && !strings.Contains(string(body), a.Contains) {
+		f.add(false, fmt.Sprintf("GET %s: status %d, but its body lacks %q", a.URL, resp.StatusCode, a.Contains), nil)
+	} else {
+		f.add(true, fmt.Sprintf("GET %s: status %d in %s", a.URL, resp.StatusCode, took), nil)
+	}
+	if a.JSON != nil {
+		f.add(a.JSON.judge(body))
+	}
+	if a.Certificate != nil {
+		f.add(a.Certificate.judge(resp.TLS, time.Now()))
+	}
+	return f.answer()
 }
 
 func (a *httpGet) status() int {

@@ -46,23 +46,35 @@ type question interface {
 	put(context.Context, *Prober, remediate.Question) (remediate.Answer, error)
 }
 
-// slow is a question that takes more than one look.
+// slow is a question that may take more than one look.
 type slow interface {
 	question
-	// within bounds it, in the place of Options.Timeout.
+	// within bounds it, in the place of Options.Timeout unless it is 0.
 	within() time.Duration
 }
 
+// measured is a question that may need Prometheus to be answered.
+type measured interface {
+	question
+	asksPrometheus() bool
+}
+
 var kinds = map[string]kind{
-	"cluster":  {clusterDoc, clusterExample, clusterRules, parse[cluster]},
-	"evidence": {evidenceDoc, evidenceExample, evidenceRules, parse[evidence]},
-	"http":     {httpDoc, httpExample, noRules, parse[httpGet]},
-	"pods":     {podsDoc, podsExample, podsRules, parse[pods]},
-	"postgres": {postgresDoc, postgresExample, noRules, parse[postgres]},
-	"promql":   {promqlDoc, promqlExample, noRules, parse[promql]},
-	"redis":    {redisDoc, redisExample, noRules, parse[redisPing]},
-	"rollout":  {rolloutDoc, rolloutExample, rolloutRules, parse[rollout]},
-	"workload": {workloadDoc, workloadExample, workloadRules, parse[workload]},
+	"backup":        {backupDoc, backupExample, backupRules, parse[backup]},
+	"cluster":       {clusterDoc, clusterExample, clusterRules, parse[cluster]},
+	"control_plane": {controlPlaneDoc, controlPlaneExample, controlPlaneRules, parse[controlPlane]},
+	"dns":           {dnsDoc, dnsExample, noRules, parse[dnsLookup]},
+	"evidence":      {evidenceDoc, evidenceExample, evidenceRules, parse[evidence]},
+	"http":          {httpDoc, httpExample, noRules, parse[httpGet]},
+	"node":          {nodeDoc, nodeExample, nodeRules, parse[nodeConditions]},
+	"pods":          {podsDoc, podsExample, podsRules, parse[pods]},
+	"postgres":      {postgresDoc, postgresExample, noRules, parse[postgres]},
+	"promql":        {promqlDoc, promqlExample, noRules, parse[promql]},
+	"pvc":           {pvcDoc, pvcExample, pvcRules, parse[pvc]},
+	"redis":         {redisDoc, redisExample, noRules, parse[redisInstance]},
+	"rollout":       {rolloutDoc, rolloutExample, rolloutRules, parse[rollout]},
+	"tcp":           {tcpDoc, tcpExample, noRules, parse[tcp]},
+	"workload":      {workloadDoc, workloadExample, workloadRules, parse[workload]},
 }
 
 // Kinds returns every kind that a policy may use, by name.
@@ -85,6 +97,18 @@ func Validate(kind string, args json.RawMessage) error {
 	}
 	_, err := k.parse(args)
 	return err
+}
+
+// AsksPrometheus tells whether a question of this kind with these arguments
+// needs Prometheus to be answered.
+func AsksPrometheus(kind string, args json.RawMessage) bool {
+	k, ok := kinds[kind]
+	if !ok {
+		return false
+	}
+	q, err := k.parse(args)
+	m, ok := q.(measured)
+	return err == nil && ok && m.asksPrometheus()
 }
 
 func parse[A any, P interface {

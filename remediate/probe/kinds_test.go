@@ -47,7 +47,15 @@ func TestValidate(t *testing.T) {
 		{"pods", `{"selector":"app=$app","min":1}`, ""},
 		{"redis", `{"address":"$instance:6379"}`, ""},
 
-		{"ping", `{}`, `no probe "ping"; there is cluster, evidence, http, pods, postgres`},
+		{"dns", `{"name":"${host}.example.com","equals":["$ip"]}`, ""},
+		{"node", `{"name":"$node"}`, ""},
+		{"pvc", `{"name":"data-${pod}"}`, ""},
+		{"tcp", `{"address":"$instance:25"}`, ""},
+		{"backup", `{"max_age":"25h","dir":"/b","pattern":"db-$namespace-*"}`, ""},
+		{"backup", `{"max_age":"25h","query":"max(t)"}`, ""},
+		{"postgres", `{"dsn_file":"/d","newest":{"table":"shop.$table","column":"at","max_age":"5m"}}`, ""},
+
+		{"ping", `{}`, `no probe "ping"; there is backup, cluster, control_plane, dns, evidence`},
 		{"promql", `{}`, `"query" is missing`},
 		{"promql", `{"query":"up","min":2,"max":1}`, `"min" 2 is more than "max" 1`},
 		{"promql", `{"query":"up","equals":2,"max":1}`, `"equals" cannot stand beside`},
@@ -68,6 +76,61 @@ func TestValidate(t *testing.T) {
 		{"postgres", `{}`, `"dsn_file" is missing`},
 		{"postgres", `{"dsn":"postgres://"}`, `unknown field "dsn"`},
 		{"postgres", `{"dsn_file":"/etc/$job.dsn"}`, `must not depend on a label`},
+		{"postgres", `{"dsn_file":"/d","replication_lag":{}}`, `"max" is missing`},
+		{"postgres", `{"dsn_file":"/d","replication_lag":{"max":30}}`, `there is dsn_file, query, replication_lag {max, standby}, newest {table, column, max_age}`},
+		{"postgres", `{"dsn_file":"/d","newest":{"column":"at","max_age":"5m"}}`, `"table" is missing`},
+		{"postgres", `{"dsn_file":"/d","newest":{"table":"t","column":"at"}}`, `"max_age" is missing`},
+		{"postgres", `{"dsn_file":"/d","newest":{"table":"a.b.c","column":"at","max_age":"5m"}}`, `"table" "a.b.c": want a plain name`},
+		{"postgres", `{"dsn_file":"/d","newest":{"table":"t; DROP TABLE t","column":"at","max_age":"5m"}}`, `"table"`},
+		{"postgres", `{"dsn_file":"/d","newest":{"table":"t","column":"a\"t","max_age":"5m"}}`, `"column"`},
+		{"postgres", `{"dsn_file":"/d","newest":{"table":"t","column":"t.at","max_age":"5m"}}`, `"column"`},
+		{"postgres", `{"dsn_file":"/d","rows":{"table":"t"}}`, `want "min", or "of_known"`},
+		{"postgres", `{"dsn_file":"/d","rows":{"table":"t","min":-1}}`, `"min" is -1`},
+		{"postgres", `{"dsn_file":"/d","rows":{"table":"t","min":1,"of_known":0.9}}`, `"min" cannot stand beside`},
+		{"postgres", `{"dsn_file":"/d","rows":{"table":"t","of_known":99,"known":"n"}}`, `"of_known" is 99`},
+		{"postgres", `{"dsn_file":"/d","rows":{"table":"t","of_known":0.9}}`, `"known" is missing`},
+		{"redis", `{"address":":6379"}`, `want host:port`},
+		{"redis", `{"address":"c:1","replication":{}}`, `"max_lag" is missing`},
+		{"redis", `{"address":"c:1","replication":{"max_lag":"10s","replicas":0}}`, `"replicas" is 0`},
+		{"redis", `{"address":"c:1","memory":{"max":80}}`, `"max" is 80`},
+		{"redis", `{"address":"c:1","memory":{}}`, `"max" is 0`},
+		{"http", `{"url":"http://x/","certificate":{"valid_for":"168h"}}`, `want an https://`},
+		{"http", `{"url":"https://x/","certificate":{}}`, `"valid_for" is missing`},
+		{"http", `{"url":"https://x/","ca_file":"/$x"}`, `must not depend on a label`},
+		{"http", `{"url":"http://x/","json":{"equals":1}}`, `"path" is missing`},
+		{"http", `{"url":"http://x/","json":{"path":"a..b","equals":1}}`, `"path" "a..b"`},
+		{"http", `{"url":"http://x/","json":{"path":"a"}}`, `want "equals", "min" or "max"`},
+		{"http", `{"url":"http://x/","json":{"path":"a","equals":1,"max":2}}`, `"equals" cannot stand beside`},
+		{"http", `{"url":"http://x/","json":{"path":"a","equals":[1]}}`, `"equals": want a text`},
+		{"http", `{"url":"http://x/","json":{"path":"a","min":2,"max":1}}`, `"min" 2 is more than "max" 1`},
+		{"dns", `{}`, `"name" is missing`},
+		{"dns", `{"name":"a..b"}`, `"name" "a..b"`},
+		{"dns", `{"name":"a b"}`, `"name" "a b"`},
+		{"dns", `{"name":"a","type":"MX"}`, `"type" "MX": want A, AAAA or CNAME`},
+		{"dns", `{"name":"a","equals":["1.2.3.4"],"any":["1.2.3.4"]}`, `cannot stand beside`},
+		{"dns", `{"name":"a","equals":[]}`, `"equals" is empty`},
+		{"dns", `{"name":"a","any":[]}`, `"any" is empty`},
+		{"dns", `{"name":"a","equals":["::1"]}`, `"equals": "::1" is not an address of type A`},
+		{"dns", `{"name":"a","type":"AAAA","any":["b.example"]}`, `"any": "b.example" is not an address of type AAAA`},
+		{"dns", `{"name":"a","type":"CNAME","any":[""]}`, `is not a name`},
+		{"tcp", `{}`, `"address" is missing`},
+		{"tcp", `{"address":"mail"}`, `want host:port`},
+		{"node", `{}`, `"name" is missing`},
+		{"node", `{"name":"Worker_1"}`, `"name": "Worker_1" is not a Kubernetes name`},
+		{"pvc", `{}`, `"name" is missing`},
+		{"control_plane", `{"nodes":true}`, `no argument to give`},
+		{"backup", `{"dir":"/b","pattern":"*"}`, `"max_age" is missing`},
+		{"backup", `{"max_age":"25h"}`, `want one of "dir", "cron_job" and "query"`},
+		{"backup", `{"max_age":"25h","dir":"/b","pattern":"*","query":"t"}`, `want one of "dir"`},
+		{"backup", `{"max_age":"25h","dir":"/b"}`, `"pattern" is missing`},
+		{"backup", `{"max_age":"25h","dir":"/$b","pattern":"*"}`, `must not depend on a label`},
+		{"backup", `{"max_age":"25h","dir":"/b","pattern":"../*"}`, `want names in the folder itself`},
+		{"backup", `{"max_age":"25h","dir":"/b","pattern":"["}`, `"pattern" "["`},
+		{"backup", `{"max_age":"25h","dir":"/b","pattern":"*","min_size":"much"}`, `"much" is not a size`},
+		{"backup", `{"max_age":"25h","dir":"/b","pattern":"*","min_size":"-1"}`, `"-1" is not a size`},
+		{"backup", `{"max_age":"25h","dir":"/b","pattern":"*","min_share_of_previous":-1}`, `"min_share_of_previous" is -1`},
+		{"backup", `{"max_age":"25h","cron_job":"b","checksum":true}`, `they want "dir"`},
+		{"backup", `{"max_age":"25h","cron_job":"B"}`, `"cron_job": "B" is not a Kubernetes name`},
 		{"redis", `{}`, `"address" is missing`},
 		{"redis", `{"address":"cache"}`, `want host:port`},
 		{"redis", `{"address":"cache:1","password_file":"/$x"}`, `must not depend on a label`},
@@ -81,6 +144,37 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s %s: got %v, want %q", tc.kind, tc.args, err, tc.want)
 		case err != nil && strings.Contains(err.Error(), "hunter2"):
 			t.Errorf("a password is shown: %v", err)
+		}
+	}
+}
+
+// Who reads a policy must know what it cannot do without.
+func TestAsksPrometheus(t *testing.T) {
+	for args, want := range map[string]bool{
+		`promql {"query":"up"}`:                                                    true,
+		`backup {"max_age":"1h","query":"t"}`:                                      true,
+		`backup {"max_age":"1h","cron_job":"b"}`:                                   false,
+		`postgres {"dsn_file":"/d"}`:                                               false,
+		`postgres {"dsn_file":"/d","rows":{"table":"t","min":1}}`:                  false,
+		`postgres {"dsn_file":"/d","rows":{"table":"t","of_known":1,"known":"n"}}`: true,
+		`rollout {}`: false,
+		`nothing {}`: false,
+	} {
+		kind, args, _ := strings.Cut(args, " ")
+		if got := AsksPrometheus(kind, json.RawMessage(args)); got != want {
+			t.Errorf("%s %s: %v", kind, args, got)
+		}
+	}
+}
+
+// A name that may be any narrows nothing.
+func TestRulesNameTheirObject(t *testing.T) {
+	for kind, args := range map[string]string{"pvc": `{"name":"NAME"}`, "node": `{"name":"NAME"}`, "backup": `{"max_age":"1h","cron_job":"NAME"}`} {
+		for name, want := range map[string][]string{"db": {"db"}, "$pod": nil, "data-${pod}": nil} {
+			rules := kinds[kind].rules("", json.RawMessage(strings.Replace(args, "NAME", name, 1)))
+			if len(rules) != 1 || !slices.Equal(rules[0].ResourceNames, want) {
+				t.Errorf("%s of %s: %+v", kind, name, rules)
+			}
 		}
 	}
 }
@@ -101,6 +195,11 @@ func TestRulesAreNoWiderThanNeeded(t *testing.T) {
 		{"cluster", "", `{}`, "list nodes, get /readyz", "get nodes"},
 		{"cluster", "", `{"nodes":true}`, "list nodes", "get /readyz"},
 		{"cluster", "", `{"control_plane":true}`, "get /readyz", "list nodes"},
+		{"control_plane", "deployment", `{}`, "get /readyz", "list nodes, get deployments"},
+		{"node", "deployment", `{"name":"$node"}`, "get nodes", "list nodes, get deployments"},
+		{"pvc", "deployment", `{"name":"data"}`, "get persistentvolumeclaims", "list persistentvolumeclaims, get deployments"},
+		{"backup", "deployment", `{"max_age":"1h","cron_job":"b"}`, "get cronjobs", "list cronjobs, get jobs, get deployments"},
+		{"backup", "deployment", `{"max_age":"1h","query":"b"}`, "", "get cronjobs"},
 		{"evidence", "deployment", `{}`, "get deployments, list pods, get pods/log, list events", "get persistentvolumeclaims, get pods, get namespaces, get replicasets"},
 		{"evidence", "pod", `{}`, "get pods, get replicasets, get pods/log, list events", "list pods"},
 		{"evidence", "", `{}`, "get pods, list pods, get deployments", "get secrets"},
@@ -108,6 +207,9 @@ func TestRulesAreNoWiderThanNeeded(t *testing.T) {
 		rules := kinds[tc.kind].rules(tc.target, json.RawMessage(tc.args))
 		for want, list := range map[bool]string{true: tc.may, false: tc.mayNot} {
 			for what := range strings.SplitSeq(list, ", ") {
+				if what == "" {
+					continue
+				}
 				verb, resource, _ := strings.Cut(what, " ")
 				if may(rules, verb, resource) != want {
 					t.Errorf("%s of a %q with %s: %s is %v, want %v", tc.kind, tc.target, tc.args, what, !want, want)

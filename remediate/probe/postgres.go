@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 )
 
 const (
-	postgresDoc     = "PostgreSQL answers a query in a read-only transaction"
+	postgresDoc     = "PostgreSQL answers a query in a read-only transaction, and where they are given its replication lag, a table's newest row and a table's number of rows are as wanted"
 	postgresExample = "postgres: {dsn_file: /etc/remediated/db.dsn}"
 
 	postgresQuery = "SELECT 1"
@@ -26,7 +27,10 @@ type postgres struct {
 	DSNFile string `json:"dsn_file"`
 	// Query must return at least one row, whose first column is not false;
 	// default SELECT 1.
-	Query string `json:"query,omitempty"`
+	Query          string          `json:"query,omitempty"`
+	ReplicationLag *replicationLag `json:"replication_lag,omitempty"`
+	Newest         *newestRow      `json:"newest,omitempty"`
+	Rows           *rowCount       `json:"rows,omitempty"`
 }
 
 func (a *postgres) validate() error {
@@ -36,10 +40,20 @@ func (a *postgres) validate() error {
 	case strings.Contains(a.DSNFile, "$"):
 		return errors.New(`"dsn_file": which file is read must not depend on a label`)
 	}
-	return nil
+	return cmp.Or(a.ReplicationLag.validate(), a.Newest.validate(), a.Rows.validate())
 }
 
 func (a *postgres) dependency(remediate.Question) string { return "postgres " + a.DSNFile }
+
+func (a *postgres) asksPrometheus() bool { return a.Rows != nil && a.Rows.Known != "" }
+
+// within is longer where rows are counted: all of them may have to be read.
+func (a *postgres) within() time.Duration {
+	if a.Rows != nil {
+		return rowsWithin
+	}
+	return 0
+}
 
 func (a *postgres) put(ctx context.Context, p *Prober, _ remediate.Question) (remediate.Answer, error) {
 	dsn, err := secret(a.DSNFile)
@@ -56,39 +70,65 @@ func (a *postgres) put(ctx context.Context, p *Prober, _ remediate.Question) (re
 	// protocol would take several statements for one.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 
-	began := time.Now()
-	ok, err := a.query(ctx, cfg)
-	took := time.Since(began).Round(time.Millisecond)
-	switch {
-	case err != nil:
-		return remediate.Answer{Text: fmt.Sprintf("does not answer after %s: %s", took, without(err, dsn, cfg.Password))}, nil
-	case !ok:
-		return remediate.Answer{Text: fmt.Sprintf("the query answered no in %s", took)}, nil
+	looks, err := a.looks(ctx, p)
+	if err != nil {
+		return remediate.Answer{}, err
 	}
-	return remediate.Answer{OK: true, Text: fmt.Sprintf("the query answered in %s", took)}, nil
+	var f findings
+	began := time.Now()
+	err = a.transaction(ctx, cfg, cmp.Or(a.within(), p.timeout), func(tx pgx.Tx) error {
+		ok, err := a.query(ctx, tx)
+		if err != nil {
+			return err
+		}
+		f.add(ok, answered(ok, time.Since(began)), nil)
+		for _, look := range looks {
+			ok, text, err := apart(ctx, tx, look)
+			if err != nil {
+				err = errors.New(without(err, dsn, cfg.Password))
+			}
+			f.add(ok, text, err)
+		}
+		return nil
+	})
+	if err != nil {
+		took := time.Since(began).Round(time.Millisecond)
+		return remediate.Answer{Text: fmt.Sprintf("does not answer after %s: %s", took, without(err, dsn, cfg.Password))}, nil
+	}
+	return f.answer()
 }
 
-// query runs the query in a transaction that cannot write and that the server
-// itself ends, should our cancellation not reach it.
-func (a *postgres) query(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
+func answered(ok bool, took time.Duration) string {
+	if !ok {
+		return fmt.Sprintf("the query answered no in %s", took.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("the query answered in %s", took.Round(time.Millisecond))
+}
+
+// transaction has f look in a transaction that cannot write and that the server
+// itself ends, should our cancellation not reach it. A time without a zone is
+// taken for UTC in it.
+func (a *postgres) transaction(ctx context.Context, cfg *pgx.ConnConfig, timeout time.Duration, f func(pgx.Tx) error) error {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer conn.Close(ctx)
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer tx.Rollback(ctx)
-	if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", cfg.ConnectTimeout.Milliseconds())); err != nil {
-		return false, err
+	for _, set := range []string{fmt.Sprintf("SET LOCAL statement_timeout = %d", timeout.Milliseconds()), "SET LOCAL TIME ZONE 'UTC'"} {
+		if _, err := tx.Exec(ctx, set); err != nil {
+			return err
+		}
 	}
-	query := a.Query
-	if query == "" {
-		query = postgresQuery
-	}
-	rows, err := tx.Query(ctx, query)
+	return f(tx)
+}
+
+func (a *postgres) query(ctx context.Context, tx pgx.Tx) (bool, error) {
+	rows, err := tx.Query(ctx, cmp.Or(a.Query, postgresQuery))
 	if err != nil {
 		return false, err
 	}
@@ -102,4 +142,39 @@ func (a *postgres) query(ctx context.Context, cfg *pgx.ConnConfig) (bool, error)
 	}
 	rows.Close()
 	return len(values) > 0 && values[0] != false && values[0] != nil, rows.Err()
+}
+
+// postgresLook looks at one thing in a transaction. What it could not see is an
+// error.
+type postgresLook func(context.Context, pgx.Tx) (ok bool, text string, err error)
+
+// looks are those that are asked for beside the query. What they are held
+// against is had before there is a transaction.
+func (a *postgres) looks(ctx context.Context, p *Prober) ([]postgresLook, error) {
+	var out []postgresLook
+	if a.ReplicationLag != nil {
+		out = append(out, a.ReplicationLag.look)
+	}
+	if a.Newest != nil {
+		out = append(out, a.Newest.look)
+	}
+	if a.Rows != nil {
+		want, err := a.Rows.wanted(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, func(ctx context.Context, tx pgx.Tx) (bool, string, error) { return a.Rows.look(ctx, tx, want) })
+	}
+	return out, nil
+}
+
+// apart looks behind a savepoint and goes back to it, so that what fails does
+// not keep the others from looking.
+func apart(ctx context.Context, tx pgx.Tx, look postgresLook) (ok bool, text string, err error) {
+	inner, err := tx.Begin(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	defer inner.Rollback(ctx)
+	return look(ctx, inner)
 }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -174,7 +175,7 @@ func (p *Prober) prepare(q remediate.Question) (look, error) {
 	}
 	l.dependency = what.dependency(q)
 	if s, ok := what.(slow); ok {
-		l.within = s.within()
+		l.within = cmp.Or(s.within(), p.timeout)
 	}
 	l.put = func(ctx context.Context) remediate.Answer {
 		a, err := what.put(ctx, p, q)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
@@ -29,38 +28,42 @@ type promql struct {
 }
 
 func (a *promql) validate() error {
-	switch {
-	case a.Query == "":
+	if a.Query == "" {
 		return errors.New(`"query" is missing`)
-	case a.Equals != nil && (a.Min != nil || a.Max != nil):
-		return errors.New(`"equals" cannot stand beside "min" or "max"`)
-	case a.Min != nil && a.Max != nil && *a.Min > *a.Max:
-		return fmt.Errorf(`"min" %v is more than "max" %v`, *a.Min, *a.Max)
 	}
-	return nil
+	return a.bounds().validate()
 }
+
+func (a *promql) bounds() bounds { return bounds{a.Min, a.Max, a.Equals} }
+
+func (*promql) asksPrometheus() bool { return true }
 
 func (*promql) dependency(remediate.Question) string { return "prometheus" }
 
 func (a *promql) put(ctx context.Context, p *Prober, _ remediate.Question) (remediate.Answer, error) {
+	n, err := p.number(ctx, a.Query)
+	if err != nil {
+		return remediate.Answer{}, err
+	}
+	ok, text := a.bounds().judge(n)
+	return remediate.Answer{OK: ok, Text: text, Values: map[string]string{remediate.ValueNumber: written(n)}}, nil
+}
+
+// number asks Prometheus for one number.
+func (p *Prober) number(ctx context.Context, query string) (float64, error) {
 	if p.prom == nil {
-		return remediate.Answer{}, errors.New("no Prometheus is configured")
+		return 0, errors.New("no Prometheus is configured")
 	}
 	var v model.Value
 	err := p.guarded("prometheus", isPrometheusFault, func() (err error) {
 		// Two series are enough to know that there are several.
-		v, _, err = p.prom.Query(ctx, a.Query, time.Now(), promv1.WithLimit(2), promv1.WithTimeout(p.timeout))
+		v, _, err = p.prom.Query(ctx, query, time.Now(), promv1.WithLimit(2), promv1.WithTimeout(p.timeout))
 		return err
 	})
 	if err != nil {
-		return remediate.Answer{}, fmt.Errorf("ask Prometheus: %w", err)
+		return 0, fmt.Errorf("ask Prometheus: %w", err)
 	}
-	n, err := number(v)
-	if err != nil {
-		return remediate.Answer{}, err
-	}
-	ok, text := a.judge(n)
-	return remediate.Answer{OK: ok, Text: text, Values: map[string]string{remediate.ValueNumber: written(n)}}, nil
+	return number(v)
 }
 
 // number returns the one finite number of a result.
@@ -87,22 +90,6 @@ func number(v model.Value) (float64, error) {
 	}
 	return n, nil
 }
-
-func (a *promql) judge(n float64) (ok bool, text string) {
-	switch {
-	case a.Equals != nil:
-		return n == *a.Equals, fmt.Sprintf("%s, want %s", written(n), written(*a.Equals))
-	case a.Min != nil && a.Max != nil:
-		return n >= *a.Min && n <= *a.Max, fmt.Sprintf("%s, want %s to %s", written(n), written(*a.Min), written(*a.Max))
-	case a.Min != nil:
-		return n >= *a.Min, fmt.Sprintf("%s, want at least %s", written(n), written(*a.Min))
-	case a.Max != nil:
-		return n <= *a.Max, fmt.Sprintf("%s, want at most %s", written(n), written(*a.Max))
-	}
-	return true, written(n)
-}
-
-func written(n float64) string { return strconv.FormatFloat(n, 'g', -1, 64) }
 
 // isPrometheusFault tells whether err counts against Prometheus. That a query
 // is wrong does not.

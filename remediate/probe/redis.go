@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,11 +15,10 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/x0tta6bl4/remediated/remediate"
-	"github.com/x0tta6bl4/remediated/remediate/internal/args"
 )
 
 const (
-	redisDoc     = "Redis answers PING"
+	redisDoc     = "Redis answers PING, and where they are asked for its persistence works, its replication is close and its memory is not full"
 	redisExample = `redis: {address: "cache.shop:6379", password_file: /etc/remediated/redis}`
 )
 
@@ -26,31 +26,34 @@ const (
 // server said; all that matters is in the answer.
 func init() { logging.Disable() }
 
-// redisPing connects anew for each question.
-type redisPing struct {
+// redisInstance connects anew for each question.
+type redisInstance struct {
 	Address      string `json:"address"` // host:port
 	Username     string `json:"username,omitempty"`
 	PasswordFile string `json:"password_file,omitempty"`
 	TLS          bool   `json:"tls,omitempty"`
+	// Persistence asks whether what was last written to the disk was written.
+	Persistence bool              `json:"persistence,omitempty"`
+	Replication *redisReplication `json:"replication,omitempty"`
+	Memory      *redisMemory      `json:"memory,omitempty"`
 }
 
-func (a *redisPing) validate() error {
-	switch _, _, err := net.SplitHostPort(args.Sample(a.Address)); {
-	case a.Address == "":
-		return errors.New(`"address" is missing: want host:port`)
-	case err != nil:
-		return fmt.Errorf(`"address" %q: want host:port`, a.Address)
+func (a *redisInstance) validate() error {
+	if err := hostPort("address", a.Address); err != nil {
+		return err
+	}
+	switch {
 	case strings.Contains(a.PasswordFile, "$"):
 		return errors.New(`"password_file": which file is read must not depend on a label`)
 	case a.PasswordFile != "" && strings.Contains(a.Address, "$"):
 		return errors.New(`"address": where a password is sent must not depend on a label`)
 	}
-	return nil
+	return cmp.Or(a.Replication.validate(), a.Memory.validate())
 }
 
-func (a *redisPing) dependency(remediate.Question) string { return "redis " + a.Address }
+func (a *redisInstance) dependency(remediate.Question) string { return "redis " + a.Address }
 
-func (a *redisPing) put(ctx context.Context, p *Prober, _ remediate.Question) (remediate.Answer, error) {
+func (a *redisInstance) put(ctx context.Context, p *Prober, _ remediate.Question) (remediate.Answer, error) {
 	var password string
 	if a.PasswordFile != "" {
 		var err error
@@ -58,16 +61,27 @@ func (a *redisPing) put(ctx context.Context, p *Prober, _ remediate.Question) (r
 			return remediate.Answer{}, err
 		}
 	}
+	client := a.client(p.timeout, password)
+	defer client.Close()
 	began := time.Now()
-	err := a.ping(ctx, p.timeout, password)
+	err := client.Ping(ctx).Err()
 	took := time.Since(began).Round(time.Millisecond)
 	if err != nil {
 		return remediate.Answer{Text: fmt.Sprintf("does not answer after %s: %s", took, without(err, password))}, nil
 	}
-	return remediate.Answer{OK: true, Text: fmt.Sprintf("PONG in %s", took)}, nil
+	var f findings
+	f.add(true, fmt.Sprintf("PONG in %s", took), nil)
+	if a.Persistence || a.Replication != nil || a.Memory != nil {
+		text, err := client.Info(ctx).Result()
+		if err != nil {
+			return remediate.Answer{}, fmt.Errorf("ask Redis for INFO: %s", without(err, password))
+		}
+		a.judge(&f, redisInfo(text))
+	}
+	return f.answer()
 }
 
-func (a *redisPing) ping(ctx context.Context, timeout time.Duration, password string) error {
+func (a *redisInstance) client(timeout time.Duration, password string) *redis.Client {
 	o := &redis.Options{
 		Addr: a.Address, Username: a.Username, Password: password,
 		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true,
@@ -78,7 +92,5 @@ func (a *redisPing) ping(ctx context.Context, timeout time.Duration, password st
 		host, _, _ := net.SplitHostPort(a.Address)
 		o.TLSConfig = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
 	}
-	client := redis.NewClient(o)
-	defer client.Close()
-	return client.Ping(ctx).Err()
+	return redis.NewClient(o)
 }

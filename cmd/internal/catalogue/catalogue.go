@@ -17,8 +17,9 @@ var notChecks = []string{"alert", "alerts", "workload", "cluster", "evidence"}
 // New returns the catalogue of all kinds.
 func New() policies.Catalogue {
 	c := policies.Catalogue{
-		Action: action.Validate,
-		Probe:  probe.Validate,
+		Action:         action.Validate,
+		Probe:          probe.Validate,
+		AsksPrometheus: probe.AsksPrometheus,
 	}
 	targets, destructive := map[string][]string{}, map[string]bool{}
 	for _, k := range action.Kinds() {

@@ -2,10 +2,12 @@ package catalogue_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -105,6 +107,9 @@ func TestRBACFollowsThePolicy(t *testing.T) {
 		{"headroom", func(p *remediate.Policy) { p.Guards.Healthy = &remediate.Healthy{Headroom: true} }, []string{events, namespaces, budgets}},
 		{"nodes", func(p *remediate.Policy) { p.Guards.Healthy = &remediate.Healthy{Nodes: 0.7} }, []string{events, namespaces, nodes, "kind: ClusterRole\n"}},
 		{"control plane", func(p *remediate.Policy) { p.Guards.Healthy = &remediate.Healthy{ControlPlane: true} }, []string{events, namespaces, readyz, "kind: ClusterRole\n"}},
+		{"probes of the cluster", func(p *remediate.Policy) {
+			p.Steps[0].Verify.All = []remediate.Check{{Kind: "node", Args: json.RawMessage(`{"name":"worker-1"}`)}, {Kind: "control_plane"}}
+		}, []string{events, namespaces, nodes, readyz, "kind: ClusterRole\n"}},
 		{"evidence", func(p *remediate.Policy) { p.Steps[0].Evidence = true }, []string{events, namespaces, logs}},
 		{"evidence where nothing is ever done", func(p *remediate.Policy) { p.Steps[0].Evidence, p.Mode = true, remediate.ModeObserve }, []string{namespaces}},
 		{"floors where nothing is ever done", func(p *remediate.Policy) {
@@ -161,6 +166,29 @@ func TestRBACOfTheClusterIsApart(t *testing.T) {
 	}
 }
 
+// What a probe names is all that may be read of its kind.
+func TestRBACOfAProbeNamesItsObject(t *testing.T) {
+	got := printed(t, func(p *remediate.Policy) {
+		p.Steps[0].Verify.All = []remediate.Check{
+			{Kind: "pvc", Args: json.RawMessage(`{"name":"data-db-0"}`)},
+			{Kind: "backup", Args: json.RawMessage(`{"max_age":"25h","cron_job":"db-backup"}`)},
+			{Kind: "node", Args: json.RawMessage(`{"name":"worker-1"}`)},
+		}
+	})
+	for _, want := range []string{
+		"  resourceNames:\n  - data-db-0\n  resources:\n  - persistentvolumeclaims\n  verbs:\n  - get\n",
+		"  - batch\n  resourceNames:\n  - db-backup\n  resources:\n  - cronjobs\n  verbs:\n  - get\n",
+		"  resourceNames:\n  - worker-1\n  resources:\n  - nodes\n  verbs:\n  - get\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the roles lack\n%s:\n%s", want, got)
+		}
+	}
+	if strings.Count(got, "- nodes\n") != 1 || strings.Index(got, "- nodes\n") > strings.Index(got, "kind: Role\n") {
+		t.Errorf("nodes are read by more than a ClusterRole:\n%s", got)
+	}
+}
+
 // The page for those who write policies shows every kind with its words.
 func TestThePageShowsEveryKind(t *testing.T) {
 	b, err := os.ReadFile("../../../docs/policies.md")
@@ -187,6 +215,32 @@ func TestThePageShowsEveryKind(t *testing.T) {
 	}
 	if shown < len(c.Actions)+len(c.Probes) || shown < 8 {
 		t.Errorf("only %d kinds were looked for", shown)
+	}
+}
+
+// What the page shows of probes can be asked.
+func TestTheProbesOfThePageAreValid(t *testing.T) {
+	b, err := os.ReadFile("../../../docs/policies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, shown := catalogue.New(), 0
+	for _, block := range regexp.MustCompile("(?s)```yaml\n(- .*?)```").FindAllStringSubmatch(string(b), -1) {
+		var items []map[string]json.RawMessage
+		if err := yaml.Unmarshal([]byte(block[1]), &items); err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range items {
+			for kind, args := range item {
+				if err := c.Probe(kind, args); err != nil {
+					t.Errorf("%s %s: %v", kind, args, err)
+				}
+				shown++
+			}
+		}
+	}
+	if shown < 4 {
+		t.Errorf("only %d probes are shown", shown)
 	}
 }
 

@@ -61,7 +61,7 @@ func given(kind, example string) json.RawMessage {
 func rights(rules []rbacv1.PolicyRule) []string {
 	var out []string
 	for _, r := range action.MergeRules(rules...) {
-		var resources []string
+		resources := r.NonResourceURLs
 		for _, resource := range r.Resources {
 			if group := r.APIGroups[0]; group != "" {
 				resource += "." + group

@@ -152,7 +152,7 @@ func TestShippedFilesSatisfyTheSchemas(t *testing.T) {
 
 // The reference says in words what a kind needs in the cluster.
 func TestRightsOfTheReference(t *testing.T) {
-	want := map[string]string{"restart": "get, patch daemonsets.apps, deployments.apps, statefulsets.apps", "pods": "list pods", "http": ""}
+	want := map[string]string{"restart": "get, patch daemonsets.apps, deployments.apps, statefulsets.apps", "pods": "list pods", "http": "", "control_plane": "get /readyz"}
 	kinds := catalogue.Kinds()
 	for _, k := range slices.Concat(kinds.Actions, kinds.Probes) {
 		right, ok := want[k.Name]

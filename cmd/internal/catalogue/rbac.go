@@ -107,7 +107,8 @@ func needsOf(p remediate.Policy, home string) []need {
 	for _, s := range p.Steps {
 		for _, c := range s.Verify.All {
 			t := targetOf(own, c.Target)
-			out = append(out, need{t.Cluster, grant{whereOf(t), toAsk}, asking(c.Kind, kindOf(t), c.Args)})
+			here, ofTheCluster := apart(asking(c.Kind, kindOf(t), c.Args))
+			out = append(out, need{t.Cluster, grant{whereOf(t), toAsk}, here}, need{t.Cluster, grant{everywhere, toAsk}, ofTheCluster})
 		}
 		for _, d := range slices.Concat(s.Do, s.Undo) {
 			t := targetOf(own, d.Target)
@@ -119,6 +120,19 @@ func needsOf(p remediate.Policy, home string) []need {
 		out = append(out, need{t.Cluster, grant{whereOf(t), toAct}, acting(d.Kind, kindOf(t), d.Args)})
 	}
 	return out
+}
+
+// apart takes the rules about what belongs to no namespace, so that no Role can
+// give it, from the others.
+func apart(rules []rbacv1.PolicyRule) (here, ofTheCluster []rbacv1.PolicyRule) {
+	for _, r := range rules {
+		if len(r.NonResourceURLs) > 0 || slices.Contains(r.Resources, "nodes") {
+			ofTheCluster = append(ofTheCluster, r)
+		} else {
+			here = append(here, r)
+		}
+	}
+	return here, ofTheCluster
 }
 
 // targetOf is the target that an act or a probe names, and own where it names

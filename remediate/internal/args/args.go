@@ -36,12 +36,24 @@ func fields(into any) string {
 	if t.Kind() != reflect.Struct || t.NumField() == 0 {
 		return "no argument to give: want {}"
 	}
+	return strings.Join(namesOf(t), ", ")
+}
+
+// namesOf names the fields of a struct, each with those of a struct inside it.
+func namesOf(t reflect.Type) []string {
 	var names []string
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		inner := t.Field(i).Type
+		for inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct && typeOf(inner) == "object" {
+			name += " {" + strings.Join(namesOf(inner), ", ") + "}"
+		}
 		names = append(names, name)
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 var reference = regexp.MustCompile(`\$(\w+|\{\w+\})`)

@@ -5,12 +5,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/x0tta6bl4/remediated/remediate/internal/args"
 )
 
 type example struct {
 	Query string   `json:"query"`
 	Min   *float64 `json:"min,omitempty"`
+}
+
+type nested struct {
+	Query  string `json:"query"`
+	Newest *struct {
+		Table  string         `json:"table"`
+		MaxAge model.Duration `json:"max_age"`
+	} `json:"newest,omitempty"`
 }
 
 func TestDecode(t *testing.T) {
@@ -25,6 +35,7 @@ func TestDecode(t *testing.T) {
 		"unknown field":   {`{"qeury":"up"}`, new(example), `unknown field "qeury"; there is query, min`},
 		"wrong type":      {`{"min":"1"}`, new(example), "query, min"},
 		"not an object":   {`"up"`, new(example), "query, min"},
+		"inside one":      {`{"newest":{"tabel":"x"}}`, new(nested), `unknown field "tabel"; there is query, newest {table, max_age}`},
 		"two values":      {`{"query":"up"} {}`, new(example), "something follows"},
 		"no field at all": {`{"force":true}`, new(struct{}), "want {}"},
 	} {

@@ -53,6 +53,7 @@ var NamespaceRule = Rule("", []string{"namespaces"}, "get")
 // Permissions that no Role of a namespace can give.
 var (
 	NodesRule        = Rule("", []string{"nodes"}, "list")                                             // [Reader.Nodes]
+	NodeRule         = Rule("", []string{"nodes"}, "get")                                              // [Reader.Node]
 	ControlPlaneRule = rbacv1.PolicyRule{NonResourceURLs: []string{"/readyz"}, Verbs: []string{"get"}} // [Reader.ControlPlane]
 )
 

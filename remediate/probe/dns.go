@@ -1,0 +1,202 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/internal/args"
+)
+
+const (
+	dnsDoc     = "a name has a DNS record: any, exactly those that are given, or one of them"
+	dnsExample = `dns: {name: shop.example.com, type: A, server: "10.96.0.10:53", any: [192.0.2.10, 192.0.2.11]}`
+
+	resolvConf = "/etc/resolv.conf"
+)
+
+// dnsLookup asks one server for the records of one type. That there are none,
+// or no such name, is a no; that the server could not say is not known.
+type dnsLookup struct {
+	Name   string   `json:"name"`             // from the root: no domain is appended
+	Type   string   `json:"type,omitempty"`   // A, AAAA or CNAME; default A
+	Server string   `json:"server,omitempty"` // host or host:port; default the machine's own
+	Equals []string `json:"equals,omitempty"` // these records and no others
+	Any    []string `json:"any,omitempty"`    // at least one of these
+}
+
+var dnsTypes = map[string]uint16{"A": dns.TypeA, "AAAA": dns.TypeAAAA, "CNAME": dns.TypeCNAME}
+
+func (a *dnsLookup) validate() error {
+	sample := args.Sample(a.Name)
+	_, isName := dns.IsDomainName(sample)
+	switch {
+	case a.Name == "":
+		return errors.New(`"name" is missing`)
+	case !isName || strings.ContainsAny(sample, " \t\n\\"):
+		return fmt.Errorf(`"name" %q: want a name such as shop.example.com`, a.Name)
+	case dnsTypes[a.kind()] == 0:
+		return fmt.Errorf(`"type" %q: want A, AAAA or CNAME`, a.Type)
+	case a.Equals != nil && a.Any != nil:
+		return errors.New(`"equals" cannot stand beside "any"`)
+	case a.Equals != nil && len(a.Equals) == 0:
+		return errors.New(`"equals" is empty: want the records that there must be`)
+	case a.Any != nil && len(a.Any) == 0:
+		return errors.New(`"any" is empty: want the records of which one must be there, or leave it out`)
+	}
+	if a.Server != "" {
+		if err := hostPort("server", withPort(a.Server)); err != nil {
+			return err
+		}
+	}
+	for argument, list := range map[string][]string{"equals": a.Equals, "any": a.Any} {
+		for _, want := range list {
+			if err := a.fits(want); err != nil {
+				return fmt.Errorf(`"%s": %w`, argument, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (a *dnsLookup) kind() string { return cmp.Or(a.Type, "A") }
+
+// fits says why a value can be of no record of this type.
+func (a *dnsLookup) fits(want string) error {
+	if a.kind() == "CNAME" {
+		if _, ok := dns.IsDomainName(args.Sample(want)); !ok || want == "" {
+			return fmt.Errorf("%q is not a name", want)
+		}
+		return nil
+	}
+	if args.Sample(want) != want {
+		return nil // it is known only when an alert is there
+	}
+	if ip, err := netip.ParseAddr(want); err != nil || ip.Is4() != (a.kind() == "A") {
+		return fmt.Errorf("%q is not an address of type %s", want, a.kind())
+	}
+	return nil
+}
+
+// withPort adds the port of DNS to a host that comes without one.
+func withPort(server string) string {
+	if _, _, err := net.SplitHostPort(server); err == nil {
+		return server
+	}
+	return net.JoinHostPort(strings.Trim(server, "[]"), "53")
+}
+
+func (a *dnsLookup) dependency(remediate.Question) string { return "dns " + a.Server }
+
+func (a *dnsLookup) put(ctx context.Context, _ *Prober, _ remediate.Question) (remediate.Answer, error) {
+	server, err := a.server()
+	if err != nil {
+		return remediate.Answer{}, err
+	}
+	said, err := exchange(ctx, server, dns.Fqdn(a.Name), dnsTypes[a.kind()])
+	if err != nil {
+		return remediate.Answer{}, err
+	}
+	if said.Rcode == dns.RcodeNameError {
+		return remediate.Answer{Text: fmt.Sprintf("%s does not exist, says %s", a.Name, server)}, nil
+	}
+	ok, text := a.judge(records(said, dnsTypes[a.kind()]))
+	return remediate.Answer{OK: ok, Text: text}, nil
+}
+
+func (a *dnsLookup) server() (string, error) {
+	if a.Server != "" {
+		return withPort(a.Server), nil
+	}
+	c, err := dns.ClientConfigFromFile(resolvConf)
+	if err != nil {
+		return "", fmt.Errorf(`read which server to ask: %w; name one as "server"`, err)
+	}
+	if len(c.Servers) == 0 {
+		return "", fmt.Errorf(`%s names no server: name one as "server"`, resolvConf)
+	}
+	return net.JoinHostPort(c.Servers[0], c.Port), nil
+}
+
+// exchange asks once, and once more over TCP where the answer is too long for a
+// datagram.
+func exchange(ctx context.Context, server, name string, kind uint16) (*dns.Msg, error) {
+	q := new(dns.Msg).SetQuestion(name, kind)
+	q.SetEdns0(1232, false)
+	var said *dns.Msg
+	for _, network := range []string{"udp", "tcp"} {
+		var err error
+		if said, _, err = (&dns.Client{Net: network}).ExchangeContext(ctx, q, server); err != nil {
+			return nil, fmt.Errorf("ask %s for %s: %w", server, name, err)
+		}
+		if !said.Truncated {
+			break
+		}
+	}
+	switch {
+	case said.Truncated:
+		return nil, fmt.Errorf("ask %s for %s: the answer is cut off", server, name)
+	case said.Rcode != dns.RcodeSuccess && said.Rcode != dns.RcodeNameError:
+		return nil, fmt.Errorf("ask %s for %s: it answers %s", server, name, cmp.Or(dns.RcodeToString[said.Rcode], fmt.Sprint(said.Rcode)))
+	}
+	return said, nil
+}
+
+// records are those of one type in an answer, in order, each once. Those on the
+// way there, the names that a name is another word for, are not.
+func records(said *dns.Msg, kind uint16) []string {
+	var out []string
+	for _, r := range said.Answer {
+		if r.Header().Rrtype != kind {
+			continue
+		}
+		switch r := r.(type) {
+		case *dns.A:
+			out = append(out, r.A.String())
+		case *dns.AAAA:
+			out = append(out, r.AAAA.String())
+		case *dns.CNAME:
+			out = append(out, plainName(r.Target))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// plainName is a name as it is compared and shown.
+func plainName(s string) string { return strings.TrimSuffix(dns.CanonicalName(s), ".") }
+
+// plain is a record's value as [records] has it.
+func (a *dnsLookup) plain(want string) string {
+	if ip, err := netip.ParseAddr(want); err == nil {
+		return ip.String()
+	}
+	return plainName(want)
+}
+
+func (a *dnsLookup) judge(found []string) (ok bool, text string) {
+	is := fmt.Sprintf("%s is %s", a.Name, strings.Join(found, ", "))
+	var want []string
+	for _, w := range slices.Concat(a.Equals, a.Any) {
+		want = append(want, a.plain(w))
+	}
+	slices.Sort(want)
+	want = slices.Compact(want)
+	switch {
+	case len(found) == 0:
+		return false, fmt.Sprintf("%s has no record of type %s", a.Name, a.kind())
+	case len(want) == 0:
+		return true, is
+	case a.Any != nil:
+		return slices.ContainsFunc(found, func(f string) bool { return slices.Contains(want, f) }), fmt.Sprintf("%s, want any of %s", is, strings.Join(want, ", "))
+	}
+	return slices.Equal(found, want), fmt.Sprintf("%s, want %s", is, strings.Join(want, ", "))
+}
