@@ -22,7 +22,7 @@ func kinds() policies.Catalogue {
 	fine := func(string, json.RawMessage) error { return nil }
 	return policies.Catalogue{
 		Actions: []string{"restart"}, Probes: []string{"redis", "rollout"}, Action: fine, Probe: fine,
-		Targets: func(string) []string { return []string{"deployment"} }, Destructive: func(string) bool { return true },
+		Targets: func(string) []string { return []string{"deployment"} }, Elsewhere: func(string, json.RawMessage) string { return "" }, Destructive: func(string) bool { return true },
 	}
 }
 

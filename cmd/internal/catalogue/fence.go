@@ -53,7 +53,11 @@ func passesOf(book *remediate.Rulebook, cluster string) passes {
 				if out[w] == nil {
 					out[w] = map[place]bool{}
 				}
-				out[w][placeOf(t)] = true
+				at := placeOf(t)
+				if w.Where != "" {
+					at = place{w.Where, ""}
+				}
+				out[w][at] = true
 			}
 		}
 	}
