@@ -218,7 +218,13 @@ func (a *job) follow(ctx context.Context, t *attempt, j *batchv1.Job) remediate.
 	t.remember()
 	r, ended := t.ended(ctx, j)
 	if !ended {
-		return t.wait(j, "the Job %s/%s %s", j.Namespace, j.Name, progress(j))
+		r = t.wait(j, "the Job %s/%s %s", j.Namespace, j.Name, progress(j))
+		if r.Outcome == remediate.Later {
+			return r
+		}
+		if ending(j) != "" { // its pods take their time to end, and it has failed for certain
+			r.Outcome = remediate.Failed
+		}
 	}
 	w, stop := t.same(ctx)
 	if stop != nil {

@@ -43,8 +43,21 @@ func took(j *batchv1.Job) string {
 	return fmt.Sprintf(" in %s", j.Status.CompletionTime.Sub(j.Status.StartTime.Time))
 }
 
+// ending is why a Job fails whose pods have not all ended, "" when it does not.
+func ending(j *batchv1.Job) string {
+	for _, c := range j.Status.Conditions {
+		if c.Type == batchv1.JobFailureTarget && c.Status == corev1.ConditionTrue {
+			return plainText(c.Reason + ": " + c.Message)
+		}
+	}
+	return ""
+}
+
 // progress says how far a Job is that has not ended.
 func progress(j *batchv1.Job) string {
+	if why := ending(j); why != "" {
+		return "is being ended: " + why
+	}
 	if j.Spec.Suspend != nil && *j.Spec.Suspend {
 		return "is suspended"
 	}

@@ -323,4 +323,11 @@ func TestJobTakesTooLong(t *testing.T) {
 	}
 	s.Deadline = time.Now().Add(2 * time.Second)
 	performed(t, actor, s, remediate.Unknown, "the Job ops/j-i42-a1 runs: 0 active; it has not ended by the act's deadline")
+
+	// Kubernetes has given it up, and its pods have not ended.
+	a.jobs[jobOfTheAct].Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailureTarget, Status: corev1.ConditionTrue, Reason: "DeadlineExceeded"}}
+	s.Again = true // it was given up by name, and forgotten
+	performed(t, actor, s, remediate.Failed, "is being ended: DeadlineExceeded")
+	s.Deadline = time.Now().Add(time.Minute)
+	performed(t, actor, s, remediate.Later, "is being ended: DeadlineExceeded")
 }

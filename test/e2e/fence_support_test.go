@@ -23,14 +23,15 @@ import (
 	"github.com/x0tta6bl4/remediated/test/bed"
 )
 
-// fencedPolicies may restart three workloads of one namespace, and remove any
-// pod of another one.
+// fencedPolicies may restart three workloads of one namespace, and run a Job and
+// remove any pod in another one.
 const fencedPolicies = `
 policies:
 - {name: web, when: ['alertname="Web"'], severity: P2, mode: act, target: deployment/HERE/web, steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
 - {name: db, when: ['alertname="Db"'], severity: P2, mode: act, target: statefulset/HERE/db, steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
 - {name: agent, when: ['alertname="Agent"'], severity: P2, mode: approve, target: daemonset/HERE/agent, steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
 - {name: watched, when: ['alertname="Watched"'], severity: P2, mode: observe, target: deployment/HERE/watched, steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
+- {name: freed, when: ['alertname="Full"'], severity: P2, mode: act, target: deployment/HERE/web, steps: [{name: free, do: [{job: {from: cronjob/THERE/free, images: [none]}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
 - name: pods
   when: ['alertname="Pod"']
   per: [pod]
@@ -131,6 +132,7 @@ func (f *fenced) granted() {
 	}
 	for _, r := range []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "delete"}},
+		{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: []string{"get", "create"}},
 		{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
 	} {
 		eventually(f.T, 20*time.Second, func() string { return f.there.denied(user, r) })

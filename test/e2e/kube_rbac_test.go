@@ -57,7 +57,7 @@ func (s *shop) denied(user string, r rbacv1.PolicyRule) string {
 			main, sub, _ := strings.Cut(resource, "/")
 			review, err := s.admin.AuthorizationV1().SubjectAccessReviews().Create(s.Context(), &authorizationv1.SubjectAccessReview{
 				Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &authorizationv1.ResourceAttributes{
-					Namespace: s.namespace, Verb: verb, Group: r.APIGroups[0], Resource: main, Subresource: sub,
+					Namespace: s.namespace, Verb: verb, Group: r.APIGroups[0], Resource: main, Subresource: sub, Name: strings.Join(r.ResourceNames, ""),
 				}},
 			}, metav1.CreateOptions{})
 			s.must(err)
@@ -79,7 +79,7 @@ func without(rules []rbacv1.PolicyRule) map[string][]rbacv1.PolicyRule {
 				for _, other := range r.Resources {
 					for _, v := range r.Verbs {
 						if other != resource || v != verb {
-							fewer = append(fewer, rbacv1.PolicyRule{APIGroups: r.APIGroups, Resources: []string{other}, Verbs: []string{v}})
+							fewer = append(fewer, rbacv1.PolicyRule{APIGroups: r.APIGroups, Resources: []string{other}, ResourceNames: r.ResourceNames, Verbs: []string{v}})
 						}
 					}
 				}
