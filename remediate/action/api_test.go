@@ -16,6 +16,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -38,6 +39,7 @@ type api struct {
 	cronJobs    map[string]*batchv1.CronJob
 	jobs        map[string]*batchv1.Job
 	logs        map[string]string // of pods
+	isolations  map[string]*networkingv1.NetworkPolicy
 	events      []eventsv1.Event
 	writes      []string // method and path of each
 	budget      bool     // a disruption budget allows no eviction
@@ -49,7 +51,8 @@ type api struct {
 func newAPI(t *testing.T) *api {
 	t.Helper()
 	a := &api{t: t, deployments: map[string]*appsv1.Deployment{}, sets: map[string]*appsv1.StatefulSet{}, pods: map[string]*corev1.Pod{},
-		cronJobs: map[string]*batchv1.CronJob{}, jobs: map[string]*batchv1.Job{}, logs: map[string]string{}}
+		cronJobs: map[string]*batchv1.CronJob{}, jobs: map[string]*batchv1.Job{}, logs: map[string]string{},
+		isolations: map[string]*networkingv1.NetworkPolicy{}}
 	a.Server = httptest.NewServer(a)
 	t.Cleanup(a.Close)
 	return a
@@ -103,6 +106,8 @@ func (a *api) serve(r *http.Request) (any, *metav1.Status) {
 		return a.event(r)
 	case strings.Contains(r.URL.Path, "/apis/batch/"):
 		return a.batch(r, part[4], part[5:])
+	case strings.Contains(r.URL.Path, "/networkpolicies"):
+		return a.networkPolicy(r, name)
 	case name == "log":
 		return a.logs[part[len(part)-2]], nil
 	case name == "eviction":
@@ -206,6 +211,38 @@ func (a *api) batch(r *http.Request, namespace string, path []string) (any, *met
 	j.UID, j.CreationTimestamp = types.UID("uid-"+j.Name), metav1.Now()
 	a.jobs[key+j.Name] = &j
 	return j, nil
+}
+
+// networkPolicy serves those of the namespace shop.
+func (a *api) networkPolicy(r *http.Request, name string) (any, *metav1.Status) {
+	if r.Method == http.MethodPost {
+		var p networkingv1.NetworkPolicy
+		a.decode(r, &p)
+		if a.isolations[p.Name] != nil {
+			return nil, says(409, metav1.StatusReasonAlreadyExists, p.Name+" already exists")
+		}
+		p.TypeMeta = metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"}
+		p.UID = types.UID("uid-" + p.Name)
+		a.isolations[p.Name] = &p
+		return p, nil
+	}
+	p := a.isolations[name]
+	if p == nil {
+		return nil, says(404, metav1.StatusReasonNotFound, name+" not found")
+	}
+	if r.Method != http.MethodDelete {
+		return p, nil
+	}
+	var o metav1.DeleteOptions
+	a.decode(r, &o)
+	switch {
+	case o.Preconditions == nil || o.Preconditions.UID == nil:
+		a.t.Errorf("a NetworkPolicy is removed without saying which one")
+	case *o.Preconditions.UID != p.UID:
+		return nil, says(409, metav1.StatusReasonConflict, "the UID in the precondition does not match")
+	}
+	delete(a.isolations, name)
+	return says(200, "", ""), nil
 }
 
 // touch gives an object its next resourceVersion.

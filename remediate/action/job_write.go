@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/x0tta6bl4/remediated/remediate/internal/args"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
 )
 
 func jobWrites(target string, raw json.RawMessage) []Write {
@@ -35,12 +36,13 @@ func jobWrites(target string, raw json.RawMessage) []Write {
 	})
 }
 
-// kindsOf are the kinds that a target of this kind may turn out to be.
+// kindsOf are the kinds that a target of this kind may turn out to be: an owner
+// is no pod.
 func kindsOf(target string) []string {
-	if target == "" {
-		return everyKind
+	if target == kube.Pod {
+		return []string{target}
 	}
-	return []string{target}
+	return restartable(target)
 }
 
 // keyed holds when the map at path has the key with this value.

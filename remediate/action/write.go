@@ -23,6 +23,7 @@ type Write struct {
 	Resource  string // in the plural, with its subresource: pods/eviction
 	Where     string // the namespace; "": the target's
 	Named     string // the expression that is the target's name; elsewhere than in its namespace, any
+	Prefix    string // what stands before the target's name
 	Suffix    string // a regular expression for what follows the target's name; "": nothing
 	As        string // holds when it is as the act sends it, and changes nothing else
 }

@@ -234,9 +234,10 @@ func TestEvidenceOfWhatThereIs(t *testing.T) {
 		}
 	}
 	c := catalogue.New()
+	leave := []string{"isolate", "lift_isolation"} // the processes as they are
 	for _, kind := range c.Actions {
-		if !c.Destructive(kind) {
-			t.Errorf("%s ends processes and is not said to", kind)
+		if c.Destructive(kind) == slices.Contains(leave, kind) {
+			t.Errorf("%s is said to be destructive: %v", kind, c.Destructive(kind))
 		}
 	}
 	if c.Destructive("silence") {

@@ -188,7 +188,11 @@ func somewhere(w action.Write, places map[place]bool) string {
 	for _, namespace := range slices.Sorted(maps.Keys(names)) {
 		var named []string
 		for _, n := range slices.Sorted(slices.Values(names[namespace])) {
-			named = append(named, fits(w.Named, n, w.Suffix))
+			if n == "" && w.Prefix != "" {
+				named = append(named, w.Named+".startsWith("+strconv.Quote(w.Prefix)+")")
+				continue
+			}
+			named = append(named, fits(w.Named, w.Prefix+n, w.Suffix))
 		}
 		out = append(out, fits("variables.where", namespace, "")+" && ("+strings.Join(named, " || ")+")")
 	}
