@@ -18,7 +18,8 @@ func testCatalogue() Catalogue {
 		"delete_pod": func() any { return &struct{}{} },
 		"job": func() any {
 			return &struct {
-				From string `json:"from"`
+				From string            `json:"from"`
+				Env  map[string]string `json:"env"`
 			}{}
 		},
 		"scale": func() any {
@@ -32,7 +33,8 @@ func testCatalogue() Catalogue {
 		"pods":    func() any { return &struct{}{} },
 		"promql": func() any {
 			return &struct {
-				Query string `json:"query"`
+				Query string   `json:"query"`
+				Min   *float64 `json:"min"`
 			}{}
 		},
 		"postgres": func() any { return &fileArgs{} },
