@@ -25,6 +25,9 @@ type Catalogue struct {
 	// Targets returns the kinds of objects that an action can be done to, once
 	// the owner of a pod was found.
 	Targets func(action string) []string
+	// Elsewhere returns the namespace in which an action does something beside
+	// what it does to its target, "" for none.
+	Elsewhere func(action string, args json.RawMessage) string
 	// Destructive tells whether an action ends something whose traces end with
 	// it, so that what there is to be seen must be kept before.
 	Destructive func(action string) bool

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // testCatalogue is a small working catalogue, as strict about arguments as the
@@ -15,6 +16,12 @@ func testCatalogue() Catalogue {
 		"restart":    func() any { return &struct{}{} },
 		"evict_pod":  func() any { return &struct{}{} },
 		"delete_pod": func() any { return &struct{}{} },
+		"job": func() any {
+			return &struct {
+				From string            `json:"from"`
+				Env  map[string]string `json:"env"`
+			}{}
+		},
 		"scale": func() any {
 			return &struct {
 				Replicas *int `json:"replicas"`
@@ -26,7 +33,8 @@ func testCatalogue() Catalogue {
 		"pods":    func() any { return &struct{}{} },
 		"promql": func() any {
 			return &struct {
-				Query string `json:"query"`
+				Query string   `json:"query"`
+				Min   *float64 `json:"min"`
 			}{}
 		},
 		"postgres": func() any { return &fileArgs{} },
@@ -53,6 +61,11 @@ func testCatalogue() Catalogue {
 				return []string{"pod"}
 			}
 			return []string{"deployment", "statefulset", "daemonset"}
+		},
+		Elsewhere: func(action string, args json.RawMessage) string {
+			_, from, _ := strings.Cut(string(args), "cronjob/")
+			namespace, _, _ := strings.Cut(from, "/")
+			return namespace
 		},
 		Destructive: func(action string) bool { return action != "scale" },
 	}

@@ -124,6 +124,11 @@ func (r *policyReader) confine(w *written) {
 	for _, t := range w.targets {
 		r.confineTarget(w, t)
 	}
+	for _, u := range w.acts {
+		if n := r.catalogue.Elsewhere(u.kind, u.args); n != "" && !slices.Contains(r.namespaces, n) {
+			u.at.fail(fmt.Sprintf("%s is done in the namespace %s, which is not one that these files may target", u.kind, n), "they may target only: "+strings.Join(r.namespaces, ", "))
+		}
+	}
 }
 
 func (r *policyReader) confineTarget(w *written, t aimed) {

@@ -18,6 +18,7 @@ import (
 var kinds = language.Kinds{
 	Actions: []language.Kind{
 		{Name: "restart", Doc: "restarts"}, {Name: "evict_pod", Doc: "evicts"}, {Name: "delete_pod", Doc: "deletes"},
+		{Name: "job", Doc: "runs", Arguments: []language.Argument{{Name: "from", Type: "string", Required: true}}},
 		{Name: "scale", Doc: "scales", Arguments: []language.Argument{{Name: "replicas", Type: "integer", Required: true}}},
 	},
 	Probes: []language.Kind{

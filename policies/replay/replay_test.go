@@ -23,7 +23,9 @@ func kinds() policies.Catalogue {
 	return policies.Catalogue{
 		Actions: []string{"restart"}, Probes: []string{"redis", "rollout"}, Action: fine, Probe: fine,
 		AsksPrometheus: func(string, json.RawMessage) bool { return false },
-		Targets:        func(string) []string { return []string{"deployment"} }, Destructive: func(string) bool { return true },
+		Targets:        func(string) []string { return []string{"deployment"} },
+		Elsewhere:      func(string, json.RawMessage) string { return "" },
+		Destructive:    func(string) bool { return true },
 	}
 }
 

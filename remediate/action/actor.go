@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -41,8 +42,14 @@ type Actor struct {
 
 	mu sync.Mutex
 	// sent holds the acts whose first request may have been carried out
-	// while they are not finished, and until when to remember it.
-	sent map[string]time.Time
+	// while they are not finished.
+	sent map[string]sending
+}
+
+// sending is what is remembered of an act that is not finished.
+type sending struct {
+	until time.Time // to remember it
+	made  bool      // it was answered that what it makes is there
 }
 
 // cluster is what we write to.
@@ -54,7 +61,7 @@ type cluster struct {
 
 // New returns an Actor. It connects to nothing yet.
 func New(o Options) (*Actor, error) {
-	a := &Actor{clusters: map[string]*cluster{}, instance: o.Instance, timeout: o.Timeout, sent: map[string]time.Time{}}
+	a := &Actor{clusters: map[string]*cluster{}, instance: o.Instance, timeout: o.Timeout, sent: map[string]sending{}}
 	if a.instance == "" {
 		a.instance = kube.Manager
 	}
@@ -80,6 +87,7 @@ type attempt struct {
 	actor   *Actor
 	timeout time.Duration
 	again   bool // it may have been done, or begun, before
+	made    bool // what it makes was there
 }
 
 // Perform carries out an act. The outcome is OK, Failed, Refused (nothing was
@@ -124,7 +132,8 @@ func (a *Actor) prepare(s remediate.Started) (*attempt, act, remediate.Result) {
 	if !ok {
 		return nil, nil, refused("cluster %q is not configured", s.Act.Target.Cluster)
 	}
-	return &attempt{Started: s, cluster: c, actor: a, timeout: a.timeout, again: s.Again || a.wasSent(s.ID)}, what, remediate.Result{}
+	before, sent := a.wasSent(s.ID)
+	return &attempt{Started: s, cluster: c, actor: a, timeout: a.timeout, again: s.Again || sent, made: before.made}, what, remediate.Result{}
 }
 
 // remember that a request of the act may have been carried out, so that a later
@@ -133,8 +142,8 @@ func (t *attempt) remember() {
 	a, now := t.actor, time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for id, until := range a.sent {
-		if now.After(until) {
+	for id, s := range a.sent {
+		if now.After(s.until) {
 			delete(a.sent, id)
 		}
 	}
@@ -142,15 +151,15 @@ func (t *attempt) remember() {
 	if until.IsZero() {
 		until = now.Add(24 * time.Hour)
 	}
-	a.sent[t.ID] = until
+	a.sent[t.ID] = sending{until, t.made}
 	t.again = true
 }
 
-func (a *Actor) wasSent(id string) bool {
+func (a *Actor) wasSent(id string) (sending, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, ok := a.sent[id]
-	return ok
+	s, ok := a.sent[id]
+	return s, ok
 }
 
 func (a *Actor) forget(id string) {
@@ -170,6 +179,32 @@ func (t *attempt) look(ctx context.Context) (w *kube.Workload, stop *remediate.R
 		return nil, new(t.unread(err))
 	}
 	return w, nil
+}
+
+// same reads the target and judges nothing about it but that it is the one that
+// was meant, for acts that do not touch it.
+func (t *attempt) same(ctx context.Context) (w *kube.Workload, stop *remediate.Result) {
+	err := t.read(ctx, func(ctx context.Context) (err error) {
+		w, err = t.reader.Object(ctx, t.Act.Target)
+		return err
+	})
+	switch {
+	case kube.IsGone(err):
+		return nil, new(refused("%s", remediate.RefusedGone))
+	case err != nil:
+		return nil, new(t.unread(err))
+	case string(w.Meta.UID) != t.Act.UID:
+		return nil, new(refused("it was deleted and made anew since it was judged"))
+	}
+	return w, nil
+}
+
+// sameRules are the permissions that same needs for targets of a kind.
+func sameRules(target string) []rbacv1.PolicyRule {
+	if target == kube.Pod {
+		return []rbacv1.PolicyRule{kube.Rule("", []string{"pods"}, "get")}
+	}
+	return kube.ObjectRules(target)
 }
 
 // read carries out a read behind the breaker.

@@ -13,8 +13,10 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -34,6 +36,10 @@ type api struct {
 	deployments map[string]*appsv1.Deployment
 	sets        map[string]*appsv1.StatefulSet
 	pods        map[string]*corev1.Pod
+	cronJobs    map[string]*batchv1.CronJob
+	jobs        map[string]*batchv1.Job
+	logs        map[string]string // of pods
+	isolations  map[string]*networkingv1.NetworkPolicy
 	events      []eventsv1.Event
 	writes      []string // method and path of each
 	budget      bool     // a disruption budget allows no eviction
@@ -44,7 +50,9 @@ type api struct {
 
 func newAPI(t *testing.T) *api {
 	t.Helper()
-	a := &api{t: t, deployments: map[string]*appsv1.Deployment{}, sets: map[string]*appsv1.StatefulSet{}, pods: map[string]*corev1.Pod{}}
+	a := &api{t: t, deployments: map[string]*appsv1.Deployment{}, sets: map[string]*appsv1.StatefulSet{}, pods: map[string]*corev1.Pod{},
+		cronJobs: map[string]*batchv1.CronJob{}, jobs: map[string]*batchv1.Job{}, logs: map[string]string{},
+		isolations: map[string]*networkingv1.NetworkPolicy{}}
 	a.Server = httptest.NewServer(a)
 	t.Cleanup(a.Close)
 	return a
@@ -75,6 +83,10 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.fault != nil && a.fault(w, r, true) {
 		return
 	}
+	if log, ok := answer.(string); ok {
+		io.WriteString(w, log)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if status != nil {
 		answer = status
@@ -92,6 +104,12 @@ func (a *api) serve(r *http.Request) (any, *metav1.Status) {
 	switch {
 	case strings.Contains(r.URL.Path, "/events"):
 		return a.event(r)
+	case strings.Contains(r.URL.Path, "/apis/batch/"):
+		return a.batch(r, part[4], part[5:])
+	case strings.Contains(r.URL.Path, "/networkpolicies"):
+		return a.networkPolicy(r, name)
+	case name == "log":
+		return a.logs[part[len(part)-2]], nil
 	case name == "eviction":
 		return a.evict(r, part[len(part)-2])
 	case name == "pods":
@@ -168,6 +186,63 @@ func (a *api) apply(r *http.Request, m *metav1.ObjectMeta, t *corev1.PodTemplate
 	m.ManagedFields = append(m.ManagedFields, metav1.ManagedFieldsEntry{Manager: kube.Manager, Operation: metav1.ManagedFieldsOperationApply, Time: &now, FieldsType: "FieldsV1",
 		FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:template":{"f:metadata":{"f:annotations":{"f:remediated/attempt":{}}}}}}`)})
 	return nil
+}
+
+// batch serves CronJobs and Jobs by namespace/name.
+func (a *api) batch(r *http.Request, namespace string, path []string) (any, *metav1.Status) {
+	key := namespace + "/"
+	if len(path) > 1 {
+		key += path[1]
+	}
+	switch {
+	case path[0] == "cronjobs" && a.cronJobs[key] != nil:
+		return a.cronJobs[key], nil
+	case path[0] == "jobs" && a.jobs[key] != nil:
+		return a.jobs[key], nil
+	case r.Method != http.MethodPost:
+		return nil, says(404, metav1.StatusReasonNotFound, path[0]+" "+key+" not found")
+	}
+	var j batchv1.Job
+	a.decode(r, &j)
+	if a.jobs[key+j.Name] != nil {
+		return nil, says(409, metav1.StatusReasonAlreadyExists, "jobs "+j.Name+" already exists")
+	}
+	j.TypeMeta = metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"}
+	j.UID, j.CreationTimestamp = types.UID("uid-"+j.Name), metav1.Now()
+	a.jobs[key+j.Name] = &j
+	return j, nil
+}
+
+// networkPolicy serves those of the namespace shop.
+func (a *api) networkPolicy(r *http.Request, name string) (any, *metav1.Status) {
+	if r.Method == http.MethodPost {
+		var p networkingv1.NetworkPolicy
+		a.decode(r, &p)
+		if a.isolations[p.Name] != nil {
+			return nil, says(409, metav1.StatusReasonAlreadyExists, p.Name+" already exists")
+		}
+		p.TypeMeta = metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"}
+		p.UID = types.UID("uid-" + p.Name)
+		a.isolations[p.Name] = &p
+		return p, nil
+	}
+	p := a.isolations[name]
+	if p == nil {
+		return nil, says(404, metav1.StatusReasonNotFound, name+" not found")
+	}
+	if r.Method != http.MethodDelete {
+		return p, nil
+	}
+	var o metav1.DeleteOptions
+	a.decode(r, &o)
+	switch {
+	case o.Preconditions == nil || o.Preconditions.UID == nil:
+		a.t.Errorf("a NetworkPolicy is removed without saying which one")
+	case *o.Preconditions.UID != p.UID:
+		return nil, says(409, metav1.StatusReasonConflict, "the UID in the precondition does not match")
+	}
+	delete(a.isolations, name)
+	return says(200, "", ""), nil
 }
 
 // touch gives an object its next resourceVersion.

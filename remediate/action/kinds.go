@@ -27,6 +27,10 @@ type Kind struct {
 	// Rules returns the permissions that it needs with these arguments for
 	// targets of a kind, "" for any.
 	Rules func(target string, args json.RawMessage) []rbacv1.PolicyRule
+	// Elsewhere returns in which namespace it does something with these
+	// arguments, beside what it does to its target, and the permissions that it
+	// needs there; "" for none.
+	Elsewhere func(args json.RawMessage) (namespace string, rules []rbacv1.PolicyRule)
 	// Writes returns all requests that it may send with these arguments to
 	// change something, for targets of a kind, "" for any.
 	Writes    func(target string, args json.RawMessage) []Write
@@ -41,6 +45,7 @@ type kind struct {
 	destructive bool
 	rules       func(target string, args json.RawMessage) []rbacv1.PolicyRule
 	writes      func(target string, args json.RawMessage) []Write
+	elsewhere   func(args json.RawMessage) (namespace string, rules []rbacv1.PolicyRule)
 	parse       func(json.RawMessage) (act, error)
 }
 
@@ -51,10 +56,20 @@ type act interface {
 }
 
 var kinds = map[string]kind{
-	"delete_pod": {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, deletePodWrites, parse[deletePod]},
-	"evict_pod":  {evictPodDoc, evictPodExample, []string{kube.Pod}, true, evictPodRules, evictPodWrites, parse[evictPod]},
-	"restart":    {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, true, restartRules, restartWrites, parse[restart]},
+	"delete_pod":     {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, deletePodWrites, nowhere, parse[deletePod]},
+	"evict_pod":      {evictPodDoc, evictPodExample, []string{kube.Pod}, true, evictPodRules, evictPodWrites, nowhere, parse[evictPod]},
+	"http_call":      {httpCallDoc, httpCallExample, everyKind, true, httpCallRules, httpCallWrites, nowhere, parse[httpCall]},
+	"isolate":        {isolateDoc, isolateExample, everyKind, false, isolateRules, isolateWrites, nowhere, parse[isolate]},
+	"lift_isolation": {liftIsolationDoc, liftIsolationExample, everyKind, false, liftIsolationRules, liftIsolationWrites, nowhere, parse[liftIsolation]},
+	"job":            {jobDoc, jobExample, everyKind, true, jobRules, jobWrites, jobElsewhere, parse[job]},
+	"restart":        {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, true, restartRules, restartWrites, nowhere, parse[restart]},
 }
+
+// everyKind are all kinds of targets, for acts that do not touch them.
+var everyKind = []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet, kube.Pod}
+
+// nowhere is elsewhere for what is done to the target alone.
+func nowhere(json.RawMessage) (string, []rbacv1.PolicyRule) { return "", nil }
 
 // Kinds returns every kind that a policy may use, by name.
 func Kinds() []Kind {
@@ -62,7 +77,7 @@ func Kinds() []Kind {
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
 		k := kinds[name]
 		none, _ := k.parse(nil) // that some are missing is no matter here
-		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.destructive, k.rules, k.writes, args.Of(none)})
+		out = append(out, Kind{name, k.doc, k.example, slices.Clone(k.targets), k.destructive, k.rules, k.elsewhere, k.writes, args.Of(none)})
 	}
 	return out
 }

@@ -21,7 +21,9 @@ type Write struct {
 	Operation string // as an admission request has it: CREATE, UPDATE, DELETE
 	Group     string // "" is the core group
 	Resource  string // in the plural, with its subresource: pods/eviction
-	Named     string // the expression that is the target's name
+	Where     string // the namespace; "": the target's
+	Named     string // the expression that is the target's name; elsewhere than in its namespace, any
+	Prefix    string // what stands before the target's name
 	Suffix    string // a regular expression for what follows the target's name; "": nothing
 	As        string // holds when it is as the act sends it, and changes nothing else
 }

@@ -156,6 +156,7 @@ func (b *Bed) up(ctx context.Context) error {
 	g.Go(func() error { return b.startAlertmanager(ctx) })
 	g.Go(func() error { return b.startPostgresExporter(ctx) })
 	g.Go(func() error { return b.startRedisExporter(ctx) })
+	g.Go(func() error { return b.startNodeExporter(ctx) })
 	g.Go(func() error {
 		if err := b.startControlPlane(ctx); err != nil {
 			return err

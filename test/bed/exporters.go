@@ -10,6 +10,7 @@ const (
 	postgresExporterAddress = "127.0.0.1:9187"
 	redisExporterAddress    = "127.0.0.1:9121"
 	kubeStateMetricsAddress = "127.0.0.1:8080"
+	nodeExporterAddress     = "127.0.0.1:9100"
 )
 
 // startPostgresExporter starts the exporter behind pg_up. While the database is
@@ -30,6 +31,16 @@ func (b *Bed) startRedisExporter(ctx context.Context) error {
 		name:    "redis-exporter",
 		command: []string{"prometheus-redis-exporter", "-web.listen-address", redisExporterAddress, "-redis.addr", "redis://" + b.Redis},
 		ready:   listens(redisExporterAddress),
+	})
+}
+
+// startNodeExporter starts the exporter behind node_filesystem_*, for the bed's
+// own mounts, and nothing else of the machine.
+func (b *Bed) startNodeExporter(ctx context.Context) error {
+	return b.start(ctx, part{
+		name:    "node-exporter",
+		command: []string{"prometheus-node-exporter", "--web.listen-address=" + nodeExporterAddress, "--collector.disable-defaults", "--collector.filesystem"},
+		ready:   listens(nodeExporterAddress),
 	})
 }
 

@@ -18,6 +18,7 @@ var Packages = []string{
 	"postgresql",
 	"prometheus",
 	"prometheus-alertmanager",
+	"prometheus-node-exporter",
 	"prometheus-postgres-exporter",
 	"prometheus-redis-exporter",
 	"redis-server",

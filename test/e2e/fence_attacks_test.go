@@ -118,6 +118,25 @@ kind: PodDisruptionBudget
 metadata: {name: web, namespace: HERE}
 spec: {minAvailable: 1, selector: {matchLabels: {app: x}}}
 ---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: remediated-isolates-statefulset-db
+  namespace: HERE
+  labels: {app.kubernetes.io/managed-by: remediated, remediated/attempt: q4m2x7kd-i1-a1}
+  annotations: {remediated/isolates: "1"}
+spec: {podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress, Egress]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: remediated-isolates-statefulset-byhand, namespace: HERE}
+spec: {podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress, Egress]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: remediated-isolates-daemonset-agent, namespace: HERE, labels: {app.kubernetes.io/managed-by: remediated}}
+spec: {podSelector: {matchLabels: {app: agent}}, policyTypes: [Ingress, Egress]}
+---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: reader, namespace: HERE}
@@ -237,7 +256,7 @@ func onEach() []request {
 
 // attacks are what no loaded policy does. Each is valid, and accepted of one who
 // may do everything.
-var attacks = slices.Concat(onEach(), likeEvents(), []request{
+var attacks = slices.Concat(onEach(), likeEvents(), likeJobs(), likeIsolations(), []request{
 	// Of a Deployment alone.
 	{"another image by server-side apply", "APPLY", web + byUs + "&force=true", `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"template":{` + remarks + `,"spec":{"containers":[{"name":"c","image":"evil"}]}}}}`},
 	{"no replicas", "PATCH", web + byUs, `{"spec":{"replicas":0}}`},
@@ -331,7 +350,8 @@ var attacks = slices.Concat(onEach(), likeEvents(), []request{
 
 // written are the Events that are written.
 var written = []string{
-	anEvent("HERE", "restart", "Deployment", "web"), anEvent("HERE", "restart", "StatefulSet", "db"), anEvent("HERE", "restart", "DaemonSet", "agent"),
+	anEvent("HERE", "restart", "Deployment", "web"), anEvent("HERE", "restart", "StatefulSet", "db"), anEvent("HERE", "restart", "DaemonSet", "agent"), anEvent("HERE", "job", "Deployment", "web"),
+	anEvent("HERE", "isolate", "Deployment", "web"), anEvent("HERE", "lift_isolation", "StatefulSet", "db"),
 	anEvent("THERE", "evict_pod", "Pod", "running"), anEvent("THERE", "delete_pod", "Pod", "running"),
 }
 
@@ -387,6 +407,9 @@ var neighbours = []request{
 	{"deleting that very pod", "DELETE", there + "pods/running", deleting + `"preconditions":{"uid":"RUNNING"}}`},
 	{"evicting that very pod", "POST", there + "pods/running/eviction", evicting("running", `{"preconditions":{"uid":"RUNNING"}}`)},
 	{"evicting the StatefulSet's pod", "POST", core + "pods/db-0/eviction", evicting("db-0", `{"preconditions":{"uid":"DB-0"}}`)},
+	{"the Job that a policy runs", "POST", jobs, aJob},
+	{"an isolation", "POST", isolations, anIsolation},
+	{"lifting the isolation", "DELETE", isolations + "/remediated-isolates-statefulset-db", deleting + `"preconditions":{"uid":"ISOLATION"}}`},
 	{"an event", "POST", events, written[0]},
 	{"an event of the second act of an undo", "POST", events, strings.Replace(written[0], "-a1", "-a1-u2", 1)},
 }

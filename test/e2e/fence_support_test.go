@@ -23,14 +23,17 @@ import (
 	"github.com/x0tta6bl4/remediated/test/bed"
 )
 
-// fencedPolicies may restart three workloads of one namespace, and remove any
-// pod of another one.
+// fencedPolicies may restart three workloads of one namespace and isolate one of
+// them, and run a Job and remove any pod in another one.
 const fencedPolicies = `
 policies:
 - {name: web, when: ['alertname="Web"'], severity: P2, mode: act, target: deployment/HERE/web, steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
 - {name: db, when: ['alertname="Db"'], severity: P2, mode: act, target: statefulset/HERE/db, steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
 - {name: agent, when: ['alertname="Agent"'], severity: P2, mode: approve, target: daemonset/HERE/agent, steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
 - {name: watched, when: ['alertname="Watched"'], severity: P2, mode: observe, target: deployment/HERE/watched, steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
+- {name: freed, when: ['alertname="Full"'], severity: P2, mode: act, target: deployment/HERE/web, steps: [{name: free, do: [{job: {from: cronjob/THERE/free, images: [none]}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
+- {name: breached, when: ['alertname="Breached"'], severity: P2, mode: act, target: deployment/HERE/web, steps: [{name: isolate, do: [{isolate: {}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
+- {name: calm, when: ['alertname="Calm"'], per: [set], severity: P2, mode: act, target: statefulset/HERE/$set, steps: [{name: lift it, do: [{lift_isolation: {}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
 - name: pods
   when: ['alertname="Pod"']
   per: [pod]
@@ -124,6 +127,7 @@ func (f *fenced) granted() {
 	for _, r := range []rbacv1.PolicyRule{
 		{APIGroups: []string{"apps"}, Resources: []string{"deployments", "statefulsets", "daemonsets"}, Verbs: []string{"get", "patch"}},
 		{APIGroups: []string{"events.k8s.io"}, Resources: []string{"events"}, Verbs: []string{"create"}},
+		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"networkpolicies"}, Verbs: []string{"get", "create", "delete"}},
 		{APIGroups: []string{""}, Resources: []string{"pods/eviction"}, Verbs: []string{"create"}},
 		{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
 	} {
@@ -131,6 +135,7 @@ func (f *fenced) granted() {
 	}
 	for _, r := range []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "delete"}},
+		{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: []string{"get", "create"}},
 		{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
 	} {
 		eventually(f.T, 20*time.Second, func() string { return f.there.denied(user, r) })
@@ -254,5 +259,10 @@ func (f *fenced) targets() {
 	waiting, err := f.admin.CoreV1().Pods(f.namespace).Get(f.Context(), "waiting", metav1.GetOptions{})
 	f.must(err)
 	f.stands("RUNNING", string(running.UID), "WAITING", string(waiting.UID), "DB-0", string(f.pod("db-0", "").UID))
+	for name, stands := range map[string]string{"remediated-isolates-statefulset-db": "ISOLATION", "remediated-isolates-statefulset-byhand": "BY-HAND", "remediated-isolates-daemonset-agent": "OF-AGENT"} {
+		p, err := f.admin.NetworkingV1().NetworkPolicies(f.namespace).Get(f.Context(), name, metav1.GetOptions{})
+		f.must(err)
+		f.stands(stands, string(p.UID))
+	}
 	f.settled("web")
 }

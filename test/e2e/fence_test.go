@@ -44,6 +44,15 @@ func TestFenceLetsPassWhatThePoliciesDo(t *testing.T) {
 	what := f.as(f.there).plan("delete_pod", f.there.target("pod", "db-0"))
 	what.Act.Args = []byte(`{"bypass_pdb":true}`)
 	f.as(f.there).perform(actor, what, remediate.OK, "deleted")
+
+	f.as(f.shop).perform(actor, f.as(f.shop).plan("isolate", f.target("deployment", "web")), remediate.OK, "isolated")
+	f.perform(f.actor(nil), f.plan("isolate", f.target("statefulset", "db")), remediate.OK, "isolated")
+	f.as(f.shop).perform(actor, f.as(f.shop).plan("lift_isolation", f.target("statefulset", "db")), remediate.OK, "lifted")
+
+	f.there.cronJob("free", "echo freed")
+	what = f.as(f.shop).plan("job", f.target("deployment", "web"))
+	what.Act.Args = []byte(f.values.Replace(`{"from":"cronjob/THERE/free","images":["none"]}`))
+	f.as(f.shop).performed(actor, what, remediate.OK, "completed")
 }
 
 // Whatever roles a stolen token has, the fence refuses what no policy does, and

@@ -76,7 +76,11 @@ type disk struct {
 
 func newDisk(t *testing.T, size int) *disk {
 	t.Helper()
-	dir := t.TempDir()
+	return newDiskAt(t, t.TempDir(), size)
+}
+
+func newDiskAt(t *testing.T, dir string, size int) *disk {
+	t.Helper()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
 		t.Fatalf("mount a small disk: %v", err)
 	}

@@ -79,7 +79,7 @@ func without(rules []rbacv1.PolicyRule) map[string][]rbacv1.PolicyRule {
 				for _, other := range r.Resources {
 					for _, v := range r.Verbs {
 						if other != resource || v != verb {
-							fewer = append(fewer, rbacv1.PolicyRule{APIGroups: r.APIGroups, Resources: []string{other}, Verbs: []string{v}})
+							fewer = append(fewer, rbacv1.PolicyRule{APIGroups: r.APIGroups, Resources: []string{other}, ResourceNames: r.ResourceNames, Verbs: []string{v}})
 						}
 					}
 				}

@@ -3,6 +3,7 @@
 package catalogue
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/x0tta6bl4/remediated/notify"
@@ -28,6 +29,10 @@ func New() policies.Catalogue {
 	}
 	c.Targets = func(kind string) []string { return targets[kind] }
 	c.Destructive = func(kind string) bool { return destructive[kind] }
+	c.Elsewhere = func(kind string, args json.RawMessage) string {
+		namespace, _ := elsewhere(kind, args)
+		return namespace
+	}
 	for _, k := range probe.Kinds() {
 		if !slices.Contains(notChecks, k.Name) {
 			c.Probes = append(c.Probes, k.Name)

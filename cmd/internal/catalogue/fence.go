@@ -53,7 +53,11 @@ func passesOf(book *remediate.Rulebook, cluster string) passes {
 				if out[w] == nil {
 					out[w] = map[place]bool{}
 				}
-				out[w][placeOf(t)] = true
+				at := placeOf(t)
+				if w.Where != "" {
+					at = place{w.Where, ""}
+				}
+				out[w][at] = true
 			}
 		}
 	}
@@ -184,7 +188,11 @@ func somewhere(w action.Write, places map[place]bool) string {
 	for _, namespace := range slices.Sorted(maps.Keys(names)) {
 		var named []string
 		for _, n := range slices.Sorted(slices.Values(names[namespace])) {
-			named = append(named, fits(w.Named, n, w.Suffix))
+			if n == "" && w.Prefix != "" {
+				named = append(named, w.Named+".startsWith("+strconv.Quote(w.Prefix)+")")
+				continue
+			}
+			named = append(named, fits(w.Named, w.Prefix+n, w.Suffix))
 		}
 		out = append(out, fits("variables.where", namespace, "")+" && ("+strings.Join(named, " || ")+")")
 	}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/x0tta6bl4/remediated/remediate/action"
 )
 
 // What a $label stands for may be any name, and what is beside it is taken by
@@ -42,5 +44,22 @@ func TestFits(t *testing.T) {
 	}
 	if got := fits("variables.name", "", ""); got != `variables.name != ""` {
 		t.Errorf("any name, but some: got %s", got)
+	}
+}
+
+// What stands before a target's name must stand there, whatever that is.
+func TestSomewhereWithAPrefix(t *testing.T) {
+	w := action.Write{Named: "variables.name", Prefix: "ours-"}
+	for _, tc := range []struct {
+		at   place
+		want string
+	}{
+		{place{"shop", "db"}, `variables.name == "ours-db"`},
+		{place{"shop", "$app"}, `variables.name.matches("^ours-[-a-z0-9.]+$")`},
+		{place{"shop", ""}, `variables.name.startsWith("ours-")`},
+	} {
+		if got := somewhere(w, map[place]bool{tc.at: true}); got != `(variables.where == "shop" && (`+tc.want+`))` {
+			t.Errorf("%v: got %s, want %s", tc.at, got, tc.want)
+		}
 	}
 }

@@ -18,9 +18,10 @@ import (
 func Kinds() language.Kinds {
 	var out language.Kinds
 	for _, k := range action.Kinds() {
+		_, beside := k.Elsewhere(given(k.Name, k.Example))
 		out.Actions = append(out.Actions, language.Kind{
 			Name: k.Name, Doc: k.Doc, Example: k.Example, Arguments: arguments(k.Arguments), Targets: k.Targets,
-			Rights: rights(k.Rules("", given(k.Name, k.Example))),
+			Rights: rights(append(k.Rules("", given(k.Name, k.Example)), beside...)),
 		})
 	}
 	for _, k := range probe.Kinds() {

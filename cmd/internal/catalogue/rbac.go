@@ -44,7 +44,8 @@ type Daemon struct{ Cluster, Namespace, Account string }
 
 // WriteRBAC writes the smallest roles that the rulebook's policies need in the
 // daemon's cluster, and their bindings to its ServiceAccount, as YAML. A target
-// in a namespace that is named needs Roles there; one whose namespace comes from
+// in a namespace that is named needs Roles there, as does what an act does beside
+// its target; one whose namespace comes from
 // a label needs ClusterRoles, and so do a node and a look at the cluster itself,
 // for no more than that. What is needed to ask is apart from what is needed to
 // act; each is enough for its purpose by itself.
@@ -118,6 +119,9 @@ func needsOf(p remediate.Policy, home string) []need {
 	for _, d := range actsOf(p) {
 		t := targetOf(own, d.Target)
 		out = append(out, need{t.Cluster, grant{whereOf(t), toAct}, acting(d.Kind, kindOf(t), d.Args)})
+		if beside, rules := elsewhere(d.Kind, d.Args); beside != "" {
+			out = append(out, need{t.Cluster, grant{beside, toAct}, rules})
+		}
 	}
 	return out
 }
@@ -227,6 +231,17 @@ func acting(kind, target string, args json.RawMessage) []rbacv1.PolicyRule {
 		}
 	}
 	return nil
+}
+
+// elsewhere returns in which namespace an act does something beside what it
+// does to its target, "" for none, and what it needs there.
+func elsewhere(kind string, args json.RawMessage) (namespace string, rules []rbacv1.PolicyRule) {
+	for _, k := range action.Kinds() {
+		if k.Name == kind {
+			return k.Elsewhere(args)
+		}
+	}
+	return "", nil
 }
 
 // roleAndBinding returns a role with these rules, bound to the account.
