@@ -10,6 +10,7 @@ const (
 	postgresExporterAddress = "127.0.0.1:9187"
 	redisExporterAddress    = "127.0.0.1:9121"
 	kubeStateMetricsAddress = "127.0.0.1:8080"
+	pushgatewayAddress      = "127.0.0.1:9091"
 )
 
 // startPostgresExporter starts the exporter behind pg_up. While the database is
@@ -30,6 +31,16 @@ func (b *Bed) startRedisExporter(ctx context.Context) error {
 		name:    "redis-exporter",
 		command: []string{"prometheus-redis-exporter", "-web.listen-address", redisExporterAddress, "-redis.addr", "redis://" + b.Redis},
 		ready:   listens(redisExporterAddress),
+	})
+}
+
+// startPushgateway starts what keeps the metrics of Jobs. A test may have it
+// forget all.
+func (b *Bed) startPushgateway(ctx context.Context) error {
+	return b.start(ctx, part{
+		name:    "pushgateway",
+		command: []string{"prometheus-pushgateway", "--web.listen-address=" + pushgatewayAddress, "--web.enable-admin-api"},
+		ready:   ready(b.Pushgateway + "/-/ready"),
 	})
 }
 

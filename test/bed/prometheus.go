@@ -36,6 +36,7 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 		"PostgresExporter":    postgresExporterAddress,
 		"RedisExporter":       redisExporterAddress,
 		"KubeStateMetrics":    kubeStateMetricsAddress,
+		"Pushgateway":         pushgatewayAddress,
 	})
 	if err != nil {
 		return err
