@@ -20,8 +20,8 @@ func TestExampleAndShippedPolicies(t *testing.T) {
 		"teams/shop/web.yaml": strings.ReplaceAll(goodPolicy, "NAME", "web"),
 	}
 	names, err := fs.Glob(Shipped(), "*.yaml")
-	if err != nil || len(names) != 8 {
-		t.Fatalf("the shipped files are %v, %v; want four, and the tests of each", names, err)
+	if err != nil || len(names) != 10 {
+		t.Fatalf("the shipped files are %v, %v; want five, and the tests of each", names, err)
 	}
 	for _, name := range names {
 		b, err := fs.ReadFile(Shipped(), name)

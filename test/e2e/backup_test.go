@@ -73,7 +73,7 @@ func TestBackupRestoresADroppedTable(t *testing.T) {
 	restore := map[string]string{"RESTORE_TO": before, "REMEDIATED_ATTEMPT": "e2etest0-i42-a1"}
 	was := v.inode(v.path("data/main"))
 	v.refused("postgres-restore", "while-it-runs", restore, "still answers: scale it to 0 first")
-	v.must(v.bed.Hang(t.Context(), v.namespace, "app=postgres"))
+	v.must(v.bed.Hang(t.Context(), v.namespace, "app=postgres")) // and it will end hard, its last WAL not archived
 	v.refused("postgres-restore", "while-it-hangs", restore, "the server's pods are still there: pod/postgres-")
 	if v.inode(v.path("data/main")) != was || v.exists(v.path("data/main.new-e2etest0-i42-a1")) {
 		t.Fatal("what was refused has touched the data folder")
@@ -415,13 +415,13 @@ stringData: {release: %s}
 	}
 	out := v.path("scratch/config")
 	v.as(nil, "/bin/bash", "-c", fmt.Sprintf("mkdir %[1]s && age --decrypt --identity %[2]s %[3]s | tar --extract --gzip --directory=%[1]s", out, identity, row.Location))
-	if values, err := os.ReadFile(filepath.Join(out, v.namespace, "values-shop.json")); err != nil || !strings.Contains(string(values), `"replicas": 3`) {
+	if values, err := os.ReadFile(filepath.Join(out, "values", v.namespace, "shop.json")); err != nil || !strings.Contains(string(values), `"replicas": 3`) {
 		t.Errorf("Helm's values are %s, %v", values, err)
 	}
 
 	v.must(v.admin.CoreV1().ConfigMaps(v.namespace).Delete(t.Context(), "settings", metav1.DeleteOptions{}))
 	v.must(v.admin.CoreV1().Secrets(v.namespace).Delete(t.Context(), "login", metav1.DeleteOptions{}))
-	_, err = v.bed.Kubectl(t.Context(), "", "apply", "--namespace", v.namespace, "--filename", filepath.Join(out, v.namespace))
+	_, err = v.bed.Kubectl(t.Context(), "", "apply", "--namespace", v.namespace, "--filename", filepath.Join(out, "resources", v.namespace))
 	v.must(err)
 	settings, err := v.admin.CoreV1().ConfigMaps(v.namespace).Get(t.Context(), "settings", metav1.GetOptions{})
 	v.must(err)

@@ -49,15 +49,15 @@ helm_values() {
   kubectl get secrets --namespace="$namespace" --selector=owner=helm,status=deployed --output=json |
     jq --raw-output '.items[] | "\(.metadata.labels.name) \(.data.release)"' >"$plain/releases"
   while read -r release data; do
-    base64 --decode <<<"$data" | base64 --decode | gunzip | jq '.config // {}' >"$plain/$namespace/values-$release.json"
+    base64 --decode <<<"$data" | base64 --decode | gunzip | jq '.config // {}' >"$plain/values/$namespace/$release.json"
   done <"$plain/releases"
   rm "$plain/releases"
 }
 
 for namespace in $NAMESPACES; do
-  mkdir "$plain/$namespace"
+  mkdir --parents "$plain/resources/$namespace" "$plain/values/$namespace"
   for resource in $RESOURCES; do
-    kubectl get "$resource" --namespace="$namespace" --output=json | jq "$applicable" >"$plain/$namespace/$resource.json"
+    kubectl get "$resource" --namespace="$namespace" --output=json | jq "$applicable" >"$plain/resources/$namespace/$resource.json"
   done
   helm_values "$namespace"
 done

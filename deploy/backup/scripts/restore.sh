@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Restores PostgreSQL's data folder from the repository, to RESTORE_TO or, when
-# that is empty, to the end of the archive.
+# that is empty, to the last thing that was written.
 #
 #   PGDATA              the data folder; the folder above it must be on the same volume
 #   RESTORE_TO          such as 2026-01-14T10:30:00Z, or empty
@@ -66,6 +66,16 @@ room() {
   ((free > size + size / 10)) || refuse "the copy needs $(bytes "$size") and a tenth more beside $data, and $(bytes "$free") are free"
 }
 
+# unarchived gives the copy what the old folder still has of the WAL and the
+# archive has not: after a server that ended hard, its last minute.
+unarchived() {
+  local file
+  for file in "$data"/pg_wal/*; do
+    [[ ${file##*/} =~ ^[0-9A-F]{24}$ && ! -e $data/pg_wal/archive_status/${file##*/}.done ]] || continue
+    cp --no-clobber "$file" "$new/pg_wal/"
+  done
+}
+
 # copy makes the restored folder beside the data folder, recovered and stopped.
 # What it archives waits in the folder until the real server takes it to the
 # repository: an attempt that is cut off leaves no timeline there.
@@ -74,11 +84,12 @@ copy() {
   rm -rf "$new"
   room
   fetch "$new" "$to" preserve
+  unarchived
   open "$new" archive_mode=on archive_command= archive_library=
   last=$(ask postgres "SELECT coalesce(to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), 'in the base backup')")
   shut "$new"
   sync
-  printf 'restored to %s; last transaction: %s; took %ds\n' "${to:-the end of the archive}" "$last" "$((SECONDS - began))" >"$ready.part"
+  printf 'restored to %s; last transaction: %s; took %ds\n' "${to:-the last thing written}" "$last" "$((SECONDS - began))" >"$ready.part"
   mv "$ready.part" "$ready"
 }
 
