@@ -74,6 +74,15 @@ func TestSpoiltRules(t *testing.T) {
 		"exactly a tenth is enough":                      {"node_filesystem_size_bytes < 0.1", "node_filesystem_size_bytes <= 0.1", "DiskSpaceRunningOut"},
 		"what is not paused":                             {"expr: remediated_paused == 1", "expr: remediated_paused", "RemediationPaused"},
 		"a pause of half an hour":                        {"for: 1h", "for: 20m", "RemediationPaused"},
+		"a backup of any kind will do for the day":       {`{backup="postgres", type="full"}) > 26`, `{backup="postgres"}) > 26`, "BackupStale"},
+		"the configuration is forgotten":                 {"            or time() - max by (backup) (backup_last_success_timestamp_seconds{backup=\"config\"}) > 26 * 3600\n", "", "BackupStale"},
+		"a repository that is broken is none the wiser":  {"            or min by (backup) (backup_repository_ok) == 0\n", "", "BackupStale"},
+		"what was never backed up":                       {"            or absent(backup_last_success_timestamp_seconds{backup=\"postgres\"})\n", "", "BackupStale"},
+		"a single failure of the archiver":               {"            and increase(pg_stat_archiver_archived_count[3m]) == 0\n", "", "WALArchiveFailing"},
+		"an archiver that hangs":                         {"            or\n          pg_stat_archiver_last_archive_age > 240\n            and", "            and", "WALArchiveFailing"},
+		"a database that rests":                          {between(t, text, "            and on (job, instance)", "        for: 1m"), "", "WALArchiveFailing"},
+		"a restore that fails":                           {"            or min by (backup) (backup_last_attempt_ok{run=\"restore-check\"}) == 0\n", "", "RestoreUnverified"},
+		"a month of any length":                          {"> 35 * 86400", "> 350 * 86400", "RestoreUnverified"},
 		"a tenth and a bit of memory":                    {"MemTotal_bytes < 0.1", "MemTotal_bytes < 0.12", "MemoryPressure"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -68,6 +68,7 @@ type Addresses struct {
 	APIServer       string   `json:"apiserver"`
 	Prometheus      string   `json:"prometheus"`
 	Alertmanager    string   `json:"alertmanager"`
+	Pushgateway     string   `json:"pushgateway"`
 	PostgresDSN     string   `json:"postgresDSN"`
 	Redis           string   `json:"redis"` // host:port
 	AuditLogFile    string   `json:"auditLog"`
@@ -136,6 +137,7 @@ func newBed(o Options, binaries Binaries) (*Bed, error) {
 		APIServer:       "https://" + apiServerAddress,
 		Prometheus:      "http://" + prometheusAddress,
 		Alertmanager:    "http://" + alertmanagerAddress,
+		Pushgateway:     "http://" + pushgatewayAddress,
 		PostgresDSN:     fmt.Sprintf("postgresql://postgres@%s:5432/%s?sslmode=disable&connect_timeout=2", postgresIP, postgresDatabase),
 		Redis:           redisIP + ":6379",
 		AuditLogFile:    filepath.Join(dir, "kube", "audit.log"),
@@ -157,6 +159,7 @@ func (b *Bed) up(ctx context.Context) error {
 	g.Go(func() error { return b.startPostgresExporter(ctx) })
 	g.Go(func() error { return b.startRedisExporter(ctx) })
 	g.Go(func() error { return b.startNodeExporter(ctx) })
+	g.Go(func() error { return b.startPushgateway(ctx) })
 	g.Go(func() error {
 		if err := b.startControlPlane(ctx); err != nil {
 			return err

@@ -11,6 +11,7 @@ const (
 	redisExporterAddress    = "127.0.0.1:9121"
 	kubeStateMetricsAddress = "127.0.0.1:8080"
 	nodeExporterAddress     = "127.0.0.1:9100"
+	pushgatewayAddress      = "127.0.0.1:9091"
 )
 
 // startPostgresExporter starts the exporter behind pg_up. While the database is
@@ -41,6 +42,16 @@ func (b *Bed) startNodeExporter(ctx context.Context) error {
 		name:    "node-exporter",
 		command: []string{"prometheus-node-exporter", "--web.listen-address=" + nodeExporterAddress, "--collector.disable-defaults", "--collector.filesystem"},
 		ready:   listens(nodeExporterAddress),
+	})
+}
+
+// startPushgateway starts what keeps the metrics of Jobs. A test may have it
+// forget all.
+func (b *Bed) startPushgateway(ctx context.Context) error {
+	return b.start(ctx, part{
+		name:    "pushgateway",
+		command: []string{"prometheus-pushgateway", "--web.listen-address=" + pushgatewayAddress, "--web.enable-admin-api"},
+		ready:   ready(b.Pushgateway + "/-/ready"),
 	})
 }
 

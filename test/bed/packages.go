@@ -12,16 +12,23 @@ import (
 )
 
 // Packages are the Debian packages that the end-to-end tests need: the parts
-// that are not built from source, and a browser for the page.
+// that are not built from source, what the backup's scripts call, and a browser
+// for the page.
 var Packages = []string{
+	"age",
 	"chromium",
+	"curl",
+	"jq",
+	"pgbackrest",
 	"postgresql",
 	"prometheus",
 	"prometheus-alertmanager",
 	"prometheus-node-exporter",
 	"prometheus-postgres-exporter",
+	"prometheus-pushgateway",
 	"prometheus-redis-exporter",
 	"redis-server",
+	"shellcheck",
 }
 
 // MissingPackages lists the Packages that are not installed.

@@ -37,6 +37,7 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 		"RedisExporter":       redisExporterAddress,
 		"KubeStateMetrics":    kubeStateMetricsAddress,
 		"NodeExporter":        nodeExporterAddress,
+		"Pushgateway":         pushgatewayAddress,
 	})
 	if err != nil {
 		return err
