@@ -127,6 +127,8 @@ func (h *handler) hear(in Input) error {
 		h.emit(RulebookLoaded(in))
 	case Reported:
 		h.reported(in)
+	case Comparison:
+		h.compared(Compared(in))
 	case Jumped:
 		h.emit(ClockJumped{By: Shift(in.By.Truncate(time.Millisecond))})
 	case Rejected:
