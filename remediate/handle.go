@@ -231,6 +231,7 @@ func (h *handler) wake(i *Incident) time.Time {
 	by(h.rerouteAt(i))
 	by(h.reportAt(i))
 	by(h.nextTell(i))
+	by(h.dropAt(i))
 	by(h.introduceAt(i))
 	return wholeMillisecond(at)
 }
