@@ -153,6 +153,29 @@ func TestAgainDiffers(t *testing.T) {
 	}
 }
 
+// A journal that was trimmed is decided again from where it begins.
+func TestAgainOfATrimmedJournal(t *testing.T) {
+	records, books, err := simulate.Case{Seed: 3, Steps: 150}.Record()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, cut := remediate.NewState(), len(records)/2
+	for ; records[cut].At.Equal(records[cut-1].At); cut++ {
+	}
+	for _, r := range records[:cut] {
+		if err := begin.Fold(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := replay.Again(replay.Past{Records: sequence(records[cut:]), Books: load(books), Begin: begin})
+	if err != nil || d.Changed > 0 || d.Facts != uint64(len(records)-cut) || !d.Since.Equal(records[cut].At) {
+		t.Errorf("of %d records: %+v, %v", len(records)-cut, d, err)
+	}
+	if _, err := replay.Again(replay.Past{Records: sequence(records[cut+1:]), Books: load(books), Begin: begin}); err == nil || !strings.Contains(err.Error(), "begins with record") {
+		t.Errorf("with one record missing: %v", err)
+	}
+}
+
 func TestAgainRefuses(t *testing.T) {
 	records, books, err := simulate.Case{Seed: 2, Steps: 50}.Record()
 	if err != nil {
