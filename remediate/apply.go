@@ -9,6 +9,7 @@ import (
 // stays the same for ever, while what follows from it may change with each
 // release.
 func (s *State) Apply(f Fact) {
+	before := s.At
 	s.Seq, s.At = f.Seq, f.At
 	switch b := f.Body.(type) {
 	case Founded:
@@ -33,6 +34,10 @@ func (s *State) Apply(f Fact) {
 		s.opened(b, f)
 	case Digested:
 		s.digested(b, f.At)
+	case Upgraded:
+		s.upgraded(b, f, before)
+	case Compared:
+		s.compared(b)
 	case ClockJumped:
 		// Fact time is already the later of both clocks; it is there to be read.
 	default:
@@ -213,6 +218,9 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 			delete(s.Modes, b.Scope)
 		}
 		s.permitted()
+		return
+	case Accept:
+		s.accepted(b)
 		return
 	}
 	i := s.Incidents[b.Incident]

@@ -78,6 +78,9 @@ func samples() []Body {
 		Escalated{Incident: 1, Rung: 1, Tell: "manager", Why: "oncall could not be told", Early: minute},
 		CommandGiven{Command: Ack, By: "anna", Incident: 1, Via: "slack"},
 		Started{ID: "q4m2x7kd-i1-t3", Incident: 1, Deadline: at, Tell: &Tell{Destination: "pagerduty/oncall", Digest: "d", Notice: Notice{Key: "q4m2x7kd-i1-2", Replaces: "q4m2x7kd-i1", Action: "trigger", Due: at}}},
+		Upgraded{From: "1.4", To: "1.5", Held: true},
+		Compared{Release: "1.5", From: "1.4", Since: at, Facts: 1204, Changed: 3, Details: "d1", Why: "stopped", Lifts: true},
+		CommandGiven{Command: Accept, By: "anna", Value: "1.5", Reason: "read"},
 	}
 }
 

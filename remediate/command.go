@@ -20,6 +20,8 @@ func (h *handler) command(c CommandGiven) error {
 	switch c.Command {
 	case Pause, Resume, SetMode:
 		return h.scoped(c)
+	case Accept:
+		return h.accept(c)
 	}
 	i := h.s.Incidents[c.Incident]
 	if i == nil || i.Status == StatusClosed {

@@ -14,6 +14,10 @@ func Describe(b Body) string {
 		return "journal " + b.Journal + " is founded"
 	case RulebookLoaded:
 		return fmt.Sprintf("rulebook %.12s governs: %d policies", b.Digest, len(b.Policies))
+	case Upgraded:
+		return describeUpgraded(b)
+	case Compared:
+		return b.String()
 	case ClockJumped:
 		return "the clock jumped by " + b.By.String()
 	case AlertFiring:

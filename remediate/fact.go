@@ -40,6 +40,7 @@ var kinds = func() map[string]reflect.Type {
 		Opened{}, Joined{}, Left{}, Judged{}, BreakerCounted{}, Rated{}, Healed{}, Reopened{}, Exhausted{}, Escalated{}, Closed{}, Filed{},
 		Rerouted{}, Late{}, Updated{}, Warned{}, Breached{}, Digested{}, CommandRefused{},
 		Started{}, Delayed{}, Finished{},
+		Upgraded{}, Compared{},
 	} {
 		m[b.kind()] = reflect.TypeOf(b)
 	}
@@ -61,6 +62,29 @@ type Founded struct {
 type RulebookLoaded struct {
 	Digest   string   `json:"digest"`
 	Policies []string `json:"policies"` // their names; one that is new here finds what already fires
+}
+
+// Upgraded says which release of the daemon decides from here on: another one
+// than before, be it newer or older.
+type Upgraded struct {
+	From string `json:"from,omitempty"` // "": none was written down
+	To   string `json:"to"`
+	// Held says that it only observes until what it decides was compared with
+	// what was decided, and nothing differs, or until a human accepts it.
+	Held bool `json:"held,omitempty"`
+}
+
+// Compared says what came of having the release that decides now decide the
+// last days again, which were decided by others.
+type Compared struct {
+	Release string    `json:"release"`
+	From    string    `json:"from,omitempty"`    // the release before it
+	Since   time.Time `json:"since,omitzero"`    // of the first fact that was decided again
+	Facts   uint64    `json:"facts"`             // so many were held against what is decided now
+	Changed int       `json:"changed"`           // so many decisions are others
+	Details string    `json:"details,omitempty"` // digest of these, as far as they were kept
+	Why     string    `json:"why,omitempty"`     // it broke off: nobody knows about the rest
+	Lifts   bool      `json:"lifts,omitempty"`   // the release was held, and no longer is
 }
 
 // ClockJumped says that the wall clock and the monotonic clock disagreed.
@@ -137,7 +161,7 @@ type AlertReleased struct {
 }
 
 // Commands that a human may give. Those on an incident are named by its
-// number, the others by their scope.
+// number, the others by their scope or by what they are about.
 const (
 	Ack      = "ack"      // I have seen it: stop the ladder; automation goes on
 	Unack    = "unack"    // whoever said so has it no longer: call people anew
@@ -151,6 +175,7 @@ const (
 	Override = "override" // break-glass: let Guard pass for the next attempt
 	SetMode  = "mode"     // Scope may do no more than Value; "act" lifts what was set
 	Rate     = "severity" // the incident is as bad as Value says: the only way down
+	Accept   = "accept"   // the release that Value names may act, whatever it decides otherwise
 )
 
 // Itself is who gives a command that is the daemon's own: that a policy whose
@@ -166,7 +191,7 @@ type CommandGiven struct {
 	Scope    string `json:"scope,omitempty"` // Pause, Resume, SetMode: "all", "policy/NAME" or "namespace/NAME"
 	Reason   string `json:"reason,omitempty"`
 	Guard    string `json:"guard,omitempty"` // Override: the guard's name
-	Value    string `json:"value,omitempty"` // SetMode: a Mode; Rate: a Severity
+	Value    string `json:"value,omitempty"` // SetMode: a Mode; Rate: a Severity; Accept: a release
 	Via      string `json:"via,omitempty"`   // how it was heard: slack, pagerduty; "" is the API
 }
 
@@ -508,6 +533,8 @@ type Finished struct {
 
 func (Founded) kind() string         { return "founded/1" }
 func (RulebookLoaded) kind() string  { return "rulebook-loaded/1" }
+func (Upgraded) kind() string        { return "upgraded/1" }
+func (Compared) kind() string        { return "compared/1" }
 func (ClockJumped) kind() string     { return "clock-jumped/1" }
 func (AlertFiring) kind() string     { return "alert-firing/1" }
 func (AlertResolved) kind() string   { return "alert-resolved/1" }

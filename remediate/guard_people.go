@@ -23,8 +23,8 @@ func paused(v *view) Verdict {
 }
 
 // mode is what the policy may do by itself: the strictest of what it was when
-// the incident was opened, what it is now, what a human set, and what the
-// target and its namespace say of themselves.
+// the incident was opened, what it is now, what a human set, what the target
+// and its namespace say of themselves, and observe while the release is held.
 func mode(v *view) Verdict {
 	m := v.mode()
 	switch {
@@ -74,6 +74,9 @@ func (h *handler) modeOf(i *Incident) ruledMode {
 	m := ruledMode{Mode: opened.Mode, why: "policy " + i.Policy + " " + may(opened.Mode), gone: now == nil}
 	if now != nil {
 		m = stricterMode(m, ruledMode{Mode: now.Mode, why: "policy " + i.Policy + " by now " + may(now.Mode)})
+	}
+	if h.s.Release.Held {
+		m = stricterMode(m, ruledMode{Mode: ModeObserve, why: h.s.Release.heldWhy()})
 	}
 	for _, scope := range h.scopes(i) {
 		if c, set := h.s.Modes[scope]; set {

@@ -127,6 +127,8 @@ func (h *handler) hear(in Input) error {
 		h.emit(RulebookLoaded(in))
 	case Reported:
 		h.reported(in)
+	case Comparison:
+		h.compared(Compared(in))
 	case Jumped:
 		h.emit(ClockJumped{By: Shift(in.By.Truncate(time.Millisecond))})
 	case Rejected:
@@ -229,6 +231,7 @@ func (h *handler) wake(i *Incident) time.Time {
 	by(h.rerouteAt(i))
 	by(h.reportAt(i))
 	by(h.nextTell(i))
+	by(h.dropAt(i))
 	by(h.introduceAt(i))
 	return wholeMillisecond(at)
 }

@@ -16,7 +16,7 @@ func (Happened) input() {}
 // than being decided here: an alert, a word, an answer.
 func (s *State) FromOutside(b Body) bool {
 	switch b := b.(type) {
-	case RulebookLoaded, ClockJumped, CommandGiven, CommandRefused, AlertSuppressed, AlertReleased, AlertDoubted, Delayed:
+	case Upgraded, Compared, RulebookLoaded, ClockJumped, CommandGiven, CommandRefused, AlertSuppressed, AlertReleased, AlertDoubted, Delayed:
 		return true
 	case AlertFiring:
 		return b.Via != ViaOwn || b.Alert.Name() == WatchdogAlert // which is noticed from outside
@@ -69,6 +69,8 @@ func (h *handler) happens(body Body) error {
 		if k := h.s.Known[b.ID]; k != nil && k.Firing {
 			h.resolve(b.ID, b)
 		}
+	case Compared:
+		h.compared(b)
 	case CommandGiven:
 		return h.command(b)
 	case Finished:

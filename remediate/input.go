@@ -48,6 +48,10 @@ type Reported struct {
 	At time.Time // when it came back
 }
 
+// Comparison is what came of deciding the last days again by the release that
+// decides now: see [Release.Unchecked].
+type Comparison Compared
+
 // Jumped says that the wall clock moved against the monotonic one.
 type Jumped struct{ By time.Duration }
 
@@ -65,15 +69,16 @@ type Trouble struct {
 // Tick says that time has passed: see [State.Next].
 type Tick struct{}
 
-func (Heard) input()    {}
-func (Listing) input()  {}
-func (Command) input()  {}
-func (Loaded) input()   {}
-func (Reported) input() {}
-func (Jumped) input()   {}
-func (Rejected) input() {}
-func (Trouble) input()  {}
-func (Tick) input()     {}
+func (Heard) input()      {}
+func (Listing) input()    {}
+func (Command) input()    {}
+func (Loaded) input()     {}
+func (Reported) input()   {}
+func (Comparison) input() {}
+func (Jumped) input()     {}
+func (Rejected) input()   {}
+func (Trouble) input()    {}
+func (Tick) input()       {}
 
 // RefusedError says why an input was not taken. Nothing was written.
 type RefusedError struct {

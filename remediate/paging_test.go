@@ -33,6 +33,7 @@ const (
 var scenes = map[string]scene{
 	"everything is paused":                             {before: "pause all by=anna"},
 	"a human set the mode to observe":                  {before: "mode all by=anna value=observe"},
+	"a new release only observes":                      {before: "release 1.5 held"},
 	"the policy is gone from the rulebook":             {before: "world ask=ok/5s", after: "rulebook\n  policies:\n  - {name: none, when: ['alertname=\"None\"'], severity: P3, mode: observe}"},
 	"what is done would not be remembered":             {before: "degrade the disk is full"},
 	"somebody took it over":                            {before: "world alert=unknown", after: "takeover i1 by=anna"},

@@ -158,6 +158,10 @@ func (w *world) do(command string) error {
 		w.now = w.now.Add(d)
 		w.refold()
 		return w.hear(Tick{})
+	case "release":
+		w.lead(words[1], slices.Contains(words, "held"))
+	case "compared":
+		return w.hear(w.comparison(words[1:]))
 	case "degrade":
 		w.state.Degrade(strings.Join(words[1:], " "))
 	case "jump":
@@ -228,6 +232,39 @@ func (w *world) listing(words []string, rest string) Listing {
 		l.Alerts = append(l.Alerts, a)
 	}
 	return l
+}
+
+// lead has another release decide, as a restart with it does.
+func (w *world) lead(release string, hold bool) {
+	w.t.Helper()
+	w.refold()
+	r, led, err := Lead(w.state, w.now, release, hold)
+	w.must(err)
+	if led {
+		w.keep([]Record{r})
+	}
+	w.must(w.hear(Tick{}))
+}
+
+// comparison reads RELEASE facts=1204 changed=3 [why it broke off].
+func (w *world) comparison(words []string) Comparison {
+	c := Comparison{Release: words[0], Since: epoch}
+	var why []string
+	for _, s := range words[1:] {
+		k, v, _ := strings.Cut(s, "=")
+		n, err := strconv.Atoi(v)
+		switch k {
+		case "facts":
+			c.Facts = uint64(n)
+		case "changed":
+			c.Changed = n
+		default:
+			why, err = append(why, s), nil
+		}
+		w.must(err)
+	}
+	c.Why = strings.Join(why, " ")
+	return c
 }
 
 // report reads i1-a1 ok [text]: a result that comes by itself.

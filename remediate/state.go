@@ -18,6 +18,7 @@ type State struct {
 	Head Sum       `json:"head"` // of the chain
 
 	Journal     string               `json:"journal"`
+	Release     Release              `json:"release,omitzero"` // which decides
 	FoundedAt   time.Time            `json:"foundedAt"`
 	Rulebook    string               `json:"rulebook"`    // digest of the one that governs
 	Generation  int                  `json:"generation"`  // of the rulebook: counts the loads
@@ -241,7 +242,7 @@ func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 
 // stateFormat counts the changes of what State remembers. A snapshot of
 // another format lacks what a fold would have gathered, so it is not used.
-const stateFormat = 5
+const stateFormat = 6
 
 // ErrOtherFormat is returned for a snapshot that another release wrote. Fold
 // the records anew.

@@ -58,16 +58,35 @@ func (h *handler) tell(i *Incident) {
 // more: when it works again, only those whose turn it is are called.
 func (h *handler) drop(i *Incident) {
 	for _, p := range slices.Clone(i.Pending) {
-		hangs := p.Tell != nil && h.now.Sub(p.Deadline.Add(-tellWithin)) >= acceptWithin
-		if p.Tell == nil || p.Why == "" && !hangs || !p.Tell.Notice.pages() {
-			continue
-		}
-		n, wanted := h.notice(i, p.Tell.Destination)
-		if wanted && n.Action == p.Tell.Notice.Action && n.Key == p.Tell.Notice.Key {
+		if p.Tell == nil || p.Why == "" && p.hangsAt().After(h.now) || !h.isOvertaken(i, p) {
 			continue
 		}
 		h.emit(Finished{ID: p.ID, Incident: i.ID, Result: Result{Outcome: Refused, Text: h.overtaken(i) + overtakenBy + cmp.Or(p.Why, "no answer")}})
 	}
+}
+
+// hangsAt is when a tell that nothing was heard of is taken to hang.
+func (p Pending) hangsAt() time.Time { return p.Deadline.Add(-tellWithin).Add(acceptWithin) }
+
+// isOvertaken tells whether a page is not what is to be told any more.
+func (h *handler) isOvertaken(i *Incident, p Pending) bool {
+	if !p.Tell.Notice.pages() {
+		return false
+	}
+	n, wanted := h.notice(i, p.Tell.Destination)
+	return !wanted || n.Action != p.Tell.Notice.Action || n.Key != p.Tell.Notice.Key
+}
+
+// dropAt is when to end a page that is overtaken and was not heard of, zero when
+// there is none.
+func (h *handler) dropAt(i *Incident) time.Time {
+	var at time.Time
+	for _, p := range i.Pending {
+		if p.Tell != nil && p.Why == "" && (at.IsZero() || p.hangsAt().Before(at)) && h.isOvertaken(i, p) {
+			at = p.hangsAt()
+		}
+	}
+	return at
 }
 
 // overtakenBy stands between why a page is overtaken, and why it had not

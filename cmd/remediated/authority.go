@@ -14,7 +14,7 @@ import (
 
 // authority holds commands to who may give them, when the configuration names
 // people: approve and deny take one of the roles that the step names, or
-// approver; override takes approver; every other command operator or approver.
+// approver; override and accept take approver; every other command operator or approver.
 // It implements web.Live.
 type authority struct {
 	web.Live
@@ -65,7 +65,7 @@ func (a authority) needed(ctx context.Context, c remediate.Command) ([]string, e
 	switch c.Command {
 	case remediate.Approve, remediate.Deny:
 		return a.approvers(ctx, c)
-	case remediate.Override:
+	case remediate.Override, remediate.Accept:
 		return []string{policies.RoleApprover}, nil
 	}
 	return []string{policies.RoleOperator, policies.RoleApprover}, nil

@@ -62,7 +62,7 @@ func TestWhichRolesACommandTakes(t *testing.T) {
 		}
 	}
 	for command, may := range map[string]string{
-		remediate.Override: "anna", remediate.Approve: "anna", remediate.Deny: "anna",
+		remediate.Override: "anna", remediate.Accept: "anna", remediate.Approve: "anna", remediate.Deny: "anna",
 		remediate.SetMode: "anna ben", remediate.Rate: "anna ben", remediate.Pause: "anna ben", remediate.Resume: "anna ben",
 		remediate.Ack: "anna ben", remediate.TakeOver: "anna ben", remediate.Run: "anna ben", remediate.Close: "anna ben",
 	} {

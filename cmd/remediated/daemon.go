@@ -57,6 +57,7 @@ func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	parts.run("raising", d.raiser.run)
 	d.kill.begin(ctx)
 	parts.run("kill switch", func(ctx context.Context) error { return d.kill.run(ctx, sig.pause) })
+	parts.run("upgrade", d.upgrade)
 	d.startListening(parts) // before the listeners: a reload over HTTP begins it anew
 	if err := d.startListeners(parts); err != nil {
 		return err
@@ -101,7 +102,7 @@ func (d *daemon) configure() error {
 func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 	d.engine = engine.New(engine.Options{
 		Open: d.openJournal, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
-		Observe: crashAfterFact(d.observe), Log: d.log,
+		Release: release(), Hold: d.options.hold, Observe: crashAfterFact(d.observe), Log: d.log,
 	})
 	d.watch.waiting(d.engine.OldestWaiting)
 	d.raiser = d.newRaiser()

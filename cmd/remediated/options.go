@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/promslog"
 	promslogflag "github.com/prometheus/common/promslog/flag"
 	"github.com/prometheus/common/version"
@@ -26,6 +27,8 @@ type options struct {
 	tokens      []string
 	poll        time.Duration
 	minUptime   time.Duration
+	hold        bool // a new release only observes at first
+	days        span // so much is decided again by a new release
 	log         promslog.Config
 }
 
@@ -53,6 +56,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	app.Flag("intake.token-file", "File with a bearer token that Alertmanager sends. Repeatable: two are valid while one is being replaced.").StringsVar(&o.tokens)
 	app.Flag("alertmanager.poll-interval", "How often is listed what fires.").Default("1m").DurationVar(&o.poll)
 	app.Flag("alertmanager.min-uptime", "How long an Alertmanager must have been up before what it does not list counts as resolved.").Default("5m").DurationVar(&o.minUptime)
+	app.Flag("upgrade.hold", "Have a release that is another than before only observe until what it decides was compared with what was decided, and nothing differs, or until somebody accepts it (remedy upgrade accept). People are told all the while.").BoolVar(&o.hold)
+	app.Flag("upgrade.days", "How much of the journal a release that is another than before decides again in the background, to see what it comes to otherwise: such as 7d, back from the last fact.").Default("7d").SetValue(&o.days)
 	promslogflag.AddFlags(app, &o.log)
 
 	if _, err := app.Parse(args); err != nil {
@@ -97,3 +102,19 @@ func loopback(address string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
+
+// span is a time span as Prometheus writes it, as the value of a flag.
+type span time.Duration
+
+// Set reads it.
+func (d *span) Set(text string) error {
+	got, err := model.ParseDuration(text)
+	if err != nil || got == 0 {
+		return fmt.Errorf("%q is no time span: write for example 7d or 36h", text)
+	}
+	*d = span(got)
+	return nil
+}
+
+// String is how it is written.
+func (d *span) String() string { return model.Duration(*d).String() }

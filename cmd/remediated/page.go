@@ -1,15 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
-
-	"github.com/prometheus/common/version"
 
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -29,7 +26,7 @@ func (d *daemon) page() (http.Handler, error) {
 	}
 	return web.New(web.Options{
 		Live: d.authority(), History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow, Check: d.check,
-		Log: d.log, Version: cmp.Or(version.Version, "unreleased"), BasicAuth: who.users, Hosts: hosts,
+		Log: d.log, Version: release(), BasicAuth: who.users, Hosts: hosts,
 	}), nil
 }
 

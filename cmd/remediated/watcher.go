@@ -39,6 +39,8 @@ type watcher struct {
 	socket     prometheus.Gauge
 	wordless   prometheus.Counter
 	beaten     prometheus.Gauge
+	held       prometheus.Gauge
+	changed    prometheus.Gauge
 	notices    *notices
 }
 
@@ -78,6 +80,8 @@ func newWatcher(log *slog.Logger) *watcher {
 	w.socket = gauge("slack_socket_connected", "Whether a socket to Slack is open, by which buttons are pressed.").WithLabelValues()
 	w.wordless = counter("template_failures_total", "Templates of notices that failed when they were used; the default words were used.").WithLabelValues()
 	w.beaten = gauge("heartbeat_timestamp_seconds", "When our heartbeat was last heard; 0 when none was.").WithLabelValues()
+	w.held = gauge("upgrade_held", "Whether this release only observes until it is accepted (1) or not (0).").WithLabelValues()
+	w.changed = gauge("upgrade_changed_decisions", "How many decisions of the last days this release comes to otherwise than the one before; -1: it is not known.").WithLabelValues()
 	w.late = counter("late_total", "Calls and updates that came more than a minute late.", "what")
 	for _, what := range []string{"call", "update"} {
 		w.late.WithLabelValues(what)
@@ -115,10 +119,18 @@ func (w *watcher) fact(f remediate.Fact) {
 // up.
 func levelOf(b remediate.Body) slog.Level {
 	switch b := b.(type) {
+	case remediate.Upgraded:
+		if b.Held {
+			return slog.LevelWarn
+		}
+	case remediate.Compared:
+		if b.Changed > 0 || b.Why != "" {
+			return slog.LevelWarn
+		}
 	case remediate.Exhausted, remediate.Escalated, remediate.Reopened, remediate.ClockJumped, remediate.Rerouted, remediate.Late, remediate.Breached:
 		return slog.LevelWarn
 	case remediate.CommandGiven:
-		if b.Command == remediate.Pause || b.Command == remediate.Override {
+		if b.Command == remediate.Pause || b.Command == remediate.Override || b.Command == remediate.Accept {
 			return slog.LevelWarn
 		}
 	case remediate.Started:
@@ -145,6 +157,8 @@ func (w *watcher) count(b remediate.Body) {
 		w.rated(b)
 	case remediate.CommandGiven:
 		w.commanded(b)
+	case remediate.Compared:
+		w.compared(b)
 	case remediate.Judged:
 		w.verdicts.WithLabelValues(string(b.Decision)).Inc()
 	case remediate.Started:
@@ -178,13 +192,15 @@ func (w *watcher) rated(b remediate.Rated) {
 	w.opened[b.Incident] = o
 }
 
-// commanded follows the kill switch.
+// commanded follows the kill switch, and who lets a release act.
 func (w *watcher) commanded(b remediate.CommandGiven) {
 	switch b.Command {
 	case remediate.Pause:
 		w.paused.WithLabelValues(b.Scope).Set(1)
 	case remediate.Resume:
 		w.paused.WithLabelValues(b.Scope).Set(0)
+	case remediate.Accept:
+		w.held.Set(0)
 	}
 }
 
@@ -262,5 +278,34 @@ func (w *watcher) reloaded(ok bool) {
 	if ok {
 		w.reloadOK.Set(1)
 		w.reloadTime.SetToCurrentTime()
+	}
+}
+
+// release shows how it stands with the release that decides, at the start.
+func (w *watcher) release(r remediate.Release) {
+	w.held.Set(0)
+	if r.Held {
+		w.held.Set(1)
+	}
+	switch {
+	case r.Compared != nil:
+		w.changes(*r.Compared)
+	case r.Unchecked():
+		w.changed.Set(-1)
+	}
+}
+
+// compared hears what came of deciding again what others decided.
+func (w *watcher) compared(b remediate.Compared) {
+	w.changes(b)
+	if b.Lifts {
+		w.held.Set(0)
+	}
+}
+
+func (w *watcher) changes(b remediate.Compared) {
+	w.changed.Set(float64(b.Changed))
+	if b.Why != "" {
+		w.changed.Set(-1)
 	}
 }

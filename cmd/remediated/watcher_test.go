@@ -74,7 +74,7 @@ func gauges(w *watcher) string {
 // What stops automation or breaks its glass stands out in the log.
 func TestLevelsOfCommands(t *testing.T) {
 	for command, want := range map[string]slog.Level{
-		remediate.Pause: slog.LevelWarn, remediate.Override: slog.LevelWarn, remediate.Resume: slog.LevelInfo, remediate.Ack: slog.LevelInfo,
+		remediate.Pause: slog.LevelWarn, remediate.Override: slog.LevelWarn, remediate.Accept: slog.LevelWarn, remediate.Resume: slog.LevelInfo, remediate.Ack: slog.LevelInfo,
 	} {
 		if got := levelOf(remediate.CommandGiven{Command: command}); got != want {
 			t.Errorf("%s is logged as %s, want %s", command, got, want)

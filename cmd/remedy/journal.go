@@ -12,11 +12,13 @@ import (
 
 	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/web"
 )
 
 func (c *cli) journalCommands(cmd *kingpin.CmdClause) {
-	again := cmd.Command("replay", "Decide a journal again by this release, from its beginning, and say where it comes to something else: before an upgrade, with the new one. Nothing is done and nothing is written.")
-	c.onJournal(again, c.replay)
+	again := cmd.Command("replay", "Decide a journal again by this release, and say what it comes to otherwise: before an upgrade, with the new one. Nothing is done and nothing is written.")
+	span := since(again, "0s", "Decide again this much of the journal, such as 7d; what was before is taken as it is.")
+	c.onJournal(again, func(ctx context.Context, j past) error { return c.replay(ctx, j, time.Duration(*span)) })
 	c.exportCommand(cmd)
 	check := cmd.Command("check", "Walk along the chain of a journal, or of an export, and say how far it goes; or which record is the first that is not as it was written, with exit code 1.")
 	c.onJournal(check, c.checkJournal)
@@ -45,51 +47,50 @@ func (d *span) Set(text string) error {
 // String is how it is written.
 func (d *span) String() string { return model.Duration(*d).String() }
 
-// booksOf returns the rulebooks of a journal by their digests, each read once.
+// booksOf returns the rulebooks of a journal by their digests.
 func booksOf(ctx context.Context, j past) func(digest string) (*remediate.Rulebook, error) {
-	read := map[string]*remediate.Rulebook{}
-	return func(digest string) (*remediate.Rulebook, error) {
-		if book := read[digest]; book != nil {
-			return book, nil
-		}
-		text, err := j.Load(ctx, digest)
-		if err != nil {
-			return nil, fmt.Errorf("rulebook %.12s: %w", digest, err)
-		}
-		book, err := remediate.DecodeRulebook(text)
-		if err != nil {
-			return nil, fmt.Errorf("rulebook %.12s: %w", digest, err)
-		}
-		read[digest] = book
-		return book, nil
-	}
+	return replay.Books(func(digest string) ([]byte, error) { return j.Load(ctx, digest) })
 }
 
-// replay decides a journal again.
-func (c *cli) replay(ctx context.Context, j past) error {
-	d, same, err := replay.Again(j.Read(ctx), booksOf(ctx, j))
+// replay decides a journal again, from a time before its last fact on, or all of
+// it.
+func (c *cli) replay(ctx context.Context, j past, span time.Duration) error {
+	p := replay.Past{Records: j.Read(ctx), Books: booksOf(ctx, j)}
+	if span > 0 {
+		last, err := j.Last(ctx)
+		if err != nil {
+			return err
+		}
+		p.Since = last.Add(-span)
+	}
+	if trimmed, ok := j.(interface {
+		Behind(context.Context) (*remediate.State, error)
+	}); ok { // of an export that begins later the state is not known
+		var err error
+		if p.Begin, err = trimmed.Behind(ctx); err != nil {
+			return err
+		}
+	}
+	d, err := replay.Again(p)
 	if err != nil {
 		return err
 	}
-	facts := strconv.FormatUint(same, 10)
-	if d == nil {
+	facts := strconv.FormatUint(d.Facts, 10)
+	if d.Changed == 0 {
 		c.out.printf("%s facts, decided again: the same\n", facts)
 		return c.out.err
 	}
-	c.out.printf("%s facts are the same; then this release decides otherwise\n", facts)
-	c.out.printf("record %s, of %s\n", strconv.FormatUint(d.Was.Seq, 10), d.Was.At.Format("2006-01-02T15:04:05.000Z"))
-	for _, side := range []struct {
-		name string
-		fact *remediate.Fact
-	}{{"was", &d.Was}, {"is", d.Is}} {
-		c.out.printf("%s\n", side.name)
-		if side.fact == nil {
-			c.out.printf("    nothing\n")
-			continue
-		}
-		for _, line := range remediate.Explain(side.fact.Body) {
-			c.out.printf("    %s\n", line)
-		}
+	changes := make([]web.Change, 0, len(d.Differences))
+	for _, one := range d.Differences {
+		changes = append(changes, changeOf(one))
 	}
+	c.out.changes(changes, d.Changed)
+	c.out.printf("\n%s facts, decided again: this release decides %d otherwise\n", facts, d.Changed)
 	return errors.Join(c.out.err, errShown)
+}
+
+// changeOf is a difference as the API has it.
+func changeOf(d replay.Difference) web.Change {
+	was, is := d.Explain()
+	return web.Change{Seq: d.Seq, At: d.At, Incident: d.Incident(), Was: was, Is: is}
 }

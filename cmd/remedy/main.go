@@ -122,6 +122,7 @@ func (c *cli) app(env func(string) string, stdout, stderr io.Writer) (*kingpin.A
 	c.scopeCommands(app)
 	c.policyCommands(app.Command("policy", "Policies: what may be done about what."))
 	c.journalCommands(app.Command("journal", "The daemon's journal."))
+	c.upgradeCommands(app.Command("upgrade", "A new release of the daemon: what it decides otherwise, and whether it may act."))
 	c.reportCommands(app.Command("report", "Reports on what happened."))
 	return app, &ended
 }

@@ -298,6 +298,9 @@ func (p *printer) status(s web.Status) {
 	if s.Degraded != "" {
 		p.printf("%s\n\n", p.tone(web.Bad, "Nothing is done now: what is done would not be remembered: "+s.Degraded))
 	}
+	if u := s.Upgrade; u != nil && u.Held {
+		p.printf("%s\n", p.tone(web.Wait, strings.Join(aboutUpgrade(*u), "; ")))
+	}
 	for _, scope := range s.Paused {
 		reason := ""
 		if scope.Reason != "" {

@@ -4,125 +4,231 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-// Divergence is the first fact of a journal that is another when it is decided
-// again.
-type Divergence struct {
-	Was   remediate.Fact  // as the journal has it
-	Is    *remediate.Fact // as it is decided now; nil: nothing is
-	Facts uint64          // so many before it were the same
+// Past is a journal that is decided again.
+type Past struct {
+	Records iter.Seq2[remediate.Record, error]
+	// Books returns a rulebook by its digest.
+	Books func(digest string) (*remediate.Rulebook, error)
+	// Begin is what the records follow, when those before them were trimmed; nil:
+	// they begin with the first.
+	Begin *remediate.State
+	// Since is when what is decided again begins: what was before is taken as it
+	// is. Zero: all of it is decided again.
+	Since time.Time
+	// Most is how many differences are kept; 0 is 100. All are counted.
+	Most int
 }
 
-// String says it in a few lines.
-func (d *Divergence) String() string {
-	is := "nothing"
-	if d.Is != nil {
-		is = remediate.Describe(d.Is.Body)
-	}
-	return fmt.Sprintf("record %d, of %s:\n  was: %s\n  is:  %s", d.Was.Seq, d.Was.At.Format("2006-01-02T15:04:05.000Z"), remediate.Describe(d.Was.Body), is)
+// Decided is what came of deciding a journal again.
+type Decided struct {
+	Since       time.Time // of the first fact that was decided again, zero when there was none
+	Facts       uint64    // so many were held against what is decided now
+	Changed     int       // so many decisions are others
+	Differences []Difference
 }
 
-// Again decides a journal again, from its beginning: what came from outside is
-// heard at the time at which it was heard, under the rulebooks that governed,
-// and what follows is held against what followed. While nothing differs, time
-// moves as it did, so that who was late then is late again. It returns where the
-// two part, nil when they do not, and how many facts were the same.
+// Again decides a journal again: what came from outside is heard at the time at
+// which it was heard, under the rulebooks that governed, and what follows is held
+// against what followed. While nothing differs, time moves as it did, so that who
+// was late then is late again.
 //
-// A journal that was trimmed is an error. books returns a rulebook by its digest.
-func Again(records iter.Seq2[remediate.Record, error], books func(digest string) (*remediate.Rulebook, error)) (*Divergence, uint64, error) {
-	a := &again{state: remediate.NewState(), books: remediate.Rulebooks{}, load: books}
-	next, stop := iter.Pull2(records)
+// Where something differs it goes on from what was recorded, so that a decision
+// that changed is counted once, and not all that would have followed from it: of
+// an incident, in one moment, what differs first.
+//
+// What is held against what is the bytes of facts, not the sums of their records:
+// those differ from the first difference on.
+func Again(p Past) (Decided, error) {
+	next, stop := iter.Pull2(p.Records)
 	defer stop()
-	a.pull = next
+	a := &again{pull: next, load: p.Books, books: remediate.Rulebooks{}, truth: p.Begin, since: p.Since, most: p.Most, extras: map[extra]bool{}}
+	if a.truth == nil {
+		a.truth = remediate.NewState()
+	}
+	if a.most == 0 {
+		a.most = 100
+	}
+	if err := a.takeBefore(); err != nil {
+		return a.out, err
+	}
 	for {
 		r, ok, err := a.peek(0)
 		if err != nil || !ok {
-			return nil, a.state.Seq, err
+			return a.out, err
 		}
-		before := a.state.Seq
-		if before == 0 && r.Seq != 1 {
-			return nil, 0, fmt.Errorf("the journal begins with record %d: what was before it was trimmed, and without it nothing can be decided again", r.Seq)
-		}
-		out, err := a.decide(r)
-		if err != nil {
-			return nil, before, err
-		}
-		if d, err := a.compare(r, out, before); d != nil || err != nil {
-			return d, before, err
+		if err := a.moment(r); err != nil {
+			return a.out, err
 		}
 	}
 }
 
 // again is a journal that is being decided again.
 type again struct {
-	state *remediate.State
-	books remediate.Rulebooks
-	load  func(digest string) (*remediate.Rulebook, error)
-	pull  func() (remediate.Record, error, bool)
-	ahead []remediate.Fact // read and not yet compared
-	sums  []remediate.Sum  // of their records
+	truth  *remediate.State // what was recorded comes to
+	state  *remediate.State // the same, to decide in
+	books  remediate.Rulebooks
+	load   func(digest string) (*remediate.Rulebook, error)
+	pull   func() (remediate.Record, error, bool)
+	ahead  []recorded // read and not yet compared
+	since  time.Time
+	most   int
+	out    Decided
+	extras map[extra]bool
+}
+
+// recorded is a fact with the record that it was read from.
+type recorded struct {
+	remediate.Fact
+	record remediate.Record
+}
+
+// same tells whether two facts say the same, at the same time.
+func (r recorded) same(other remediate.Record) bool {
+	return r.record.Kind == other.Kind && r.record.At.Equal(other.At) && string(r.record.Bytes) == string(other.Bytes)
+}
+
+// extra is a fact that is decided now of an incident and was not. Until the
+// journal moves on it would be decided anew in each moment: it counts once.
+type extra struct {
+	incident   uint64
+	kind, what string
 }
 
 // peek returns the fact that is so many ahead, false when the journal ends
 // before it.
-func (a *again) peek(n int) (remediate.Fact, bool, error) {
+func (a *again) peek(n int) (recorded, bool, error) {
 	for len(a.ahead) <= n {
 		r, err, ok := a.pull()
 		if err != nil || !ok {
-			return remediate.Fact{}, false, err
+			return recorded{}, false, err
 		}
 		f, err := r.Decode()
 		if err != nil {
-			return f, false, fmt.Errorf("record %d: %w", r.Seq, err)
+			return recorded{}, false, fmt.Errorf("record %d: %w", r.Seq, err)
 		}
-		a.ahead, a.sums = append(a.ahead, f), append(a.sums, r.Sum)
+		a.ahead = append(a.ahead, recorded{f, r})
 	}
 	return a.ahead[n], true, nil
 }
 
-// decide hands over what came from outside, or lets time pass to when something
-// was decided.
-func (a *again) decide(f remediate.Fact) ([]remediate.Record, error) {
-	if b, ok := f.Body.(remediate.Founded); ok {
-		r, err := remediate.Found(a.state, f.At, b.Journal)
-		return []remediate.Record{r}, err
-	}
-	if !a.state.FromOutside(f.Body) {
-		return remediate.Handle(a.books, a.state, f.At, remediate.Tick{})
-	}
-	together, err := a.together(f)
-	if err != nil {
-		return nil, err
-	}
-	out, err := remediate.Handle(a.books, a.state, f.At, remediate.Happened{Facts: together})
-	var refused *remediate.RefusedError
-	if errors.As(err, &refused) {
-		return nil, nil // it was not then
-	}
-	return out, err
+// take goes past the next fact: it was so.
+func (a *again) take() recorded {
+	r := a.ahead[0]
+	a.ahead = a.ahead[1:]
+	a.truth.Apply(r.Fact)
+	a.truth.Head = r.record.Sum
+	return r
 }
 
-// together are the facts from outside that were heard in one go. A listing tells
-// of many alerts: those of one moment between which nothing was decided.
-func (a *again) together(first remediate.Fact) ([]remediate.Fact, error) {
-	all := []remediate.Fact{first}
+// takeBefore takes what was before the time from which on is decided again, up to
+// the end of a moment.
+func (a *again) takeBefore() error {
+	first, ok, err := a.peek(0)
+	switch {
+	case err != nil || !ok:
+		return err
+	case first.Seq != a.truth.Seq+1:
+		return fmt.Errorf("the journal begins with record %d: what was before it was trimmed, and without it nothing can be decided again", first.Seq)
+	}
+	for {
+		r, ok, err := a.peek(0)
+		if err != nil {
+			return err
+		}
+		if !ok || !r.At.Before(a.since) && r.At.After(a.truth.At) {
+			break
+		}
+		a.take()
+	}
+	return a.goOn()
+}
+
+// goOn goes on deciding from what was recorded.
+func (a *again) goOn() error {
+	for digest := range needed(a.truth) {
+		if err := a.loaded(digest); err != nil {
+			return err
+		}
+	}
+	b, err := a.truth.Snapshot()
+	if err != nil {
+		return err
+	}
+	if a.state, err = remediate.Restore(b); err != nil {
+		return err
+	}
+	a.state.Rewake(a.books)
+	return nil
+}
+
+// needed are the rulebooks by which is decided in a state.
+func needed(s *remediate.State) map[string]bool {
+	digests := map[string]bool{}
+	if s.Rulebook != "" {
+		digests[s.Rulebook] = true
+	}
+	for _, i := range s.Incidents {
+		digests[i.Rulebook] = true
+	}
+	return digests
+}
+
+// loaded fetches a rulebook, once.
+func (a *again) loaded(digest string) error {
+	if a.books[digest] != nil {
+		return nil
+	}
+	book, err := a.load(digest)
+	if err == nil {
+		a.books[digest] = book
+	}
+	return err
+}
+
+// moment decides what follows from the next fact, and holds it against what did.
+func (a *again) moment(first recorded) error {
+	if a.out.Since.IsZero() {
+		a.out.Since = first.At
+	}
+	heard, through, err := a.heard(first)
+	if err != nil {
+		return err
+	}
+	out, err := a.decide(first.Fact, heard)
+	if err != nil {
+		return err
+	}
+	return a.compare(first, out, through)
+}
+
+// heard returns the facts from outside that were heard in one go, and through how
+// many facts they go. A listing tells of many alerts: those of one moment between
+// which nothing was decided.
+func (a *again) heard(first recorded) (all []remediate.Fact, through int, err error) {
+	if !a.truth.FromOutside(first.Body) {
+		return nil, 0, nil
+	}
+	all, through = []remediate.Fact{first.Fact}, 1
 	for n := 1; isAlert(first.Body); n++ {
 		f, ok, err := a.peek(n)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		outside := ok && isAlert(f.Body) && a.state.FromOutside(f.Body)
+		outside := ok && isAlert(f.Body) && a.truth.FromOutside(f.Body)
 		if !ok || !f.At.Equal(first.At) || !outside && !remediate.Follows(f.Body) {
 			break
 		}
 		if outside {
-			all = append(all, f)
+			all, through = append(all, f.Fact), n+1
 		}
 	}
-	return all, a.loaded(first)
+	return all, through, nil
 }
 
 // isAlert tells whether a fact is about an alert at the Alertmanagers.
@@ -134,42 +240,144 @@ func isAlert(b remediate.Body) bool {
 	return false
 }
 
-// loaded fetches the rulebook that begins to govern.
-func (a *again) loaded(f remediate.Fact) error {
-	b, ok := f.Body.(remediate.RulebookLoaded)
-	if !ok || a.books[b.Digest] != nil {
-		return nil
+// decide hands over what came from outside, or lets time pass to when something
+// was decided.
+func (a *again) decide(first remediate.Fact, heard []remediate.Fact) ([]remediate.Record, error) {
+	switch b := first.Body.(type) {
+	case remediate.Founded:
+		r, err := remediate.Found(a.state, first.At, b.Journal)
+		return []remediate.Record{r}, err
+	case remediate.Upgraded:
+		r, led, err := remediate.Lead(a.state, first.At, b.To, b.Held)
+		if !led {
+			return nil, err
+		}
+		return []remediate.Record{r}, err
+	case remediate.RulebookLoaded:
+		if err := a.loaded(b.Digest); err != nil {
+			return nil, fmt.Errorf("record %d: %w", first.Seq, err)
+		}
 	}
-	book, err := a.load(b.Digest)
-	if err != nil {
-		return fmt.Errorf("record %d: %w", f.Seq, err)
+	if len(heard) == 0 {
+		return remediate.Handle(a.books, a.state, first.At, remediate.Tick{})
 	}
-	a.books[b.Digest] = book
+	out, err := remediate.Handle(a.books, a.state, first.At, remediate.Happened{Facts: heard})
+	var refused *remediate.RefusedError
+	if errors.As(err, &refused) {
+		return nil, nil // it was not then
+	}
+	return out, err
+}
+
+// compare holds what was decided against what is next in the journal, which goes
+// at least through so many facts.
+func (a *again) compare(first recorded, out []remediate.Record, through int) error {
+	for n, r := range out {
+		was, ok, err := a.peek(0)
+		if err != nil || !ok { // the journal ends in the middle of a moment
+			return err
+		}
+		if !was.same(r) {
+			return a.differ(first, out[n:], through-n)
+		}
+		a.take()
+		a.out.Facts++
+	}
+	if len(out) == 0 {
+		return a.differ(first, nil, through)
+	}
 	return nil
 }
 
-// compare holds what was decided against what is next in the journal.
-func (a *again) compare(first remediate.Fact, out []remediate.Record, before uint64) (*Divergence, error) {
-	if len(out) == 0 {
-		return &Divergence{Was: first, Facts: before}, nil
+// differ counts how the rest of a moment differs, and goes on behind it with what
+// was recorded.
+func (a *again) differ(first recorded, out []remediate.Record, through int) error {
+	was, ended, err := a.rest(first, through)
+	if err != nil {
+		return err
 	}
-	for n, r := range out {
-		was, ok, err := a.peek(0)
+	a.out.Facts += uint64(len(was))
+	is := make([]recorded, 0, len(out))
+	for _, r := range out {
+		f, err := r.Decode()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if ok && a.sums[0] == r.Sum {
-			a.ahead, a.sums = a.ahead[1:], a.sums[1:]
+		is = append(is, recorded{f, r})
+	}
+	for _, incident := range about(was, is) {
+		d := parted(of(was, incident), of(is, incident))
+		if d == nil || ended && d.Was == nil || a.counted(incident, d) {
 			continue
 		}
-		is, err := r.Decode()
-		if err != nil {
-			return nil, err
+		if d.Seq, d.At = first.Seq, first.At; d.Was != nil {
+			d.Seq = d.Was.Seq
 		}
-		if !ok { // the journal ends in the middle of a moment
-			return nil, nil
+		a.out.Changed++
+		if len(a.out.Differences) < a.most {
+			a.out.Differences = append(a.out.Differences, *d)
 		}
-		return &Divergence{Was: was, Is: &is, Facts: before + uint64(n)}, nil
 	}
-	return nil, nil
+	return a.goOn()
+}
+
+// rest takes what is left of a moment: at least so many facts, and all that was
+// decided in it. ended says that the journal ends with it.
+func (a *again) rest(first recorded, least int) (was []recorded, ended bool, err error) {
+	for {
+		r, ok, err := a.peek(0)
+		if err != nil || !ok {
+			return was, !ok, err
+		}
+		if len(was) >= least && (!r.At.Equal(first.At) || a.truth.FromOutside(r.Body)) {
+			return was, false, nil
+		}
+		was = append(was, a.take())
+	}
+}
+
+// about are the incidents that facts are about, in their order; 0 is none.
+func about(all ...[]recorded) (incidents []uint64) {
+	for _, r := range slices.Concat(all...) {
+		if n := remediate.IncidentOf(r.Body); !slices.Contains(incidents, n) {
+			incidents = append(incidents, n)
+		}
+	}
+	return incidents
+}
+
+// of are those facts that are about an incident.
+func of(all []recorded, incident uint64) (its []recorded) {
+	for _, r := range all {
+		if remediate.IncidentOf(r.Body) == incident {
+			its = append(its, r)
+		}
+	}
+	return its
+}
+
+// counted tells whether a difference was counted before.
+func (a *again) counted(incident uint64, d *Difference) bool {
+	if d.Was != nil {
+		return false
+	}
+	e := extra{incident: incident, kind: remediate.KindOf(d.Is.Body)}
+	if s, ok := d.Is.Body.(remediate.Started); ok {
+		e.what = begun(s)
+	}
+	before := a.extras[e]
+	a.extras[e] = true
+	return before
+}
+
+// begun says what is begun, as far as it tells one dealing of an incident from
+// another.
+func begun(s remediate.Started) string {
+	switch {
+	case s.Act != nil:
+		return "act " + s.Act.Kind
+	case s.Tell != nil:
+		return "tell " + s.Tell.Destination
+	}
+	return "ask " + s.Ask.Purpose
 }

@@ -192,7 +192,7 @@ func (b *backtest) outside(body remediate.Body) bool {
 		return f.Via != remediate.ViaOwn || f.ID == b.watchdog
 	case remediate.AlertResolved:
 		return f.Via != remediate.ViaOwn || f.ID == b.watchdog
-	case remediate.AlertSuppressed, remediate.AlertReleased, remediate.CommandGiven:
+	case remediate.AlertSuppressed, remediate.AlertReleased, remediate.CommandGiven, remediate.Upgraded, remediate.Compared:
 		return true
 	}
 	return false
@@ -220,6 +220,8 @@ func (b *backtest) hear(m moment) error {
 func (b *backtest) isNews(body remediate.Body) bool {
 	known := b.life.State.Known
 	switch f := body.(type) {
+	case remediate.Upgraded, remediate.Compared:
+		return true // while it was held, nothing would have been done either
 	case remediate.AlertFiring:
 		b.fires[f.Alert.Labels.String()], b.labels[f.ID] = f.ID, f.Alert.Labels
 		return known[f.ID] == nil || !known[f.ID].Firing

@@ -155,7 +155,13 @@ func (c *Comparison) pair() {
 		if d := a.opened().Compare(b.opened()); d != 0 {
 			return d
 		}
-		return int(a.number()) - int(b.number())
+		if d := int(a.number()) - int(b.number()); d != 0 || (a.Was == nil) == (b.Was == nil) {
+			return d
+		}
+		if a.Was != nil { // the numbers of what was and of what would be have nothing to do with one another
+			return -1
+		}
+		return 1
 	})
 	c.Since(c.From)
 }

@@ -52,6 +52,11 @@ type Options struct {
 	Name      func() string
 	Performer Performer
 	Rulebook  *remediate.Rulebook // compiled
+	// Release names the one that decides from here on, "" when that is not to be
+	// known. Another one than before only observes at first when Hold is set: see
+	// [remediate.Lead].
+	Release string
+	Hold    bool
 	// Observe hears of every fact, in order, after it is durable. It is the
 	// one place that logs and counts.
 	Observe func(remediate.Fact)

@@ -396,6 +396,52 @@ func TestAnotherReleasesSnapshotIsPassedOver(t *testing.T) {
 	})
 }
 
+// Another release that is held does not act, not even on what is due in the moment
+// in which it starts, until what it decides was compared.
+func TestAnotherReleaseIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, func(_ context.Context, s remediate.Started) remediate.Result {
+			if s.Act != nil {
+				return remediate.Result{Outcome: remediate.Failed, Text: "forbidden"} // and then the next attempt is due
+			}
+			return good(s)
+		})
+		r.stop()
+		r.release, r.hold = "1.4", true
+		r.run()
+		r.submit(firing("Down"))
+		synctest.Wait()
+		if acts := r.performed("act"); len(acts) != 0 {
+			t.Fatalf("held, it acts: %v", acts)
+		}
+		if err := r.engine.Hear(t.Context(), remediate.Comparison{Release: "1.4", Facts: 2}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		before := len(r.performed("act"))
+		if before == 0 {
+			t.Fatalf("compared, it does not act: %s", r.kinds())
+		}
+		r.stop()
+		time.Sleep(time.Hour)
+		r.release = "1.5"
+		r.run()
+		time.Sleep(time.Hour)
+		if acts := r.performed("act"); len(acts) != before {
+			t.Errorf("the next one acts, though it is held: %v", acts[before:])
+		}
+		var last remediate.Judged
+		for _, f := range r.facts() {
+			if b, ok := f.Body.(remediate.Judged); ok {
+				last = b
+			}
+		}
+		if n := strings.Count(r.kinds(), "upgraded/1"); n != 2 || last.Decision != remediate.Observed {
+			t.Errorf("%d releases, at last it is judged %s: %v", n, last.Decision, last.Verdicts)
+		}
+	})
+}
+
 // rig is an engine on a disk, with a performer that notes what it is given.
 type rig struct {
 	t      *testing.T
@@ -403,7 +449,10 @@ type rig struct {
 	disk   *disk
 	do     func(context.Context, remediate.Started) remediate.Result
 	cancel context.CancelFunc
-	ended  chan error
+
+	release string
+	hold    bool
+	ended   chan error
 
 	mu   sync.Mutex
 	seen []remediate.Started
@@ -424,6 +473,7 @@ func (r *rig) run() {
 	r.cancel, r.ended = cancel, make(chan error, 1)
 	r.engine = engine.New(engine.Options{
 		Open: r.disk.open, Name: func() string { return "q4m2x7kd" }, Performer: r, Rulebook: book(r.t), SnapshotEvery: 10,
+		Release: r.release, Hold: r.hold,
 	})
 	go func() { r.ended <- r.engine.Run(ctx) }()
 	<-r.engine.Ready()

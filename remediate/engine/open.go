@@ -129,8 +129,8 @@ func (e *Engine) readBooks(ctx context.Context, j Journal, s *remediate.State) e
 	return nil
 }
 
-// begin founds a new journal, loads the rulebook when it is another one, and
-// takes up what was open.
+// begin founds a new journal, says which release decides and loads the rulebook
+// when these are others, and takes up what was open.
 func (e *Engine) begin(ctx context.Context) error {
 	e.clock.from(e.state.At)
 	now, _ := e.clock.now()
@@ -139,6 +139,16 @@ func (e *Engine) begin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := e.append(ctx, []remediate.Record{r}); err != nil {
+			return err
+		}
+	}
+	// Before anything is decided: what is held must not act on what is due.
+	r, led, err := remediate.Lead(e.state, now, e.opt.Release, e.opt.Hold)
+	if err != nil {
+		return err
+	}
+	if led {
 		if err := e.append(ctx, []remediate.Record{r}); err != nil {
 			return err
 		}

@@ -91,6 +91,20 @@ func (r *Reading) begin(ctx context.Context) (Beginning, remediate.Checkpoint, e
 	return Beginning{behind.Seq, state.Journal, state.Rulebook}, behind, nil
 }
 
+// Behind returns the state that the records follow: of the checkpoint behind which
+// they were trimmed, nil when they begin with the first.
+func (r *Reading) Behind(ctx context.Context) (*remediate.State, error) {
+	_, c, err := r.begin(ctx)
+	if err != nil || c.Seq == 0 {
+		return nil, err
+	}
+	s, err := remediate.Restore(c.State)
+	if err != nil {
+		return nil, fmt.Errorf("read the checkpoint of %s: %w", r.dir, err)
+	}
+	return s, nil
+}
+
 // Load is [SQLite.Load].
 func (r *Reading) Load(ctx context.Context, digest string) ([]byte, error) {
 	return loadBlob(ctx, r.reader, digest)

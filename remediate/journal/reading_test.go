@@ -71,6 +71,53 @@ func TestReading(t *testing.T) {
 	}
 }
 
+// Of a journal that was trimmed, the state is there that its records follow.
+func TestReadingBeginsBehindTheCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(t.Context(), dir, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	records := new(journaltest.Chain).Next(t, append([]remediate.Body{journaltest.Founding()}, journaltest.Story(1)...)...)
+	journaltest.Append(t, j, records)
+	r, err := journal.OpenReading(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if s, err := r.Behind(t.Context()); s != nil || err != nil {
+		t.Errorf("of a whole journal: %v, %v", s, err)
+	}
+	state := remediate.NewState()
+	for _, record := range records[:3] {
+		if err := state.Fold(record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	snapshot, err := state.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Trim(t.Context(), remediate.Checkpoint{Seq: 3, At: state.At, Head: state.Head, State: snapshot}.Seal()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := r.Behind(t.Context()); err != nil || s.Seq != 3 || s.Head != records[2].Sum {
+		t.Errorf("of a trimmed one: %+v, %v", s, err)
+	}
+	other, err := remediate.NewState().Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other = bytes.Replace(other, []byte(`{"format":`), []byte(`{"format":9`), 1)
+	if err := j.Trim(t.Context(), remediate.Checkpoint{Seq: 4, At: records[3].At, Head: records[3].Sum, State: other}.Seal()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Behind(t.Context()); !errors.Is(err, remediate.ErrOtherFormat) {
+		t.Errorf("of one that another release trimmed: %v", err)
+	}
+}
+
 func TestReadingRefuses(t *testing.T) {
 	if _, err := journal.OpenReading(t.Context(), t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("of an empty folder: %v", err)

@@ -223,7 +223,7 @@ func malformed() []refusal {
 		{"a scope for ack", post("/api/v1/incidents/2/ack", `{"by":"anna","scope":"all"}`), 400, "scope is for pause"},
 		{"a plan for pause", post("/api/v1/pause", `{"by":"anna","scope":"all","plan":"0123456789ab"}`), 400, "plan is for approve"},
 		{"a guard for ack", post("/api/v1/incidents/2/ack", `{"by":"anna","guard":"cooldown"}`), 400, "guard is for override; ack takes none"},
-		{"a value for override", post("/api/v1/incidents/2/override", `{"by":"anna","guard":"cooldown","reason":"x","value":"P1"}`), 400, "value is for mode and severity"},
+		{"a value for override", post("/api/v1/incidents/2/override", `{"by":"anna","guard":"cooldown","reason":"x","value":"P1"}`), 400, "value is for mode, severity and accept"},
 		{"override of no guard", post("/api/v1/incidents/2/override", `{"by":"anna","reason":"x"}`), 400, "which guard may pass"},
 		{"override without a reason", post("/api/v1/incidents/2/override", `{"by":"anna","guard":"cooldown","reason":" \n"}`), 400, "why the guard may pass"},
 		{"override by nobody", post("/api/v1/incidents/2/override", `{"guard":"cooldown","reason":"x"}`), 400, "who gives the command"},

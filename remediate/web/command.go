@@ -32,11 +32,11 @@ const (
 // same names.
 type Word struct {
 	By     string `json:"by,omitempty"`     // who gives it; needed unless the listener authenticates
-	Reason string `json:"reason,omitempty"` // why, for those who read it later; override needs one
+	Reason string `json:"reason,omitempty"` // why, for those who read it later; override and accept need one
 	Plan   string `json:"plan,omitempty"`   // approve and deny: the plan's hash, or at least 6 characters of its beginning
 	Scope  string `json:"scope,omitempty"`  // pause, resume and mode: all, policy/NAME or namespace/NAME
 	Guard  string `json:"guard,omitempty"`  // override: the guard that may pass
-	Value  string `json:"value,omitempty"`  // mode: observe, approve or act; severity: P1, P2 or P3
+	Value  string `json:"value,omitempty"`  // mode: observe, approve or act; severity: P1, P2 or P3; accept: the release
 }
 
 // Given is the answer to a command that was taken: it is durable.
@@ -180,7 +180,7 @@ var fields = []struct {
 	{"plan", func(w Word) string { return w.Plan }, []string{remediate.Approve, remediate.Deny}},
 	{"scope", func(w Word) string { return w.Scope }, []string{remediate.Pause, remediate.Resume, remediate.SetMode}},
 	{"guard", func(w Word) string { return w.Guard }, []string{remediate.Override}},
-	{"value", func(w Word) string { return w.Value }, []string{remediate.SetMode, remediate.Rate}},
+	{"value", func(w Word) string { return w.Value }, []string{remediate.SetMode, remediate.Rate, remediate.Accept}},
 }
 
 // values are what the value of a command may be, the strictest first.
@@ -203,6 +203,10 @@ func (word Word) fits(command string) error {
 		return problemf(http.StatusBadRequest, "say in \"guard\" which guard may pass: one of those that stand in the way")
 	case command == remediate.Override && word.Reason == "":
 		return problemf(http.StatusBadRequest, "say in \"reason\" why the guard may pass: those who look into it later will want to know")
+	case command == remediate.Accept && word.Value == "":
+		return problemf(http.StatusBadRequest, "say in \"value\" which release may act: the one that /api/v1/upgrade shows")
+	case command == remediate.Accept && word.Reason == "":
+		return problemf(http.StatusBadRequest, "say in \"reason\" why the release may act: those who look into it later will want to know")
 	case command == remediate.SetMode && word.Scope == "":
 		return problemf(http.StatusBadRequest, "say in \"scope\" where: all, policy/NAME or namespace/NAME")
 	case valued && !slices.Contains(vs, word.Value):

@@ -62,6 +62,7 @@ func TestOpenAPIDescribesEveryFieldAndNoOther(t *testing.T) {
 		"Event": web.Event{}, "Detail": web.Detail{}, "FactList": web.FactList{}, "Fact": web.Fact{}, "PolicyList": web.PolicyList{}, "Policy": web.Policy{},
 		"Step": web.Step{}, "BreakerList": web.BreakerList{}, "Breaker": web.Breaker{}, "Status": web.Status{}, "Paused": web.Paused{},
 		"ModeSet": web.ModeSet{}, "Rating": web.Rating{}, "Evidence": web.Evidence{},
+		"Upgrade": web.Upgrade{}, "UpgradeChanges": web.UpgradeChanges{}, "Change": web.Change{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := doc.Components.Schemas[name]

@@ -30,6 +30,7 @@ type Status struct {
 	Paused   []Paused                 `json:"paused"`             // scopes in which nothing is done
 	Modes    []ModeSet                `json:"modes"`              // scopes in which less may be done, by a human's word or our own
 	Degraded string                   `json:"degraded,omitempty"` // why nothing is done at all: what is done would not be remembered
+	Upgrade  *Upgrade                 `json:"upgrade,omitempty"`  // which release decides, when that is written down
 	Next     time.Time                `json:"next,omitzero"`      // when the daemon wakes by itself
 }
 
@@ -57,6 +58,7 @@ func (s *server) overview(ctx context.Context) (Status, error) {
 		v.Degraded, v.Next, v.Pending = st.Degraded(), st.Next(), len(st.Started())
 		v.Open, v.ByStatus = countOpen(st)
 		v.Paused, v.Modes = pausedOf(st), modesOf(st.Modes)
+		v.Upgrade = upgradeOf(st.Release)
 		if book := books[st.Rulebook]; book != nil {
 			v.Cluster, v.Policies = book.Cluster, len(book.Policies)
 		}

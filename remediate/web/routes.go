@@ -71,6 +71,8 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1/policies", s.json(s.policies)},
 		{"GET", "/api/v1/breakers", s.json(s.breakers)},
 		{"GET", "/api/v1/status", s.json(s.status)},
+		{"GET", "/api/v1/upgrade", s.json(s.upgrade)},
+		{"POST", "/api/v1/upgrade/accept", s.scopeCommand(remediate.Accept)},
 		{"GET", "/api/v1/check", s.json(s.check)},
 		{"GET", "/api/v1/openapi.yaml", s.document},
 		{"GET", "/metrics", s.metrics},

@@ -54,6 +54,7 @@ type daemon struct {
 	people  *doubles.Servers
 	dir     string // of its configuration
 	storage string
+	program string // "" is that of this source
 	flags   []string
 	env     []string
 	command *exec.Cmd
@@ -227,7 +228,10 @@ func notReady() string {
 // launch starts the program.
 func (d *daemon) launch() {
 	d.t.Helper()
-	command := exec.Command(program(d.t), d.flags...)
+	if d.program == "" {
+		d.program = program(d.t)
+	}
+	command := exec.Command(d.program, d.flags...)
 	command.Env = append(os.Environ(), d.env...)
 	command.Stderr = d.log
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -48,15 +48,11 @@ func (d *daemon) checkDecidedAgain() {
 		d.t.Fatal(err)
 	}
 	defer j.Close()
-	parted, n, err := replay.Again(j.Read(ctx), func(digest string) (*remediate.Rulebook, error) {
-		b, err := j.Load(ctx, digest)
-		if err != nil {
-			return nil, err
-		}
-		return remediate.DecodeRulebook(b)
+	decided, err := replay.Again(replay.Past{
+		Records: j.Read(ctx), Books: replay.Books(func(digest string) ([]byte, error) { return j.Load(ctx, digest) }),
 	})
-	if parted != nil || err != nil || n == 0 {
-		d.t.Errorf("decided again, %d facts are the same, %v\n%v", n, err, parted)
+	if decided.Changed > 0 || err != nil || decided.Facts == 0 {
+		d.t.Errorf("decided again, %d of %d facts are others, %v\n%v", decided.Changed, decided.Facts, err, decided.Differences)
 	}
 }
 

@@ -401,6 +401,16 @@ func (d *daemon) load(book *remediate.Rulebook) {
 	_ = d.hear(remediate.Loaded{Digest: book.Digest(), Policies: names})
 }
 
+// lead starts the daemon anew, as another release.
+func (d *daemon) lead(release string, hold bool) {
+	d.refold()
+	r, led, err := remediate.Lead(d.state, d.now(), release, hold)
+	d.must(err)
+	if led && d.broken == nil && d.write([]remediate.Record{r}) {
+		_ = d.hear(remediate.Tick{})
+	}
+}
+
 // turn sets the wall clock. The daemon notices when it runs.
 func (d *daemon) turn(ahead time.Duration) {
 	by := ahead - d.clock.ahead

@@ -299,10 +299,13 @@ func handsOff(s *story, f remediate.Fact) error {
 }
 
 // mode is the strictest of the policy's as it was and is, and of what humans
-// set.
+// set; observe while the release is held.
 func (s *story) mode(i *incident, step int) remediate.Mode {
 	order := []remediate.Mode{remediate.ModeObserve, remediate.ModeApprove, remediate.ModeAct}
 	least := len(order) - 1
+	if s.held {
+		least = 0
+	}
 	for _, p := range s.rules(i) {
 		least = min(least, slices.Index(order, p.Mode))
 	}

@@ -37,6 +37,7 @@ var happenings = []struct {
 		y.turn(pick(d, -5*time.Minute, -30*time.Second, -2*time.Second, 0, 0, 0, 20*time.Second, 10*time.Minute))
 	}},
 	{3, "an answer comes unasked", unasked},
+	{4, "another release decides, or may act", upgrades},
 }
 
 var weights = func() (sum int) {
@@ -239,6 +240,28 @@ func scopes(y *day, d dice) {
 		c.Command, c.Scope = remediate.Resume, pick(d, slices.Sorted(maps.Keys(y.state.Paused))...)
 	}
 	_ = y.hear(c)
+}
+
+// upgrades has another release decide, in a daemon that is started anew, or lets
+// the one act that is held: as nothing is found that it decides otherwise, or as a
+// human says.
+func upgrades(y *day, d dice) {
+	if !y.up || y.degraded {
+		return
+	}
+	held := y.state.Release
+	switch {
+	case held.Held && d.chance(30):
+		_ = y.hear(remediate.Command{
+			By: pick(d, people...), Command: remediate.Accept, Value: pick(d, held.Name, held.Name, "1.0"), Reason: "it is " + y.world.now.Format(time.Kitchen),
+		})
+	case d.chance(60):
+		_ = y.hear(remediate.Comparison{
+			Release: pick(d, held.Name, held.Name, "1.0"), Facts: held.Seq, Changed: pick(d, 0, 0, 3), Why: pick(d, "", "", "a rulebook is lost"),
+		})
+	default:
+		y.lead(pick(d, "1.4", "1.5", "1.6"), d.chance(70))
+	}
 }
 
 // unasked is a result that nobody waits for, or one that came before.

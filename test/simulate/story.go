@@ -29,6 +29,8 @@ type story struct {
 	owed     map[string]bool              // policies that are yet to take the alert that fired last
 	paused   map[string]bool              // by scope
 	modes    map[string]remediate.Mode    // by scope, as humans set them
+	leads    string                       // the release that decides
+	held     bool                         // and only observes
 	open     map[uint64]*incident
 	keys     map[string]uint64
 	last     uint64
@@ -146,6 +148,10 @@ func (s *story) hear(f remediate.Fact) {
 	switch b := f.Body.(type) {
 	case remediate.ClockJumped:
 		s.up = f.At
+	case remediate.Upgraded:
+		s.leads, s.held = b.To, b.Held
+	case remediate.Compared:
+		s.held = s.held && (b.Release != s.leads || b.Changed > 0 || b.Why != "")
 	case remediate.RulebookLoaded:
 		s.governs = b.Digest
 		s.loads++
@@ -213,6 +219,8 @@ func (s *story) commanded(b remediate.CommandGiven) {
 		s.paused[b.Scope] = b.Command == remediate.Pause
 	case remediate.SetMode:
 		s.modes[b.Scope] = remediate.Mode(b.Value)
+	case remediate.Accept:
+		s.held = s.held && b.Value != s.leads
 	}
 	i := s.open[b.Incident]
 	if i == nil {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,9 @@ import (
 //	severity i1 value=P3 by=anna
 //	pause all by=anna                        and resume
 //	mode policy/x value=observe by=anna
+//	release 1.5 held                         another release decides, which only observes
+//	compared facts=12 changed=1              what it decides otherwise; kept=... is a change
+//	accept by=anna value=1.5 reason=...
 //	break history                            see [World.Break]; mend history
 //
 // A value takes _ for a space.
@@ -51,6 +56,10 @@ func (w *World) Do(line string) error {
 			return err
 		}
 		return w.Hear(remediate.Heard{Alert: a, Firing: words[0] == "alert"})
+	case "release":
+		return w.lead(args)
+	case "compared":
+		return w.compared(args)
 	case "break":
 		w.Break(strings.Join(args, ""), errors.New("input/output error"))
 	case "mend":
@@ -73,6 +82,46 @@ func (w *World) Play(script string) error {
 		}
 	}
 	return nil
+}
+
+// lead has another release decide.
+func (w *World) lead(args []string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, led, err := remediate.Lead(w.state, w.now, args[0], slices.Contains(args, "held"))
+	if err != nil || !led {
+		return err
+	}
+	if err := w.keep([]remediate.Record{r}); err != nil {
+		return err
+	}
+	return w.hear(remediate.Tick{})
+}
+
+// compared says what the release decides otherwise.
+func (w *World) compared(args []string) error {
+	w.mu.Lock()
+	c := remediate.Comparison{Release: w.state.Release.Name, Since: Epoch}
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		var err error
+		switch name {
+		case "facts":
+			c.Facts, err = strconv.ParseUint(value, 10, 64)
+		case "changed":
+			c.Changed, err = strconv.Atoi(value)
+		case "kept":
+			c.Details = w.keepBlob(`[{"seq":7,"at":"2026-01-14T10:00:00Z","incident":1,"was":["step 1: allow"],"is":["` + spaced(value) + `"]}]`)
+		default:
+			c.Why = spaced(arg)
+		}
+		if err != nil {
+			w.mu.Unlock()
+			return err
+		}
+	}
+	w.mu.Unlock()
+	return w.Hear(c)
 }
 
 func spaced(s string) string { return strings.ReplaceAll(s, "_", " ") }
