@@ -18,8 +18,9 @@ func testCatalogue() Catalogue {
 		"delete_pod": func() any { return &struct{}{} },
 		"job": func() any {
 			return &struct {
-				From string            `json:"from"`
-				Env  map[string]string `json:"env"`
+				From           string            `json:"from"`
+				Env            map[string]string `json:"env"`
+				ServiceAccount string            `json:"service_account"`
 			}{}
 		},
 		"scale": func() any {
@@ -40,7 +41,9 @@ func testCatalogue() Catalogue {
 		"postgres": func() any { return &fileArgs{} },
 		"backup": func() any {
 			return &struct {
-				Dir string `json:"dir"`
+				Dir    string `json:"dir"`
+				Query  string `json:"query"`
+				MaxAge string `json:"max_age"`
 			}{}
 		},
 		"redis": func() any {
