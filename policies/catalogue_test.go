@@ -23,6 +23,15 @@ func testCatalogue() Catalogue {
 				ServiceAccount string            `json:"service_account"`
 			}{}
 		},
+		"cordon":     func() any { return &struct{}{} },
+		"uncordon":   func() any { return &struct{}{} },
+		"drain": func() any {
+			return &struct {
+				Force          bool `json:"force"`
+				DeleteEmptyDir bool `json:"delete_empty_dir"`
+				MaxParallel    int  `json:"max_parallel"`
+			}{}
+		},
 		"scale": func() any {
 			return &struct {
 				Replicas *int `json:"replicas"`
@@ -60,8 +69,11 @@ func testCatalogue() Catalogue {
 		Action: check(actions), Probe: check(probes),
 		AsksPrometheus: func(kind string, _ json.RawMessage) bool { return kind == "promql" },
 		Targets: func(action string) []string {
-			if action == "evict_pod" || action == "delete_pod" {
+			switch action {
+			case "evict_pod", "delete_pod":
 				return []string{"pod"}
+			case "cordon", "uncordon", "drain":
+				return []string{"node"}
 			}
 			return []string{"deployment", "statefulset", "daemonset"}
 		},
@@ -70,7 +82,7 @@ func testCatalogue() Catalogue {
 			namespace, _, _ := strings.Cut(from, "/")
 			return namespace
 		},
-		Destructive: func(action string) bool { return action != "scale" },
+		Destructive: func(action string) bool { return action != "scale" && !strings.HasSuffix(action, "cordon") },
 	}
 }
 

@@ -25,6 +25,9 @@ type Kinds struct{ Actions, Probes []Kind }
 // actionExample is a whole file of policies that uses an action.
 func actionExample(k Kind) string {
 	for _, target := range k.Targets {
+		if target == "node" {
+			return example("[node]", "node/$node", k.Example, `pods: {selector: "app=shop", min: 2}`+"\n              target: deployment/shop/shop")
+		}
 		if target != "pod" {
 			return example("[namespace]", target+"/$namespace/shop", k.Example, "rollout: $target")
 		}

@@ -20,6 +20,8 @@ var kinds = language.Kinds{
 		{Name: "restart", Doc: "restarts"}, {Name: "evict_pod", Doc: "evicts"}, {Name: "delete_pod", Doc: "deletes"},
 		{Name: "job", Doc: "runs", Arguments: []language.Argument{{Name: "from", Type: "string", Required: true}}},
 		{Name: "scale", Doc: "scales", Arguments: []language.Argument{{Name: "replicas", Type: "integer", Required: true}}},
+		{Name: "cordon", Doc: "cordons"}, {Name: "uncordon", Doc: "uncordons"},
+		{Name: "drain", Doc: "drains", Arguments: []language.Argument{{Name: "force", Type: "boolean"}, {Name: "delete_empty_dir", Type: "boolean"}, {Name: "max_parallel", Type: "integer"}}},
 	},
 	Probes: []language.Kind{
 		{Name: "rollout", Doc: "is rolled out"}, {Name: "pods", Doc: "are ready"},

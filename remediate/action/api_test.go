@@ -40,9 +40,11 @@ type api struct {
 	jobs        map[string]*batchv1.Job
 	logs        map[string]string // of pods
 	isolations  map[string]*networkingv1.NetworkPolicy
+	nodes       map[string]*corev1.Node
 	events      []eventsv1.Event
 	writes      []string // method and path of each
 	budget      bool     // a disruption budget allows no eviction
+	held        string   // the one pod of which a disruption budget allows none
 	// fault is asked before each request, and after it was carried out; true
 	// when it has answered, or broken the connection, by itself.
 	fault func(w http.ResponseWriter, r *http.Request, after bool) bool
@@ -52,7 +54,7 @@ func newAPI(t *testing.T) *api {
 	t.Helper()
 	a := &api{t: t, deployments: map[string]*appsv1.Deployment{}, sets: map[string]*appsv1.StatefulSet{}, pods: map[string]*corev1.Pod{},
 		cronJobs: map[string]*batchv1.CronJob{}, jobs: map[string]*batchv1.Job{}, logs: map[string]string{},
-		isolations: map[string]*networkingv1.NetworkPolicy{}}
+		isolations: map[string]*networkingv1.NetworkPolicy{}, nodes: map[string]*corev1.Node{}}
 	a.Server = httptest.NewServer(a)
 	t.Cleanup(a.Close)
 	return a
@@ -129,6 +131,10 @@ func (a *api) serve(r *http.Request) (any, *metav1.Status) {
 	case strings.Contains(r.URL.Path, "/statefulsets/"):
 		if s := a.sets[name]; s != nil {
 			return s, a.apply(r, &s.ObjectMeta, &s.Spec.Template, &s.Status.ObservedGeneration)
+		}
+	case strings.Contains(r.URL.Path, "/nodes/"):
+		if n := a.nodes[name]; n != nil {
+			return n, a.applyNode(r, n)
 		}
 	case strings.Contains(r.URL.Path, "/pods/"):
 		if p := a.pods[name]; p != nil {
@@ -254,7 +260,7 @@ func touch(m *metav1.ObjectMeta) {
 func (a *api) evict(r *http.Request, name string) (any, *metav1.Status) {
 	var e struct{ DeleteOptions *metav1.DeleteOptions }
 	a.decode(r, &e)
-	if a.budget {
+	if a.budget || a.held == name {
 		s := says(429, metav1.StatusReasonTooManyRequests, "Cannot evict pod as it would violate the pod's disruption budget.")
 		s.Details.Causes = []metav1.StatusCause{{Type: "DisruptionBudget", Message: "The disruption budget db needs 1 healthy pods and has 1 currently"}}
 		s.Details.RetryAfterSeconds = 7
@@ -273,7 +279,12 @@ func (a *api) remove(name string, must *metav1.Preconditions) (any, *metav1.Stat
 	case *must.UID != p.UID:
 		return nil, says(409, metav1.StatusReasonConflict, "the UID in the precondition does not match")
 	}
-	delete(a.pods, name)
+	if p.Finalizers != nil { // its node is to say that it has ended
+		now := metav1.Now()
+		p.DeletionTimestamp = &now
+	} else {
+		delete(a.pods, name)
+	}
 	return metav1.Status{Status: metav1.StatusSuccess, TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}}, nil
 }
 

@@ -48,8 +48,12 @@ func (t *attempt) event(w *kube.Workload, r remediate.Result) *eventsv1.Event {
 		note = strings.ToValidUTF8(note[:1000], "")
 	}
 	group, kind := object(w.Target.Kind)
+	namespace := w.Target.Namespace
+	if w.IsNode() {
+		namespace = kube.NodeEvents
+	}
 	return &eventsv1.Event{
-		ObjectMeta:          metav1.ObjectMeta{Name: kube.Manager + "-" + t.ID, Namespace: w.Target.Namespace},
+		ObjectMeta:          metav1.ObjectMeta{Name: kube.Manager + "-" + t.ID, Namespace: namespace},
 		EventTime:           metav1.NowMicro(),
 		ReportingController: kube.Manager,
 		ReportingInstance:   t.actor.instance,
@@ -71,6 +75,8 @@ func object(kind string) (apiVersion, name string) {
 		return "apps/v1", "StatefulSet"
 	case kube.DaemonSet:
 		return "apps/v1", "DaemonSet"
+	case kube.Node:
+		return "v1", "Node"
 	}
 	return "v1", "Pod"
 }

@@ -56,13 +56,16 @@ type act interface {
 }
 
 var kinds = map[string]kind{
+	"cordon":         {cordonDoc, cordonExample, []string{kube.Node}, false, nodeRules, cordonWrites, nowhere, parse[cordon]},
 	"delete_pod":     {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, deletePodWrites, nowhere, parse[deletePod]},
+	"drain":          {drainDoc, drainExample, []string{kube.Node}, true, drainRules, drainWrites, nowhere, parse[drain]},
 	"evict_pod":      {evictPodDoc, evictPodExample, []string{kube.Pod}, true, evictPodRules, evictPodWrites, nowhere, parse[evictPod]},
 	"http_call":      {httpCallDoc, httpCallExample, everyKind, true, httpCallRules, httpCallWrites, nowhere, parse[httpCall]},
 	"isolate":        {isolateDoc, isolateExample, everyKind, false, isolateRules, isolateWrites, nowhere, parse[isolate]},
-	"lift_isolation": {liftIsolationDoc, liftIsolationExample, everyKind, false, liftIsolationRules, liftIsolationWrites, nowhere, parse[liftIsolation]},
 	"job":            {jobDoc, jobExample, everyKind, true, jobRules, jobWrites, jobElsewhere, parse[job]},
+	"lift_isolation": {liftIsolationDoc, liftIsolationExample, everyKind, false, liftIsolationRules, liftIsolationWrites, nowhere, parse[liftIsolation]},
 	"restart":        {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, true, restartRules, restartWrites, nowhere, parse[restart]},
+	"uncordon":       {uncordonDoc, uncordonExample, []string{kube.Node}, false, nodeRules, uncordonWrites, nowhere, parse[uncordon]},
 }
 
 // everyKind are all kinds of targets, for acts that do not touch them.

@@ -31,9 +31,12 @@ func TestExamples(t *testing.T) {
 
 func TestValidateRefuses(t *testing.T) {
 	for _, tc := range []struct{ kind, args, want string }{
-		{"reboot", `{}`, `no action "reboot"; there is delete_pod, evict_pod, `},
+		{"reboot", `{}`, `no action "reboot"; there is cordon, delete_pod, drain, evict_pod, `},
 		{"restart", `{"force":true}`, `unknown field "force"`},
 		{"delete_pod", `{"bypass_pdb":"yes"}`, "bypass_pdb"},
+		{"drain", `{"max_parallel":51}`, `"max_parallel" is 51: want 1 to 50`},
+		{"drain", `{"max_parallel":-1}`, `"max_parallel" is -1: want 1 to 50`},
+		{"cordon", `{"force":true}`, `unknown field "force"`},
 		{"evict_pod", `{"bypass_pdb":true}`, `unknown field "bypass_pdb"`},
 	} {
 		if err := Validate(tc.kind, json.RawMessage(tc.args)); err == nil || !strings.Contains(err.Error(), tc.want) {
@@ -66,6 +69,11 @@ func TestRulesAreNoWiderThanNeeded(t *testing.T) {
 		{"delete_pod", "pod", `{"bypass_pdb":true}`, "delete", "pods", true},
 		{"delete_pod", "pod", `{"bypass_pdb":true}`, "create", "pods/eviction", false},
 		{"evict_pod", "pod", `{}`, "create", "events", true},
+		{"cordon", "node", `{}`, "patch", "nodes", true},
+		{"cordon", "node", `{}`, "list", "pods", false},
+		{"uncordon", "node", `{}`, "create", "pods/eviction", false},
+		{"drain", "node", `{}`, "create", "pods/eviction", true},
+		{"drain", "node", `{"force":true}`, "delete", "pods", false},
 	} {
 		rules := MergeRules(kinds[tc.kind].rules(tc.target, []byte(tc.args))...)
 		if may(rules, tc.verb, tc.resource) != tc.want {
@@ -96,7 +104,7 @@ func TestWritesAreWhatTheRulesAllow(t *testing.T) {
 				}
 				var sent, allowed []string
 				for _, w := range k.Writes(target, json.RawMessage(args)) {
-					if w.Doc == "" || w.Named == "" || w.As == "" {
+					if w.Doc == "" || w.Named == "" && w.Within == "" || w.As == "" {
 						t.Errorf("%s of %q with %s: the fence's words are missing: %+v", k.Name, target, args, w)
 					}
 					sent = append(sent, writeVerbs[w.Operation]+" "+w.Group+"/"+w.Resource)

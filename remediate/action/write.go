@@ -22,6 +22,7 @@ type Write struct {
 	Group     string // "" is the core group
 	Resource  string // in the plural, with its subresource: pods/eviction
 	Where     string // the namespace; "": the target's
+	Within    string // the expression for where it is, when no namespace that is known is; "": by Where
 	Named     string // the expression that is the target's name; elsewhere than in its namespace, any
 	Prefix    string // what stands before the target's name
 	Suffix    string // a regular expression for what follows the target's name; "": nothing
@@ -37,10 +38,14 @@ func eventWrites(action string, kinds ...string) []Write {
 	var out []Write
 	for _, k := range kinds {
 		_, name := object(k)
+		within := ""
+		if k == kube.Node {
+			within = `variables.where == ` + strconv.Quote(kube.NodeEvents)
+		}
 		out = append(out, Write{
 			Doc:       "to say that it did " + action,
 			Operation: "CREATE", Group: "events.k8s.io", Resource: "events",
-			Named: "object.regarding.name",
+			Within: within, Named: "object.regarding.name",
 			As: every(
 				`object.metadata.name.matches(`+strconv.Quote("^"+kube.Manager+"-"+attemptIDs+"$")+`)`,
 				only("object.metadata", "name", "namespace", "uid", "creationTimestamp", "managedFields"),

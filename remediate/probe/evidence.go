@@ -24,12 +24,16 @@ const (
 )
 
 // evidence gathers the target, its pods, their events and logs, and has that
-// kept as one text. What could not be had is said in it. The answer is an error
+// kept as one text. Of a node's pods it keeps the list: their logs would be read
+// from the node, and their objects say little of it. What could not be had is said in it. The answer is an error
 // when nothing could be had or it could not be kept.
 type evidence struct{}
 
 func evidenceRules(target string, _ json.RawMessage) []rbacv1.PolicyRule {
-	rules := append(kube.ObjectRules(target), kube.Rule("", []string{"pods/log"}, "get"), kube.Rule("", []string{"events"}, "list"))
+	rules := append(kube.ObjectRules(target), kube.Rule("", []string{"events"}, "list"))
+	if target != kube.Node {
+		rules = append(rules, kube.Rule("", []string{"pods/log"}, "get"))
+	}
 	if target == kube.Pod {
 		return rules
 	}

@@ -34,6 +34,7 @@ type found struct {
 	older    int            // events that there are beside
 	eventErr error          // the first
 	logs     []containerLog
+	onNode   []corev1.Pod // the pods of a node
 }
 
 // containerLog is the log of one run of a container.
@@ -65,6 +66,12 @@ func (p *Prober) gather(ctx context.Context, t remediate.Target) (*found, error)
 	f.owner, f.ownerErr = r.Owner(ctx, f.target)
 	pods, err := r.PodsOf(ctx, f.target)
 	f.podsErr = err
+	if f.target.IsNode() {
+		f.onNode = pods
+		f.events, f.eventErr = r.NodeEvents(ctx, t.Name)
+		f.newest()
+		return f, nil
+	}
 	f.choose(pods, t)
 	f.lookAround(ctx, r)
 	return f, nil
@@ -122,6 +129,11 @@ func (f *found) lookAround(ctx context.Context, r kube.Reader) {
 		})
 	}
 	_ = work.Wait() // what went wrong is kept beside what it is about
+	f.newest()
+}
+
+// newest leaves out the oldest events.
+func (f *found) newest() {
 	kube.SortEvents(f.events)
 	f.older = max(0, len(f.events)-maxEvents)
 	f.events = f.events[f.older:]
@@ -174,7 +186,7 @@ func (f *found) text(size int) string {
 			missing++
 		}
 	}
-	text := fmt.Sprintf("%s, %s, %s, %s", many(len(f.pods), "pod"), many(len(f.events), "event"), many(logs, "log"), bytesOf(size))
+	text := fmt.Sprintf("%s, %s, %s, %s", many(len(f.pods)+len(f.onNode), "pod"), many(len(f.events), "event"), many(logs, "log"), bytesOf(size))
 	if missing > 0 {
 		text += fmt.Sprintf("; %s could not be had", many(missing, "part"))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
@@ -52,6 +53,9 @@ func (f *found) writePods(w *sections) {
 		w.section("its pods", nil, f.podsErr)
 		return
 	}
+	if f.target.IsNode() {
+		w.section("its pods", f.podLines(), nil)
+	}
 	for i := range f.pods {
 		p := &f.pods[i]
 		if p.UID == f.target.Meta.UID {
@@ -66,6 +70,31 @@ func (f *found) writePods(w *sections) {
 	if f.more > 0 {
 		w.section(fmt.Sprintf("%d more pods are left out", f.more), nil, nil)
 	}
+}
+
+// podLines has a line for each pod of a node, so many as there is room for.
+func (f *found) podLines() []byte {
+	var b bytes.Buffer
+	for i := range f.onNode {
+		p := &f.onNode[i]
+		if b.Len() > maxObject {
+			fmt.Fprintf(&b, "(%s more are left out)\n", many(len(f.onNode)-i, "pod"))
+			break
+		}
+		stands := "ready"
+		switch {
+		case p.DeletionTimestamp != nil:
+			stands = "ending since " + p.DeletionTimestamp.UTC().Format(time.RFC3339)
+		case !kube.Ready(p):
+			stands = "not ready, " + strings.ToLower(string(p.Status.Phase))
+		}
+		owner := "nobody"
+		if ref := metav1.GetControllerOf(p); ref != nil {
+			owner = strings.ToLower(ref.Kind) + " " + ref.Name
+		}
+		fmt.Fprintf(&b, "%s/%s: %s, of %s\n", p.Namespace, p.Name, stands, owner)
+	}
+	return b.Bytes()
 }
 
 // eventLines has a line for each event.

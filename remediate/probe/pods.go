@@ -80,6 +80,9 @@ func (a *pods) put(ctx context.Context, p *Prober, q remediate.Question) (remedi
 	if err != nil {
 		return remediate.Answer{}, err
 	}
+	if w.IsNode() {
+		return remediate.Answer{}, errors.New("a node wants no number of pods: ask for those of a workload, by a target of its own")
+	}
 	if w.Template == nil {
 		return remediate.Answer{OK: w.Available == 1, Text: w.Text()}, nil
 	}

@@ -26,7 +26,10 @@ type workload struct {
 }
 
 func workloadRules(target string, raw json.RawMessage) []rbacv1.PolicyRule {
-	rules := append(kube.ReadRules(target), kube.NamespaceRule)
+	rules := kube.ReadRules(target)
+	if target != kube.Node {
+		rules = append(rules, kube.NamespaceRule)
+	}
 	var a workload
 	if args.Decode(raw, &a) == nil && a.Headroom {
 		rules = append(rules, kube.HeadroomRules(target)...)
@@ -89,9 +92,13 @@ func seenOf(w *kube.Workload) remediate.Answer {
 // mode, so that no other word becomes one by being cut.
 const maxMode = 40
 
-// addModes adds what the object and its namespace allow to be done. Not being
-// allowed to read that is an error: it may say no.
+// addModes adds what the object and its namespace, if it has one, allow to be
+// done. Not being allowed to read that is an error: it may say no.
 func (p *Prober) addModes(ctx context.Context, w *kube.Workload, a *remediate.Answer) error {
+	if w.IsNode() {
+		a.Values[remediate.ValueMode] = fmt.Sprintf("%.*s", maxMode, w.Mode())
+		return nil
+	}
 	return p.read(w.Target, func(r kube.Reader) error {
 		mode, err := r.NamespaceMode(ctx, w.Target.Namespace)
 		a.Values[remediate.ValueMode] = fmt.Sprintf("%.*s", maxMode, w.Mode())

@@ -66,12 +66,18 @@ func (f *fenced) stands(names ...string) {
 
 func openFenced(t *testing.T) *fenced {
 	t.Helper()
+	return openFencedBy(t, fencedPolicies)
+}
+
+// openFencedBy is openFenced with other policies.
+func openFencedBy(t *testing.T, policies string) *fenced {
+	t.Helper()
 	f := &fenced{shop: openShop(t), bed: connect(t), there: openShop(t)}
 	f.stands("HERE", f.namespace, "THERE", f.there.namespace)
 	f.config = filepath.Join(t.TempDir(), "remediated.yml")
 	for name, text := range map[string]string{
 		f.config: "cluster: prod\npolicies: [{files: [policies.yaml]}]\nalertmanagers: [{url: 'http://127.0.0.1:9'}]\n",
-		filepath.Join(filepath.Dir(f.config), "policies.yaml"): f.values.Replace(fencedPolicies),
+		filepath.Join(filepath.Dir(f.config), "policies.yaml"): f.values.Replace(policies),
 	} {
 		f.must(os.WriteFile(name, []byte(text), 0o600))
 	}

@@ -178,8 +178,12 @@ func docs(writes []action.Write) string {
 	return strings.Join(slices.Compact(out), ", or ")
 }
 
-// somewhere holds when a write is to something that one of the places names.
+// somewhere holds when a write is to something that one of the places names. One
+// that says itself where it is goes by the names alone, or by nothing more.
 func somewhere(w action.Write, places map[place]bool) string {
+	if w.Named == "" {
+		return cmp.Or(w.Within, "false")
+	}
 	names := map[string][]string{} // by namespace
 	for p := range places {
 		names[p.namespace] = append(names[p.namespace], p.name)
@@ -194,7 +198,7 @@ func somewhere(w action.Write, places map[place]bool) string {
 			}
 			named = append(named, fits(w.Named, w.Prefix+n, w.Suffix))
 		}
-		out = append(out, fits("variables.where", namespace, "")+" && ("+strings.Join(named, " || ")+")")
+		out = append(out, cmp.Or(w.Within, fits("variables.where", namespace, ""))+" && ("+strings.Join(named, " || ")+")")
 	}
 	return "(" + strings.Join(out, " ||\n") + ")"
 }

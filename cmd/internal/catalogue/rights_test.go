@@ -26,6 +26,7 @@ var objects = []string{aPolicy("a", "act", "deployment/shop/db", "restart: {}, t
 // rights are policies, whose roles and fence are in testdata; those in the
 // cluster dr where the name says so.
 var rights = map[string][]string{
+	"node":    {strings.ReplaceAll(aPolicy("a", "act", "node/$node", "cordon: {}}, {uncordon: {}}, {drain: {}"), "[namespace, pod]", "[node]")},
 	"named":   {aPolicy("a", "act", "deployment/shop/db", "restart: {}")},
 	"objects": objects, "objects-dr": objects,
 	"observe": {aPolicy("a", "observe", "deployment/shop/db", "restart: {}")},

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -41,6 +42,7 @@ func (r Reader) Headroom(ctx context.Context, w *Workload) (*Headroom, error) {
 // budget is a disruption budget with its selector parsed.
 type budget struct {
 	name     string
+	where    string // its namespace, whose pods alone it is about
 	selector labels.Selector
 	allowed  int32
 }
@@ -48,7 +50,7 @@ type budget struct {
 func (r Reader) budgets(ctx context.Context, namespace string) ([]budget, error) {
 	list, err := r.client.PolicyV1().PodDisruptionBudgets(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("list the disruption budgets of %s: %w", namespace, err)
+		return nil, fmt.Errorf("list the disruption budgets of %s: %w", cmp.Or(namespace, "all namespaces"), err)
 	}
 	out := make([]budget, 0, len(list.Items))
 	for i := range list.Items {
@@ -58,7 +60,7 @@ func (r Reader) budgets(ctx context.Context, namespace string) ([]budget, error)
 		if err != nil {
 			return nil, judgement{fmt.Errorf("selector of the disruption budget %s: %w", b.Name, err)}
 		}
-		out = append(out, budget{b.Name, selector, allowed(b)})
+		out = append(out, budget{b.Name, b.Namespace, selector, allowed(b)})
 	}
 	return out, nil
 }
@@ -76,7 +78,7 @@ func headroomOf(p *corev1.Pod, budgets []budget) *Headroom {
 	var names []string
 	var least int32
 	for _, b := range budgets {
-		if b.selector.Matches(labels.Set(p.Labels)) {
+		if b.where == p.Namespace && b.selector.Matches(labels.Set(p.Labels)) {
 			names = append(names, b.name)
 			least = b.allowed
 		}

@@ -50,9 +50,17 @@ func (ns *Nodes) add(n *corev1.Node) {
 	ns.Ready++
 }
 
-// amiss says why a node is not ready for pods, "" when it is. A node that says
-// nothing of itself is not.
+// amiss says why a node is not ready for pods, "" when it is.
 func amiss(n *corev1.Node) string {
+	if why := unwell(n); why != "" || !n.Spec.Unschedulable {
+		return why
+	}
+	return "is cordoned"
+}
+
+// unwell says why a node does not run its pods, "" when it does. A node that
+// says nothing of itself does not.
+func unwell(n *corev1.Node) string {
 	ready := corev1.ConditionUnknown
 	for _, c := range n.Status.Conditions {
 		if c.Type == corev1.NodeReady {
@@ -64,8 +72,6 @@ func amiss(n *corev1.Node) string {
 		return "is not ready"
 	case ready != corev1.ConditionTrue:
 		return "is not heard of"
-	case n.Spec.Unschedulable:
-		return "is cordoned"
 	}
 	return ""
 }

@@ -49,6 +49,8 @@ func (w *Workload) Object() runtime.Object {
 		return w.statefulSet
 	case w.daemonSet != nil:
 		return w.daemonSet
+	case w.node != nil:
+		return w.node
 	}
 	return w.pod
 }

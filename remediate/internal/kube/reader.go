@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,6 +26,7 @@ const (
 	DaemonSet   = "daemonset"
 	Pod         = "pod"
 	Owner       = "owner"
+	Node        = "node"
 )
 
 // Manager is our name in managedFields.
@@ -95,17 +97,26 @@ func (r Reader) read(ctx context.Context, t remediate.Target) (*Workload, error)
 			return nil, err
 		}
 		return fromPod(t, p), nil
+	case Node:
+		n, err := r.client.CoreV1().Nodes().Get(ctx, t.Name, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return fromNode(t, n), nil
 	case Owner:
 		return r.owner(ctx, t)
 	}
-	return nil, judgement{fmt.Errorf("there is no target of kind %q; there is deployment, statefulset, daemonset, pod, owner", t.Kind)}
+	return nil, judgement{fmt.Errorf("there is no target of kind %q; there is %s", t.Kind, strings.Join(remediate.TargetKinds, ", "))}
 }
 
 // PodsOf lists the pods of a workload, by its selector; for a pod it is the pod
-// itself.
+// itself, and for a node all that are on it.
 func (r Reader) PodsOf(ctx context.Context, w *Workload) ([]corev1.Pod, error) {
 	if w.pod != nil {
 		return []corev1.Pod{*w.pod}, nil
+	}
+	if w.node != nil {
+		return r.PodsOn(ctx, w.Meta.Name)
 	}
 	selector, err := w.LabelSelector()
 	if err != nil {

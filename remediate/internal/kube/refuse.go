@@ -16,11 +16,14 @@ import (
 // progressDeadlineSeconds.
 const rolloutTime = 10 * time.Minute
 
-// refused names why a workload must not be restarted, or a pod not deleted; ""
-// when it may.
+// refused names why a workload must not be restarted, a pod not deleted, or
+// nothing done to a node; "" when it may.
 func (r Reader) refused(ctx context.Context, w *Workload) (string, error) {
 	if w.Meta.DeletionTimestamp != nil {
 		return "it is being deleted", nil
+	}
+	if w.node != nil {
+		return refusedNode(w.node), nil
 	}
 	if ref := foreignOwner(w.Meta.OwnerReferences); ref != nil {
 		return foreign(ref), nil

@@ -19,6 +19,8 @@ func ObjectRules(kind string) []rbacv1.PolicyRule {
 	switch kind {
 	case Deployment, StatefulSet, DaemonSet:
 		return []rbacv1.PolicyRule{Rule("apps", []string{kind + "s"}, "get")}
+	case Node:
+		return []rbacv1.PolicyRule{Rule("", []string{"nodes"}, "get")}
 	}
 	return []rbacv1.PolicyRule{
 		Rule("", []string{"pods"}, "get"),
@@ -30,7 +32,7 @@ func ObjectRules(kind string) []rbacv1.PolicyRule {
 // kind; all of them for an owner or when the kind is not known.
 func ReadRules(kind string) []rbacv1.PolicyRule {
 	switch kind {
-	case StatefulSet, DaemonSet, Pod:
+	case StatefulSet, DaemonSet, Pod, Node:
 		return ObjectRules(kind)
 	}
 	return append(ObjectRules(kind), Rule("", []string{"persistentvolumeclaims"}, "get"))

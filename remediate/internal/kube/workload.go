@@ -31,9 +31,9 @@ const ModeAnnotation = "remediated/mode"
 type Workload struct {
 	Target remediate.Target
 	Meta   metav1.ObjectMeta
-	// Template is the pod template, nil for a pod.
+	// Template is the pod template, nil for a pod and a node.
 	Template *corev1.PodTemplateSpec
-	Selector *metav1.LabelSelector // nil for a pod
+	Selector *metav1.LabelSelector // nil for a pod and a node
 
 	Observed  int64 // the generation that its controller has seen
 	Wanted    int32 // pods
@@ -53,6 +53,7 @@ type Workload struct {
 	statefulSet *appsv1.StatefulSet
 	daemonSet   *appsv1.DaemonSet
 	pod         *corev1.Pod
+	node        *corev1.Node
 }
 
 func fromDeployment(t remediate.Target, d *appsv1.Deployment) *Workload {
@@ -115,6 +116,8 @@ func Ready(p *corev1.Pod) bool {
 // Text says how it stands: "1 of 1 unavailable".
 func (w *Workload) Text() string {
 	switch {
+	case w.node != nil:
+		return nodeText(w.node)
 	case w.pod != nil && w.Available == 1:
 		return "the pod is ready"
 	case w.pod != nil:
@@ -133,7 +136,7 @@ func (w *Workload) Text() string {
 // complete: nothing would run.
 func (w *Workload) Complete() (bool, string) {
 	switch {
-	case w.pod != nil:
+	case w.pod != nil, w.node != nil:
 		return w.Available == 1, w.Text()
 	case w.Observed < w.Meta.Generation:
 		return false, fmt.Sprintf("generation %d is not observed yet", w.Meta.Generation)
