@@ -23,8 +23,8 @@ func testCatalogue() Catalogue {
 				ServiceAccount string            `json:"service_account"`
 			}{}
 		},
-		"cordon":     func() any { return &struct{}{} },
-		"uncordon":   func() any { return &struct{}{} },
+		"cordon":   func() any { return &struct{}{} },
+		"uncordon": func() any { return &struct{}{} },
 		"drain": func() any {
 			return &struct {
 				Force          bool `json:"force"`
