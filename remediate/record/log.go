@@ -193,8 +193,9 @@ func (i *incident) release(at time.Time) {
 	}
 }
 
-// judged notes which guards stand in the way, once until it is otherwise. What
-// somebody else changed is no guard's fault, but that somebody's work.
+// judged notes which guards stand in the way, once until it is otherwise. The
+// pause between two steps is as it should be, and so is that nothing is done
+// where there is no remedy. That the target was moved is somebody's work.
 func (i *incident) judged(b remediate.Judged, at time.Time) {
 	i.about(b.Target)
 	if b.Plan != nil {
@@ -208,7 +209,7 @@ func (i *incident) judged(b remediate.Judged, at time.Time) {
 		switch v.Decision {
 		case remediate.Waiting, remediate.Denied, remediate.Held:
 			now[v.Guard] = string(v.Decision)
-			if i.stands[v.Guard] != now[v.Guard] {
+			if i.stands[v.Guard] != now[v.Guard] && v.Guard != "settle" && i.ToldOnly == "" {
 				i.Issues = append(i.Issues, Issue{At: at, Kind: IssueGuard, Guard: v.Guard, Text: v.String()})
 			}
 			i.hand = i.hand || v.Guard == "moved"

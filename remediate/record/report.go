@@ -43,7 +43,7 @@ type Sums struct {
 	Mean      model.Duration `json:"mean"`     // MTTR: to the first good sample, of those that were measured
 	Median    model.Duration `json:"median"`
 	Worst     model.Duration `json:"worst"`
-	Objective model.Duration `json:"objective,omitempty"` // of the last of them
+	Objective model.Duration `json:"objective,omitempty"` // when it is the same for all of them
 	Met       int            `json:"met"`
 	Missed    int            `json:"missed"` // also those that are open and later than that already
 
@@ -130,7 +130,13 @@ func rows(groups map[key][]Record) []Row {
 func SumsOf(records []Record) Sums {
 	s := Sums{Incidents: len(records), Endings: map[Ending]int{}, Refusals: map[string]int{}, Acts: map[string]map[string]int{}}
 	var took []model.Duration
-	for _, r := range records {
+	for n, r := range records {
+		if n == 0 {
+			s.Objective = r.RTO.Objective
+		}
+		if s.Objective != r.RTO.Objective {
+			s.Objective = 0
+		}
 		s.Endings[r.Ending]++
 		s.recovered(r)
 		if r.RTO.Measured {
@@ -155,7 +161,6 @@ func SumsOf(records []Record) Sums {
 
 // recovered holds one incident against what was promised.
 func (s *Sums) recovered(r Record) {
-	s.Objective = cmp.Or(r.RTO.Objective, s.Objective)
 	switch {
 	case r.RTO.Met == nil:
 	case *r.RTO.Met:
