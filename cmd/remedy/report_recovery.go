@@ -127,8 +127,11 @@ func firstOf(ctx context.Context, j past) (time.Time, error) {
 
 // recoveryNotes say what the numbers leave out.
 func recoveryNotes(begin journal.Beginning, first, from, last, to time.Time) (out []string) {
-	if begin.After > 0 && !first.Before(from) {
+	switch {
+	case begin.After > 0 && !first.Before(from):
 		out = append(out, fmt.Sprintf("The records begin after %d, at %s: incidents that were opened before are not counted.", begin.After, first.Format(time.RFC3339)))
+	case first.After(from):
+		out = append(out, "The journal begins at "+first.Format(time.RFC3339)+".")
 	}
 	if last.Before(to) {
 		out = append(out, "The records end at "+last.Format(time.RFC3339)+": what came later is not counted.")

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"encoding/json"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/net/html"
+
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/record"
 )
 
 // hostile is a label's value from outside.
@@ -107,6 +112,7 @@ func TestReportRecovery(t *testing.T) {
 		{"recovery.html", "--format html --log"},
 		{"february.txt", "--month 2024-02"},
 		{"february.html", "--month 2024-02 --format html"},
+		{"january.txt", "--month 2024-01"},
 		{"march.txt", "--month 2024-03 --log"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -119,5 +125,113 @@ func TestReportRecovery(t *testing.T) {
 				t.Error("what came from outside is not escaped")
 			}
 		})
+	}
+}
+
+// The numbers are those that the history was made with.
+func TestReportRecoveryCounts(t *testing.T) {
+	dir := kept(t, recoveredLife(t))
+	out, errs, code := remedied(t, "-o", "json", "report", "recovery", "--storage.path", dir)
+	var r record.Report
+	if err := json.Unmarshal([]byte(out), &r); code != exitOK || err != nil {
+		t.Fatalf("exit code %d, %v: %s", code, err, errs)
+	}
+	s := r.Total
+	if s.Incidents != 9 || r.Listed != 1 || r.Own != 1 || r.Records != nil {
+		t.Errorf("9 incidents, one that was listed and the storm: %d, %d, %d, records %v", s.Incidents, r.Listed, r.Own, r.Records)
+	}
+	// 20 s, 35 m, 5 m, and 5 m 31 s of the one that was reopened.
+	if s.Measured != 4 || s.Worst.String() != "35m" || s.Mean.String() != "11m27s750ms" || s.Median.String() != "5m15s500ms" || s.Met != 1 || s.Missed != 4 {
+		t.Errorf("times %+v", s)
+	}
+	if s.RPOMeasured != 4 || s.RPOWorst.String() != "10m" || s.RPOMissed != 0 {
+		t.Errorf("RPO %+v", s)
+	}
+	ends := map[record.Ending]int{record.ByAutomation: 2, record.WithAPerson: 1, record.ByItself: 5, record.Open: 1}
+	if !maps.Equal(s.Endings, ends) || s.Called != 7 || s.PagesSaved != 2 || s.Refusals["backup"] != 1 || s.Acts["restart"][remediate.OK] != 7 {
+		t.Errorf("endings %v, called %d, pages saved %d, refusals %v, acts %v", s.Endings, s.Called, s.PagesSaved, s.Refusals, s.Acts)
+	}
+	if len(r.Months) != 3 || r.Months[1].Month != "2024-02" || r.Months[1].Incidents != 0 {
+		t.Errorf("months %+v", r.Months)
+	}
+	since, _, code := remedied(t, "-o", "json", "report", "recovery", "--log", "--since", "50h", "--storage.path", dir)
+	if err := json.Unmarshal([]byte(since), &r); code != exitOK || err != nil || r.Total.Incidents != 5 || len(r.Records) != 6 { // i6 to i11, of which i10 is the storm
+		t.Errorf("of 50 hours: exit code %d, %v, %d incidents, %d records", code, err, r.Total.Incidents, len(r.Records))
+	}
+}
+
+// An export tells the same as the journal.
+func TestReportRecoveryOfAnExport(t *testing.T) {
+	dir := kept(t, recoveredLife(t))
+	file := exportOf(t, dir, "all.jsonl")
+	for _, args := range [][]string{{"report", "recovery", "--log"}, {"incident", "record", "i3"}} {
+		was, _, _ := remedied(t, append(args, "--storage.path", dir)...)
+		is, errs, code := remedied(t, append(args, "--export", file)...)
+		if code != exitOK || is != was || !strings.Contains(is, "takeover by anna: looking") {
+			t.Errorf("%v: exit code %d, %s\n%s", args, code, errs, is)
+		}
+	}
+}
+
+// What was opened before the first record that is kept is not counted, and that
+// is said.
+func TestReportRecoveryOfAPart(t *testing.T) {
+	file := exportOf(t, kept(t, recoveredLife(t)), "part.jsonl", "--since", "71h")
+	out, errs, code := remedied(t, "report", "recovery", "--export", file)
+	if code != exitOK || !strings.Contains(out, "The records begin after ") || !strings.Contains(out, "incidents that were opened before are not counted") || !strings.Contains(out, "2024-03  told    3") {
+		t.Errorf("exit code %d, %s\n%s", code, errs, out)
+	}
+}
+
+// The page holds nothing that is run, fetched or followed.
+func TestTheRecoveryPageIsInert(t *testing.T) {
+	out, _, _ := remedied(t, "report", "recovery", "--storage.path", kept(t, recoveredLife(t)), "--format", "html", "--log")
+	doc, err := html.Parse(strings.NewReader(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	svgs := 0
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		switch n.Data {
+		case "script", "iframe", "object", "embed", "link", "img", "a", "form", "base":
+			t.Errorf("there is a %s", n.Data)
+		case "svg":
+			svgs++
+		}
+		for _, a := range n.Attr {
+			if strings.HasPrefix(a.Key, "on") || a.Key == "src" || a.Key == "href" {
+				t.Errorf("%s has %s=%q", n.Data, a.Key, a.Val)
+			}
+		}
+	}
+	if svgs != 3 || !strings.Contains(out, `content="default-src 'none'; style-src 'unsafe-inline'"`) {
+		t.Errorf("%d charts, or no policy for its content", svgs)
+	}
+}
+
+func TestReportRecoveryRefuses(t *testing.T) {
+	dir := kept(t, recoveredLife(t))
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"report recovery", exitUsage, "--storage.path"},
+		{"report recovery --month 2024-13 --storage.path " + dir, exitUsage, `--month "2024-13": write for example 2026-10`},
+		{"report recovery --month October --storage.path " + dir, exitUsage, "write for example 2026-10"},
+		{"report recovery --month 2024-01 --since 5d --storage.path " + dir, exitUsage, "exclude each other"},
+		{"report recovery --since soon --storage.path " + dir, exitUsage, "write for example 30d or 12h"},
+		{"report recovery --format pdf --storage.path " + dir, exitUsage, "pdf"},
+		{"report recovery --storage.path " + t.TempDir(), exitFailed, "there is no journal in"},
+		{"incident record i99 --storage.path " + dir, exitFailed, "the journal does not tell how incident i99 was opened"},
+		{"incident record x --storage.path " + dir, exitUsage, "is not an incident"},
+	} {
+		out, errs, code := remedied(t, strings.Fields(c.args)...)
+		if code != c.code || !strings.Contains(out+errs, c.says) {
+			t.Errorf("%s: exit code %d\n%s%s", c.args, code, out, errs)
+		}
 	}
 }
