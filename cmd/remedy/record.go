@@ -273,4 +273,3 @@ var markup = strings.NewReplacer(
 
 // markdown keeps text from outside from becoming markup.
 func markdown(text string) string { return markup.Replace(clean(text)) }
-

@@ -197,6 +197,8 @@ func TestEndings(t *testing.T) {
 		"by itself":                     {quick(says(2, ask(1, "q1", ForConfirmation)), says(3, good(1, "q1", 3)), closed), record.ByItself, "3m of 5m true", false},
 		"by itself, after acts in vain": {quick(restarted, says(2, ask(1, "q1", ForConfirmation)), says(3, good(1, "q1", 3)), closed), record.ByItself, "3m of 5m true", false},
 		"gone, and not seen to be well": {quick(says(2, ask(1, "q1", ForConfirmation)), says(3, ended(1, "q1", Failed, "")), says(4, Closed{Incident: 1})), record.ByItself, "not measured of 5m", false},
+		"seen well, and then not":       {quick(says(1, ask(1, "q1", ForConfirmation)), says(2, good(1, "q1", 2)), says(2, ask(1, "q2", ForConfirmation)), says(3, ended(1, "q2", Failed, "")), closed), record.ByItself, "not measured of 5m", false},
+		"seen well, and reopened":       {quick(says(1, ask(1, "q1", ForConfirmation)), says(2, good(1, "q1", 2)), says(2, Healed{Incident: 1, FirstGood: at(2)}), says(3, Reopened{Incident: 1}), closed), record.ByItself, "not measured of 5m", false},
 		"dismissed":                     {quick(restarted, word(Close), says(4, Closed{Incident: 1})), record.WithAPerson, "not measured of 5m", false},
 		"open in time":                  {quick(says(4, judged(1, Waiting))), record.Open, "not measured of 5m", false},
 		"open for too long":             {quick(says(6, judged(1, Waiting))), record.Open, "not measured of 5m false", false},
@@ -299,6 +301,18 @@ func TestRPO(t *testing.T) {
 				t.Errorf("%s, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// What was known once is not known for ever.
+func TestRPOThatIsNotKnownAnyMore(t *testing.T) {
+	var s story
+	s.tell(0, opened(1, "db", P2)...)
+	s.tell(1, backedUp(1, "q1", unix(-8))...)
+	s.tell(2, backedUp(1, "q2", Answer{Kind: "promql", Err: "connection refused"})...)
+	s.tell(2, act(1, 1, "restart"))
+	if rpo := records(t, s)[0].RPO; rpo != nil {
+		t.Errorf("got %+v", rpo)
 	}
 }
 
