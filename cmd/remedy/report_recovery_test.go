@@ -235,3 +235,16 @@ func TestReportRecoveryRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A note is decided again as it was, and is no word that other policies could
+// make unfit.
+func TestNotesInReplayAndBacktest(t *testing.T) {
+	dir := kept(t, recoveredLife(t))
+	if out, errs, code := remedied(t, "journal", "replay", "--storage.path", dir); code != exitOK || !strings.Contains(out, "decided again: the same") {
+		t.Errorf("exit code %d, %s\n%s", code, errs, out)
+	}
+	out, errs, code := remedied(t, "policy", "backtest", "--storage.path", dir, "--since", "0s", candidate(t))
+	if code != exitOK || strings.Contains(out, "would not have fitted: 3") || !strings.Contains(out, "would not have fitted: 1") {
+		t.Errorf("exit code %d, %s\n%s", code, errs, out)
+	}
+}
