@@ -22,6 +22,8 @@ func (h *handler) command(c CommandGiven) error {
 		return h.scoped(c)
 	case Accept:
 		return h.accept(c)
+	case Note:
+		return h.note(c)
 	}
 	i := h.s.Incidents[c.Incident]
 	if i == nil || i.Status == StatusClosed {
@@ -38,6 +40,19 @@ func (h *handler) command(c CommandGiven) error {
 	case Rate:
 		h.emit(Rated{Incident: i.ID, From: i.Severity, To: Severity(c.Value), Why: cmp.Or(c.Reason, "says "+c.By)})
 	}
+	return nil
+}
+
+// note takes what somebody learned from an incident. That is known best when it
+// is over, and then all that is left of it here is that its number was given.
+func (h *handler) note(c CommandGiven) error {
+	switch {
+	case c.Incident == 0 || c.Incident > h.s.Last:
+		return &RefusedError{NotFound: true, Why: fmt.Sprintf("there never was an incident i%d", c.Incident)}
+	case strings.TrimSpace(c.Reason) == "":
+		return refuse("a note needs a text: it is kept with incident i%d for ever", c.Incident)
+	}
+	h.emit(CommandGiven{Command: Note, By: c.By, Incident: c.Incident, Reason: c.Reason, Via: c.Via})
 	return nil
 }
 

@@ -176,6 +176,7 @@ const (
 	SetMode  = "mode"     // Scope may do no more than Value; "act" lifts what was set
 	Rate     = "severity" // the incident is as bad as Value says: the only way down
 	Accept   = "accept"   // the release that Value names may act, whatever it decides otherwise
+	Note     = "note"     // what was learned from the incident, in Reason; also when it is over
 )
 
 // Itself is who gives a command that is the daemon's own: that a policy whose

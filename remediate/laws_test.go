@@ -309,7 +309,7 @@ func closedIsClosed(w *world) error {
 		case Finished:
 		case Delayed:
 		default:
-			if closed[n] {
+			if c, ok := b.(CommandGiven); closed[n] && (!ok || c.Command != Note) { // what was learned is known afterwards
 				return fmt.Errorf("%s of i%d, which is closed", KindOf(f.Body), n)
 			}
 		}

@@ -65,6 +65,7 @@ func TestWhichRolesACommandTakes(t *testing.T) {
 		remediate.Override: "anna", remediate.Accept: "anna", remediate.Approve: "anna", remediate.Deny: "anna",
 		remediate.SetMode: "anna ben", remediate.Rate: "anna ben", remediate.Pause: "anna ben", remediate.Resume: "anna ben",
 		remediate.Ack: "anna ben", remediate.TakeOver: "anna ben", remediate.Run: "anna ben", remediate.Close: "anna ben",
+		remediate.Note: "anna ben",
 	} {
 		var given []string
 		for _, by := range []string{"anna", "ben", "carl", "mallory"} {

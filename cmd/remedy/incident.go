@@ -35,6 +35,7 @@ func (c *cli) incidentCommands(cmd *kingpin.CmdClause) {
 	digest := evidence.Arg("digest", "Which one, by the beginning of its digest.").String()
 	c.commands[evidence.FullCommand()] = func(ctx context.Context) error { return c.evidence(ctx, *of, *digest) }
 
+	c.recordCommand(cmd)
 	c.wordCommands(cmd)
 }
 

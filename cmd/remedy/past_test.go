@@ -152,7 +152,12 @@ func remedied(t *testing.T, args ...string) (stdout, stderr string, code int) {
 // golden holds what was shown against what was shown before.
 func golden(t *testing.T, name, out string) {
 	t.Helper()
-	path := filepath.Join("testdata", "backtest", strings.ReplaceAll(name, " ", "_")+".golden")
+	goldenFile(t, filepath.Join("testdata", "backtest", strings.ReplaceAll(name, " ", "_")+".golden"), out)
+}
+
+// goldenFile holds what was shown against a file.
+func goldenFile(t *testing.T, path, out string) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(path, []byte(out), 0o644); err != nil {
 			t.Fatal(err)

@@ -20,6 +20,7 @@ func (c *cli) reportCommands(cmd *kingpin.CmdClause) {
 	sh := cmd.Command("shadow", "Say of each policy what it did or would have done, how often the alerts went away by themselves in that time, and which mode that speaks for.")
 	back := since(sh, "7d", "Of incidents that were opened so long ago at most.")
 	c.onJournal(sh, func(ctx context.Context, j past) error { return c.shadow(ctx, j, time.Duration(*back)) })
+	c.recoveryCommand(cmd)
 }
 
 // advised is a policy with what may be done with it.

@@ -276,6 +276,8 @@ func argumentsOf(i web.Incident, command string) []string {
 		return []string{" --plan " + i.Approval.Hash}
 	case command == remediate.Rate:
 		return []string{" SEVERITY"}
+	case command == remediate.Note:
+		return []string{" 'WHAT WAS LEARNED'"}
 	case command != remediate.Override:
 		return []string{""}
 	}

@@ -32,6 +32,7 @@ var aboutIncidents = []wordCommand{
 		return "overridden: the guard " + w.Guard + " lets the next attempt pass"
 	}},
 	{remediate.Rate, "Say how bad it is. It is the only way to make it less bad than it was held to be.", func(w web.Word) string { return "rated " + w.Value }},
+	{remediate.Note, "Keep what was learned from it, in its record. Also when it is over; nothing is overwritten.", says("noted: it stands in its record")},
 }
 
 // aboutScopes are those that name all, a policy or a namespace.
@@ -56,6 +57,11 @@ func (c *cli) wordCommands(cmd *kingpin.CmdClause) {
 func (c *cli) wordAboutIncident(cmd *kingpin.CmdClause, w wordCommand) {
 	id := cmd.Arg("id", "42 or i42.").Required().String()
 	word := new(web.Word)
+	if w.name == remediate.Note {
+		cmd.Arg("text", "What was learned, on one line.").Required().StringVar(&word.Reason)
+		c.give(cmd, id, word, w)
+		return
+	}
 	reason := cmd.Flag("reason", "Why, for those who read it later.")
 	switch w.name {
 	case remediate.Approve, remediate.Deny:
@@ -67,6 +73,11 @@ func (c *cli) wordAboutIncident(cmd *kingpin.CmdClause, w wordCommand) {
 		cmd.Arg("severity", "P1, P2 or P3.").Required().EnumVar(&word.Value, string(remediate.P1), string(remediate.P2), string(remediate.P3))
 	}
 	reason.StringVar(&word.Reason)
+	c.give(cmd, id, word, w)
+}
+
+// give has a command hand over what is said about an incident.
+func (c *cli) give(cmd *kingpin.CmdClause, id *string, word *web.Word, w wordCommand) {
 	c.commands[cmd.FullCommand()] = func(ctx context.Context) error {
 		n, err := number(*id)
 		if err != nil {

@@ -192,8 +192,10 @@ func (b *backtest) outside(body remediate.Body) bool {
 		return f.Via != remediate.ViaOwn || f.ID == b.watchdog
 	case remediate.AlertResolved:
 		return f.Via != remediate.ViaOwn || f.ID == b.watchdog
-	case remediate.AlertSuppressed, remediate.AlertReleased, remediate.CommandGiven, remediate.Upgraded, remediate.Compared:
+	case remediate.AlertSuppressed, remediate.AlertReleased, remediate.Upgraded, remediate.Compared:
 		return true
+	case remediate.CommandGiven:
+		return f.Command != remediate.Note // which changes nothing
 	}
 	return false
 }

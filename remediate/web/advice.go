@@ -117,7 +117,7 @@ func before(until time.Time) string {
 // first that are most likely meant. The decider has the last word.
 func commandsOf(i *remediate.Incident) []string {
 	if i.Status == remediate.StatusClosed {
-		return []string{}
+		return []string{remediate.Note}
 	}
 	busy := i.Status == remediate.StatusActing || i.Status == remediate.StatusVerifying
 	cs := []string{}
@@ -142,7 +142,7 @@ func commandsOf(i *remediate.Incident) []string {
 	if i.ToldOnly == "" && standing[i.Status] && len(InTheWay(i.Verdicts)) > 0 {
 		cs = append(cs, remediate.Override)
 	}
-	return append(cs, remediate.Rate)
+	return append(cs, remediate.Rate, remediate.Note)
 }
 
 // standing are the statuses in which a guard stands in the way.

@@ -32,7 +32,7 @@ const (
 // same names.
 type Word struct {
 	By     string `json:"by,omitempty"`     // who gives it; needed unless the listener authenticates
-	Reason string `json:"reason,omitempty"` // why, for those who read it later; override and accept need one
+	Reason string `json:"reason,omitempty"` // why, for those who read it later; override and accept need one; note: what was learned
 	Plan   string `json:"plan,omitempty"`   // approve and deny: the plan's hash, or at least 6 characters of its beginning
 	Scope  string `json:"scope,omitempty"`  // pause, resume and mode: all, policy/NAME or namespace/NAME
 	Guard  string `json:"guard,omitempty"`  // override: the guard that may pass
@@ -207,6 +207,8 @@ func (word Word) fits(command string) error {
 		return problemf(http.StatusBadRequest, "say in \"value\" which release may act: the one that /api/v1/upgrade shows")
 	case command == remediate.Accept && word.Reason == "":
 		return problemf(http.StatusBadRequest, "say in \"reason\" why the release may act: those who look into it later will want to know")
+	case command == remediate.Note && word.Reason == "":
+		return problemf(http.StatusBadRequest, "say in \"reason\" what was learned: it is kept with the incident")
 	case command == remediate.SetMode && word.Scope == "":
 		return problemf(http.StatusBadRequest, "say in \"scope\" where: all, policy/NAME or namespace/NAME")
 	case valued && !slices.Contains(vs, word.Value):

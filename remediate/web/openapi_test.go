@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/record"
 	"github.com/x0tta6bl4/remediated/remediate/web"
 )
 
@@ -63,6 +64,8 @@ func TestOpenAPIDescribesEveryFieldAndNoOther(t *testing.T) {
 		"Step": web.Step{}, "BreakerList": web.BreakerList{}, "Breaker": web.Breaker{}, "Status": web.Status{}, "Paused": web.Paused{},
 		"ModeSet": web.ModeSet{}, "Rating": web.Rating{}, "Evidence": web.Evidence{},
 		"Upgrade": web.Upgrade{}, "UpgradeChanges": web.UpgradeChanges{}, "Change": web.Change{},
+		"Record": record.Record{}, "RecordTimes": record.Times{}, "RecordAttempt": record.Attempt{}, "RecordAct": record.Act{}, "RTO": record.RTO{}, "RPO": record.RPO{},
+		"Issue": record.Issue{}, "Call": record.Call{}, "RecordWord": record.Word{}, "Lesson": record.Lesson{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := doc.Components.Schemas[name]

@@ -67,6 +67,7 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1/incidents", s.json(s.incidents)},
 		{"GET", "/api/v1/incidents/{id}", s.json(s.incident)},
 		{"GET", "/api/v1/incidents/{id}/facts", s.json(s.facts)},
+		{"GET", "/api/v1/incidents/{id}/record", s.json(s.record)},
 		{"GET", "/api/v1/incidents/{id}/evidence/{digest}", s.evidence},
 		{"GET", "/api/v1/policies", s.json(s.policies)},
 		{"GET", "/api/v1/breakers", s.json(s.breakers)},
@@ -92,7 +93,7 @@ func (s *server) routes() []route {
 // incidentCommands are those that name an incident.
 var incidentCommands = []string{
 	remediate.Ack, remediate.Unack, remediate.TakeOver, remediate.Close, remediate.Approve, remediate.Deny, remediate.Run,
-	remediate.Override, remediate.Rate,
+	remediate.Override, remediate.Rate, remediate.Note,
 }
 
 // scopeCommands are those that name all, a policy or a namespace.

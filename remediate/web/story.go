@@ -140,6 +140,7 @@ func (t *teller) opened(at time.Time, b remediate.Opened) {
 var said = map[string]string{
 	remediate.Ack: "acknowledged it", remediate.Unack: "took the acknowledgement back: people are called anew", remediate.TakeOver: "took it over: no further acts", remediate.Approve: "approved the plan",
 	remediate.Deny: "denied the plan", remediate.Run: "said run", remediate.Close: "said close",
+	remediate.Note: "noted",
 }
 
 func (t *teller) commanded(at time.Time, b remediate.CommandGiven) {

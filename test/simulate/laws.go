@@ -179,6 +179,9 @@ func closedIsClosed(s *story, f remediate.Fact) error {
 	if n == 0 {
 		return nil
 	}
+	if c, ok := f.Body.(remediate.CommandGiven); ok && c.Command == remediate.Note && n <= s.last {
+		return nil // what was learned is known afterwards
+	}
 	_, opens := f.Body.(remediate.Opened)
 	i := s.open[n]
 	if i == nil && !opens {

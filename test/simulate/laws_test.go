@@ -163,6 +163,7 @@ var breaking = map[string][]run{
 		{fires, opened(1, "p"), Closed{Incident: 1}, Filed{Incident: 1}, Closed{Incident: 1}},
 		{fires, opened(1, "p"), tells("t", "trigger"), Closed{Incident: 1}, Filed{Incident: 1}},
 		{fires, opened(1, "p"), Closed{Incident: 1}, Healed{Incident: 1}},
+		{fires, opened(1, "p"), Closed{Incident: 1}, by(Ack)}, {fires, CommandGiven{Command: Note, By: "anna", Incident: 1}},
 	},
 	"healed is what was verified, reopened what was healed, exhausted what failed to the last step": {
 		{fires, opened(1, "p"), Healed{Incident: 1}}, {fires, opened(1, "p"), Reopened{Incident: 1}}, {fires, opened(1, "p"), Exhausted{Incident: 1}},

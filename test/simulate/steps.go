@@ -194,7 +194,7 @@ func commands(y *day, d dice) {
 	}
 	i := y.whose(d)
 	c := remediate.Command{By: pick(d, people...), Incident: 1 + d.Uint64N(y.state.Last+1)}
-	c.Command = pick(d, remediate.Ack, remediate.Unack, remediate.TakeOver, remediate.Deny, remediate.Run, remediate.Run, remediate.Close, remediate.Override, remediate.Override, remediate.Rate)
+	c.Command = pick(d, remediate.Ack, remediate.Unack, remediate.TakeOver, remediate.Deny, remediate.Run, remediate.Run, remediate.Close, remediate.Override, remediate.Override, remediate.Rate, remediate.Note)
 	c.Guard = pick(d, AllGuards...)
 	c.Value = pick(d, string(remediate.P1), string(remediate.P2), string(remediate.P3))
 	c.Reason = "it is " + y.world.now.Format(time.Kitchen)

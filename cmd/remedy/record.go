@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/record"
+	"github.com/x0tta6bl4/remediated/remediate/web"
+)
+
+func (c *cli) recordCommand(cmd *kingpin.CmdClause) {
+	command := cmd.Command("record", "The recovery record of one incident: what was tried, RTO and RPO achieved, issues met, lessons learned. Of the daemon, or of a journal or an export.")
+	id := command.Arg("id", "42 or i42.").Required().String()
+	format := command.Flag("format", "text, json or markdown.").Default("text").Enum("text", "json", "markdown")
+	from := c.source(command)
+	c.commands[command.FullCommand()] = func(ctx context.Context) error {
+		n, err := number(*id)
+		if err != nil {
+			return err
+		}
+		r, err := c.recordOf(ctx, n, from)
+		if err != nil {
+			return err
+		}
+		return c.showRecord(r, *format)
+	}
+}
+
+// recordOf asks the daemon, unless a journal is named.
+func (c *cli) recordOf(ctx context.Context, n uint64, from *source) (r record.Record, err error) {
+	if from.storage == "" && from.export == "" {
+		ctx, cancel := context.WithTimeout(ctx, within)
+		defer cancel()
+		_, err := c.get(ctx, fmt.Sprintf("/api/v1/incidents/%d/record", n), nil, &r)
+		return r, err
+	}
+	err = from.read(ctx, func(ctx context.Context, j past) error {
+		all, err := recordsOf(ctx, j, record.Only(n))
+		if err == nil && len(all) == 0 {
+			err = fmt.Errorf("the journal does not tell how incident i%d was opened: it never was, or that is older than what is kept", n)
+		}
+		if err == nil {
+			r = all[0]
+		}
+		return err
+	})
+	return r, err
+}
+
+// recordsOf reads the records of a journal, as they stand at its last fact.
+func recordsOf(ctx context.Context, j past, of func(remediate.Fact) bool) ([]record.Record, error) {
+	log := record.New(of, booksOf(ctx, j))
+	for r, err := range j.Read(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		f, err := r.Decode()
+		if err != nil {
+			return nil, fmt.Errorf("record %d: %w", r.Seq, err)
+		}
+		if err := log.Hear(f); err != nil {
+			return nil, err
+		}
+	}
+	return log.Records(), nil
+}
+
+func (c *cli) showRecord(r record.Record, format string) error {
+	if c.output == "json" {
+		format = "json"
+	}
+	switch format {
+	case "json":
+		return c.showJSON(r)
+	case "markdown":
+		c.out.printf("## Incident i%d\n\n| | |\n|---|---|\n", r.Incident)
+		for _, f := range fieldsOf(r) {
+			c.out.printf("| %s | %s |\n", f.name, strings.Join(inMarkdown(f.lines), "<br>"))
+		}
+	default:
+		for _, f := range fieldsOf(r) {
+			for k, line := range f.lines {
+				name := f.name
+				if k > 0 {
+					name = ""
+				}
+				c.out.printf("%s%s\n", c.out.tone(web.Quiet, pad(name, 20)), line)
+			}
+		}
+	}
+	return c.out.err
+}
+
+// field is one field of the recovery log.
+type field struct {
+	name  string
+	lines []string
+}
+
+// fieldsOf are the fields of the recovery log, in its order.
+func fieldsOf(r record.Record) []field {
+	return []field{
+		{"Incident ID", []string{fmt.Sprintf("i%d", r.Incident)}},
+		{"Date/Time", []string{stamp(r.Times.Opened)}},
+		{"Scenario", []string{scenario(r)}},
+		{"Phases", phases(r)},
+		{"Recovery Steps", orSay(steps(r), "nothing was done")},
+		{"RTO Achieved", []string{rto(r)}},
+		{"RPO Achieved", []string{rpo(r)}},
+		{"Outcome", []string{outcome(r)}},
+		{"People", orSay(people(r), "nobody was called, and nobody said a word")},
+		{"Issues Encountered", orSay(issues(r), "none")},
+		{"Lessons Learned", orSay(lessons(r), "none yet")},
+	}
+}
+
+// orSay says something where there is nothing to list.
+func orSay(lines []string, none string) []string {
+	if len(lines) == 0 {
+		return []string{none}
+	}
+	return lines
+}
+
+func scenario(r record.Record) string {
+	s := fmt.Sprintf("%s, %s", r.Policy, r.Severity)
+	if r.Target != "" {
+		s += ", " + r.Target
+	}
+	if r.Alert != "" {
+		s += ", alert " + r.Alert + " " + r.Labels.Without([]string{"alertname"}).String()
+	}
+	if r.ToldOnly != "" {
+		s += "; told only: " + r.ToldOnly
+	}
+	return s
+}
+
+// phases are when it came how far, since the opening.
+func phases(r record.Record) []string {
+	t := r.Times
+	var parts []string
+	if !t.Fires.IsZero() {
+		parts = append(parts, "firing for "+web.Span(t.Opened.Sub(t.Fires))+" when it was opened")
+	}
+	for _, p := range []struct {
+		name string
+		at   time.Time
+	}{{"told", t.Told}, {"decided", t.Decided}, {"acted", t.Acted}, {"called", t.Called}, {"good again", t.Good}, {"closed", t.Closed}} {
+		if !p.at.IsZero() {
+			parts = append(parts, p.name+" +"+web.Span(p.at.Sub(t.Opened)))
+		}
+	}
+	if len(parts) == 0 {
+		return []string{"only opened"}
+	}
+	return []string{strings.Join(parts, ", ")}
+}
+
+func steps(r record.Record) []string {
+	var lines []string
+	for _, a := range r.Attempts {
+		for _, act := range a.Acts {
+			what := act.Kind
+			if act.Undo {
+				what = "undo by " + what
+			}
+			lines = append(lines, fmt.Sprintf("%s %s: %s %s: %s%s", clock(act.At), a.Step, what, act.Target, or(act.Outcome, "under way"), because(act.Text)))
+		}
+		if a.Verified == "" {
+			continue
+		}
+		helped := map[string]string{remediate.OK: "it helped", remediate.Failed: "it did not help"}[a.Verified]
+		lines = append(lines, "verified: "+or(helped, "nobody knows whether it helped")+because(a.Saw))
+	}
+	return lines
+}
+
+func because(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+func rto(r record.Record) string {
+	of := ", no objective"
+	if r.RTO.Objective > 0 {
+		of = ", objective " + r.RTO.Objective.String()
+		if r.RTO.Met != nil {
+			of += map[bool]string{true: ": met", false: ": missed"}[*r.RTO.Met]
+		}
+	}
+	switch {
+	case r.RTO.Measured:
+		return r.RTO.Took.String() + of
+	case r.RTO.Met != nil:
+		return "not good yet" + of
+	}
+	return "not measured" + of
+}
+
+func rpo(r record.Record) string {
+	if r.RPO == nil {
+		return "not measured"
+	}
+	return fmt.Sprintf("the newest good backup was %s old, at most %s are allowed: %s", r.RPO.Age, r.RPO.Allowed, map[bool]string{true: "met", false: "missed"}[r.RPO.Met])
+}
+
+// endings are the words for what an incident ended by.
+var endings = map[record.Ending]string{
+	record.Open: "it is open", record.ByAutomation: "healed without a person", record.WithAPerson: "ended with a person",
+	record.ByItself: "ended without a remedy of ours", record.Listed: "only listed: it fired before we were there",
+}
+
+func outcome(r record.Record) string {
+	s := endings[r.Ending]
+	if r.PageSaved {
+		s += ", and nobody was called"
+	}
+	return s + because(r.Why)
+}
+
+func people(r record.Record) []string {
+	var lines []string
+	for _, call := range r.Called {
+		reached := "not reached by a page"
+		if !call.Reached.IsZero() {
+			reached = "accepted at " + clock(call.Reached)
+		}
+		lines = append(lines, fmt.Sprintf("%s %s was called, %s: %s", clock(call.At), call.Who, reached, call.Why))
+	}
+	for _, w := range r.Words {
+		lines = append(lines, fmt.Sprintf("%s %s by %s%s", clock(w.At), w.Command, w.By, because(w.Reason)))
+	}
+	return lines
+}
+
+func issues(r record.Record) []string {
+	var lines []string
+	for _, i := range r.Issues {
+		lines = append(lines, fmt.Sprintf("%s %s: %s", clock(i.At), i.Kind, i.Text))
+	}
+	return lines
+}
+
+func lessons(r record.Record) []string {
+	var lines []string
+	for _, l := range r.Lessons {
+		lines = append(lines, fmt.Sprintf("%s (%s, %s)", l.Text, l.By, l.At.UTC().Format(time.DateOnly)))
+	}
+	return lines
+}
+
+// inMarkdown are lines that Markdown shows as they are, whatever is in them.
+func inMarkdown(lines []string) []string {
+	out := make([]string, len(lines))
+	for k, line := range lines {
+		out[k] = markdown(line)
+	}
+	return out
+}
+
+var markup = strings.NewReplacer(
+	"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "\\|", "\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "~", "\\~",
+	"://", ":&#47;&#47;", "@", "&#64;", // what would become a link, or call somebody, by itself
+)
+
+// markdown keeps text from outside from becoming markup.
+func markdown(text string) string { return markup.Replace(clean(text)) }
