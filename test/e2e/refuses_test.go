@@ -38,7 +38,7 @@ func TestForeignJournalIsNotLed(t *testing.T) {
 	}{
 		{"of a newer format", makeNewer, []string{"written by a newer release", "format 2"}},
 		{"with a fact of an unknown kind", addUnknown, []string{`"dreamt/1"`, "unknown kind"}},
-		{"with a record that was changed", changeRecord, []string{"record 2 is damaged"}},
+		{"with a record that was changed", changeRecord, []string{"record 3 is damaged"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := startDaemon(t, b, setup{policies: postedPolicies})
@@ -62,7 +62,7 @@ func makeNewer(t *testing.T, db *sql.DB) {
 }
 
 func changeRecord(t *testing.T, db *sql.DB) {
-	do(t, db, "UPDATE facts SET bytes = CAST(replace(CAST(bytes AS TEXT), 'posted', 'tested') AS BLOB) WHERE seq = 2")
+	do(t, db, "UPDATE facts SET bytes = CAST(replace(CAST(bytes AS TEXT), 'posted', 'tested') AS BLOB) WHERE seq = 3")
 }
 
 // addUnknown appends a fact as a release would write it that knows one more.
