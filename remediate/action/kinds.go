@@ -63,6 +63,7 @@ var kinds = map[string]kind{
 	"lift_isolation": {liftIsolationDoc, liftIsolationExample, everyKind, false, liftIsolationRules, liftIsolationWrites, nowhere, parse[liftIsolation]},
 	"job":            {jobDoc, jobExample, everyKind, true, jobRules, jobWrites, jobElsewhere, parse[job]},
 	"restart":        {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, true, restartRules, restartWrites, nowhere, parse[restart]},
+	"scale":          {scaleDoc, scaleExample, []string{kube.Deployment, kube.StatefulSet}, true, scaleRules, scaleWrites, nowhere, parse[scale]},
 }
 
 // everyKind are all kinds of targets, for acts that do not touch them.

@@ -35,6 +35,18 @@ func TestValidateRefuses(t *testing.T) {
 		{"restart", `{"force":true}`, `unknown field "force"`},
 		{"delete_pod", `{"bypass_pdb":"yes"}`, "bypass_pdb"},
 		{"evict_pod", `{"bypass_pdb":true}`, `unknown field "bypass_pdb"`},
+		{"scale", `{}`, `exactly one of "replicas"`},
+		{"scale", `{"replicas":3,"restore":true}`, `exactly one of "replicas"`},
+		{"scale", `{"restore":false}`, `exactly one of "replicas"`},
+		{"scale", `{"replicas":0}`, "write floor: 0"},
+		{"scale", `{"replicas":-1,"floor":-1}`, `"floor" is -1`},
+		{"scale", `{"replicas":-1,"floor":0}`, `"replicas" is -1`},
+		{"scale", `{"replicas":2,"floor":3}`, "below the floor of 3"},
+		{"scale", `{"replicas":"$n"}`, "replicas"},
+		{"scale", `{"replicas":2.5}`, "replicas"},
+		{"scale", `{"replicas":2,"drift":"yes"}`, "want accept"},
+		{"scale", `{"restore":true,"drift":"accept"}`, "neither floor nor drift"},
+		{"scale", `{"restore":true,"floor":0}`, "neither floor nor drift"},
 	} {
 		if err := Validate(tc.kind, json.RawMessage(tc.args)); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s %s: got %v, want %q", tc.kind, tc.args, err, tc.want)
@@ -66,6 +78,12 @@ func TestRulesAreNoWiderThanNeeded(t *testing.T) {
 		{"delete_pod", "pod", `{"bypass_pdb":true}`, "delete", "pods", true},
 		{"delete_pod", "pod", `{"bypass_pdb":true}`, "create", "pods/eviction", false},
 		{"evict_pod", "pod", `{}`, "create", "events", true},
+		{"scale", "deployment", `{"replicas":3}`, "patch", "deployments", true},
+		{"scale", "deployment", `{"replicas":3}`, "patch", "statefulsets", false},
+		{"scale", "deployment", `{"replicas":3}`, "patch", "deployments/scale", false},
+		{"scale", "owner", `{"restore":true}`, "patch", "statefulsets", true},
+		{"scale", "owner", `{"restore":true}`, "patch", "daemonsets", false},
+		{"scale", "statefulset", `{"restore":true}`, "list", "horizontalpodautoscalers", true},
 	} {
 		rules := MergeRules(kinds[tc.kind].rules(tc.target, []byte(tc.args))...)
 		if may(rules, tc.verb, tc.resource) != tc.want {
@@ -90,7 +108,7 @@ var writeVerbs = map[string]string{"CREATE": "create", "UPDATE": "patch", "DELET
 func TestWritesAreWhatTheRulesAllow(t *testing.T) {
 	for _, k := range Kinds() {
 		for _, target := range append(slices.Clone(k.Targets), "") {
-			for _, args := range []string{`{}`, `{"bypass_pdb":true}`} {
+			for _, args := range []string{`{}`, `{"bypass_pdb":true}`, `{"replicas":3}`, `{"restore":true}`} {
 				if Validate(k.Name, json.RawMessage(args)) != nil {
 					continue
 				}
