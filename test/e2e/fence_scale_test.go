@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -18,7 +20,7 @@ import (
 
 const scalingPolicies = `
 policies:
-- {name: calm, when: ['alertname="Calm"'], severity: P2, mode: act, target: deployment/HERE/web, steps: [{name: scale, do: [{scale: {replicas: 4}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}, {name: back, do: [{scale: {restore: true}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
+- {name: calm, when: ['alertname="Calm"'], severity: P2, mode: act, target: deployment/HERE/web, steps: [{name: scale, do: [{scale: {replicas: 4}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}, {name: more, do: [{scale: {replicas: 6}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}, {name: back, do: [{scale: {restore: true}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
 - {name: hung, when: ['alertname="Hung"'], severity: P2, mode: act, target: deployment/HERE/web, steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
 - {name: db, when: ['alertname="Db"'], severity: P2, mode: act, target: statefulset/HERE/db, steps: [{name: scale, do: [{scale: {replicas: 4}}], verify: {all: [{rollout: $target}], for: 1s, within: 1m}}]}
 `
@@ -80,10 +82,17 @@ func TestFenceOfScale(t *testing.T) {
 	patch("back with a foreign annotation", d, `{"metadata":{"annotations":{"team":null,"remediated/scaled-from":null,"remediated/scaled-to":null,"remediated/scaled-by":null}},"spec":{"replicas":1}}`, false)
 	f.perform(a, f.scaling(f.target("statefulset", "db"), `{"replicas":4}`), remediate.OK, "scaled from 1 to 4")
 	patch("back where no policy says so", "HERE/statefulsets/db", `{`+gone+`,"spec":{"replicas":1}}`, false)
+	patch("more, with what was before", d, noted(6, "1", "6", by, ""), true)
+	patch("more, with what was between", d, noted(6, "4", "6", by, ""), true)
+	patch("more, with what never was", d, noted(6, "9", "6", by, ""), false)
 	f.scaledByHand(5)
 	patch("back after a human", d, `{`+gone+`,"spec":{"replicas":1}}`, false)
 	patch("with the old note after a human", d, noted(4, "1", "4", by, ""), false)
 	f.scaledByHand(4)
 	f.perform(a, f.scaling(web, `{"restore":true}`), remediate.OK, "set back from 4 to 1")
 	f.hasScaled(1, "", "", "")
+
+	_, err = f.admin.AppsV1().Deployments(f.namespace).Patch(t.Context(), "web", types.MergePatchType, []byte(noted(1, "0", "1", by, "")), metav1.PatchOptions{})
+	f.must(err)
+	patch("back to none, as is noted", d, `{`+gone+`,"spec":{"replicas":0}}`, false)
 }
