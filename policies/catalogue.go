@@ -31,6 +31,9 @@ type Catalogue struct {
 	// Destructive tells whether an action ends something whose traces end with
 	// it, so that what there is to be seen must be kept before.
 	Destructive func(action string) bool
+	// Stops tells whether an action with these arguments leaves nothing running:
+	// somebody must approve that.
+	Stops func(action string, args json.RawMessage) bool
 }
 
 // half is the half of the catalogue that may be used in one place, and what is

@@ -83,6 +83,9 @@ func testCatalogue() Catalogue {
 			return namespace
 		},
 		Destructive: func(action string) bool { return action != "scale" && !strings.HasSuffix(action, "cordon") },
+		Stops: func(action string, args json.RawMessage) bool {
+			return action == "scale" && string(args) == `{"replicas":0}`
+		},
 	}
 }
 

@@ -25,6 +25,7 @@ func (r *policyReader) steps(v value, w *written) {
 func (r *policyReader) step(v value, w *written) remediate.Step {
 	s := remediate.Step{Within: remediate.DefaultActWithin}
 	var undo value
+	before := len(w.acts)
 	v.object("a step", fields{
 		"name":     func(v value) { s.Name, _ = v.text("a name") },
 		"approval": func(v value) { s.Approval = r.approval(v) },
@@ -37,10 +38,21 @@ func (r *policyReader) step(v value, w *written) remediate.Step {
 	if !v.has("evidence") {
 		s.Evidence = slices.ContainsFunc(slices.Concat(s.Do, s.Undo), func(d remediate.Do) bool { return r.catalogue.Destructive(d.Kind) })
 	}
+	r.checkStops(v, w.acts[before:])
 	if undo.node != nil && len(s.Do) == 1 {
 		undo.warn("this is never done: undo takes back what was done before a later action failed", "leave it out where do has one action only")
 	}
 	return s
+}
+
+// checkStops sees to it that nothing is stopped that nobody was asked about,
+// whatever the mode is.
+func (r *policyReader) checkStops(step value, acts []use) {
+	for _, u := range acts {
+		if !step.has("approval") && r.catalogue.Stops(u.kind, u.args) {
+			u.name.fail("scaling to 0 stops the service: give the step approval", "write approval: {within: 15m} beside do")
+		}
+	}
 }
 
 // procedure reads actions that are done in order.

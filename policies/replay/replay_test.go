@@ -26,6 +26,7 @@ func kinds() policies.Catalogue {
 		Targets:        func(string) []string { return []string{"deployment"} },
 		Elsewhere:      func(string, json.RawMessage) string { return "" },
 		Destructive:    func(string) bool { return true },
+		Stops:          func(string, json.RawMessage) bool { return false },
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -41,6 +42,7 @@ type api struct {
 	logs        map[string]string // of pods
 	isolations  map[string]*networkingv1.NetworkPolicy
 	nodes       map[string]*corev1.Node
+	autoscalers []autoscalingv2.HorizontalPodAutoscaler
 	events      []eventsv1.Event
 	writes      []string // method and path of each
 	budget      bool     // a disruption budget allows no eviction
@@ -108,6 +110,8 @@ func (a *api) serve(r *http.Request) (any, *metav1.Status) {
 		return a.event(r)
 	case strings.Contains(r.URL.Path, "/apis/batch/"):
 		return a.batch(r, part[4], part[5:])
+	case name == "horizontalpodautoscalers":
+		return autoscalingv2.HorizontalPodAutoscalerList{TypeMeta: metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscalerList"}, Items: a.autoscalers}, nil
 	case strings.Contains(r.URL.Path, "/networkpolicies"):
 		return a.networkPolicy(r, name)
 	case name == "log":
@@ -126,10 +130,16 @@ func (a *api) serve(r *http.Request) (any, *metav1.Status) {
 		return a.remove(name, o.Preconditions)
 	case strings.Contains(r.URL.Path, "/deployments/"):
 		if d := a.deployments[name]; d != nil {
+			if r.Header.Get("Content-Type") == string(types.MergePatchType) {
+				return d, a.scale(r, &d.ObjectMeta, &d.Spec.Replicas)
+			}
 			return d, a.apply(r, &d.ObjectMeta, &d.Spec.Template, &d.Status.ObservedGeneration)
 		}
 	case strings.Contains(r.URL.Path, "/statefulsets/"):
 		if s := a.sets[name]; s != nil {
+			if r.Header.Get("Content-Type") == string(types.MergePatchType) {
+				return s, a.scale(r, &s.ObjectMeta, &s.Spec.Replicas)
+			}
 			return s, a.apply(r, &s.ObjectMeta, &s.Spec.Template, &s.Status.ObservedGeneration)
 		}
 	case strings.Contains(r.URL.Path, "/nodes/"):
@@ -191,6 +201,40 @@ func (a *api) apply(r *http.Request, m *metav1.ObjectMeta, t *corev1.PodTemplate
 	now := metav1.Now()
 	m.ManagedFields = append(m.ManagedFields, metav1.ManagedFieldsEntry{Manager: kube.Manager, Operation: metav1.ManagedFieldsOperationApply, Time: &now, FieldsType: "FieldsV1",
 		FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:template":{"f:metadata":{"f:annotations":{"f:remediated/attempt":{}}}}}}`)})
+	return nil
+}
+
+// scale is a merge patch of the replicas and annotations.
+func (a *api) scale(r *http.Request, m *metav1.ObjectMeta, replicas **int32) *metav1.Status {
+	if r.URL.Query().Get("fieldManager") != kube.Manager {
+		a.t.Errorf("patch %s in nobody's name", r.URL)
+	}
+	var body struct {
+		Metadata struct {
+			UID             types.UID
+			ResourceVersion string
+			Annotations     map[string]*string
+		}
+		Spec struct{ Replicas *int32 }
+	}
+	a.decode(r, &body)
+	switch {
+	case body.Metadata.UID != m.UID:
+		s := says(422, metav1.StatusReasonInvalid, "metadata.uid: Invalid value: field is immutable")
+		s.Details.Causes = []metav1.StatusCause{{Field: "metadata.uid", Message: "field is immutable"}}
+		return s
+	case body.Metadata.ResourceVersion != m.ResourceVersion:
+		return says(409, metav1.StatusReasonConflict, "the object has been modified")
+	}
+	for k, v := range body.Metadata.Annotations {
+		if v == nil {
+			delete(m.Annotations, k)
+			continue
+		}
+		metav1.SetMetaDataAnnotation(m, k, *v)
+	}
+	*replicas = body.Spec.Replicas
+	touch(m)
 	return nil
 }
 

@@ -38,6 +38,18 @@ func TestValidateRefuses(t *testing.T) {
 		{"drain", `{"max_parallel":-1}`, `"max_parallel" is -1: want 1 to 50`},
 		{"cordon", `{"force":true}`, `unknown field "force"`},
 		{"evict_pod", `{"bypass_pdb":true}`, `unknown field "bypass_pdb"`},
+		{"scale", `{}`, `exactly one of "replicas"`},
+		{"scale", `{"replicas":3,"restore":true}`, `exactly one of "replicas"`},
+		{"scale", `{"restore":false}`, `exactly one of "replicas"`},
+		{"scale", `{"replicas":0}`, "write floor: 0"},
+		{"scale", `{"replicas":-1,"floor":-1}`, `"floor" is -1`},
+		{"scale", `{"replicas":-1,"floor":0}`, `"replicas" is -1`},
+		{"scale", `{"replicas":2,"floor":3}`, "below the floor of 3"},
+		{"scale", `{"replicas":"$n"}`, "replicas"},
+		{"scale", `{"replicas":2.5}`, "replicas"},
+		{"scale", `{"replicas":2,"drift":"yes"}`, "want accept"},
+		{"scale", `{"restore":true,"drift":"accept"}`, "neither floor nor drift"},
+		{"scale", `{"restore":true,"floor":0}`, "neither floor nor drift"},
 	} {
 		if err := Validate(tc.kind, json.RawMessage(tc.args)); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s %s: got %v, want %q", tc.kind, tc.args, err, tc.want)
@@ -74,6 +86,12 @@ func TestRulesAreNoWiderThanNeeded(t *testing.T) {
 		{"uncordon", "node", `{}`, "create", "pods/eviction", false},
 		{"drain", "node", `{}`, "create", "pods/eviction", true},
 		{"drain", "node", `{"force":true}`, "delete", "pods", false},
+		{"scale", "deployment", `{"replicas":3}`, "patch", "deployments", true},
+		{"scale", "deployment", `{"replicas":3}`, "patch", "statefulsets", false},
+		{"scale", "deployment", `{"replicas":3}`, "patch", "deployments/scale", false},
+		{"scale", "owner", `{"restore":true}`, "patch", "statefulsets", true},
+		{"scale", "owner", `{"restore":true}`, "patch", "daemonsets", false},
+		{"scale", "statefulset", `{"restore":true}`, "list", "horizontalpodautoscalers", true},
 	} {
 		rules := MergeRules(kinds[tc.kind].rules(tc.target, []byte(tc.args))...)
 		if may(rules, tc.verb, tc.resource) != tc.want {
@@ -98,7 +116,7 @@ var writeVerbs = map[string]string{"CREATE": "create", "UPDATE": "patch", "DELET
 func TestWritesAreWhatTheRulesAllow(t *testing.T) {
 	for _, k := range Kinds() {
 		for _, target := range append(slices.Clone(k.Targets), "") {
-			for _, args := range []string{`{}`, `{"bypass_pdb":true}`} {
+			for _, args := range []string{`{}`, `{"bypass_pdb":true}`, `{"replicas":3}`, `{"restore":true}`} {
 				if Validate(k.Name, json.RawMessage(args)) != nil {
 					continue
 				}

@@ -21,6 +21,7 @@ func New() policies.Catalogue {
 		Action:         action.Validate,
 		Probe:          probe.Validate,
 		AsksPrometheus: probe.AsksPrometheus,
+		Stops:          action.Stops,
 	}
 	targets, destructive := map[string][]string{}, map[string]bool{}
 	for _, k := range action.Kinds() {
