@@ -56,7 +56,7 @@ func restartable(target string) []string {
 func (*restart) validate() error { return nil }
 
 func (*restart) perform(ctx context.Context, t *attempt) remediate.Result {
-	if t.Act.Template == "" {
+	if t.Act.Template == "" && !t.Act.Undo {
 		return refused("the plan does not say what it would restart: it has no pod template")
 	}
 	for range judgings {
@@ -98,7 +98,11 @@ func (t *attempt) judge(w *kube.Workload) (done bool, stop *remediate.Result) {
 	case w.Attempt() == t.ID:
 		return false, new(failed("the mark %s=%s was there before it was sent: somebody else uses our IDs, or a journal was copied", kube.AttemptAnnotation, t.ID))
 	}
-	switch kube.Compare(t.Act.Template, w.Fingerprint()) {
+	was := t.Act.Template
+	if was == "" { // what is taken back may have changed it
+		was = w.Fingerprint()
+	}
+	switch kube.Compare(was, w.Fingerprint()) {
 	case kube.Moved:
 		return false, new(refused("somebody else changed its pod template since it was judged"))
 	case kube.Restarted:

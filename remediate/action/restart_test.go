@@ -71,10 +71,15 @@ func TestAnUndoIsCarriedOut(t *testing.T) {
 	undo.Again = true
 	performed(t, a.actor(t), undo, remediate.OK, "was there already")
 
+	// As a plan has it: what was done before may have changed the template.
+	blind, unbound := undo, *undo.Act
+	blind.ID, blind.Again, blind.Act, unbound.Template = do.ID+"-u3", false, &unbound, ""
+	performed(t, actor, blind, remediate.OK, "restarted")
+
 	undo.ID, undo.Again = do.ID+"-u2", false
 	d.Spec.Template.Spec.NodeName = "elsewhere"
 	performed(t, actor, undo, remediate.Refused, "somebody else changed its pod template")
-	if len(a.acts()) != 2 {
+	if len(a.acts()) != 3 {
 		t.Errorf("writes %v", a.writes)
 	}
 }
