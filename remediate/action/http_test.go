@@ -11,8 +11,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,9 +26,10 @@ const callKey = "a-key-that-nobody-sees"
 // called is a server that notes what it is sent.
 type called struct {
 	*httptest.Server
-	requests []*http.Request
-	bodies   []string
-	answer   http.HandlerFunc // nil: 204
+	mu     sync.Mutex
+	heard  []*http.Request
+	bodies []string
+	answer http.HandlerFunc // nil: 204
 }
 
 func newCalled(t *testing.T, start func(http.Handler) *httptest.Server) *called {
@@ -34,7 +37,9 @@ func newCalled(t *testing.T, start func(http.Handler) *httptest.Server) *called 
 	c := &called{}
 	c.Server = start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		c.requests, c.bodies = append(c.requests, r), append(c.bodies, string(body))
+		c.mu.Lock()
+		c.heard, c.bodies = append(c.heard, r), append(c.bodies, string(body))
+		c.mu.Unlock()
 		if c.answer != nil {
 			c.answer(w, r)
 			return
@@ -43,6 +48,20 @@ func newCalled(t *testing.T, start func(http.Handler) *httptest.Server) *called 
 	}))
 	t.Cleanup(c.Close)
 	return c
+}
+
+// requests are those that it was sent so far.
+func (c *called) requests() []*http.Request {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.heard)
+}
+
+// body is that of the first request.
+func (c *called) body() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bodies[0]
 }
 
 // callPlan is the act that calls a URL.
@@ -72,7 +91,7 @@ func TestHTTPCall(t *testing.T) {
 	s := a.callPlan(t, c.URL+"/purge", fmt.Sprintf(`,"body":{"namespace":"shop","n":12345678901234567890},"ca_file":%q`, ca))
 	begun := time.Now().Unix()
 	performed(t, a.actor(t), s, remediate.OK, "POST "+c.URL+"/purge: 204 No Content after ")
-	r, body := c.requests[0], c.bodies[0]
+	r, body := c.requests()[0], c.body()
 	if r.Method != "POST" || r.URL.Path != "/purge" || body != `{"n":12345678901234567890,"namespace":"shop"}` ||
 		r.Header.Get("Idempotency-Key") != s.ID || r.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("got %s %s %q, %v", r.Method, r.URL, body, r.Header)
@@ -102,8 +121,8 @@ func TestHTTPCall(t *testing.T) {
 func TestHTTPCallMethods(t *testing.T) {
 	a, c := newAPI(t), newCalled(t, httptest.NewServer)
 	performed(t, a.actor(t), a.callPlan(t, c.URL, `,"method":"DELETE"`), remediate.OK, "DELETE")
-	if r := c.requests[0]; r.Method != "DELETE" || c.bodies[0] != "" || r.Header.Get("Content-Type") != "" {
-		t.Errorf("got %s %q %v", r.Method, c.bodies[0], r.Header)
+	if r := c.requests()[0]; r.Method != "DELETE" || c.body() != "" || r.Header.Get("Content-Type") != "" {
+		t.Errorf("got %s %q %v", r.Method, c.body(), r.Header)
 	}
 }
 
@@ -134,8 +153,8 @@ func TestHTTPCallFails(t *testing.T) {
 			c.answer = tc.answer
 			s := a.callPlan(t, c.URL, tc.more)
 			r := performed(t, a.actor(t), s, tc.outcome, tc.text)
-			if len(c.requests) != tc.calls || len(r.Text) > 400 || strings.ContainsAny(r.Text, "\x00\x1b") {
-				t.Errorf("%d requests, %q", len(c.requests), r.Text)
+			if len(c.requests()) != tc.calls || len(r.Text) > 400 || strings.ContainsAny(r.Text, "\x00\x1b") {
+				t.Errorf("%d requests, %q", len(c.requests()), r.Text)
 			}
 		})
 	}
@@ -147,8 +166,8 @@ func TestHTTPCallAgain(t *testing.T) {
 	s := a.callPlan(t, c.URL, "")
 	s.Again = true
 	performed(t, a.actor(t), s, remediate.Unknown, "it may have been sent before")
-	if len(c.requests) != 0 {
-		t.Errorf("it was sent %d times", len(c.requests))
+	if len(c.requests()) != 0 {
+		t.Errorf("it was sent %d times", len(c.requests()))
 	}
 	s = a.callPlan(t, c.URL, `,"idempotent":true`)
 	s.Again = true
@@ -156,7 +175,9 @@ func TestHTTPCallAgain(t *testing.T) {
 
 	// The first is broken off, and the second has the same key.
 	actor, n := a.actor(t), 0
-	c.requests = nil
+	c.mu.Lock()
+	c.heard = nil
+	c.mu.Unlock()
 	c.answer = func(w http.ResponseWriter, _ *http.Request) {
 		if n++; n == 1 {
 			panic(http.ErrAbortHandler)
@@ -165,8 +186,8 @@ func TestHTTPCallAgain(t *testing.T) {
 	s.Again = false
 	performed(t, actor, s, remediate.Later, "no answer came")
 	performed(t, actor, s, remediate.OK, "200")
-	if len(c.requests) != 2 || c.requests[0].Header.Get("Idempotency-Key") != c.requests[1].Header.Get("Idempotency-Key") {
-		t.Errorf("%d requests", len(c.requests))
+	if len(c.requests()) != 2 || c.requests()[0].Header.Get("Idempotency-Key") != c.requests()[1].Header.Get("Idempotency-Key") {
+		t.Errorf("%d requests", len(c.requests()))
 	}
 }
 
@@ -191,7 +212,7 @@ func TestHTTPCallIsNotSent(t *testing.T) {
 			s := a.callPlan(t, tc.url, "")
 			tc.change(&s)
 			performed(t, a.actor(t), s, tc.outcome, tc.text)
-			if len(plain.requests)+len(c.requests) > 0 {
+			if len(plain.requests())+len(c.requests()) > 0 {
 				t.Error("it was sent")
 			}
 		})
