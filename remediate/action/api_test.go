@@ -71,6 +71,13 @@ func (a *api) actor(t *testing.T) *Actor {
 	return actor
 }
 
+// mend ends the fault: a handler that was broken off may still be at it.
+func (a *api) mend() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fault = nil
+}
+
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

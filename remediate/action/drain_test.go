@@ -238,7 +238,8 @@ func TestDrainPerformedAgain(t *testing.T) {
 			return false
 		}
 		a.actor(t).Perform(t.Context(), s)
-		a.fault, s.Again = nil, true
+		a.mend()
+		s.Again = true
 		actor := a.actor(t)
 		performed(t, actor, s, remediate.Later, "which is ending")
 		performed(t, actor, s, remediate.OK, "drained")

@@ -231,7 +231,7 @@ func TestRestartThatGetsNothingAcross(t *testing.T) {
 			if len(a.acts()) > 1 {
 				t.Errorf("sent more than once: %v", a.writes)
 			}
-			a.fault = nil
+			a.mend()
 			if tc.outcome == remediate.Later {
 				performed(t, actor, s, remediate.OK, "restarted")
 			} else if d.Spec.Template.Annotations != nil {

@@ -237,7 +237,7 @@ func TestScaleWhoseAnswerIsLost(t *testing.T) {
 				a.fault = tc.fault
 				performed(t, actor, s, tc.outcome, "")
 				a.sent(t, 1)
-				a.fault = nil
+				a.mend()
 				if tc.outcome == remediate.Later {
 					performed(t, actor, s, remediate.OK, " replicas")
 				}
