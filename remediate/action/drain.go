@@ -48,7 +48,7 @@ func drainRules(target string, args json.RawMessage) []rbacv1.PolicyRule {
 
 func drainWrites(string, json.RawMessage) []Write {
 	eviction := evictionWrite("")
-	eviction.Within, eviction.Named = inAnyNamespace, ""
+	eviction.Where, eviction.Named = `variables.where != ""`, ""
 	return append(eventWrites("drain", kube.Node), cordonWrite(), uncordonWrite(), eviction)
 }
 

@@ -16,7 +16,7 @@ func isolateWrites(target string, _ json.RawMessage) []Write {
 			Named: "object.metadata.name", Prefix: isolationPrefix + k + "-",
 			As: every(
 				keyed("object.metadata.labels", managedByLabel, strconv.Quote(kube.Manager)),
-				`"`+attemptLabel+`" in object.metadata.labels && object.metadata.labels["`+attemptLabel+`"].matches(`+strconv.Quote("^"+attemptIDs+"$")+`)`,
+				marked("object.metadata.labels", attemptLabel),
 				`!has(object.metadata.ownerReferences) && !has(object.metadata.finalizers)`,
 				`has(object.spec.policyTypes) && object.spec.policyTypes == ["Ingress", "Egress"]`,
 				`!has(object.spec.ingress)`,

@@ -23,7 +23,7 @@ func jobWrites(target string, raw json.RawMessage) []Write {
 	return append(out, Write{
 		Doc:       "to run a Job made from " + a.From,
 		Operation: "CREATE", Group: "batch", Resource: "jobs",
-		Where: namespace, Named: "object.metadata.name",
+		Where: within(namespace),
 		As: every(slices.Concat([]string{
 			`object.metadata.name.matches(` + strconv.Quote("^"+attemptIDs+"$") + `)`,
 			keyed("object.metadata.labels", attemptLabel, "object.metadata.name"),

@@ -122,7 +122,7 @@ func TestWritesAreWhatTheRulesAllow(t *testing.T) {
 				}
 				var sent, allowed []string
 				for _, w := range k.Writes(target, json.RawMessage(args)) {
-					if w.Doc == "" || w.Named == "" && w.Within == "" || w.As == "" {
+					if w.Doc == "" || w.Named == "" && w.Where == "" || w.As == "" {
 						t.Errorf("%s of %q with %s: the fence's words are missing: %+v", k.Name, target, args, w)
 					}
 					sent = append(sent, writeVerbs[w.Operation]+" "+w.Group+"/"+w.Resource)

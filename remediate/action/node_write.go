@@ -6,20 +6,13 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
 )
 
-// Where a write is that is not in the target's namespace.
-const (
-	inNoNamespace  = `variables.where == ""`
-	inAnyNamespace = `variables.where != ""`
-)
-
 // cordonWrite holds when a node that is not cordoned is, with our mark, and
 // nothing else is changed. Taints are set by the cluster's own controllers.
 func cordonWrite() Write {
-	mark := strconv.Quote(kube.CordonedAnnotation)
 	return nodeWrite("to cordon a node that is not, with the annotation "+kube.CordonedAnnotation,
 		`has(object.spec.unschedulable) && object.spec.unschedulable`,
 		`(!has(oldObject.spec.unschedulable) || !oldObject.spec.unschedulable)`,
-		`has(object.metadata.annotations) && `+mark+` in object.metadata.annotations && object.metadata.annotations[`+mark+`].matches(`+strconv.Quote("^"+attemptIDs+"$")+`)`,
+		marked("object"+annotations, kube.CordonedAnnotation),
 	)
 }
 
@@ -38,20 +31,15 @@ func uncordonWrite() Write {
 // nodeWrite is an update of a node, by us, that changes nothing but whether it
 // is cordoned, and our mark.
 func nodeWrite(doc string, as ...string) Write {
-	const annotations = ".metadata.annotations"
-	mark := strconv.Quote(kube.CordonedAnnotation)
 	return Write{
 		Doc:       doc,
 		Operation: "UPDATE", Resource: "nodes",
-		Within: inNoNamespace, Named: "variables.name",
+		Where: within(""), Named: "variables.name",
 		As: every(append([]string{
-			`has(request.options.fieldManager) && request.options.fieldManager == ` + strconv.Quote(kube.Manager),
+			byUs,
 			unchanged(".metadata", "annotations", "generation", "managedFields", "resourceVersion"),
 			unchanged(".spec", "unschedulable"),
-			`(!has(object` + annotations + `) || object` + annotations + `.all(k, k == ` + mark + ` ||
-  has(oldObject` + annotations + `) && k in oldObject` + annotations + ` && object` + annotations + `[k] == oldObject` + annotations + `[k]))`,
-			`(!has(oldObject` + annotations + `) || oldObject` + annotations + `.all(k, k == ` + mark + ` ||
-  has(object` + annotations + `) && k in object` + annotations + `))`,
+			othersKept(annotations, kube.CordonedAnnotation),
 		}, as...)...),
 	}
 }

@@ -2,7 +2,6 @@ package action
 
 import (
 	"encoding/json"
-	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 
@@ -29,10 +28,9 @@ func restartWrites(target string, _ json.RawMessage) []Write {
 // the API server itself counts up is left out; beside metadata and spec there is
 // only the status, which it keeps from this request.
 func marks(kind string) string {
-	const annotations = ".spec.template.metadata.annotations"
-	mark := strconv.Quote(kube.AttemptAnnotation)
+	const template = ".spec.template.metadata.annotations"
 	counted := []string{"generation", "managedFields", "resourceVersion"}
-	expressions := []string{`has(request.options.fieldManager) && request.options.fieldManager == ` + strconv.Quote(kube.Manager)}
+	expressions := []string{byUs}
 	if kind == kube.DaemonSet { // it has one more, among the annotations, and so always has some
 		counted = append(counted, "annotations")
 		expressions = append(expressions, unchanged(".metadata.annotations", appsv1.DeprecatedTemplateGeneration))
@@ -42,9 +40,7 @@ func marks(kind string) string {
 		unchanged(".spec", "template"),
 		`object.spec.template.spec == oldObject.spec.template.spec`,
 		unchanged(".spec.template.metadata", "annotations"),
-		`has(object`+annotations+`) && `+mark+` in object`+annotations+` && object`+annotations+`[`+mark+`].matches(`+strconv.Quote("^"+attemptIDs+"$")+`)`,
-		`object`+annotations+`.all(k, k == `+mark+` ||
-  has(oldObject`+annotations+`) && k in oldObject`+annotations+` && object`+annotations+`[k] == oldObject`+annotations+`[k])`,
-		`(!has(oldObject`+annotations+`) || oldObject`+annotations+`.all(k, k in object`+annotations+`))`,
+		marked("object"+template, kube.AttemptAnnotation),
+		othersKept(template, kube.AttemptAnnotation),
 	)...)
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-
-	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
 )
 
 func scaleWrites(target string, raw json.RawMessage) []Write {
@@ -28,21 +26,14 @@ func scaleWrites(target string, raw json.RawMessage) []Write {
 	return out
 }
 
-const annotations = ".metadata.annotations"
-
 // nothingButReplicas holds when we change the replicas and our annotations, and
 // nothing else.
 func nothingButReplicas() string {
-	ours := list([]string{scaledFrom, scaledTo, scaledBy})
-	kept := func(here, there string) string {
-		return fmt.Sprintf("(!has(%[1]s) || %[1]s.all(k, k in %[3]s ||\n  has(%[2]s) && k in %[2]s && %[1]s[k] == %[2]s[k]))", here+annotations, there+annotations, ours)
-	}
 	return every(
-		`has(request.options.fieldManager) && request.options.fieldManager == `+strconv.Quote(kube.Manager),
+		byUs,
 		unchanged(".metadata", "generation", "managedFields", "resourceVersion", "annotations"),
 		unchanged(".spec", "replicas"),
-		kept("object", "oldObject"),
-		kept("oldObject", "object"),
+		othersKept(annotations, scaledFrom, scaledTo, scaledBy),
 	)
 }
 
@@ -51,7 +42,7 @@ func scales(n int32) string {
 	return every(
 		fmt.Sprintf("object.spec.replicas == %d && oldObject.spec.replicas != %[1]d", n),
 		keyed("object"+annotations, scaledTo, strconv.Quote(number(n))),
-		fmt.Sprintf("%q in object%[2]s && object%[2]s[%[1]q].matches(%[3]q)", scaledBy, annotations, "^"+attemptIDs+"$"),
+		marked("object"+annotations, scaledBy),
 		fmt.Sprintf("%q in object%s", scaledFrom, annotations),
 		// what was, or what was before ours, which stands
 		fmt.Sprintf(`(object%[1]s[%[2]q] == string(oldObject.spec.replicas) ||

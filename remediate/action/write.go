@@ -21,13 +21,15 @@ type Write struct {
 	Operation string // as an admission request has it: CREATE, UPDATE, DELETE
 	Group     string // "" is the core group
 	Resource  string // in the plural, with its subresource: pods/eviction
-	Where     string // the namespace; "": the target's
-	Within    string // the expression for where it is, when no namespace that is known is; "": by Where
-	Named     string // the expression that is the target's name; elsewhere than in its namespace, any
+	Where     string // the expression that holds for where it is; "": the target's namespace
+	Named     string // the expression that is the target's name; "", beside Where: any
 	Prefix    string // what stands before the target's name
 	Suffix    string // a regular expression for what follows the target's name; "": nothing
 	As        string // holds when it is as the act sends it, and changes nothing else
 }
+
+// annotations are those of the object that is written.
+const annotations = ".metadata.annotations"
 
 // attemptIDs is a regular expression for the IDs of acts: q4m2x7kd-i42-a1, with
 // a number behind it in a procedure.
@@ -38,14 +40,14 @@ func eventWrites(action string, kinds ...string) []Write {
 	var out []Write
 	for _, k := range kinds {
 		_, name := object(k)
-		within := ""
+		where := ""
 		if k == kube.Node {
-			within = `variables.where == ` + strconv.Quote(kube.NodeEvents)
+			where = within(kube.NodeEvents)
 		}
 		out = append(out, Write{
 			Doc:       "to say that it did " + action,
 			Operation: "CREATE", Group: "events.k8s.io", Resource: "events",
-			Within: within, Named: "object.regarding.name",
+			Where: where, Named: "object.regarding.name",
 			As: every(
 				`object.metadata.name.matches(`+strconv.Quote("^"+kube.Manager+"-"+attemptIDs+"$")+`)`,
 				only("object.metadata", "name", "namespace", "uid", "creationTimestamp", "managedFields"),
@@ -56,6 +58,26 @@ func eventWrites(action string, kinds ...string) []Write {
 		})
 	}
 	return out
+}
+
+// within holds in the namespace of this name; "" is for what is in none.
+func within(namespace string) string { return "variables.where == " + strconv.Quote(namespace) }
+
+// byUs holds when the fields are set in our name.
+var byUs = "has(request.options.fieldManager) && request.options.fieldManager == " + strconv.Quote(kube.Manager)
+
+// marked holds when the map at path has the key, and it is the ID of an act.
+func marked(path, key string) string {
+	return fmt.Sprintf("has(%[1]s) && %[2]q in %[1]s && %[1]s[%[2]q].matches(%[3]q)", path, key, "^"+attemptIDs+"$")
+}
+
+// othersKept holds when the map at path, which may be absent, is in object as in
+// oldObject, but for our keys.
+func othersKept(path string, ours ...string) string {
+	return fmt.Sprintf("(!has(object%[1]s) || object%[1]s.all(k, k in %[2]s ||\n"+
+		"  has(oldObject%[1]s) && k in oldObject%[1]s && object%[1]s[k] == oldObject%[1]s[k])) &&\n"+
+		"(!has(oldObject%[1]s) || oldObject%[1]s.all(k, k in %[2]s ||\n"+
+		"  has(object%[1]s) && k in object%[1]s))", path, list(ours))
 }
 
 // every holds when each of the expressions does.

@@ -53,11 +53,7 @@ func passesOf(book *remediate.Rulebook, cluster string) passes {
 				if out[w] == nil {
 					out[w] = map[place]bool{}
 				}
-				at := placeOf(t)
-				if w.Where != "" {
-					at = place{w.Where, ""}
-				}
-				out[w][at] = true
+				out[w][placeOf(t)] = true
 			}
 		}
 	}
@@ -182,7 +178,7 @@ func docs(writes []action.Write) string {
 // that says itself where it is goes by the names alone, or by nothing more.
 func somewhere(w action.Write, places map[place]bool) string {
 	if w.Named == "" {
-		return cmp.Or(w.Within, "false")
+		return cmp.Or(w.Where, "false")
 	}
 	names := map[string][]string{} // by namespace
 	for p := range places {
@@ -198,7 +194,7 @@ func somewhere(w action.Write, places map[place]bool) string {
 			}
 			named = append(named, fits(w.Named, w.Prefix+n, w.Suffix))
 		}
-		out = append(out, cmp.Or(w.Within, fits("variables.where", namespace, ""))+" && ("+strings.Join(named, " || ")+")")
+		out = append(out, cmp.Or(w.Where, fits("variables.where", namespace, ""))+" && ("+strings.Join(named, " || ")+")")
 	}
 	return "(" + strings.Join(out, " ||\n") + ")"
 }
