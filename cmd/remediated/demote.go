@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/x0tta6bl4/remediated/policies"
+	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/policies/shadow"
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/engine"
@@ -85,47 +86,12 @@ func (d *demoter) report(ctx context.Context) (found []shadow.Policy, last time.
 	if err != nil {
 		return nil, last, err
 	}
-	report := shadow.New(last.Add(-d.Over), lastBook(ctx, j))
-	if begin.Rulebook != "" { // that it governs was trimmed away
-		if err := report.Hear(remediate.Fact{Body: remediate.RulebookLoaded{Digest: begin.Rulebook}}); err != nil {
-			return nil, last, err
-		}
-	}
-	for r, err := range j.Read(ctx) {
-		if err != nil {
-			return nil, last, err
-		}
-		f, err := r.Decode()
-		if err != nil {
-			return nil, last, fmt.Errorf("record %d: %w", r.Seq, err)
-		}
-		if err := report.Hear(f); err != nil {
-			return nil, last, err
-		}
+	books := replay.Books(func(digest string) ([]byte, error) { return j.Load(ctx, digest) })
+	report, err := shadow.Read(last.Add(-d.Over), begin.Rulebook, books, journal.Facts(j.Read(ctx)))
+	if err != nil {
+		return nil, last, err
 	}
 	return report.Policies(), last, nil
-}
-
-// lastBook returns the rulebooks of a journal by their digests. Only the last one
-// is kept, for the next to be asked for is nearly always the same.
-func lastBook(ctx context.Context, j *journal.Reading) func(string) (*remediate.Rulebook, error) {
-	var of string
-	var book *remediate.Rulebook
-	return func(digest string) (*remediate.Rulebook, error) {
-		if digest == of {
-			return book, nil
-		}
-		text, err := j.Load(ctx, digest)
-		if err != nil {
-			return nil, fmt.Errorf("rulebook %.12s: %w", digest, err)
-		}
-		read, err := remediate.DecodeRulebook(text)
-		if err != nil {
-			return nil, fmt.Errorf("rulebook %.12s: %w", digest, err)
-		}
-		of, book = digest, read
-		return book, nil
-	}
 }
 
 // demote puts one policy back to observe. That it is no longer to be is no error:

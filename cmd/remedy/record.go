@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
 	"github.com/x0tta6bl4/remediated/remediate/record"
 	"github.com/x0tta6bl4/remediated/remediate/web"
 )
@@ -55,15 +56,11 @@ func (c *cli) recordOf(ctx context.Context, n uint64, from *source) (r record.Re
 // recordsOf reads the records of a journal, as they stand at its last fact.
 func recordsOf(ctx context.Context, j past, of func(remediate.Fact) bool) ([]record.Record, error) {
 	log := record.New(of, booksOf(ctx, j))
-	for r, err := range j.Read(ctx) {
-		if err != nil {
-			return nil, err
+	for f, err := range journal.Facts(j.Read(ctx)) {
+		if err == nil {
+			err = log.Hear(f)
 		}
-		f, err := r.Decode()
 		if err != nil {
-			return nil, fmt.Errorf("record %d: %w", r.Seq, err)
-		}
-		if err := log.Hear(f); err != nil {
 			return nil, err
 		}
 	}

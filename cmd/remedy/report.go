@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/x0tta6bl4/remediated/policies/shadow"
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
 func (c *cli) reportCommands(cmd *kingpin.CmdClause) {
@@ -43,40 +43,18 @@ func (c *cli) shadow(ctx context.Context, j past, since time.Duration) error {
 	if err != nil {
 		return err
 	}
-	report, first := shadow.New(from, booksOf(ctx, j)), true
-	if begin.Rulebook != "" {
-		if err := report.Hear(remediate.Fact{Body: remediate.RulebookLoaded{Digest: begin.Rulebook}}); err != nil {
-			return err
-		}
-	}
-	for r, err := range j.Read(ctx) {
-		if err != nil {
-			return err
-		}
-		f, err := r.Decode()
-		if err != nil {
-			return fmt.Errorf("record %d: %w", r.Seq, err)
-		}
-		if first && f.At.After(from) {
-			from = f.At // there is nothing before it
-		}
-		first = false
-		if err := report.Hear(f); err != nil {
-			return err
-		}
+	report, err := shadow.Read(from, begin.Rulebook, booksOf(ctx, j), journal.Facts(j.Read(ctx)))
+	if err != nil {
+		return err
 	}
 	all := []advised{}
 	for _, p := range report.Policies() {
 		all = append(all, advised{p, p.Advice()})
 	}
 	if c.output == "json" {
-		b, err := json.MarshalIndent(all, "", "  ")
-		if err != nil {
-			return err
-		}
-		return c.out.raw(append(b, '\n'))
+		return c.showJSON(all)
 	}
-	c.out.printf("Incidents from %s to %s\n", from.Format(time.RFC3339), last.Format(time.RFC3339))
+	c.out.printf("Incidents from %s to %s\n", report.Since().Format(time.RFC3339), last.Format(time.RFC3339))
 	if begin.After > 0 {
 		c.out.printf("The records begin after %s: incidents that were open before are not counted.\n", count(begin.After))
 	}

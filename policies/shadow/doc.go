@@ -2,5 +2,5 @@
 // often the alerts went away by themselves in the time that its remedy would
 // have been given: a remedy that does no better than waiting is none.
 //
-// Start reading at [Report].
+// Start reading at [Read].
 package shadow

@@ -3,6 +3,7 @@ package shadow
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -11,8 +12,7 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-// Report is what became of the incidents of each policy. Facts are handed to it
-// in order. The zero value is of no use: see [New].
+// Report is what became of the incidents of each policy: see [Read].
 type Report struct {
 	from      time.Time
 	books     func(digest string) (*remediate.Rulebook, error)
@@ -23,11 +23,36 @@ type Report struct {
 	last      time.Time                         // of the facts so far
 }
 
-// New begins a report of incidents that were opened at from or later. books
-// returns a rulebook by its digest.
-func New(from time.Time, books func(digest string) (*remediate.Rulebook, error)) *Report {
-	return &Report{from: from, books: books, policies: map[string]*Policy{}, incidents: map[uint64]*incident{}, set: map[string]remediate.CommandGiven{}}
+// Read reports on incidents that were opened at from or later, by the facts of a
+// journal or of what is left of one. governs is the digest of the rulebook that
+// governs where they begin, "" when there is none yet; books returns one by its
+// digest, and when one cannot be had nothing can be said.
+func Read(from time.Time, governs string, books func(digest string) (*remediate.Rulebook, error), facts iter.Seq2[remediate.Fact, error]) (*Report, error) {
+	r := &Report{from: from, books: books, policies: map[string]*Policy{}, incidents: map[uint64]*incident{}, set: map[string]remediate.CommandGiven{}}
+	if governs != "" {
+		var err error
+		if r.governs, err = books(governs); err != nil {
+			return nil, err
+		}
+	}
+	first := true
+	for f, err := range facts {
+		if err == nil {
+			err = r.hear(f)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if first && f.At.After(r.from) {
+			r.from = f.At // there is nothing before it
+		}
+		first = false
+	}
+	return r, nil
 }
+
+// Since is when the incidents were opened at the earliest that it is about.
+func (r *Report) Since() time.Time { return r.from }
 
 // Policy is what became of the incidents of one policy.
 type Policy struct {
@@ -97,9 +122,8 @@ type incident struct {
 	over    bool
 }
 
-// Hear takes up the next fact. It returns an error when a rulebook cannot be
-// had: then nothing can be said.
-func (r *Report) Hear(f remediate.Fact) (err error) {
+// hear takes up the next fact.
+func (r *Report) hear(f remediate.Fact) (err error) {
 	r.last = f.At
 	switch b := f.Body.(type) {
 	case remediate.RulebookLoaded:

@@ -1,8 +1,10 @@
 package shadow_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,15 +58,53 @@ func reported(from time.Time, lives ...*replay.Outcome) []shadow.Policy {
 	for _, o := range lives {
 		books[o.Book.Digest()] = o.Book
 	}
-	r := shadow.New(from, func(digest string) (*remediate.Rulebook, error) { return books[digest], nil })
-	for n, o := range lives {
-		for _, f := range o.Facts {
-			if err := r.Hear(renumbered(f, uint64(n)*1000)); err != nil {
-				panic(err) // the rulebooks are there
+	return read(from, "", books, following(lives)).Policies()
+}
+
+// read is the report of a journal with these facts.
+func read(from time.Time, governs string, books map[string]*remediate.Rulebook, facts []remediate.Fact) *shadow.Report {
+	r, err := shadow.Read(from, governs, func(digest string) (*remediate.Rulebook, error) { return books[digest], nil }, func(yield func(remediate.Fact, error) bool) {
+		for _, f := range facts {
+			if !yield(f, nil) {
+				return
 			}
 		}
+	})
+	if err != nil {
+		panic(err) // the rulebooks are there
 	}
-	return r.Policies()
+	return r
+}
+
+// following are the facts of lives, one after the other.
+func following(lives []*replay.Outcome) (facts []remediate.Fact) {
+	for n, o := range lives {
+		for _, f := range o.Facts {
+			facts = append(facts, renumbered(f, uint64(n)*1000))
+		}
+	}
+	return facts
+}
+
+// What begins in the middle does not tell which rulebook governs there, nor what
+// was before.
+func TestWhatBeginsInTheMiddle(t *testing.T) {
+	o := life(t, remediate.ModeObserve, time.Minute)
+	books := map[string]*remediate.Rulebook{o.Book.Digest(): o.Book}
+	later := slices.DeleteFunc(slices.Clone(o.Facts), func(f remediate.Fact) bool {
+		_, loaded := f.Body.(remediate.RulebookLoaded)
+		return loaded
+	})
+	for governs, mode := range map[string]remediate.Mode{"": "", o.Book.Digest(): remediate.ModeObserve} {
+		r := read(time.Time{}, governs, books, later)
+		if p := r.Policies(); len(p) != 1 || p[0].Mode != mode || !r.Since().Equal(later[0].At) {
+			t.Errorf("governed by %.8q: %+v since %s, want %q since %s", governs, p, r.Since(), mode, later[0].At)
+		}
+	}
+	_, err := shadow.Read(time.Time{}, "gone", func(string) (*remediate.Rulebook, error) { return nil, errors.New("it is gone") }, nil)
+	if err == nil {
+		t.Error("a rulebook that cannot be had is not missed")
+	}
 }
 
 // renumbered is a fact of an incident with another number.
@@ -207,23 +247,13 @@ func policyIn(t *testing.T, lives []*replay.Outcome, words ...remediate.CommandG
 	for _, o := range lives {
 		books[o.Book.Digest()] = o.Book
 	}
-	r := shadow.New(time.Time{}, func(digest string) (*remediate.Rulebook, error) { return books[digest], nil })
-	hear := func(f remediate.Fact) {
-		if err := r.Hear(f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for n, o := range lives {
-		for _, f := range o.Facts {
-			hear(renumbered(f, uint64(n)*1000))
-			end = f.At
-		}
-	}
+	facts := following(lives)
+	end = facts[len(facts)-1].At
 	for k, c := range words {
 		c.Command, c.Scope = remediate.SetMode, "policy/db"
-		hear(remediate.Fact{At: end.Add(time.Duration(k+1) * time.Minute), Body: c})
+		facts = append(facts, remediate.Fact{At: end.Add(time.Duration(k+1) * time.Minute), Body: c})
 	}
-	return r.Policies()[0]
+	return read(time.Time{}, "", books, facts).Policies()[0]
 }
 
 // What only observes by somebody's word is not judged anew, and not proposed to be

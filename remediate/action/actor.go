@@ -168,31 +168,27 @@ func (a *Actor) forget(id string) {
 	delete(a.sent, id)
 }
 
+// ofThisAttempt tells whether a mark is of an act of the attempt that this act
+// belongs to: it itself, or another one of the procedure.
+func (t *attempt) ofThisAttempt(mark string) bool {
+	return mark != "" && (mark == t.ID || mark == t.Act.Attempt || strings.HasPrefix(mark, t.Act.Attempt+"-"))
+}
+
 // look reads the target as it is now, nil when it is not there. The result is
 // set when it could not be read.
 func (t *attempt) look(ctx context.Context) (w *kube.Workload, stop *remediate.Result) {
-	err := t.read(ctx, func(ctx context.Context) (err error) {
-		w, err = t.reader.Workload(ctx, t.Act.Target)
-		return err
-	})
-	if err != nil && !kube.IsGone(err) {
-		return nil, new(t.unread(err))
-	}
-	return w, nil
+	return find(ctx, t, func(ctx context.Context) (*kube.Workload, error) { return t.reader.Workload(ctx, t.Act.Target) })
 }
 
 // same reads the target and judges nothing about it but that it is the one that
 // was meant, for acts that do not touch it.
 func (t *attempt) same(ctx context.Context) (w *kube.Workload, stop *remediate.Result) {
-	err := t.read(ctx, func(ctx context.Context) (err error) {
-		w, err = t.reader.Object(ctx, t.Act.Target)
-		return err
-	})
+	w, stop = find(ctx, t, func(ctx context.Context) (*kube.Workload, error) { return t.reader.Object(ctx, t.Act.Target) })
 	switch {
-	case kube.IsGone(err):
+	case stop != nil:
+		return nil, stop
+	case w == nil:
 		return nil, new(refused("%s", remediate.RefusedGone))
-	case err != nil:
-		return nil, new(t.unread(err))
 	case string(w.Meta.UID) != t.Act.UID:
 		return nil, new(refused("it was deleted and made anew since it was judged"))
 	}
@@ -205,6 +201,22 @@ func sameRules(target string) []rbacv1.PolicyRule {
 		return []rbacv1.PolicyRule{kube.Rule("", []string{"pods"}, "get")}
 	}
 	return kube.ObjectRules(target)
+}
+
+// find reads an object, nil when it is not there. The result is set when it
+// could not be read.
+func find[T any](ctx context.Context, t *attempt, get func(context.Context) (*T, error)) (found *T, stop *remediate.Result) {
+	err := t.read(ctx, func(ctx context.Context) (err error) {
+		found, err = get(ctx)
+		return err
+	})
+	switch {
+	case kube.IsGone(err):
+		return nil, nil
+	case err != nil:
+		return nil, new(t.unread(err))
+	}
+	return found, nil
 }
 
 // read carries out a read behind the breaker.

@@ -113,17 +113,9 @@ func isolationName(t remediate.Target) string { return isolationPrefix + t.Kind 
 
 // isolation reads the NetworkPolicy of the target, nil when there is none.
 func (t *attempt) isolation(ctx context.Context) (p *networkingv1.NetworkPolicy, stop *remediate.Result) {
-	err := t.read(ctx, func(ctx context.Context) (err error) {
-		p, err = t.client.NetworkingV1().NetworkPolicies(t.Act.Target.Namespace).Get(ctx, isolationName(t.Act.Target), metav1.GetOptions{})
-		return err
+	return find(ctx, t, func(ctx context.Context) (*networkingv1.NetworkPolicy, error) {
+		return t.client.NetworkingV1().NetworkPolicies(t.Act.Target.Namespace).Get(ctx, isolationName(t.Act.Target), metav1.GetOptions{})
 	})
-	switch {
-	case kube.IsGone(err):
-		return nil, nil
-	case err != nil:
-		return nil, new(t.unread(err))
-	}
-	return p, nil
 }
 
 // isOurs tells whether we made a NetworkPolicy.

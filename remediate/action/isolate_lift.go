@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -50,7 +49,7 @@ func (t *attempt) lift(ctx context.Context) remediate.Result {
 			return ok("it is not isolated, or no longer")
 		case !isOurs(there):
 			return failed("there is a NetworkPolicy %s that is not ours: it is left as it is", there.Name)
-		case t.Act.Undo && !t.isOfThisAttempt(there.Labels[attemptLabel]):
+		case t.Act.Undo && !t.ofThisAttempt(there.Labels[attemptLabel]):
 			return ok("it was isolated by %s before, and stays so", there.Labels[attemptLabel])
 		case there.DeletionTimestamp != nil:
 			return ok("its isolation is being removed already")
@@ -74,9 +73,4 @@ func (t *attempt) lift(ctx context.Context) remediate.Result {
 		return r
 	}
 	return t.later(fmt.Errorf("the isolation of %s changes faster than it can be lifted", t.Act.Target))
-}
-
-// isOfThisAttempt tells whether the act with this ID is one of the attempt's.
-func (t *attempt) isOfThisAttempt(id string) bool {
-	return id == t.Act.Attempt || strings.HasPrefix(id, t.Act.Attempt+"-")
 }

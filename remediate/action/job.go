@@ -151,31 +151,17 @@ func (a *job) perform(ctx context.Context, t *attempt) remediate.Result {
 
 // job reads the Job of this act, nil when it is not there.
 func (t *attempt) job(ctx context.Context, namespace string) (j *batchv1.Job, stop *remediate.Result) {
-	err := t.read(ctx, func(ctx context.Context) (err error) {
-		j, err = t.client.BatchV1().Jobs(namespace).Get(ctx, t.ID, metav1.GetOptions{})
-		return err
+	return find(ctx, t, func(ctx context.Context) (*batchv1.Job, error) {
+		return t.client.BatchV1().Jobs(namespace).Get(ctx, t.ID, metav1.GetOptions{})
 	})
-	switch {
-	case kube.IsGone(err):
-		return nil, nil
-	case err != nil:
-		return nil, new(t.unread(err))
-	}
-	return j, nil
 }
 
 func (t *attempt) cronJob(ctx context.Context, namespace, name string) (c *batchv1.CronJob, stop *remediate.Result) {
-	err := t.read(ctx, func(ctx context.Context) (err error) {
-		c, err = t.client.BatchV1().CronJobs(namespace).Get(ctx, name, metav1.GetOptions{})
-		return err
-	})
-	switch {
-	case kube.IsGone(err):
-		return nil, new(refused("there is no CronJob %s/%s to make the Job from", namespace, name))
-	case err != nil:
-		return nil, new(t.unread(err))
+	c, stop = find(ctx, t, func(ctx context.Context) (*batchv1.CronJob, error) { return t.reader.CronJob(ctx, namespace, name) })
+	if c == nil && stop == nil {
+		stop = new(refused("there is no CronJob %s/%s to make the Job from: make it, or name another one in the policy", namespace, name))
 	}
-	return c, nil
+	return c, stop
 }
 
 // create sends the Job. Its name is the act's: sent twice, it is there once.

@@ -55,6 +55,12 @@ type act interface {
 	perform(context.Context, *attempt) remediate.Result
 }
 
+// stopping is an act that may leave nothing running.
+type stopping interface {
+	act
+	stops() bool
+}
+
 var kinds = map[string]kind{
 	"cordon":         {cordonDoc, cordonExample, []string{kube.Node}, false, nodeRules, cordonWrites, nowhere, parse[cordon]},
 	"delete_pod":     {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, deletePodWrites, nowhere, parse[deletePod]},
@@ -95,6 +101,18 @@ func Validate(kind string, args json.RawMessage) error {
 	}
 	_, err := k.parse(args)
 	return err
+}
+
+// Stops tells whether an act of this kind with these arguments leaves nothing
+// running.
+func Stops(kind string, args json.RawMessage) bool {
+	k, ok := kinds[kind]
+	if !ok {
+		return false
+	}
+	what, err := k.parse(args)
+	s, may := what.(stopping)
+	return err == nil && may && s.stops()
 }
 
 // MergeRules returns the smallest set of rules that allows what all of the

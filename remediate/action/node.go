@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -41,12 +40,6 @@ func (t *attempt) judgeNode(w *kube.Workload) *remediate.Result {
 		return new(refused("%s", w.Refused))
 	}
 	return nil
-}
-
-// ofThisAttempt tells whether a mark is of an act of the attempt that this act
-// belongs to: it itself, or another one of the procedure.
-func (t *attempt) ofThisAttempt(mark string) bool {
-	return mark != "" && (mark == t.ID || mark == t.Act.Attempt || strings.HasPrefix(mark, t.Act.Attempt+"-"))
 }
 
 // change brings a node to where judge says that it is done, by applying what it

@@ -82,6 +82,9 @@ func (a *scale) validate() error {
 	return nil
 }
 
+// stops tells whether nothing runs then.
+func (a *scale) stops() bool { return a.Replicas != nil && *a.Replicas == 0 }
+
 // scaling is what is to be written: the annotations, nil for one that goes, and
 // what there is to say of it then.
 type scaling struct {
@@ -190,7 +193,7 @@ func (t *attempt) restoring(w *kube.Workload) (*scaling, remediate.Result) {
 		return nil, ok("nothing of ours is scaled, or no longer")
 	case !was.there:
 		return nil, refused("nothing of ours is scaled: it has no annotation %s; say how many there shall be by scale: {replicas: N}", scaledFrom)
-	case t.Act.Undo && !t.isOfThisAttempt(was.by):
+	case t.Act.Undo && !t.ofThisAttempt(was.by):
 		return nil, ok("it was scaled by %s before, and stays so", was.by)
 	case !was.readable:
 		return nil, refused("its annotations %s and %s are not both numbers: set its replicas by hand and remove them", scaledFrom, scaledTo)

@@ -2,7 +2,6 @@ package action
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -11,17 +10,6 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
 )
-
-// Stops tells whether an act with these arguments leaves nothing running.
-func Stops(kind string, args json.RawMessage) bool {
-	k, ok := kinds[kind]
-	if !ok {
-		return false
-	}
-	what, err := k.parse(args)
-	a, ok := what.(*scale)
-	return err == nil && ok && a.Replicas != nil && *a.Replicas == 0
-}
 
 // autoscaled is the refusal where an autoscaler sets the target's replicas: it
 // would set ours back, or take them for where to begin.
