@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -31,7 +32,11 @@ func (r *policyReader) readTarget(v value, w *written) string {
 	}
 	t, err := remediate.ParseTarget("", s)
 	if err != nil {
-		r.failTarget(v, s, err)
+		hint := "write for example deployment/shop/db, owner/$namespace/$pod or node/$node; the name of another cluster may stand before it"
+		if unknown := (*remediate.UnknownKindError)(nil); errors.As(err, &unknown) {
+			hint = suggest(unknown.Kind, remediate.TargetKinds)
+		}
+		v.fail(err.Error(), hint)
 		return ""
 	}
 	if t.Cluster != "" && !slices.ContainsFunc(r.config.Clusters, func(c Cluster) bool { return c.Name == t.Cluster }) {
@@ -44,17 +49,6 @@ func (r *policyReader) readTarget(v value, w *written) string {
 	w.take(v, s)
 	w.targets = append(w.targets, aimed{t, v})
 	return s
-}
-
-// failTarget says what is wrong with a target that has not the parts of one.
-func (r *policyReader) failTarget(v value, s string, err error) {
-	const example = "write kind/namespace/name, for example deployment/shop/db or owner/$namespace/$pod, or node/$node; the name of another cluster may stand before it"
-	p := strings.Split(s, "/")
-	if kind := p[max(0, len(p)-3)]; len(p) >= 3 && !slices.Contains(remediate.TargetKinds, kind) && p[len(p)-2] != "node" {
-		v.fail(fmt.Sprintf("unknown kind of target %q", kind), suggest(kind, remediate.TargetKinds))
-		return
-	}
-	v.fail(err.Error(), example)
 }
 
 // namePart checks one part of a target: with its references taken for a plain

@@ -25,20 +25,25 @@ type Target struct{ Cluster, Kind, Namespace, Name string }
 // are not looked at.
 func ParseTarget(cluster, written string) (Target, error) {
 	p := strings.Split(written, "/")
-	if len(p) > 1 && !slices.Contains(TargetKinds, p[0]) && slices.Contains(TargetKinds, p[1]) {
+	isKind := func(n int) bool { return n < len(p) && slices.Contains(TargetKinds, p[n]) }
+	if !isKind(0) && (isKind(1) || len(p) == 4) {
 		cluster, p = p[0], p[1:]
 	}
-	if p[0] == nodeKind {
-		p = slices.Insert(p, 1, "")
-	}
 	switch {
-	case !slices.Contains(TargetKinds, p[0]):
-		return Target{}, fmt.Errorf("unknown kind of target %q", p[0])
-	case len(p) != 3:
-		return Target{}, fmt.Errorf("the target %q has too many parts, or not enough", written)
+	case !isKind(0) && len(p) == 3:
+		return Target{}, &UnknownKindError{p[0]}
+	case isKind(0) && p[0] == nodeKind && len(p) == 2:
+		p = slices.Insert(p, 1, "")
+	case !isKind(0) || p[0] == nodeKind || len(p) != 3:
+		return Target{}, fmt.Errorf("the target %q is not kind/namespace/name or node/name", written)
 	}
 	return Target{cluster, p[0], p[1], p[2]}, nil
 }
+
+// UnknownKindError is returned for a target of a kind that there is none of.
+type UnknownKindError struct{ Kind string }
+
+func (e *UnknownKindError) Error() string { return fmt.Sprintf("unknown kind of target %q", e.Kind) }
 
 // IsZero tells whether nothing is named.
 func (t Target) IsZero() bool { return t == Target{} }

@@ -81,20 +81,11 @@ func (c *cli) showBacktest(found *replay.Comparison, job backtestJob) error {
 	if !job.all {
 		found.Pairs = slices.DeleteFunc(found.Pairs, func(p replay.Pair) bool { return p.Result == replay.Same })
 	}
-	if c.output == "json" {
-		job.format = "json"
-	}
-	switch job.format {
-	case "json":
-		return c.showJSON(found)
-	case "markdown":
-		c.backtestMarkdown(found)
-	case "html":
-		return c.backtestHTML(found)
-	default:
-		c.backtestText(found)
-	}
-	return c.out.err
+	return c.show(job.format, found, shown{
+		text:     func() { c.backtestText(found) },
+		markdown: func() { c.backtestMarkdown(found) },
+		html:     func() error { return c.backtestHTML(found) },
+	})
 }
 
 func (c *cli) backtestText(found *replay.Comparison) {

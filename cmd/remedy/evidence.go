@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,11 +37,7 @@ func (c *cli) evidence(ctx context.Context, id, digest string) error {
 
 // listed writes what there is as JSON.
 func (c *cli) listed(all []web.Evidence) error {
-	b, err := json.MarshalIndent(append([]web.Evidence{}, all...), "", "  ")
-	if err != nil {
-		return err
-	}
-	return c.out.raw(append(b, '\n'))
+	return c.showJSON(append([]web.Evidence{}, all...))
 }
 
 // choice lists what there is, and how to ask for one.

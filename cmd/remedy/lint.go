@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -79,11 +78,7 @@ func (c *cli) showLint(problems []policies.Problem, ok []string) error {
 	if problems == nil {
 		problems = []policies.Problem{} // [] and not null
 	}
-	b, err := json.MarshalIndent(problems, "", "  ")
-	if err != nil {
-		return err
-	}
-	return c.out.raw(append(b, '\n'))
+	return c.showJSON(problems)
 }
 
 // around holds what was loaded against what stands around it. Rules that are not

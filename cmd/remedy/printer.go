@@ -73,6 +73,30 @@ func (p *printer) raw(b []byte) error {
 	return err
 }
 
+// shown are the ways in which something is shown to people.
+type shown struct {
+	text, markdown func()
+	html           func() error
+}
+
+// show shows what was found in a format. A program asks for JSON by --output, too.
+func (c *cli) show(format string, found any, as shown) error {
+	if c.output == "json" {
+		format = "json"
+	}
+	switch format {
+	case "json":
+		return c.showJSON(found)
+	case "html":
+		return as.html()
+	case "markdown":
+		as.markdown()
+	default:
+		as.text()
+	}
+	return c.out.err
+}
+
 // showJSON writes something as a program reads it.
 func (c *cli) showJSON(v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")

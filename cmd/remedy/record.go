@@ -68,29 +68,26 @@ func recordsOf(ctx context.Context, j past, of func(remediate.Fact) bool) ([]rec
 }
 
 func (c *cli) showRecord(r record.Record, format string) error {
-	if c.output == "json" {
-		format = "json"
-	}
-	switch format {
-	case "json":
-		return c.showJSON(r)
-	case "markdown":
-		c.out.printf("## Incident i%d\n\n| | |\n|---|---|\n", r.Incident)
-		for _, f := range fieldsOf(r) {
-			c.out.printf("| %s | %s |\n", f.name, strings.Join(inMarkdown(f.lines), "<br>"))
-		}
-	default:
-		for _, f := range fieldsOf(r) {
-			for k, line := range f.lines {
-				name := f.name
-				if k > 0 {
-					name = ""
-				}
-				c.out.printf("%s%s\n", c.out.tone(web.Quiet, pad(name, 20)), line)
+	return c.show(format, r, shown{text: func() { c.recordText(r) }, markdown: func() { c.recordMarkdown(r) }})
+}
+
+func (c *cli) recordText(r record.Record) {
+	for _, f := range fieldsOf(r) {
+		for k, line := range f.lines {
+			name := f.name
+			if k > 0 {
+				name = ""
 			}
+			c.out.printf("%s%s\n", c.out.tone(web.Quiet, pad(name, 20)), line)
 		}
 	}
-	return c.out.err
+}
+
+func (c *cli) recordMarkdown(r record.Record) {
+	c.out.printf("## Incident i%d\n\n| | |\n|---|---|\n", r.Incident)
+	for _, f := range fieldsOf(r) {
+		c.out.printf("| %s | %s |\n", f.name, strings.Join(inMarkdown(f.lines), "<br>"))
+	}
 }
 
 // field is one field of the recovery log.

@@ -90,20 +90,11 @@ func (c *cli) recovery(ctx context.Context, j past, job recoveryJob) error {
 	if job.log {
 		found.Records = records
 	}
-	if c.output == "json" {
-		job.format = "json"
-	}
-	switch job.format {
-	case "json":
-		return c.showJSON(found)
-	case "markdown":
-		c.recoveryMarkdown(found)
-	case "html":
-		return c.recoveryHTML(found)
-	default:
-		c.recoveryText(found)
-	}
-	return c.out.err
+	return c.show(job.format, found, shown{
+		text:     func() { c.recoveryText(found) },
+		markdown: func() { c.recoveryMarkdown(found) },
+		html:     func() error { return c.recoveryHTML(found) },
+	})
 }
 
 // span is what the report is about: until is zero when it is all since from.
@@ -272,9 +263,7 @@ func (c *cli) recoveryText(found recovered) {
 	}
 	for _, r := range found.Records {
 		o.printf("\n")
-		if o.err == nil {
-			o.err = c.showRecord(r, "text")
-		}
+		c.recordText(r)
 	}
 }
 
@@ -299,8 +288,6 @@ func (c *cli) recoveryMarkdown(found recovered) {
 	o.printf("\n# Recovery log\n")
 	for _, r := range found.Records {
 		o.printf("\n")
-		if o.err == nil {
-			o.err = c.showRecord(r, "markdown")
-		}
+		c.recordMarkdown(r)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"runtime"
@@ -183,9 +182,5 @@ func (t *policyTest) showJSON(problems []policies.Problem, all []tested, reached
 			ok = ok && r.Reached
 		}
 	}
-	b, err := json.MarshalIndent(out, "", "  ")
-	if err == nil {
-		err = t.cli.out.raw(append(b, '\n'))
-	}
-	return ok, err
+	return ok, t.cli.showJSON(out)
 }
