@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/promslog"
 	promslogflag "github.com/prometheus/common/promslog/flag"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/x0tta6bl4/remediated/cmd/internal/flags"
 )
 
 // options are the flags. What belongs to an installation rather than to a
@@ -27,8 +28,8 @@ type options struct {
 	tokens      []string
 	poll        time.Duration
 	minUptime   time.Duration
-	hold        bool // a new release only observes at first
-	days        span // so much is decided again by a new release
+	hold        bool       // a new release only observes at first
+	days        flags.Span // so much is decided again by a new release
 	log         promslog.Config
 }
 
@@ -69,8 +70,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, o.validate()
 }
 
-// validate refuses to listen where anybody could give orders.
+// validate refuses to listen where anybody could give orders, and to compare
+// nothing.
 func (o options) validate() error {
+	if o.days <= 0 {
+		return fmt.Errorf("--upgrade.days=%s would compare nothing: give for example 7d", &o.days)
+	}
 	who, err := authenticationOf(*o.web.WebConfigFile)
 	if err != nil {
 		return err
@@ -102,19 +107,3 @@ func loopback(address string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
-
-// span is a time span as Prometheus writes it, as the value of a flag.
-type span time.Duration
-
-// Set reads it.
-func (d *span) Set(text string) error {
-	got, err := model.ParseDuration(text)
-	if err != nil || got == 0 {
-		return fmt.Errorf("%q is no time span: write for example 7d or 36h", text)
-	}
-	*d = span(got)
-	return nil
-}
-
-// String is how it is written.
-func (d *span) String() string { return model.Duration(*d).String() }

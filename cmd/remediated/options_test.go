@@ -54,7 +54,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--no-such-flag"}, 2, "no-such-flag"},
 		{[]string{"--help"}, 0, "--upgrade.days=7d"},
 		{[]string{"--upgrade.days=week"}, 2, `"week" is no time span: write for example 7d or 36h`},
-		{[]string{"--upgrade.days=0s"}, 2, `"0s" is no time span`},
+		{[]string{"--upgrade.days=0s"}, 2, `--upgrade.days=0s would compare nothing: give for example 7d`},
 		{[]string{"--config.file=" + filepath.Join(t.TempDir(), "lost.yml")}, 2, "lost.yml"},
 		{[]string{"--config.file=" + file(t, "remediated.yml", "policies: 7\n")}, 1, "remediated.yml:1:11"},
 	} {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
+	"github.com/x0tta6bl4/remediated/cmd/internal/flags"
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -88,7 +89,7 @@ func written(t *testing.T, facts []remediate.Fact, book *remediate.Rulebook) str
 func begins(t *testing.T, dir string, hold bool, book *remediate.Rulebook) (d *daemon, log *bytes.Buffer) {
 	t.Helper()
 	log = new(bytes.Buffer)
-	d = &daemon{options: options{storage: dir, hold: hold, days: span(7 * 24 * time.Hour)}, log: slog.New(slog.NewTextHandler(log, nil))}
+	d = &daemon{options: options{storage: dir, hold: hold, days: flags.Span(7 * 24 * time.Hour)}, log: slog.New(slog.NewTextHandler(log, nil))}
 	d.watch = newWatcher(slog.New(slog.DiscardHandler))
 	d.engine = engine.New(engine.Options{
 		Open: d.openJournal, Name: drawName, Rulebook: book, Release: "1.5", Hold: hold, Observe: d.watch.fact,

@@ -11,13 +11,14 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/model"
 
+	"github.com/x0tta6bl4/remediated/cmd/internal/flags"
 	"github.com/x0tta6bl4/remediated/policies/replay"
 )
 
 // backtestJob is one call of backtest.
 type backtestJob struct {
 	file   string // configuration
-	since  *span
+	since  *flags.Span
 	format string
 	all    bool // also show what would have been the same
 	alerts alertsJob

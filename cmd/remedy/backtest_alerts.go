@@ -15,6 +15,7 @@ import (
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
+	"github.com/x0tta6bl4/remediated/cmd/internal/flags"
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/policies/lint"
 	"github.com/x0tta6bl4/remediated/policies/replay"
@@ -26,7 +27,7 @@ import (
 type alertsJob struct {
 	prometheus string
 	from, to   day
-	step       span
+	step       flags.Span
 }
 
 // firingSeries is how they are asked for.
@@ -76,7 +77,7 @@ func (j *alertsJob) given() string {
 		return "--from"
 	case !time.Time(j.to).IsZero():
 		return "--to"
-	case j.step != span(time.Minute):
+	case j.step != flags.Span(time.Minute):
 		return "--step"
 	}
 	return ""

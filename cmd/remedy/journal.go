@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
-	"github.com/prometheus/common/model"
 
+	"github.com/x0tta6bl4/remediated/cmd/internal/flags"
 	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/web"
@@ -25,27 +24,11 @@ func (c *cli) journalCommands(cmd *kingpin.CmdClause) {
 }
 
 // since gives a command a flag for how far back it looks: 0 is all.
-func since(cmd *kingpin.CmdClause, usual, help string) *span {
-	var d span
+func since(cmd *kingpin.CmdClause, usual, help string) *flags.Span {
+	var d flags.Span
 	cmd.Flag("since", help+" It counts from the journal's last fact; 0s is all.").Default(usual).SetValue(&d)
 	return &d
 }
-
-// span is a time span as Prometheus writes it, as the value of a flag.
-type span time.Duration
-
-// Set reads it.
-func (d *span) Set(text string) error {
-	got, err := model.ParseDuration(text)
-	if err != nil {
-		return fmt.Errorf("%w: write for example 30d or 12h", err)
-	}
-	*d = span(got)
-	return nil
-}
-
-// String is how it is written.
-func (d *span) String() string { return model.Duration(*d).String() }
 
 // booksOf returns the rulebooks of a journal by their digests.
 func booksOf(ctx context.Context, j past) func(digest string) (*remediate.Rulebook, error) {

@@ -14,13 +14,14 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/x0tta6bl4/remediated/cmd/internal/flags"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
 // exportJob is one call of journal export.
 type exportJob struct {
 	storage  string
-	since    *span
+	since    *flags.Span
 	file     string
 	evidence bool
 }

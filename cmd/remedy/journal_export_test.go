@@ -132,7 +132,7 @@ func TestJournalExportRefuses(t *testing.T) {
 	}{
 		{"export --storage.path " + t.TempDir(), exitFailed, "there is no journal in"},
 		{"export --storage.path " + dir + " --file " + filepath.Join(t.TempDir(), "none", "x"), exitFailed, "no such file or directory"},
-		{"export --storage.path " + dir + " --since soon", exitUsage, "write for example 30d or 12h"},
+		{"export --storage.path " + dir + " --since soon", exitUsage, "write for example 7d or 36h"},
 		{"export", exitUsage, "--storage.path"},
 		{"check --storage.path " + t.TempDir(), exitFailed, "there is no journal in"},
 		{"check --export " + filepath.Join(dir, "journal.db"), exitFailed, "it is not an export of a journal"},

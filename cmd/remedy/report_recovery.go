@@ -11,13 +11,14 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/model"
 
+	"github.com/x0tta6bl4/remediated/cmd/internal/flags"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 	"github.com/x0tta6bl4/remediated/remediate/record"
 )
 
 // recoveryJob is one call of report recovery.
 type recoveryJob struct {
-	since  *span
+	since  *flags.Span
 	month  string
 	format string
 	log    bool // also each incident's record

@@ -223,7 +223,7 @@ func TestReportRecoveryRefuses(t *testing.T) {
 		{"report recovery --month 2024-13 --storage.path " + dir, exitUsage, `--month "2024-13": write for example 2026-10`},
 		{"report recovery --month October --storage.path " + dir, exitUsage, "write for example 2026-10"},
 		{"report recovery --month 2024-01 --since 5d --storage.path " + dir, exitUsage, "exclude each other"},
-		{"report recovery --since soon --storage.path " + dir, exitUsage, "write for example 30d or 12h"},
+		{"report recovery --since soon --storage.path " + dir, exitUsage, "write for example 7d or 36h"},
 		{"report recovery --format pdf --storage.path " + dir, exitUsage, "pdf"},
 		{"report recovery --storage.path " + t.TempDir(), exitFailed, "there is no journal in"},
 		{"incident record i99 --storage.path " + dir, exitFailed, "the journal does not tell how incident i99 was opened"},
