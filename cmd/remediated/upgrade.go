@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/version"
@@ -23,13 +22,20 @@ import (
 // again.
 const keepAgain = 10 * time.Second
 
-// release names this release. One that is not released goes by the state of the
-// source that it was built from.
-func release() string {
-	if version.Version != "" {
-		return version.Version
+// release names this release.
+func release() string { return releaseOf(version.Version, version.GetRevision()) }
+
+// releaseOf names a release by its version. One that has none goes by the state of
+// the source that it was built from, when the build wrote that down.
+func releaseOf(version, revision string) string {
+	const unknown = "unknown" // as the version package has it
+	switch {
+	case version != "":
+		return version
+	case revision != "" && revision != unknown:
+		return "unreleased " + revision
 	}
-	return strings.TrimSpace("unreleased " + version.GetRevision())
+	return "unreleased"
 }
 
 // upgrade has this release decide the last days again, when others decided them,

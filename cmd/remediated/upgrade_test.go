@@ -222,3 +222,14 @@ func numbersOf(w *watcher, names ...string) string {
 	}
 	return strings.Join(out, " ")
 }
+
+// Builds that say where they are from are told from each other.
+func TestReleaseIsNamed(t *testing.T) {
+	for want, of := range map[string][2]string{
+		"1.4": {"1.4", "c0ffee"}, "unreleased c0ffee": {"", "c0ffee"}, "unreleased": {"", "unknown"},
+	} {
+		if got := releaseOf(of[0], of[1]); got != want {
+			t.Errorf("version %q, revision %q is called %q, want %q", of[0], of[1], got, want)
+		}
+	}
+}
