@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -35,19 +36,25 @@ func (s *server) record(r *http.Request) (any, error) {
 	return all[0], nil
 }
 
-// nameRecord adds what is known of the alert, where its own facts do not tell.
+// nameRecord adds what is known of the alert, where the incident's own facts do
+// not tell: while it is open the daemon itself does.
 func (s *server) nameRecord(ctx context.Context, rec *record.Record, facts []remediate.Fact) error {
-	i := fold(facts)
-	if i == nil || rec.Alert != "" {
+	if rec.Alert != "" {
 		return nil
 	}
-	rec.Alert, rec.Labels = i.Alert.Name(), i.Alert.Labels
+	i := fold(facts)
 	return s.look(ctx, func(st *remediate.State, _ remediate.Rulebooks) {
+		if open := st.Incidents[rec.Incident]; open != nil {
+			i = open
+		}
 		for _, f := range facts {
 			b, ok := f.Body.(remediate.Opened)
 			if known := st.Known[b.Alert]; ok && known != nil && !known.StartsAt.After(f.At) {
 				rec.Times.Fires = known.StartsAt
 			}
+		}
+		if i != nil {
+			rec.Alert, rec.Labels = i.Alert.Name(), slices.Clone(i.Alert.Labels)
 		}
 	})
 }

@@ -35,6 +35,16 @@ func TestARecordAndWhatWasLearned(t *testing.T) {
 	}
 }
 
+// Of an incident that nothing was asked or told about, its own facts do not have
+// the alert: the daemon knows it while it is open.
+func TestTheRecordOfWhatIsOnlyListedNamesItsAlert(t *testing.T) {
+	_, o := play(t, everything)
+	r := answer[record.Record](t, web.New(o), get("/api/v1/incidents/4/record"))
+	if r.Ending != record.Listed || r.Alert == "" || r.Labels.Get("alertname") != r.Alert || r.Times.Fires.IsZero() {
+		t.Errorf("it ended %q, about %q %v, firing since %s", r.Ending, r.Alert, r.Labels, r.Times.Fires)
+	}
+}
+
 func TestRecordAndNoteRefuse(t *testing.T) {
 	w, o := play(t, healedAndOthers)
 	h := web.New(o)
