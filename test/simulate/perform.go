@@ -84,7 +84,7 @@ func (w *world) do(s remediate.Started, takes time.Duration, report func(remedia
 			outcome, text := w.carryOut(s.ID, *s.Act)
 			report(remediate.Result{Outcome: outcome, Text: text})
 		case s.Tell != nil:
-			report(remediate.Result{Outcome: remediate.OK, Ref: "ref-" + s.Tell.Destination})
+			report(remediate.Result{Outcome: remediate.OK, Ref: refOf(s)})
 		default:
 			r := remediate.Result{Outcome: remediate.OK}
 			for k, q := range s.Ask.Questions {
@@ -93,6 +93,14 @@ func (w *world) do(s remediate.Started, takes time.Duration, report func(remedia
 			report(r)
 		}
 	})
+}
+
+// refOf is where a tell that arrived can be found from then on.
+func refOf(s remediate.Started) string {
+	if s.Tell == nil {
+		return ""
+	}
+	return "ref-" + s.Tell.Destination
 }
 
 // sample looks whether the service works, and has worked for long enough,

@@ -264,13 +264,16 @@ func upgrades(y *day, d dice) {
 	}
 }
 
-// unasked is a result that nobody waits for, or one that came before.
+// unasked is a result that nobody waits for, or one that came before, or one
+// that is still waited for; each as its performer would report it.
 func unasked(y *day, d dice) {
 	if !y.up || len(y.ids) == 0 {
 		return
 	}
 	b := pick(d, y.ids...)
-	_ = y.hear(remediate.Reported{ID: b.ID, Incident: b.Incident, At: y.now(), Result: remediate.Result{
-		Outcome: pick(d, remediate.OK, remediate.Failed, remediate.Unknown, remediate.Later),
-	}})
+	r := remediate.Result{Outcome: pick(d, remediate.OK, remediate.Failed, remediate.Unknown, remediate.Later)}
+	if r.Outcome == remediate.OK {
+		r.Ref = refOf(b)
+	}
+	_ = y.hear(remediate.Reported{ID: b.ID, Incident: b.Incident, At: y.now(), Result: r})
 }

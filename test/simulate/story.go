@@ -280,9 +280,12 @@ func rungOf(t remediate.Tell) string {
 	return ""
 }
 
-// toldOf folds how a tell ended.
+// toldOf folds how a tell ended. One that was no longer to be told says nothing
+// of its destination: what failed before it still does.
 func (s *story) toldOf(i *incident, t remediate.Tell, outcome string) {
-	i.failing[t.Destination] = outcome != remediate.OK && outcome != remediate.Refused
+	if outcome != remediate.Refused {
+		i.failing[t.Destination] = outcome != remediate.OK
+	}
 	if outcome != remediate.OK {
 		return
 	}
