@@ -98,10 +98,11 @@ func (s *story) waitsFor(i *incident) *incident {
 }
 
 // hasALeafThatIsDue tells whether somebody must hear of root because of what
-// depends on it.
+// depends on it: it is time, or those who were called for that cannot be told.
 func (s *story) hasALeafThatIsDue(root *incident, at time.Time) bool {
 	for _, leaf := range s.open {
-		if due := s.dueByItself(leaf); s.rootOf(leaf) == root && !due.IsZero() && !due.After(at) {
+		due := s.dueByItself(leaf)
+		if s.rootOf(leaf) == root && !due.IsZero() && (!due.After(at) || leaf.rung > 0 && s.outOfReach(leaf, at) == nil) {
 			return true
 		}
 	}

@@ -229,11 +229,13 @@ func (s *story) commanded(b remediate.CommandGiven) {
 	switch b.Command {
 	case remediate.Ack:
 		i.acked = true
+		clear(i.calls) // somebody has it already
 	case remediate.Unack:
 		i.acked, i.excused = false, s.at
 		i.begin()
 	case remediate.TakeOver:
 		i.acked, i.taken = true, true
+		clear(i.calls)
 	case remediate.Approve:
 		i.approved, i.approvedAt, i.denied = b.Plan, s.at, false
 	case remediate.Deny:
@@ -328,6 +330,7 @@ func (s *story) hearOf(i *incident, f remediate.Fact) {
 		s.changed(i.Incident)
 	case remediate.Healed:
 		i.healed, i.waits = true, 0
+		clear(i.calls)
 		if b.Attempt != "" {
 			s.heals[i.breaker()] = append(s.heals[i.breaker()], s.at)
 		}
