@@ -133,6 +133,9 @@ func describeOpened(b Opened) string {
 	if b.Found {
 		s += "; found firing: listed only"
 	}
+	if b.Drill != "" {
+		s += "; it is a drill, " + b.Drill
+	}
 	return s
 }
 

@@ -218,6 +218,8 @@ type Opened struct {
 	// that the policy needs and the alert lacks.
 	ToldOnly string `json:"toldOnly,omitempty"`
 	Found    bool   `json:"found,omitempty"`
+	// Drill is the value of [DrillLabel]: nothing is done, and nobody is called.
+	Drill string `json:"drill,omitempty"`
 }
 
 // Joined adds an alert to an open incident.

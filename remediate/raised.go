@@ -56,7 +56,7 @@ func Raised(s *State, books Rulebooks, now time.Time) []Alert {
 // speaks tells whether people are told of the incident at all.
 func (h *handler) speaks(i *Incident) bool {
 	_, silenced := h.silencers(i)
-	return i.Closed.IsZero() && !i.Found && !silenced && !h.silent(i) && i.Status != StatusObserved
+	return i.Closed.IsZero() && !i.Found && !silenced && !h.silent(i) && i.Drill == "" && i.Status != StatusObserved
 }
 
 // raisedOf is the one alert that says how the incident stands, if there is

@@ -88,7 +88,8 @@ type Incident struct {
 	Target   Target             `json:"target,omitzero"`
 	ToldOnly string             `json:"toldOnly,omitempty"`
 	Found    bool               `json:"found,omitempty"`
-	Alert    Alert              `json:"alert"` // the one that opened it
+	Drill    string             `json:"drill,omitempty"` // which drill it is, "" when it is none
+	Alert    Alert              `json:"alert"`           // the one that opened it
 	Alerts   map[AlertID]Labels `json:"alerts"`
 	Firing   map[AlertID]bool   `json:"firing"` // those of Alerts that fire
 
@@ -242,7 +243,7 @@ func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 
 // stateFormat counts the changes of what State remembers. A snapshot of
 // another format lacks what a fold would have gathered, so it is not used.
-const stateFormat = 6
+const stateFormat = 7
 
 // ErrOtherFormat is returned for a snapshot that another release wrote. Fold
 // the records anew.
