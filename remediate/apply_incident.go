@@ -160,5 +160,6 @@ func (s *State) closed(i *Incident, b Closed, at time.Time) {
 		s.Storm, s.Digests.Stormed = 0, true
 	}
 	s.tallied(i)
+	s.practised(i)
 	s.wakeWaiters(rootKey(i.ID))
 }

@@ -57,6 +57,9 @@ func describeCommand(b CommandGiven) string {
 			words = append(words, w)
 		}
 	}
+	if len(b.Labels) > 0 {
+		words = append(words, b.Labels.String())
+	}
 	return strings.Join(append(words, "by", b.By), " ") + said(b.Reason)
 }
 

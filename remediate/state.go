@@ -35,7 +35,8 @@ type State struct {
 	Opens      []time.Time             `json:"opens"` // when incidents were opened, the last ones
 	Storm      uint64                  `json:"storm"` // the incident of the storm that is on, 0 when there is none
 	Paused     map[string]CommandGiven `json:"paused"`
-	Modes      map[string]CommandGiven `json:"modes"` // what may be done at most, by scope
+	Modes      map[string]CommandGiven `json:"modes"`  // what may be done at most, by scope
+	Drills     map[string]Drilling     `json:"drills"` // the one that was begun last, by policy
 	Digests    Digests                 `json:"digests"`
 	Mute       Mute                    `json:"mute,omitzero"`        // since when Slack takes nothing
 	Introduced []time.Time             `json:"introduced,omitempty"` // when incidents were first shown, the last ones that nobody was called for
@@ -233,6 +234,7 @@ func NewState() *State {
 		Heals:       map[string][]time.Time{},
 		Paused:      map[string]CommandGiven{},
 		Modes:       map[string]CommandGiven{},
+		Drills:      map[string]Drilling{},
 	}
 	s.index = newIndex()
 	return s
