@@ -67,7 +67,7 @@ func (h *handler) drill(c CommandGiven) error {
 	if i := h.s.earnest(h.told); i != nil {
 		return refuse("incident i%d is open, %s and not healed: nobody practises while people are needed", i.ID, i.Severity)
 	}
-	if given.Labels, err = book.drillLabels(name, c.Labels, fmt.Sprintf("d%d", h.s.Seq+1)); err != nil {
+	if given.Labels, err = book.DrillLabels(name, c.Labels, fmt.Sprintf("d%d", h.s.Seq+1)); err != nil {
 		return err
 	}
 	given.Value = lasts.String()
@@ -84,11 +84,14 @@ func lastsOf(text string) (model.Duration, error) {
 	return d, nil
 }
 
-// drillLabels are those of an alert by which a policy is practised: what was
+// DrillLabels are those of an alert by which a policy is practised: what was
 // given, what the policy's matchers name, and that it is a drill. The error says
 // what is missing, or why another policy would take it.
-func (rb *Rulebook) drillLabels(policy string, given Labels, drill string) (Labels, error) {
+func (rb *Rulebook) DrillLabels(policy string, given Labels, drill string) (Labels, error) {
 	p, all := rb.Policy(policy), map[string]string{DrillLabel: drill}
+	if p == nil {
+		return nil, refuse("there is no policy %s", policy)
+	}
 	for _, m := range p.matchers {
 		if m.Type == labels.MatchEqual && m.Value != "" {
 			all[m.Name] = m.Value

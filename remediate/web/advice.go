@@ -11,6 +11,13 @@ import (
 
 // happening says in one line what is happening with the incident of r.
 func happening(r Row) string {
+	if r.Drill != "" && r.Status != remediate.StatusClosed {
+		return "a drill: " + happens(r)
+	}
+	return happens(r)
+}
+
+func happens(r Row) string {
 	if r.asking != "" {
 		return r.asking
 	}
