@@ -53,7 +53,7 @@ func (c *cli) drills(ctx context.Context, j past, back *flags.Span, format strin
 
 const noDrills = "There was no drill in this time."
 
-var drillHeadings = []string{"date", "drill", "policy", "severity", "heard", "decided", "told", "called", "acknowledged", "ended"}
+var drillHeadings = []string{"date", "drill", "policy", "severity", "heard", "decided", "told", "would be called", "acknowledged", "ended"}
 
 // drillCells are what stands below them: times count from when the alert fired.
 func drillCells(r record.Record) []string {
