@@ -163,6 +163,18 @@ func (s *State) drillAlerts(now time.Time) []Alert {
 	return out
 }
 
+// practises says of a drill what would be done, "" when it is none.
+func (i *Incident) practises() string {
+	if i.Drill == "" || i.Status != StatusObserved || i.Plan == nil {
+		return ""
+	}
+	var acts []string
+	for _, a := range i.Plan.Acts {
+		acts = append(acts, a.Kind+" "+a.Target.String())
+	}
+	return "; it would be done: " + strings.Join(acts, ", then ")
+}
+
 // sameWorld tells whether one incident may wait for, or be told of by, another:
 // a drill is nothing that anybody waits for.
 func (i *Incident) sameWorld(root *Incident) bool { return root.Drill == "" || root.Drill == i.Drill }

@@ -103,3 +103,30 @@ func TestDrillsAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// What people are shown says what would be done, and who would have been called.
+func TestADrillSaysWhatWouldBe(t *testing.T) {
+	w := newWorld(t)
+	w.play(drillBook + "alert DbDown job=database namespace=shop remediated_drill=d1\npass 1m")
+	var shown []string
+	for _, f := range w.heard {
+		b, ok := f.Body.(Started)
+		if !ok || b.Tell == nil {
+			continue
+		}
+		shown = append(shown, b.Tell.Destination+" "+b.Tell.Notice.Why)
+		for _, l := range b.Tell.Notice.Lines {
+			shown = append(shown, b.Tell.Destination+" "+l.Text)
+		}
+	}
+	all := strings.Join(shown, "\n")
+	for _, want := range []string{
+		"slack mode: it is a drill; it would be done: restart prod/deployment/shop/db",
+		"slack/thread observe: mode: it is a drill; it would be done: restart prod/deployment/shop/db",
+		"slack/thread oncall would have been called: P1 is told at once",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is not among\n%s", want, all)
+		}
+	}
+}

@@ -186,7 +186,7 @@ func (h *handler) noticeOf(i *Incident) Notice {
 func (i *Incident) why() string {
 	switch i.Status {
 	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval, StatusObserved:
-		return because(i.Verdicts)
+		return because(i.Verdicts) + i.practises()
 	case StatusUnconfirmed:
 		return "its alerts are gone, but it is not seen to be well: " + i.Lost
 	}

@@ -22,7 +22,7 @@ func (p *printer) list(l web.IncidentList, all bool) {
 	for _, i := range l.Incidents {
 		happening := i.Happening
 		if i.Told != "" && i.Status != remediate.StatusClosed {
-			happening += "; called " + i.Told
+			happening += map[bool]string{false: "; called ", true: "; would have called "}[i.Drill != ""] + i.Told
 		}
 		rows = append(rows, []cell{
 			{fmt.Sprintf("i%d", i.Number), bold}, {text: string(i.Severity)}, {string(i.Status), web.ToneOf(i.Status)},
