@@ -86,6 +86,7 @@ type Slack struct {
 	SigningSecretFile string // "": buttons are not accepted over HTTP
 	AppTokenFile      string // "": no socket mode
 	Channel           string
+	Drills            string // where drills are shown; "": nowhere
 	APIURL            string // "": Slack's own
 	// Mentions are user and group IDs by rung: those who are called by a message
 	// that mentions them.
@@ -129,6 +130,9 @@ func (c *Config) destinations() []string {
 	var out []string
 	if c.Slack != nil {
 		out = append(out, remediate.Slack, remediate.SlackThread, remediate.SlackDigest)
+		if c.Slack.Drills != "" {
+			out = append(out, remediate.SlackDrill)
+		}
 		if c.Slack.Bridge != nil {
 			out = append(out, remediate.SlackBridge)
 		}

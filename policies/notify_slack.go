@@ -15,6 +15,7 @@ func (r *configReader) slack(v value) {
 		"signing_secret_file": file(&s.SigningSecretFile),
 		"app_token_file":      file(&s.AppTokenFile),
 		"channel":             func(v value) { s.Channel, _ = v.text("a channel") },
+		"drills":              func(v value) { s.Drills, _ = v.text("a channel") },
 		"api_url":             func(v value) { s.APIURL = v.optional(value.url) },
 		"mentions":            func(v value) { s.Mentions = v.mentions() },
 		"bridge":              func(v value) { s.Bridge = v.bridge() },

@@ -222,6 +222,9 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 	case Accept:
 		s.accepted(b)
 		return
+	case Drill, EndDrill:
+		s.drilled(b, at)
+		return
 	}
 	i := s.Incidents[b.Incident]
 	if i == nil {

@@ -10,7 +10,7 @@ import (
 func (s *State) opened(b Opened, f Fact) {
 	i := &Incident{
 		ID: b.Incident, Key: b.Key, Policy: b.Policy, Rulebook: b.Rulebook, Severity: b.Severity,
-		Target: b.Target, ToldOnly: b.ToldOnly, Found: b.Found, Opened: f.At, Since: f.At, Status: StatusDeciding,
+		Target: b.Target, ToldOnly: b.ToldOnly, Found: b.Found, Drill: b.Drill, Opened: f.At, Since: f.At, Status: StatusDeciding,
 		Alerts: map[AlertID]Labels{}, Firing: map[AlertID]bool{}, Shown: map[string]Showed{},
 		Alert: s.Heard.Alert,
 	}
@@ -25,11 +25,13 @@ func (s *State) opened(b Opened, f Fact) {
 	switch {
 	case b.Policy == StormPolicy:
 		s.Storm = i.ID
-	case !b.Found:
+	case !b.Found && b.Drill == "":
 		s.Opens = append(s.Opens, f.At)
 		s.Opens = s.Opens[max(0, len(s.Opens)-maxOpens):]
 	}
-	s.meet(i.Target)
+	if i.Drill == "" {
+		s.meet(i.Target)
+	}
 }
 
 func (s *State) joined(i *Incident, b Joined) {
@@ -72,10 +74,12 @@ func (s *State) judged(i *Incident, b Judged) {
 	}
 	i.Asked, i.Questions, i.Answers = false, nil, nil
 	if !b.Target.IsZero() && b.Target != i.Target {
-		s.index.leaveTarget(i.Target)
+		s.index.leaveTarget(i)
 		i.Target = b.Target
-		s.index.enterTarget(i.Target)
-		s.meet(i.Target)
+		s.index.enterTarget(i)
+		if i.Drill == "" {
+			s.meet(i.Target)
+		}
 	}
 	i.see(b.Plan)
 	i.Status = map[Decision]Status{
@@ -156,5 +160,6 @@ func (s *State) closed(i *Incident, b Closed, at time.Time) {
 		s.Storm, s.Digests.Stormed = 0, true
 	}
 	s.tallied(i)
+	s.practised(i)
 	s.wakeWaiters(rootKey(i.ID))
 }

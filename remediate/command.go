@@ -22,6 +22,8 @@ func (h *handler) command(c CommandGiven) error {
 		return h.scoped(c)
 	case Accept:
 		return h.accept(c)
+	case Drill, EndDrill:
+		return h.drill(c)
 	case Note:
 		return h.note(c)
 	}
@@ -32,7 +34,7 @@ func (h *handler) command(c CommandGiven) error {
 	if err := i.fits(c); err != nil {
 		return err
 	}
-	c.Scope = ""
+	c.Scope, c.Labels = "", nil
 	h.emit(c)
 	switch c.Command {
 	case Close:

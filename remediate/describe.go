@@ -57,6 +57,9 @@ func describeCommand(b CommandGiven) string {
 			words = append(words, w)
 		}
 	}
+	if len(b.Labels) > 0 {
+		words = append(words, b.Labels.String())
+	}
 	return strings.Join(append(words, "by", b.By), " ") + said(b.Reason)
 }
 
@@ -132,6 +135,9 @@ func describeOpened(b Opened) string {
 	}
 	if b.Found {
 		s += "; found firing: listed only"
+	}
+	if b.Drill != "" {
+		s += "; it is a drill, " + b.Drill
 	}
 	return s
 }

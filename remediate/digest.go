@@ -109,8 +109,12 @@ func (s *State) tallied(i *Incident) {
 	t.count(i)
 }
 
-// visible tells whether people were shown the incident, or are about to be.
+// visible tells whether people were shown the incident, or are about to be. A
+// drill is for those who look where drills are, and for nobody else.
 func (i *Incident) visible() bool {
+	if i.Drill != "" {
+		return true
+	}
 	for d := range i.Shown {
 		if d != PagerDutyChanges { // which nobody reads by themselves
 			return true

@@ -176,7 +176,9 @@ const (
 	SetMode  = "mode"     // Scope may do no more than Value; "act" lifts what was set
 	Rate     = "severity" // the incident is as bad as Value says: the only way down
 	Accept   = "accept"   // the release that Value names may act, whatever it decides otherwise
-	Note     = "note"     // what was learned from the incident, in Reason; also when it is over
+	Drill    = "drill"    // practise the policy of Scope: an alert with Labels fires for Value, and says that it is a drill
+	EndDrill = "end-drill"
+	Note     = "note" // what was learned from the incident, in Reason; also when it is over
 )
 
 // Itself is who gives a command that is the daemon's own: that a policy whose
@@ -189,11 +191,12 @@ type CommandGiven struct {
 	By       string `json:"by"`
 	Incident uint64 `json:"incident,omitempty"`
 	Plan     string `json:"plan,omitempty"`  // Approve, Deny: hash of the plan, or the beginning of it
-	Scope    string `json:"scope,omitempty"` // Pause, Resume, SetMode: "all", "policy/NAME" or "namespace/NAME"
+	Scope    string `json:"scope,omitempty"` // Pause, Resume, SetMode: "all", "policy/NAME" or "namespace/NAME"; Drill, EndDrill: "policy/NAME"
 	Reason   string `json:"reason,omitempty"`
-	Guard    string `json:"guard,omitempty"` // Override: the guard's name
-	Value    string `json:"value,omitempty"` // SetMode: a Mode; Rate: a Severity; Accept: a release
-	Via      string `json:"via,omitempty"`   // how it was heard: slack, pagerduty; "" is the API
+	Guard    string `json:"guard,omitempty"`  // Override: the guard's name
+	Value    string `json:"value,omitempty"`  // SetMode: a Mode; Rate: a Severity; Accept: a release; Drill: for how long
+	Labels   Labels `json:"labels,omitempty"` // Drill: of the alert
+	Via      string `json:"via,omitempty"`    // how it was heard: slack, pagerduty; "" is the API
 }
 
 // CommandRefused is a human's word that was not taken, because it is not theirs
@@ -218,6 +221,8 @@ type Opened struct {
 	// that the policy needs and the alert lacks.
 	ToldOnly string `json:"toldOnly,omitempty"`
 	Found    bool   `json:"found,omitempty"`
+	// Drill is the value of [DrillLabel]: nothing is done, and nobody is called.
+	Drill string `json:"drill,omitempty"`
 }
 
 // Joined adds an alert to an open incident.

@@ -88,7 +88,7 @@ func (h *handler) brokenRoot(leaf *Incident, d Dependency) *Incident {
 		same := !slices.ContainsFunc(d.Same, func(label string) bool {
 			return root.Alert.Labels.Get(label) != leaf.Alert.Labels.Get(label)
 		})
-		if n != leaf.ID && same && root.Status != StatusHealed {
+		if n != leaf.ID && same && leaf.sameWorld(root) && root.Status != StatusHealed {
 			return root
 		}
 	}
@@ -113,7 +113,7 @@ func (h *handler) rootOf(leaf *Incident) *Incident {
 		}
 		root = at
 	}
-	if root == nil || root.ID == leaf.ID || !h.tellable(root) || root.ID == h.s.Storm && leaf.Severity == P1 {
+	if root == nil || root.ID == leaf.ID || root.Drill != leaf.Drill || !h.tellable(root) || root.ID == h.s.Storm && leaf.Severity == P1 {
 		return nil
 	}
 	return root

@@ -75,6 +75,9 @@ func (h *handler) modeOf(i *Incident) ruledMode {
 	if now != nil {
 		m = stricterMode(m, ruledMode{Mode: now.Mode, why: "policy " + i.Policy + " by now " + may(now.Mode)})
 	}
+	if i.Drill != "" {
+		m = stricterMode(m, ruledMode{Mode: ModeObserve, why: "it is a drill"})
+	}
 	if h.s.Release.Held {
 		m = stricterMode(m, ruledMode{Mode: ModeObserve, why: h.s.Release.heldWhy()})
 	}

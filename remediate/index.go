@@ -16,6 +16,7 @@ type index struct {
 	byPolicy map[string]map[uint64]bool // open incidents
 	atTarget map[Target]int             // how many open incidents are about it
 	broken   int                        // targets in atTarget that last
+	drills   map[uint64]bool            // open incidents that are drills
 	storm    time.Time                  // when to look whether the storm is over, zero when there is none
 	untold   time.Time                  // when to say that people cannot be shown anything
 	digest   time.Time                  // when to see about the digest
@@ -31,6 +32,7 @@ func newIndex() index {
 		byAlert:  map[AlertID][]uint64{},
 		byPolicy: map[string]map[uint64]bool{},
 		atTarget: map[Target]int{},
+		drills:   map[uint64]bool{},
 		waiters:  map[string]map[uint64]bool{},
 		wakes:    wakes{at: map[uint64]int{}},
 		touched:  map[uint64]bool{},
@@ -60,7 +62,10 @@ func (x *index) open(i *Incident) {
 		x.byPolicy[i.Policy] = map[uint64]bool{}
 	}
 	x.byPolicy[i.Policy][i.ID] = true
-	x.enterTarget(i.Target)
+	if i.Drill != "" {
+		x.drills[i.ID] = true
+	}
+	x.enterTarget(i)
 }
 
 // close takes an incident out that is open no more.
@@ -75,16 +80,26 @@ func (x *index) close(i *Incident) {
 	if delete(x.byPolicy[i.Policy], i.ID); len(x.byPolicy[i.Policy]) == 0 {
 		delete(x.byPolicy, i.Policy)
 	}
-	x.leaveTarget(i.Target)
+	delete(x.drills, i.ID)
+	x.leaveTarget(i)
 }
 
-func (x *index) enterTarget(t Target) {
+// enterTarget counts an incident at its target. With a drill nothing is broken.
+func (x *index) enterTarget(i *Incident) {
+	t := i.Target
+	if i.Drill != "" {
+		return
+	}
 	if x.atTarget[t]++; x.atTarget[t] == 1 && t.lasts() {
 		x.broken++
 	}
 }
 
-func (x *index) leaveTarget(t Target) {
+func (x *index) leaveTarget(i *Incident) {
+	t := i.Target
+	if i.Drill != "" {
+		return
+	}
 	if x.atTarget[t]--; x.atTarget[t] > 0 {
 		return
 	}

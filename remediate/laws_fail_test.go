@@ -31,13 +31,17 @@ func TestLawsCanFail(t *testing.T) {
 	first := opened(1, "p")
 	listed := first
 	listed.Found = true
+	drill := first
+	drill.Drill = "d1"
+	practised := Started{ID: "t", Incident: 1, Tell: &Tell{Destination: Slack, Notice: Notice{Drill: "d1"}}}
+	shown := Started{ID: "t", Incident: 1, Tell: &Tell{Destination: Slack}}
 
 	for name, runs := range map[string][][]Body{
 		laws[0].name:  {{first, act("a", 1)}, {first, Judged{Incident: 1, Decision: Denied}, act("a", 1)}},
 		laws[1].name:  {{act("a", 1), act("b", 2)}},
 		laws[2].name:  {{loaded, first, act("a", 1), act("b", 1)}},
 		laws[3].name:  {{first, BreakerCounted{Breaker: "p on " + db.String(), State: "open", Until: epoch.Add(time.Hour)}, act("a", 1)}},
-		laws[4].name:  {{listed, act("a", 1)}, {first, CommandGiven{Incident: 1, Command: TakeOver}, act("a", 1)}},
+		laws[4].name:  {{listed, act("a", 1)}, {drill, act("a", 1)}, {first, CommandGiven{Incident: 1, Command: TakeOver}, act("a", 1)}},
 		laws[5].name:  {{tellOf("t1", "trigger"), tellOf("t2", "trigger")}, {tellOf("t1", "resolve"), done("t1"), tellOf("t2", "trigger")}},
 		laws[6].name:  {{done("x")}, {ask, done("q"), done("q")}, {ask, ask}},
 		laws[7].name:  {{Closed{Incident: 1}, act("a", 1)}, {Closed{Incident: 1}, Healed{Incident: 1}}},
@@ -46,6 +50,7 @@ func TestLawsCanFail(t *testing.T) {
 		laws[10].name: {{opened(1, "careful"), allowed, act("a", 1)}, {opened(1, "careful"), allowed, CommandGiven{Incident: 1, Command: Approve, Plan: "ffffff"}, act("a", 1)}},
 		laws[11].name: {{AlertFiring{ID: id}, AlertFiring{ID: id}}, {AlertResolved{ID: id}, AlertResolved{ID: id}}, {AlertSuppressed{ID: id, By: []string{"s"}}, AlertSuppressed{ID: id, By: []string{"s"}}}, {AlertReleased{ID: id}}},
 		laws[12].name: {{loaded, AlertFiring{ID: id, Alert: alert}}, {loaded, AlertFiring{ID: id, Alert: alert}, Filed{}, first}},
+		laws[13].name: {{drill, tellOf("t1", "trigger")}, {first, practised}, {drill, shown}},
 	} {
 		for _, bodies := range runs {
 			w := &world{t: t, state: NewState(), books: Rulebooks{book.Digest(): book}}
@@ -59,7 +64,7 @@ func TestLawsCanFail(t *testing.T) {
 			}
 		}
 	}
-	if len(laws) != 13 {
+	if len(laws) != 14 {
 		t.Errorf("there are %d laws: break the new ones here too", len(laws))
 	}
 }

@@ -71,6 +71,7 @@ var laws = []law{
 	{"what needs approval was approved, by the plan's hash, for one attempt", approvalsHold},
 	{"an edge is written once", edgesAreWrittenOnce},
 	{"every firing alert that a policy matches opens or joins an incident", nothingVanishes},
+	{"a drill is shown where drills are, as a drill, and nothing else is", drillsApart},
 }
 
 func actsAreAllowed(w *world) error {
@@ -202,6 +203,26 @@ func breakersHold(w *world) error {
 	return nil
 }
 
+// drillsApart: a drill is shown where drills are, as a drill, and nothing else is.
+func drillsApart(w *world) error {
+	drills := map[uint64]string{}
+	for _, f := range w.heard {
+		switch b := f.Body.(type) {
+		case Opened:
+			drills[b.Incident] = b.Drill
+		case Started:
+			if b.Tell == nil || b.Incident == 0 {
+				continue
+			}
+			drill, to := drills[b.Incident], b.Tell.Destination
+			if b.Tell.Notice.Drill != drill || drill != "" && to != Slack && to != SlackThread {
+				return fmt.Errorf("%s tells %s of drill %q as of %q", b.ID, to, drill, b.Tell.Notice.Drill)
+			}
+		}
+	}
+	return nil
+}
+
 func handsOff(w *world) error {
 	off := map[uint64]string{}
 	for _, f := range w.heard {
@@ -213,7 +234,9 @@ func handsOff(w *world) error {
 			if b.ToldOnly != "" {
 				off[b.Incident] = "is told only"
 			}
-			if w.books[b.Rulebook].Policy(b.Policy).Mode == ModeObserve {
+			if b.Drill != "" {
+				off[b.Incident] = "is a drill"
+			} else if w.books[b.Rulebook].Policy(b.Policy).Mode == ModeObserve {
 				off[b.Incident] = "only observes"
 			}
 		case Joined:
@@ -224,7 +247,7 @@ func handsOff(w *world) error {
 			if b.Command == TakeOver {
 				off[b.Incident] = "was taken over"
 			}
-			if b.Command == Run && off[b.Incident] != "only observes" {
+			if b.Command == Run && off[b.Incident] != "only observes" && off[b.Incident] != "is a drill" {
 				delete(off, b.Incident)
 			}
 		case Started:

@@ -21,7 +21,7 @@ func (i *Incident) line(b Body) string {
 		if b.Decision == Allowed {
 			return ""
 		}
-		return string(b.Decision) + ": " + because(b.Verdicts)
+		return string(b.Decision) + ": " + because(b.Verdicts) + i.practises()
 	case Started:
 		if b.Act == nil {
 			return ""
@@ -36,6 +36,9 @@ func (i *Incident) line(b Body) string {
 	case Exhausted, Late, Updated, Warned, Breached, Rerouted:
 		return Describe(b)
 	case Escalated:
+		if i.Drill != "" {
+			return fmt.Sprintf("%s would have been called: %s", b.Tell, b.Why)
+		}
 		return fmt.Sprintf("told %s: %s", b.Tell, b.Why)
 	case CommandGiven:
 		return fmt.Sprintf("%s by %s%s", b.Command, b.By, said(b.Reason))

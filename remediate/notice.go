@@ -30,6 +30,9 @@ type Notice struct {
 	Summary  string   `json:"summary,omitempty"` // its summary annotation: text from outside
 	Firing   int      `json:"firing"`            // alerts that still fire
 
+	// Drill says that it is a drill, and which: it is shown where drills are.
+	Drill string `json:"drill,omitempty"`
+
 	Opened    time.Time      `json:"opened"`
 	Healed    time.Time      `json:"healed,omitzero"`
 	Closed    time.Time      `json:"closed,omitzero"`

@@ -32,7 +32,8 @@ const raiseLease = 5 * time.Minute
 // [ApprovalAlert] for each plan that waits for a human; [FailedAlert] for what
 // we do not mend; and [InProgressAlert] for each alert whose page is held.
 // Nothing is raised for what is closed, silenced, only found firing, or of a
-// policy that observes: people are told nothing of that.
+// policy that observes: people are told nothing of that. The alert of a drill that
+// is on is raised as well, and comes back to us like any other.
 func Raised(s *State, books Rulebooks, now time.Time) []Alert {
 	h := &handler{books: books, s: s, now: factTime(s, now)}
 	var out []Alert
@@ -47,6 +48,7 @@ func Raised(s *State, books Rulebooks, now time.Time) []Alert {
 		}
 		out = append(out, h.held(i, now)...)
 	}
+	out = append(out, s.drillAlerts(now)...)
 	for k := range out {
 		out[k].StartsAt = earlier(out[k].StartsAt, now) // or an Alertmanager refuses it
 	}
@@ -56,7 +58,7 @@ func Raised(s *State, books Rulebooks, now time.Time) []Alert {
 // speaks tells whether people are told of the incident at all.
 func (h *handler) speaks(i *Incident) bool {
 	_, silenced := h.silencers(i)
-	return i.Closed.IsZero() && !i.Found && !silenced && !h.silent(i) && i.Status != StatusObserved
+	return i.Closed.IsZero() && !i.Found && !silenced && !h.silent(i) && i.Drill == "" && i.Status != StatusObserved
 }
 
 // raisedOf is the one alert that says how the incident stands, if there is

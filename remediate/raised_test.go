@@ -55,6 +55,14 @@ func names(w *world) string {
 	return strings.Join(all, " ")
 }
 
+func TestNothingIsRaisedInADrill(t *testing.T) {
+	w := newWorld(t)
+	w.play(raisedBook + "pause all by=anna reason=deploying\nalert DbDown namespace=shop remediated_drill=d1\npass 7s")
+	if got := raised(w); got != "" || w.state.Incidents[1].Status != StatusDenied {
+		t.Errorf("it is %s, raised\n%s", w.state.Incidents[1].Status, got)
+	}
+}
+
 func TestRaisedSaysWhatAndWhere(t *testing.T) {
 	w := newWorld(t)
 	w.play(raisedBook + "pause all by=anna reason=deploying\nalert DbDown namespace=shop cluster=eu\npass 7s")

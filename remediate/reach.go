@@ -10,10 +10,11 @@ import (
 
 // Whether those who are called can be reached, and by which channel.
 
-// channels are the ways in which a rung can be told, the first choice first.
+// channels are the ways in which a rung can be told, the first choice first. In
+// a drill nobody is called.
 func (h *handler) channels(i *Incident, rung string) []string {
 	var all []string
-	if book := h.books[i.Rulebook]; book != nil {
+	if book := h.books[i.Rulebook]; book != nil && i.Drill == "" {
 		for _, family := range []string{PagerDuty, SlackPage} {
 			if book.can(family + rung) {
 				all = append(all, family+rung)

@@ -94,7 +94,7 @@ func (h *handler) standing(i *Incident) string {
 	}
 	parts := []string{s, tried(i.Tries)}
 	if i.Ladder.Now != "" {
-		parts = append(parts, i.Ladder.Now+" was called")
+		parts = append(parts, i.Ladder.Now+i.wasCalled())
 	}
 	switch {
 	case i.Taken != "":
@@ -108,6 +108,14 @@ func (h *handler) standing(i *Incident) string {
 		parts = append(parts, "impact "+impact)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// wasCalled says of who is to hear of it that they do.
+func (i *Incident) wasCalled() string {
+	if i.Drill != "" {
+		return " would have been called"
+	}
+	return " was called"
 }
 
 // clock says how long it has lasted, against the objective.

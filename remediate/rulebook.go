@@ -214,6 +214,9 @@ func (p *Policy) key(cluster string, ls Labels) (key string, missing []string) {
 		}
 		fmt.Fprintf(&b, " %s=%q", name, v)
 	}
+	if drill := ls.Get(DrillLabel); drill != "" { // which joins no incident, nor is joined by one
+		fmt.Fprintf(&b, " drill=%q", drill)
+	}
 	return b.String(), missing
 }
 

@@ -297,7 +297,9 @@ func (w *world) command(words []string) Command {
 			c.Guard = v
 		case k == "value":
 			c.Value = v
-		case c.Command == Pause || c.Command == Resume || c.Command == SetMode:
+		case (c.Command == Drill || c.Command == EndDrill) && named: // other labels than these
+			c.Labels = append(c.Labels, Label{Name: k, Value: v})
+		case slices.Contains([]string{Pause, Resume, SetMode, Drill, EndDrill}, c.Command):
 			c.Scope = s
 		case !named:
 			n, err := strconv.ParseUint(strings.TrimPrefix(s, "i"), 10, 64)

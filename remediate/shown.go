@@ -17,7 +17,7 @@ func (h *handler) destinations(i *Incident) []string {
 	if book.can(PagerDutyChanges) && i.Tries > 0 {
 		ds = append(ds, PagerDutyChanges)
 	}
-	if i.Severity == P3 {
+	if i.Severity == P3 && i.Drill == "" {
 		return ds
 	}
 	if h.hasMessage(i) && h.introduces(i) {
@@ -26,7 +26,7 @@ func (h *handler) destinations(i *Incident) []string {
 			ds = append(ds, SlackThread)
 		}
 	}
-	if book.can(SlackBridge) && (!h.shownByRoot(i) && i.Severity == P1 || i.Shown[SlackBridge].Action != "") {
+	if book.can(SlackBridge) && i.Drill == "" && (!h.shownByRoot(i) && i.Severity == P1 || i.Shown[SlackBridge].Action != "") {
 		ds = append(ds, SlackBridge)
 	}
 	for _, to := range i.Ladder.To {
@@ -47,6 +47,9 @@ func (h *handler) told(i *Incident) bool {
 // hasMessage tells whether the incident has a message of its own in Slack, or
 // will have when there is room.
 func (h *handler) hasMessage(i *Incident) bool {
+	if i.Drill != "" {
+		return h.told(i) && h.books[i.Rulebook].can(SlackDrill)
+	}
 	return h.told(i) && h.books[i.Rulebook].can(Slack) && i.Severity != P3 && !h.shownByRoot(i)
 }
 
@@ -90,7 +93,7 @@ func (h *handler) notice(i *Incident, destination string) (Notice, bool) {
 	case Slack:
 		return n, n.digest() != shown.Digest
 	case SlackThread:
-		n = Notice{Key: n.Key, Incident: n.Incident, Action: "show", Status: n.Status, Policy: n.Policy, Severity: n.Severity, Opened: n.Opened}
+		n = Notice{Key: n.Key, Incident: n.Incident, Action: "show", Status: n.Status, Policy: n.Policy, Severity: n.Severity, Opened: n.Opened, Drill: n.Drill}
 		n.Lines = slices.Clone(i.Lines[:min(len(i.Lines), maxLinesAtOnce)])
 		return n, len(n.Lines) > 0
 	case SlackBridge:
@@ -155,7 +158,7 @@ func (h *handler) noticeOf(i *Incident) Notice {
 		Key: h.s.Wire(i.ID), Incident: i.ID, Action: "show", Status: i.Status,
 		Policy: i.Policy, Severity: i.Severity, Target: i.Target,
 		Alert: i.Alert.Name(), Labels: i.Alert.Labels, Summary: i.Alert.Annotations["summary"], Firing: len(i.Firing),
-		Opened: i.Opened, Healed: i.Healed, Closed: i.Closed,
+		Opened: i.Opened, Healed: i.Healed, Closed: i.Closed, Drill: i.Drill,
 		Attempts: slices.Clone(i.Attempts), Why: i.why(), Acked: i.Acked, Impact: i.impact(),
 	}
 	if p := h.policy(i); p != nil {
@@ -183,7 +186,7 @@ func (h *handler) noticeOf(i *Incident) Notice {
 func (i *Incident) why() string {
 	switch i.Status {
 	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval, StatusObserved:
-		return because(i.Verdicts)
+		return because(i.Verdicts) + i.practises()
 	case StatusUnconfirmed:
 		return "its alerts are gone, but it is not seen to be well: " + i.Lost
 	}

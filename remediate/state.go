@@ -35,7 +35,8 @@ type State struct {
 	Opens      []time.Time             `json:"opens"` // when incidents were opened, the last ones
 	Storm      uint64                  `json:"storm"` // the incident of the storm that is on, 0 when there is none
 	Paused     map[string]CommandGiven `json:"paused"`
-	Modes      map[string]CommandGiven `json:"modes"` // what may be done at most, by scope
+	Modes      map[string]CommandGiven `json:"modes"`  // what may be done at most, by scope
+	Drills     map[string]Drilling     `json:"drills"` // the one that was begun last, by policy
 	Digests    Digests                 `json:"digests"`
 	Mute       Mute                    `json:"mute,omitzero"`        // since when Slack takes nothing
 	Introduced []time.Time             `json:"introduced,omitempty"` // when incidents were first shown, the last ones that nobody was called for
@@ -88,7 +89,8 @@ type Incident struct {
 	Target   Target             `json:"target,omitzero"`
 	ToldOnly string             `json:"toldOnly,omitempty"`
 	Found    bool               `json:"found,omitempty"`
-	Alert    Alert              `json:"alert"` // the one that opened it
+	Drill    string             `json:"drill,omitempty"` // which drill it is, "" when it is none
+	Alert    Alert              `json:"alert"`           // the one that opened it
 	Alerts   map[AlertID]Labels `json:"alerts"`
 	Firing   map[AlertID]bool   `json:"firing"` // those of Alerts that fire
 
@@ -232,6 +234,7 @@ func NewState() *State {
 		Heals:       map[string][]time.Time{},
 		Paused:      map[string]CommandGiven{},
 		Modes:       map[string]CommandGiven{},
+		Drills:      map[string]Drilling{},
 	}
 	s.index = newIndex()
 	return s
@@ -242,7 +245,7 @@ func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 
 // stateFormat counts the changes of what State remembers. A snapshot of
 // another format lacks what a fold would have gathered, so it is not used.
-const stateFormat = 6
+const stateFormat = 7
 
 // ErrOtherFormat is returned for a snapshot that another release wrote. Fold
 // the records anew.

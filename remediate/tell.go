@@ -22,6 +22,7 @@ const (
 const (
 	Slack            = "slack"             // the incident's one message
 	SlackThread      = "slack/thread"      // what happened, as replies to it
+	SlackDrill       = "slack/drill"       // no place of its own: where Slack and SlackThread show drills
 	SlackBridge      = "slack/bridge"      // a channel of the incident's own
 	SlackDigest      = "slack/digest"      // what nobody was told of one by one
 	SlackPage        = "slack/page/"       // a rung is called by a message that mentions who it is

@@ -32,7 +32,12 @@ func (d *daemon) page() (http.Handler, error) {
 
 // authority holds commands to who may give them, however they are given.
 func (d *daemon) authority() authority {
-	return authority{Live: d.engine, people: d.people, refuses: d.kill.refuses, reject: d.reject}
+	return authority{Live: drillGround{d.engine, d.configurations}, people: d.people, refuses: d.kill.refuses, reject: d.reject}
+}
+
+// configurations are those of the Alertmanagers in use.
+func (d *daemon) configurations(ctx context.Context) (map[string]string, error) {
+	return d.outside.Load().alertmanager.Configurations(ctx)
 }
 
 // reject writes down a word that was refused. A flood of them must not fill the
@@ -83,7 +88,7 @@ func (h history) Closed(ctx context.Context, before uint64, limit int) ([]web.Ro
 		rows = append(rows, web.Row{
 			Number: r.ID, Policy: r.Policy, Severity: r.Severity, Status: r.Status, Why: r.Why,
 			Target: r.Target, Alert: r.AlertName, Firing: r.Firing, Attempts: r.Attempts, Told: r.Told,
-			Found: r.Found, Exhausted: r.Exhausted, Opened: r.Opened, Healed: r.Healed, Closed: r.Closed,
+			Found: r.Found, Drill: r.Drill, Exhausted: r.Exhausted, Opened: r.Opened, Healed: r.Healed, Closed: r.Closed,
 			Took: r.Took, Verified: r.Verified,
 		})
 	}

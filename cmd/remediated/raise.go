@@ -40,7 +40,7 @@ const holdWithin = 30 * time.Second
 type raiser struct {
 	live looker
 	post func(context.Context, []remediate.Alert) error
-	on   func() bool                // whether anything is raised at all; nil: it is
+	on   func() bool                // whether anything is raised beside drills; nil: it is
 	page func(uint64) string        // the page of an incident; nil: there is none that people reach
 	log  *slog.Logger               // of what is no fact: that it was not taken
 	told map[string]remediate.Alert // what the Alertmanagers hold to fire, by its labels
@@ -127,9 +127,6 @@ func (r *raiser) round(ctx context.Context, renew bool) error {
 // firing is what is to fire, by its labels.
 func (r *raiser) firing(ctx context.Context) (map[string]remediate.Alert, error) {
 	out := map[string]remediate.Alert{}
-	if r.on != nil && !r.on() {
-		return out, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, raiseLook)
 	defer cancel()
 	now := time.Now()
@@ -140,6 +137,9 @@ func (r *raiser) firing(ctx context.Context) (map[string]remediate.Alert, error)
 	}
 	for _, a := range all {
 		key := a.Labels.String()
+		if r.on != nil && !r.on() && a.Labels.Get(remediate.DrillLabel) == "" {
+			continue
+		}
 		if a.Name() == remediate.InProgressAlert && now.Sub(a.StartsAt) > holdWithin && !r.told[key].EndsAt.After(now) {
 			continue // it is not held yet, and its page may be out
 		}

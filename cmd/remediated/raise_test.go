@@ -412,3 +412,30 @@ func TestRaiserIsTurnedOff(t *testing.T) {
 		r.fires("")
 	})
 }
+
+// A drill fires though nothing else is raised.
+func TestADrillIsRaisedWhateverIsTurnedOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := raise(t, func(r *raiser) { r.on = func() bool { return false } })
+		book, err := webtest.Rulebook("destinations: [slack, slack/drill]" + holding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.world.Load(book); err != nil {
+			t.Fatal(err)
+		}
+		r.do("pause namespace/home by=anna\nalert DbDown namespace=home\nclose i1 by=anna")
+		word := remediate.Command{Command: remediate.Drill, By: "anna", Scope: "policy/db", Value: "10m", Labels: remediate.LabelsOf(map[string]string{"namespace": "shop"})}
+		if err := r.world.Command(t.Context(), word); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(30 * time.Second)
+		r.fires("DbDown")
+		word.Command, word.Value, word.Labels = remediate.EndDrill, "", nil
+		if err := r.world.Command(t.Context(), word); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(30 * time.Second)
+		r.fires("")
+	})
+}

@@ -60,7 +60,7 @@ func (d *daemon) templates(c *policies.Config) (*notify.Templates, error) {
 func (d *daemon) slackOptions(c *policies.Config, words *notify.Templates) slack.Options {
 	s := c.Slack
 	o := slack.Options{
-		Token: notify.SecretFile(s.TokenFile), Channel: s.Channel, APIURL: s.APIURL, Page: pageOf(d.options.externalURL),
+		Token: notify.SecretFile(s.TokenFile), Channel: s.Channel, Drills: s.Drills, APIURL: s.APIURL, Page: pageOf(d.options.externalURL),
 		SigningSecret: notify.SecretFile(s.SigningSecretFile), AppToken: notify.SecretFile(s.AppTokenFile),
 		Mentions: s.Mentions, Templates: words,
 		Pressed:   func(ctx context.Context, p slack.Press) (string, error) { return d.authority().pressed(ctx, p) },

@@ -146,6 +146,9 @@ func levelOf(b remediate.Body) slog.Level {
 func (w *watcher) count(b remediate.Body) {
 	switch b := b.(type) {
 	case remediate.Opened:
+		if b.Drill != "" {
+			return // nothing is broken
+		}
 		w.opened[b.Incident] = b
 		w.open.WithLabelValues(string(b.Severity)).Inc()
 	case remediate.Closed:
@@ -172,11 +175,15 @@ func (w *watcher) count(b remediate.Body) {
 		}
 		w.late.WithLabelValues(what).Inc()
 	case remediate.Healed:
+		o, ok := w.opened[b.Incident]
+		if !ok {
+			return
+		}
 		met := "missed"
 		if b.Met {
 			met = "met"
 		}
-		w.healing.WithLabelValues(w.opened[b.Incident].Policy, met).Observe(time.Duration(b.Took).Seconds())
+		w.healing.WithLabelValues(o.Policy, met).Observe(time.Duration(b.Took).Seconds())
 	}
 }
 
@@ -212,7 +219,7 @@ func (w *watcher) resume(s *remediate.State) {
 		w.paused.WithLabelValues(scope).Set(1)
 	}
 	for _, i := range s.Incidents {
-		if i.Closed.IsZero() {
+		if i.Closed.IsZero() && i.Drill == "" {
 			w.opened[i.ID] = remediate.Opened{Incident: i.ID, Policy: i.Policy, Severity: i.Severity}
 			w.open.WithLabelValues(string(i.Severity)).Inc()
 		}

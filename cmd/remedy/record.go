@@ -129,6 +129,9 @@ func scenario(r record.Record) string {
 	if r.Alert != "" {
 		s += ", alert " + r.Alert + " " + r.Labels.Without([]string{"alertname"}).String()
 	}
+	if r.Drill != "" {
+		s += "; a drill, " + r.Drill
+	}
 	if r.ToldOnly != "" {
 		s += "; told only: " + r.ToldOnly
 	}
@@ -210,6 +213,7 @@ func rpo(r record.Record) string {
 var endings = map[record.Ending]string{
 	record.Open: "it is open", record.ByAutomation: "healed without a person", record.WithAPerson: "ended with a person",
 	record.ByItself: "ended without a remedy of ours", record.Listed: "only listed: it fired before we were there",
+	record.Practised: "a drill: nothing was broken",
 }
 
 func outcome(r record.Record) string {
@@ -223,11 +227,14 @@ func outcome(r record.Record) string {
 func people(r record.Record) []string {
 	var lines []string
 	for _, call := range r.Called {
-		reached := "not reached by a page"
-		if !call.Reached.IsZero() {
-			reached = "accepted at " + clock(call.Reached)
+		reached := "was called, not reached by a page"
+		switch {
+		case r.Drill != "":
+			reached = "would have been called"
+		case !call.Reached.IsZero():
+			reached = "was called, accepted at " + clock(call.Reached)
 		}
-		lines = append(lines, fmt.Sprintf("%s %s was called, %s: %s", clock(call.At), call.Who, reached, call.Why))
+		lines = append(lines, fmt.Sprintf("%s %s %s: %s", clock(call.At), call.Who, reached, call.Why))
 	}
 	for _, w := range r.Words {
 		lines = append(lines, fmt.Sprintf("%s %s by %s%s", clock(w.At), w.Command, w.By, because(w.Reason)))

@@ -21,6 +21,7 @@ func (c *cli) reportCommands(cmd *kingpin.CmdClause) {
 	back := since(sh, "7d", "Of incidents that were opened so long ago at most.")
 	c.onJournal(sh, func(ctx context.Context, j past) error { return c.shadow(ctx, j, time.Duration(*back)) })
 	c.recoveryCommand(cmd)
+	c.drillReportCommand(cmd)
 }
 
 // advised is a policy with what may be done with it.

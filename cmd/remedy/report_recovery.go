@@ -217,6 +217,9 @@ func summaryOf(found recovered) []string {
 	if found.Listed > 0 {
 		add("Only listed, since they fired before we were there: %d. They are not counted.", found.Listed)
 	}
+	if found.Drills > 0 {
+		add("Drills: %d. They are not counted; remedy report drill tells of them.", found.Drills)
+	}
 	if found.Own > 0 {
 		add("About the daemon itself (storm, watchdog, untold): %d. They are not counted.", found.Own)
 	}

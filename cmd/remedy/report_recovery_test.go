@@ -248,3 +248,68 @@ func TestNotesInReplayAndBacktest(t *testing.T) {
 		t.Errorf("exit code %d, %s\n%s", code, errs, out)
 	}
 }
+
+// drilledLife is a history of a drill that people acknowledged, one that nobody
+// did, one that was over when it became serious, and what was in earnest.
+func drilledLife(t *testing.T) *replay.Outcome {
+	t.Helper()
+	start := time.Date(2024, 1, 30, 10, 0, 0, 0, time.UTC)
+	c := policies.Case{Start: start, Until: 3 * time.Hour, World: policies.World{Queries: map[string]policies.Measured{"newest_backup": {Known: true, IsAgo: true, Ago: 3 * time.Minute}}}}
+	about := func(alert, drill string) remediate.Labels {
+		labels := map[string]string{"alertname": alert, "n": "a", "team": hostile}
+		if drill != "" {
+			labels[remediate.DrillLabel] = drill
+		}
+		return remediate.LabelsOf(labels)
+	}
+	at := func(m int, move policies.Move) {
+		move.At = time.Duration(m) * time.Minute
+		c.Moves = append(c.Moves, move)
+	}
+	fires := func(m int, ls remediate.Labels) {
+		at(m, policies.Move{Alert: &policies.TestAlert{Labels: ls, Fired: 20 * time.Second}})
+	}
+	says := func(m int, command string, n uint64, reason string) {
+		at(m, policies.Move{Command: &remediate.Command{Command: command, Incident: n, By: "anna", Reason: reason}})
+	}
+	fires(1, about("DbDown", "2024-Q1")) // i1
+	says(13, remediate.Ack, 1, "")
+	at(20, policies.Move{Resolve: about("DbDown", "2024-Q1")})
+	says(40, remediate.Note, 1, "nobody knew the <b>war</b> | room")
+	fires(60, about("DbDown", "d2")) // i2
+	at(90, policies.Move{Resolve: about("DbDown", "d2")})
+	fires(120, about("DbDown", "d3")) // i3
+	fires(130, about("Told", ""))     // i4
+	book := recoveryBook(t)
+	book.Destinations = append(book.Destinations, remediate.SlackDrill)
+	if err := book.Compile(); err != nil {
+		t.Fatal(err)
+	}
+	o := replay.Run(book, c)
+	if o.Err != nil {
+		t.Fatal(o.Err)
+	}
+	return o
+}
+
+func TestReportDrill(t *testing.T) {
+	dir := kept(t, drilledLife(t))
+	for _, c := range []struct{ name, args string }{
+		{"drill.txt", ""}, {"drill.md", "--format markdown"}, {"drill_last.txt", "--since 65m"}, {"drill_none.txt", "--since 5m"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out, errs, code := remedied(t, append([]string{"report", "drill", "--storage.path", dir}, strings.Fields(c.args)...)...)
+			if code != exitOK || errs != "" {
+				t.Fatalf("exit code %d: %s", code, errs)
+			}
+			goldenFile(t, filepath.Join("testdata", "recovery", c.name), out)
+			if strings.Contains(out, "\x1b") || strings.HasSuffix(c.name, ".md") && strings.Contains(out, "<b>war") {
+				t.Error("what came from outside is not escaped")
+			}
+		})
+	}
+	out, _, _ := remedied(t, "report", "recovery", "--storage.path", dir)
+	if !strings.Contains(out, "Drills: 3. They are not counted") {
+		t.Errorf("the recovery report says\n%s", out)
+	}
+}

@@ -78,6 +78,11 @@ func TestEachWordArrivesAndSaysWhatItHasDone(t *testing.T) {
 		{[]string{"mode", "all", "act"}, remediate.Command{Command: "mode", Scope: "all", Value: "act"}, "all lifted: its policies do again what their own mode lets them\n"},
 		{[]string{"pause"}, remediate.Command{Command: "pause", Scope: "all"}, "all paused: nothing is done there; alerts are taken and people are told\n"},
 		{[]string{"resume", "namespace/shop"}, remediate.Command{Command: "resume", Scope: "namespace/shop"}, "namespace/shop resumed\n"},
+		{[]string{"drill", "begin", "postgres-down", "--label", "namespace=shop", "--name", "2026-Q4", "--for", "20m"},
+			remediate.Command{Command: "drill", Scope: "policy/postgres-down", Value: "20m", Labels: remediate.LabelsOf(map[string]string{"namespace": "shop", "remediated_drill": "2026-Q4"})},
+			"the drill of postgres-down has begun, for 20m: remedy incident list shows it when its alert has come\n"},
+		{[]string{"drill", "end", "postgres-down", "--reason", "done"}, remediate.Command{Command: "end-drill", Scope: "policy/postgres-down", Reason: "done"},
+			"the drill of postgres-down is over as soon as Alertmanager says so\n"},
 		{[]string{"incident", "deny", "i1", "--plan", "0123456"}, remediate.Command{Command: "deny", Incident: 1, Plan: "0123456"}, "i1 denied: the plan is not carried out\n"},
 	} {
 		d, url := tellTo(t)

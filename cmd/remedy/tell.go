@@ -22,7 +22,7 @@ func (p *printer) list(l web.IncidentList, all bool) {
 	for _, i := range l.Incidents {
 		happening := i.Happening
 		if i.Told != "" && i.Status != remediate.StatusClosed {
-			happening += "; called " + i.Told
+			happening += map[bool]string{false: "; called ", true: "; would have called "}[i.Drill != ""] + i.Told
 		}
 		rows = append(rows, []cell{
 			{fmt.Sprintf("i%d", i.Number), bold}, {text: string(i.Severity)}, {string(i.Status), web.ToneOf(i.Status)},
@@ -63,6 +63,9 @@ func (p *printer) head(i web.Incident) {
 	about := ""
 	if !i.Target.IsZero() {
 		about = " on " + i.Target.String()
+	}
+	if i.Drill != "" {
+		p.printf("%s\n", p.tone(web.Wait, "a drill, "+i.Drill+": nothing is broken, nothing is done, and nobody is called"))
 	}
 	p.printf("%s %s %s: %s%s\n", p.tone(bold, fmt.Sprintf("i%d", i.Number)), string(i.Severity), p.tone(web.ToneOf(i.Status), string(i.Status)), p.tone(bold, i.Policy), about)
 	if i.Alert != "" {
@@ -316,6 +319,9 @@ func (p *printer) status(s web.Status) {
 			reason = ": " + m.Reason
 		}
 		p.printf("%s\n", p.tone(web.Wait, fmt.Sprintf("%s may do no more than %s, by %s%s", m.Scope, m.Mode, m.By, reason)))
+	}
+	for _, d := range s.Drills {
+		p.printf("%s\n", p.tone(web.Wait, fmt.Sprintf("a drill of %s is on until %s, by %s: remedy drill end %s ends it", d.Policy, clock(d.Until), d.By, d.Policy)))
 	}
 	open := []string{}
 	for _, st := range []remediate.Status{

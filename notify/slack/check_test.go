@@ -21,12 +21,19 @@ func TestCheck(t *testing.T) {
 		"no such channel":          {double.DefaultToken, "#nowhere", nil, `no channel "#nowhere"`},
 		"an ID of none":            {double.DefaultToken, "C0NOWHERE0", nil, "channel_not_found"},
 		"archived":                 {double.DefaultToken, "C0OLD0000", []double.Channel{{ID: "C0OLD0000", Name: "old", Archived: true}}, "archived"},
+		"drills: all is well":      {double.DefaultToken, "#ops", nil, ""},
+		"drills: no such channel":  {double.DefaultToken, "#nowhere", nil, `no channel "#nowhere" that the app can see: correct notify.slack.drills`},
+		"drills: not invited":      {double.DefaultToken, "C0OUT0000", []double.Channel{{ID: "C0OUT0000", Name: "out", NotMember: true}, double.DefaultChannel}, "not in the channel C0OUT0000"},
 		"not invited":              {double.DefaultToken, "C0OUT0000", []double.Channel{{ID: "C0OUT0000", Name: "out", NotMember: true}}, "not in the channel"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(double.New(double.Options{Strict: true, Channels: c.channels}))
 			defer server.Close()
-			s, err := slack.New(slack.Options{Token: tokenFile(t, c.token), Channel: c.channel, APIURL: server.URL + "/api/"})
+			o := slack.Options{Token: tokenFile(t, c.token), Channel: c.channel, APIURL: server.URL + "/api/"}
+			if strings.HasPrefix(name, "drills: ") {
+				o.Channel, o.Drills = "#ops", c.channel
+			}
+			s, err := slack.New(o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,13 +17,13 @@ const digestFor = 24 * time.Hour
 func (s *Slack) digest(ctx context.Context, started remediate.Started) (string, error) {
 	t := tag{digestEvent, map[string]string{"id": started.ID}}
 	if started.Again {
-		if found, err := s.findHome(ctx, time.Now().Add(-digestFor), t); err != nil || found.ts != "" {
+		if found, err := s.findHome(ctx, s.options.Channel, time.Now().Add(-digestFor), t); err != nil || found.ts != "" {
 			return found.String(), err
 		}
 	}
 	m := message{tag: t}
 	m.text, m.blocks = s.digestMessage(started.Tell.Notice)
-	posted, err := s.postHome(ctx, m)
+	posted, err := s.postHome(ctx, s.options.Channel, m)
 	return posted.String(), err
 }
 

@@ -23,10 +23,10 @@ const (
 // channelID is the form of the IDs of public and private channels.
 var channelID = regexp.MustCompile(`^[CG][A-Z0-9]{8,}$`)
 
-// findHome looks for the message in the configured channel, from about a time
+// findHome looks for the message in a configured channel, from about a time
 // on. It returns the zero ref when there is none, or when the app may not look.
-func (s *Slack) findHome(ctx context.Context, from time.Time, wanted tag) (ref, error) {
-	channel, err := s.lookUp(ctx)
+func (s *Slack) findHome(ctx context.Context, home string, from time.Time, wanted tag) (ref, error) {
+	channel, err := s.lookUp(ctx, home)
 	if err != nil || channel == "" {
 		return ref{}, err
 	}
@@ -104,16 +104,16 @@ func unlessBlind(err error) error {
 	return err
 }
 
-// lookUp returns the ID of the configured channel, because a name will do for
+// lookUp returns the ID of a configured channel, because a name will do for
 // posting but not for looking; "" when it is not to be had.
-func (s *Slack) lookUp(ctx context.Context) (string, error) {
-	configured := s.destination()
-	if channelID.MatchString(configured) {
-		return configured, nil
+func (s *Slack) lookUp(ctx context.Context, configured string) (string, error) {
+	known := s.idOf(configured)
+	if channelID.MatchString(known) {
+		return known, nil
 	}
-	id, err := s.channelNamed(ctx, configured)
+	id, err := s.channelNamed(ctx, known)
 	if id != "" {
-		s.learn(id)
+		s.learn(configured, id)
 	}
 	return id, unlessBlind(err)
 }

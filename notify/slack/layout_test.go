@@ -43,6 +43,8 @@ func TestLayoutIsTheGoldenOne(t *testing.T) {
 	pressed.options.AppToken, pressed.options.Pressed = "f", func(context.Context, Press) (string, error) { return "", nil }
 	approval := n
 	approval.Status, approval.Plan, approval.Why = remediate.StatusApproval, "a1610bcd8bd0", "approval: plan a1610bcd8bd0 waits for a human"
+	drill := n
+	drill.Drill = "d7"
 	closed := healed
 	closed.Status, closed.Closed = remediate.StatusClosed, n.Opened.Add(12*time.Minute)
 	closed.Attempts = append(closed.Attempts, remediate.Attempt{ID: "q4m2x7kd-i42-a2", Step: "fail over", Act: "failover prod/deployment/shop/db",
@@ -64,6 +66,7 @@ func TestLayoutIsTheGoldenOne(t *testing.T) {
 		},
 		"denied": func() (string, any) { text, blocks := s.rootMessage(n); return text, blocks },
 		"healed": func() (string, any) { text, blocks := s.rootMessage(healed); return text, blocks },
+		"drill":  func() (string, any) { text, blocks := s.rootMessage(drill); return text, blocks },
 		"reply":  func() (string, any) { text, blocks := s.replyMessage(n); return text, blocks },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,7 +43,17 @@ func (s *Slack) words(n remediate.Notice) *notify.Words {
 	return s.options.Templates.Words("slack", n, link)
 }
 
-func mark(n remediate.Notice) string { return marks[notify.ToneOf(n)] }
+// mark says at one glance how it stands, and whether it is a drill: whatever the
+// templates say.
+func mark(n remediate.Notice) string {
+	if n.Drill != "" {
+		return marks[notify.ToneOf(n)] + " DRILL"
+	}
+	return marks[notify.ToneOf(n)]
+}
+
+// drilled says what a drill is.
+const drilled = "This is a drill, %s: nothing is done, and nobody is called."
 
 // size is how much of each text is shown, for the whole message to be taken.
 type size struct{ prose, field, attempts, line int }
@@ -62,6 +72,9 @@ func (s *Slack) rootMessage(n remediate.Notice) (string, []api.Block) {
 	text := escape(mark(n)+" "+w.Summary(), maxText)
 	return text, fitting(func(z size) []api.Block {
 		blocks := []api.Block{api.NewHeaderBlock(plain(mark(n)+" "+w.Headline(), maxHeader))}
+		if n.Drill != "" {
+			blocks = append(blocks, prose(fmt.Sprintf(drilled, n.Drill), z.prose))
+		}
 		if says := w.Says(); says != "" {
 			blocks = append(blocks, prose("The alert says: "+says, z.prose))
 		}
@@ -87,8 +100,11 @@ const (
 // replyMessage renders a reply: what happened since the last.
 func (s *Slack) replyMessage(n remediate.Notice) (string, []api.Block) {
 	all := s.words(n).Lines()
-	text := escape(notify.ID(n)+": "+all[len(all)-1], maxText)
 	title := notify.ID(n)
+	if n.Drill != "" {
+		title = "DRILL " + title
+	}
+	text := escape(title+": "+all[len(all)-1], maxText)
 	if left := len(all) - maxLines; left > 0 {
 		all = all[left:]
 		title += fmt.Sprintf(" (%d earlier: see remedy incident explain %s)", left, notify.ID(n))

@@ -69,7 +69,7 @@ func (s *Slack) trigger(ctx context.Context, started remediate.Started, rung str
 	}
 	n := started.Tell.Notice
 	if started.Again {
-		if found, err := s.findHome(ctx, n.Opened, t); err != nil || found.ts != "" {
+		if found, err := s.findHome(ctx, s.options.Channel, n.Opened, t); err != nil || found.ts != "" {
 			return found, err
 		}
 	}
@@ -77,7 +77,7 @@ func (s *Slack) trigger(ctx context.Context, started remediate.Started, rung str
 	for _, id := range ids {
 		who = append(who, mention(id))
 	}
-	return s.postHome(ctx, s.pageMessage(n, t, markdown(strings.Join(who, " ")+" "+code(rung, maxHeader)+" is called", maxSection)))
+	return s.postHome(ctx, s.options.Channel, s.pageMessage(n, t, markdown(strings.Join(who, " ")+" "+code(rung, maxHeader)+" is called", maxSection)))
 }
 
 // mention calls one person or group. The ID is from the configuration, never

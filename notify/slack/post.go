@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -85,11 +86,11 @@ func (s *Slack) post(ctx context.Context, channel, thread string, m message) (re
 	return posted, nil
 }
 
-// postHome posts in the configured channel.
-func (s *Slack) postHome(ctx context.Context, m message) (ref, error) {
-	posted, err := s.post(ctx, s.destination(), "", m)
+// postHome posts in a configured channel.
+func (s *Slack) postHome(ctx context.Context, home string, m message) (ref, error) {
+	posted, err := s.post(ctx, s.idOf(home), "", m)
 	if err == nil {
-		s.learn(posted.channel)
+		s.learn(home, posted.channel)
 	}
 	return posted, err
 }
@@ -107,18 +108,16 @@ func (s *Slack) update(ctx context.Context, r ref, m message) error {
 	})
 }
 
-// destination returns the channel's ID when it is known, else what was configured.
-func (s *Slack) destination() string {
+// idOf returns the ID of a configured channel when it is known, else what was
+// configured.
+func (s *Slack) idOf(configured string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.channel != "" {
-		return s.channel
-	}
-	return s.options.Channel
+	return cmp.Or(s.ids[configured], configured)
 }
 
-func (s *Slack) learn(id string) {
+func (s *Slack) learn(configured, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.channel = id
+	s.ids[configured] = id
 }

@@ -50,6 +50,7 @@ const (
 type Options struct {
 	Token   notify.SecretFile // of the bot, xoxb-...
 	Channel string            // "#incidents" or an ID such as C0123456789; an ID survives a renaming
+	Drills  string            // likewise: where drills are shown; empty: nowhere
 	APIURL  string            // empty: Slack's own
 	Timeout time.Duration     // of one call; zero: notify.DefaultTimeout
 	Pace    time.Duration     // between posts in one channel, and between edits of one message; zero: DefaultPace
@@ -112,8 +113,8 @@ type Slack struct {
 	posts   *pace // by channel
 	edits   *pace // by message
 
-	mu      sync.Mutex
-	channel string // ID of options.Channel, once Slack has told it
+	mu  sync.Mutex
+	ids map[string]string // of the configured channels, once Slack has told them
 }
 
 // New returns a Slack that posts as the options say. It calls nobody.
@@ -127,7 +128,7 @@ func New(o Options) (*Slack, error) {
 	if !strings.HasSuffix(o.APIURL, "/") {
 		o.APIURL += "/"
 	}
-	return &Slack{options: o, client: notify.HTTPClient(o.Timeout), breaker: newBreaker(o), posts: newPace(o.Pace), edits: newPace(o.Pace)}, nil
+	return &Slack{options: o, client: notify.HTTPClient(o.Timeout), breaker: newBreaker(o), posts: newPace(o.Pace), edits: newPace(o.Pace), ids: map[string]string{}}, nil
 }
 
 func newBreaker(o Options) *gobreaker.CircuitBreaker[struct{}] {
@@ -146,10 +147,13 @@ func newBreaker(o Options) *gobreaker.CircuitBreaker[struct{}] {
 }
 
 // Destinations returns those that the options allow: the incident's message,
-// its thread and the digest always, pages for the rungs with mentions, bridges
-// when they are configured.
+// its thread and the digest always, pages for the rungs with mentions, drills and
+// bridges when they are configured.
 func (s *Slack) Destinations() []string {
 	all := []string{remediate.Slack, remediate.SlackThread, remediate.SlackDigest}
+	if s.options.Drills != "" {
+		all = append(all, remediate.SlackDrill)
+	}
 	if s.options.Bridge != nil {
 		all = append(all, remediate.SlackBridge)
 	}
@@ -200,7 +204,7 @@ func (s *Slack) root(ctx context.Context, started remediate.Started) (string, er
 		return "", err
 	}
 	if ref.ts == "" && (started.Again || time.Since(n.Opened) > lookAfter) {
-		if ref, err = s.findHome(ctx, n.Opened, tag{rootEvent, map[string]string{"incident": n.Key}}); err != nil {
+		if ref, err = s.findHome(ctx, s.home(n), n.Opened, tag{rootEvent, map[string]string{"incident": n.Key}}); err != nil {
 			return "", err
 		}
 	}
@@ -210,8 +214,16 @@ func (s *Slack) root(ctx context.Context, started remediate.Started) (string, er
 			return ref.String(), err
 		}
 	}
-	ref, err = s.postHome(ctx, m)
+	ref, err = s.postHome(ctx, s.home(n), m)
 	return ref.String(), err
+}
+
+// home is the channel that a notice belongs in, as it is configured.
+func (s *Slack) home(n remediate.Notice) string {
+	if n.Drill != "" {
+		return s.options.Drills
+	}
+	return s.options.Channel
 }
 
 // reply posts what happened into the incident's thread.

@@ -36,7 +36,7 @@ func newBench(t *testing.T, change func(*slack.Options)) *bench {
 	t.Helper()
 	b := &bench{T: t, workspace: double.New(double.Options{Token: canary, Strict: true, Scopes: scopes, Channels: []double.Channel{
 		{ID: "C0OPS0000", Name: "incidents"}, {ID: "C0OLD0000", Name: "old", Archived: true},
-		{ID: "C0SECRET0", Name: "secret", NotMember: true}, {ID: "C0WAR0000", Name: "war-room"},
+		{ID: "C0DRILL00", Name: "drills"}, {ID: "C0SECRET0", Name: "secret", NotMember: true}, {ID: "C0WAR0000", Name: "war-room"},
 	}, Users: []double.User{double.DefaultUser, {ID: "U0BERT000", Name: "bert"}}})}
 	server := httptest.NewServer(b.workspace)
 	t.Cleanup(server.Close)
@@ -440,4 +440,43 @@ func TestOptionsAreRefusedByName(t *testing.T) {
 // posted returns the messages that are not people's.
 func posted(b *bench) []double.Message {
 	return slices.DeleteFunc(b.workspace.Messages(), func(m double.Message) bool { return m.User != double.BotUserID })
+}
+
+func TestADrillIsShownWhereDrillsAre(t *testing.T) {
+	b := newBench(t, func(o *slack.Options) { o.Drills = "#drills" })
+	drill := func(n *remediate.Notice) {
+		n.Drill, n.Lines = "d7", []remediate.Line{{At: time.Now(), Text: "step 1: observe"}}
+	}
+	b.perform(rootTell("q-i41-t1", "", notice(nil)), remediate.OK)
+	b.faults(fault.LoseReply("chat.postMessage"))
+	b.perform(rootTell("q-i42-t1", "", notice(drill)), remediate.Later)
+	again := rootTell("q-i42-t1", "", notice(drill))
+	again.Again = true
+	ref := b.perform(again, remediate.OK).Ref
+	reply := rootTell("q-i42-t2", ref, notice(drill))
+	reply.Tell.Destination = remediate.SlackThread
+	b.perform(reply, remediate.OK)
+	var got []string
+	for _, m := range posted(b) {
+		got = append(got, m.Channel+" "+m.Text)
+	}
+	want := []string{"C0OPS0000 🔵 i42 P2 deciding: postgres-down on prod/deployment/shop/db: Postgres does not answer",
+		"C0DRILL00 🔵 DRILL i42 P2 deciding: postgres-down on prod/deployment/shop/db: Postgres does not answer", "C0DRILL00 DRILL i42: "}
+	if len(got) != len(want) {
+		t.Fatalf("posted %q", got)
+	}
+	for k := range want {
+		if !strings.HasPrefix(got[k], want[k]) {
+			t.Errorf("posted %q, want %q", got[k], want[k])
+		}
+	}
+}
+
+func TestWithoutAPlaceForThemThereAreNoDrills(t *testing.T) {
+	for _, drills := range []string{"", "#drills"} {
+		b := newBench(t, func(o *slack.Options) { o.Drills = drills })
+		if got := slices.Contains(b.slack.Destinations(), remediate.SlackDrill); got != (drills != "") {
+			t.Errorf("with drills %q they can be told: %t", drills, got)
+		}
+	}
 }

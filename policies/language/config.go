@@ -100,6 +100,7 @@ var ofNotify = []Object{
 	{"Slack", "Slack, in which each incident is one message with a thread.", []Field{
 		{"token_file", path, Required, "The file of the bot's token."},
 		{"channel", plain, Required, "Where incidents are shown, for example `\"#incidents\"`."},
+		{"drills", plain, "nowhere", "Where drills are shown, for example `\"#drills\"`."},
 		{"signing_secret_file", path, "presses are not taken over HTTP", "The file of the secret by which presses over HTTP are checked."},
 		{"app_token_file", path, "there is no socket", "The file of the app's token, by which presses come over a socket."},
 		{"api_url", orEmpty(url), "Slack's own", "The address of the API."},

@@ -120,7 +120,7 @@ func (c *check) webhook(w *webhook) {
 // policy looks where the alerts of a policy go.
 func (c *check) policy(p remediate.Policy) {
 	for _, known := range policies.KnownLabels(p.When, c.rules) {
-		taken, _ := c.route.reach(known)
+		taken := c.takes(known)
 		name := nameOf(known, p)
 		var hear, others []reached
 		for _, r := range taken {
@@ -149,6 +149,15 @@ func (c *check) policy(p remediate.Policy) {
 			c.hold(known, name, others)
 		}
 	}
+}
+
+// takes returns the routes that an alert takes of which these labels are known.
+// One that is no drill: that is known, too.
+func (c *check) takes(known map[string]string) []reached {
+	known = maps.Clone(known)
+	known[remediate.DrillLabel] = ""
+	all, _ := c.route.reach(known)
+	return all
 }
 
 // nameOf says what alert it is, for people.
@@ -217,7 +226,7 @@ func (c *check) hold(known map[string]string, name string, others []reached) {
 // watchdog looks whether the alert that always fires is told again in time.
 func (c *check) watchdog(w *policies.Watchdog) {
 	for _, known := range policies.KnownLabels(w.When, c.rules) {
-		taken, _ := c.route.reach(known)
+		taken := c.takes(known)
 		hear := slices.DeleteFunc(slices.Clone(taken), func(r reached) bool { return !c.isOurs(r.route) })
 		if len(hear) == 0 {
 			c.fail(c.problem(taken[0].node, fmt.Sprintf("the alert that always fires goes to %s and not to remediated, which takes it for missing", names(taken)),
@@ -235,12 +244,12 @@ func (c *check) watchdog(w *policies.Watchdog) {
 // raised looks where our own alerts go.
 func (c *check) raised() {
 	for _, name := range []string{remediate.FailedAlert, remediate.ApprovalAlert, remediate.StormAlert, remediate.WatchdogAlert, remediate.UntoldAlert} {
-		taken, _ := c.route.reach(own(name))
+		taken := c.takes(own(name))
 		if !slices.ContainsFunc(taken, func(r reached) bool { return c.tellsOthers(r.route) }) {
 			c.warn(c.problem(taken[0].node, fmt.Sprintf("nobody is told of %s, which is for people", name), "give it a route to people before this one"))
 		}
 	}
-	taken, _ := c.route.reach(own(remediate.InProgressAlert))
+	taken := c.takes(own(remediate.InProgressAlert))
 	for _, r := range taken {
 		if r.how == sure && c.tellsOthers(r.route) {
 			c.warn(c.problem(r.node, fmt.Sprintf("%s is told of %s, which only holds pages", r.Receiver, remediate.InProgressAlert), "give it a route to a receiver that tells nobody before this one"))

@@ -174,6 +174,7 @@ type inhibition struct {
 	TargetMatchers []string          `yaml:"target_matchers"`
 	TargetMatch    map[string]string `yaml:"target_match"`
 	TargetMatchRE  map[string]string `yaml:"target_match_re"`
+	Equal          []string          `yaml:"equal"`
 }
 
 // mutes tells whether the one alert may mute the other.

@@ -186,3 +186,24 @@ func TestRaiseIsCut(t *testing.T) {
 		t.Errorf("posted a summary of %d bytes and the link %q", len(p.Annotations["summary"]), p.GeneratorURL)
 	}
 }
+
+func TestConfigurations(t *testing.T) {
+	says := func(text string) *fake {
+		f := newFake()
+		f.status = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(text))
+		})
+		return f
+	}
+	one, two := says(`{"config": {"original": "route: {receiver: a}"}}`), says(`{"config": {"original": "route: {receiver: b}"}}`)
+	got, err := clientOf(t, Options{}, one, two).Configurations(ctx)
+	if err != nil || got["am-1"] != "route: {receiver: a}" || got["am-2"] != "route: {receiver: b}" {
+		t.Errorf("%v, %v", got, err)
+	}
+	for name, f := range map[string]*fake{"none": nil, "no configuration": says(`{}`), "no text": says(`{"config": {}}`), "not JSON": says(`<html>`)} {
+		if got, err := clientOf(t, Options{}, one, f).Configurations(ctx); err == nil {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

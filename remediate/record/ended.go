@@ -63,6 +63,8 @@ func (i *incident) ending() Ending {
 	switch {
 	case i.Found:
 		return Listed
+	case i.Drill != "" && !i.Times.Closed.IsZero():
+		return Practised
 	case i.Times.Closed.IsZero():
 		return Open
 	case i.hand:
@@ -79,7 +81,7 @@ func (i *incident) rto(now time.Time) RTO {
 	r := RTO{Objective: i.objective()}
 	took := now.Sub(i.Times.Since)
 	switch {
-	case i.Found:
+	case i.Found, i.Drill != "":
 		return r
 	case !i.Times.Good.IsZero():
 		took = max(0, i.Times.Good.Sub(i.Times.Since))

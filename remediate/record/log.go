@@ -76,7 +76,7 @@ func (l *Log) opened(b remediate.Opened, f remediate.Fact) error {
 	}
 	i := &incident{
 		Record: Record{
-			Incident: b.Incident, Policy: b.Policy, Severity: b.Severity, ToldOnly: b.ToldOnly, Found: b.Found,
+			Incident: b.Incident, Policy: b.Policy, Severity: b.Severity, ToldOnly: b.ToldOnly, Drill: b.Drill, Found: b.Found,
 			Times: Times{Opened: f.At, Since: f.At},
 		},
 		book: book, policy: book.Policy(b.Policy),
@@ -201,7 +201,7 @@ func (i *incident) judged(b remediate.Judged, at time.Time) {
 	if b.Plan != nil {
 		i.step = b.Plan.Step
 	}
-	if b.Decision == remediate.Allowed && i.Times.Decided.IsZero() {
+	if (b.Decision == remediate.Allowed || b.Decision == remediate.Observed && b.Plan != nil && i.Drill != "") && i.Times.Decided.IsZero() {
 		i.Times.Decided = at
 	}
 	now := map[string]string{}

@@ -23,6 +23,7 @@ type Record struct {
 	Target   string             `json:"target,omitempty"`
 	Severity remediate.Severity `json:"severity"` // in the end
 	ToldOnly string             `json:"toldOnly,omitempty"`
+	Drill    string             `json:"drill,omitempty"` // which drill it was; "" when it was none
 	Found    bool               `json:"found,omitempty"` // it fired before we were there, and was never released
 	Times    Times              `json:"times"`
 	Attempts []Attempt          `json:"attempts,omitempty"`
@@ -45,7 +46,7 @@ type Times struct {
 	Fires   time.Time `json:"fires,omitzero"` // since when the alert fires, as Alertmanager says
 	Opened  time.Time `json:"opened"`
 	Since   time.Time `json:"since"`            // the objective counts from here: the opening, or when a human or an edge released what was found firing
-	Decided time.Time `json:"decided,omitzero"` // first allowed by every guard
+	Decided time.Time `json:"decided,omitzero"` // first allowed by every guard; in a drill, first seen what would be done
 	Acted   time.Time `json:"acted,omitzero"`   // first act begun
 	Good    time.Time `json:"good,omitzero"`    // first good sample of the verification that held to the end
 	Told    time.Time `json:"told,omitzero"`    // first word that reached people
@@ -143,8 +144,9 @@ const (
 	ByAutomation Ending = "automation"    // an act of ours was seen to help, and nobody had to decide or do anything
 	WithAPerson  Ending = "with a person" // somebody decided, did or changed something, or closed it
 	ByItself     Ending = "by itself"     // no act of ours was seen to help, and nobody said a word
+	Practised    Ending = "a drill"       // nothing was broken
 	Listed       Ending = "only listed"   // it fired before we were there, and nothing was to be done
 )
 
 // Endings are all of them, the best first.
-var Endings = []Ending{ByAutomation, ByItself, WithAPerson, Listed, Open}
+var Endings = []Ending{ByAutomation, ByItself, WithAPerson, Practised, Listed, Open}

@@ -353,3 +353,30 @@ func TestARulebookThatIsGoneIsAnError(t *testing.T) {
 		t.Errorf("of an incident that is not asked for: %v", err)
 	}
 }
+
+func TestADrillIsCountedApart(t *testing.T) {
+	var s story
+	begun := opened(1, "db", P2)
+	practised := begun[1].(Opened)
+	practised.Drill = "d7"
+	s.tell(0, begun[0], practised)
+	s.tell(0, tell(1, "t1", "slack", "show"))
+	s.tell(0.1, judged(1, Observed, Verdict{Guard: "mode", Decision: Observed, Reason: "it is a drill"}))
+	s.tell(0.2, ended(1, "t1", OK, ""))
+	s.tell(5, Escalated{Incident: 1, Tell: "oncall", Why: "not healed after 5m"})
+	s.tell(6, CommandGiven{Command: Ack, By: "anna", Incident: 1})
+	open := records(t, s)[0]
+	s.tell(9, Closed{Incident: 1, Why: "its alerts resolved, and it is well", Verified: true})
+	s.tell(20, CommandGiven{Command: Note, By: "anna", Incident: 1, Reason: "nobody knew the war room"})
+	r := records(t, s)[0]
+	if open.Ending != record.Open || open.RTO.Met != nil {
+		t.Errorf("while it is on it ends %q, %+v", open.Ending, open.RTO)
+	}
+	if r.Drill != "d7" || r.Ending != record.Practised || r.RTO.Measured || r.RTO.Met != nil || !r.Times.Decided.Equal(at(0.1)) || !r.Times.Told.Equal(at(0.2)) ||
+		len(r.Called) != 1 || len(r.Words) != 1 || len(r.Lessons) != 1 || len(r.Issues) != 0 {
+		t.Errorf("%+v", r)
+	}
+	if sum := record.Sum(at(-60), at(60), []record.Record{r}); sum.Drills != 1 || sum.Total.Incidents != 0 {
+		t.Errorf("%+v", sum)
+	}
+}

@@ -25,6 +25,7 @@ type Report struct {
 	// other number.
 	Own    int `json:"own"`
 	Listed int `json:"listed"`
+	Drills int `json:"drills"` // likewise what people practised by
 	// Records are all of them; nil when they are not wanted.
 	Records []Record `json:"records,omitempty"`
 }
@@ -72,6 +73,8 @@ func Sum(from, to time.Time, records []Record) Report {
 		switch {
 		case own(one.Policy):
 			r.Own++
+		case one.Drill != "":
+			r.Drills++
 		case one.Found:
 			r.Listed++
 		default:

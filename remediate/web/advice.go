@@ -11,6 +11,13 @@ import (
 
 // happening says in one line what is happening with the incident of r.
 func happening(r Row) string {
+	if r.Drill != "" && r.Status != remediate.StatusClosed {
+		return "a drill: " + happens(r)
+	}
+	return happens(r)
+}
+
+func happens(r Row) string {
 	if r.asking != "" {
 		return r.asking
 	}
@@ -70,6 +77,9 @@ func nextOf(i *remediate.Incident) string {
 	case remediate.StatusApproval:
 		return fmt.Sprintf("Plan %s waits for a human%s. Read it, then approve or deny it.", i.Hash, before(i.Until))
 	case remediate.StatusObserved:
+		if i.Drill != "" {
+			return "It is a drill: what would be done is written down, and nothing is done. Say what you would say in earnest; write down what you learned. Close ends it."
+		}
 		return "The policy only observes: what would be done is written down, and nothing is done. Run changes nothing until the policy may act."
 	case remediate.StatusActing, remediate.StatusVerifying:
 		return "Nothing to do: " + happening(rowOf(i)) + ". Take it over to keep further steps from being tried."
@@ -130,7 +140,7 @@ func commandsOf(i *remediate.Incident) []string {
 	if i.Taken == "" {
 		cs = append(cs, remediate.TakeOver)
 	}
-	if i.ToldOnly == "" && !busy && i.Status != remediate.StatusDeciding {
+	if i.ToldOnly == "" && i.Drill == "" && !busy && i.Status != remediate.StatusDeciding {
 		cs = append(cs, remediate.Run)
 	}
 	if !busy {

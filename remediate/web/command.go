@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -25,6 +26,8 @@ const (
 	maxScope      = 300
 	maxPlan       = 100
 	maxName       = 100 // of a guard, or a value
+	maxLabels     = 50
+	maxLabel      = 1000 // of a label's value
 	commandWithin = 15 * time.Second
 )
 
@@ -34,9 +37,11 @@ type Word struct {
 	By     string `json:"by,omitempty"`     // who gives it; needed unless the listener authenticates
 	Reason string `json:"reason,omitempty"` // why, for those who read it later; override and accept need one; note: what was learned
 	Plan   string `json:"plan,omitempty"`   // approve and deny: the plan's hash, or at least 6 characters of its beginning
-	Scope  string `json:"scope,omitempty"`  // pause, resume and mode: all, policy/NAME or namespace/NAME
+	Scope  string `json:"scope,omitempty"`  // pause, resume and mode: all, policy/NAME or namespace/NAME; drill and end-drill: policy/NAME
 	Guard  string `json:"guard,omitempty"`  // override: the guard that may pass
-	Value  string `json:"value,omitempty"`  // mode: observe, approve or act; severity: P1, P2 or P3; accept: the release
+	Value  string `json:"value,omitempty"`  // mode: observe, approve or act; severity: P1, P2 or P3; accept: the release; drill: for how long
+	// Labels are of a drill's alert. A form has none.
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // Given is the answer to a command that was taken: it is durable.
@@ -73,11 +78,14 @@ func (s *server) give(w http.ResponseWriter, r *http.Request, command string, in
 	if err := word.fits(command); err != nil {
 		return err
 	}
-	err = s.command(r.Context(), remediate.Command{
+	c := remediate.Command{
 		Command: command, By: word.By, Incident: incident, Plan: word.Plan, Scope: word.Scope,
 		Reason: word.Reason, Guard: word.Guard, Value: word.Value,
-	})
-	if err != nil {
+	}
+	if len(word.Labels) > 0 {
+		c.Labels = remediate.LabelsOf(word.Labels)
+	}
+	if err := s.command(r.Context(), c); err != nil {
 		return err
 	}
 	if isForm(r) {
@@ -168,7 +176,20 @@ func (word Word) checked() (Word, error) {
 			return word, problemf(http.StatusBadRequest, "%s is plain text on one line, without control characters", part.name)
 		}
 	}
-	return word, nil
+	return word, word.checkLabels()
+}
+
+// checkLabels refuses labels that are too many, too long, or no plain text.
+func (word Word) checkLabels() error {
+	if len(word.Labels) > maxLabels {
+		return problemf(http.StatusBadRequest, "labels: at most %d", maxLabels)
+	}
+	for _, name := range slices.Sorted(maps.Keys(word.Labels)) {
+		if value := word.Labels[name]; len(name) > maxName || utf8.RuneCountInString(value) > maxLabel || !printable(name+value) {
+			return problemf(http.StatusBadRequest, "label %.40q: want a name of at most %d bytes, and plain text on one line of at most %d characters", name, maxName, maxLabel)
+		}
+	}
+	return nil
 }
 
 // fields are those of a word that not every command takes, and which do.
@@ -178,9 +199,10 @@ var fields = []struct {
 	by   []string
 }{
 	{"plan", func(w Word) string { return w.Plan }, []string{remediate.Approve, remediate.Deny}},
-	{"scope", func(w Word) string { return w.Scope }, []string{remediate.Pause, remediate.Resume, remediate.SetMode}},
+	{"scope", func(w Word) string { return w.Scope }, []string{remediate.Pause, remediate.Resume, remediate.SetMode, remediate.Drill, remediate.EndDrill}},
 	{"guard", func(w Word) string { return w.Guard }, []string{remediate.Override}},
-	{"value", func(w Word) string { return w.Value }, []string{remediate.SetMode, remediate.Rate, remediate.Accept}},
+	{"value", func(w Word) string { return w.Value }, []string{remediate.SetMode, remediate.Rate, remediate.Accept, remediate.Drill}},
+	{"labels", func(w Word) string { return strings.Join(slices.Sorted(maps.Keys(w.Labels)), ", ") }, []string{remediate.Drill}},
 }
 
 // values are what the value of a command may be, the strictest first.
@@ -209,6 +231,8 @@ func (word Word) fits(command string) error {
 		return problemf(http.StatusBadRequest, "say in \"reason\" why the release may act: those who look into it later will want to know")
 	case command == remediate.Note && word.Reason == "":
 		return problemf(http.StatusBadRequest, "say in \"reason\" what was learned: it is kept with the incident")
+	case (command == remediate.Drill || command == remediate.EndDrill) && word.Scope == "":
+		return problemf(http.StatusBadRequest, "say in \"scope\" which policy is practised: policy/NAME")
 	case command == remediate.SetMode && word.Scope == "":
 		return problemf(http.StatusBadRequest, "say in \"scope\" where: all, policy/NAME or namespace/NAME")
 	case valued && !slices.Contains(vs, word.Value):

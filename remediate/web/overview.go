@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ type Status struct {
 	Pending  int                      `json:"pending"`            // dealings with the world that were begun and have not ended
 	Paused   []Paused                 `json:"paused"`             // scopes in which nothing is done
 	Modes    []ModeSet                `json:"modes"`              // scopes in which less may be done, by a human's word or our own
+	Drills   []Drill                  `json:"drills"`             // those that are on
 	Degraded string                   `json:"degraded,omitempty"` // why nothing is done at all: what is done would not be remembered
 	Upgrade  *Upgrade                 `json:"upgrade,omitempty"`  // which release decides, when that is written down
 	Next     time.Time                `json:"next,omitzero"`      // when the daemon wakes by itself
@@ -49,6 +51,17 @@ type ModeSet struct {
 	Reason string         `json:"reason,omitempty"`
 }
 
+// Drill is a drill that is on.
+type Drill struct {
+	Policy string           `json:"policy"`
+	Name   string           `json:"name"`
+	By     string           `json:"by"`
+	Reason string           `json:"reason,omitempty"`
+	Labels remediate.Labels `json:"labels"` // of its alert
+	Since  time.Time        `json:"since"`
+	Until  time.Time        `json:"until"`
+}
+
 func (s *server) status(r *http.Request) (any, error) { return s.overview(r.Context()) }
 
 func (s *server) overview(ctx context.Context) (Status, error) {
@@ -58,6 +71,7 @@ func (s *server) overview(ctx context.Context) (Status, error) {
 		v.Degraded, v.Next, v.Pending = st.Degraded(), st.Next(), len(st.Started())
 		v.Open, v.ByStatus = countOpen(st)
 		v.Paused, v.Modes = pausedOf(st), modesOf(st.Modes)
+		v.Drills = drillsOf(st.Drills, v.AsOf)
 		v.Upgrade = upgradeOf(st.Release)
 		if book := books[st.Rulebook]; book != nil {
 			v.Cluster, v.Policies = book.Cluster, len(book.Policies)
@@ -84,6 +98,18 @@ func pausedOf(st *remediate.State) []Paused {
 	}
 	slices.SortFunc(ps, func(a, b Paused) int { return cmp.Compare(a.Scope, b.Scope) })
 	return ps
+}
+
+func drillsOf(begun map[string]remediate.Drilling, now time.Time) []Drill {
+	ds := []Drill{}
+	for _, policy := range slices.Sorted(maps.Keys(begun)) {
+		if d := begun[policy]; d.Until.After(now) {
+			ds = append(ds, Drill{
+				Policy: policy, Name: d.Labels.Get(remediate.DrillLabel), By: d.By, Reason: d.Reason, Labels: d.Labels, Since: d.Since, Until: d.Until,
+			})
+		}
+	}
+	return ds
 }
 
 func modesOf(set map[string]remediate.CommandGiven) []ModeSet {

@@ -75,6 +75,7 @@ type teller struct {
 	began  map[string]remediate.Started // not ended yet
 	seen   []Detail                     // what the guards' questions were answered, until they are judged
 	told   map[string]bool              // destinations that were told once
+	drill  bool                         // nothing is broken
 	word   remediate.Fact               // the last human's word
 	wordAt int                          // its event
 }
@@ -125,6 +126,9 @@ func (t *teller) opened(at time.Time, b remediate.Opened) {
 	e := Event{At: at, Tone: Busy, Text: fmt.Sprintf("Opened as %s by policy %s", b.Severity, b.Policy)}
 	if !b.Target.IsZero() {
 		e.Text += ", about " + b.Target.String()
+	}
+	if t.drill = b.Drill != ""; t.drill {
+		e.Details = append(e.Details, Detail{Tone: Wait, Word: "note", Text: "it is a drill, " + b.Drill + ": nothing is broken, nothing is done, and nobody is called"})
 	}
 	if b.ToldOnly != "" {
 		e.Details = append(e.Details, Detail{Tone: Bad, Word: "note", Text: "nothing can be done by itself: " + b.ToldOnly})
@@ -202,6 +206,9 @@ func (t *teller) concluded(at time.Time, b remediate.Body) {
 		e.Tone, e.Text = Bad, fmt.Sprintf("Every step was tried, %s in all, and none helped", count(b.Attempts, "attempt"))
 	case remediate.Escalated:
 		e.Tone, e.Text = Wait, fmt.Sprintf("Calling %s: %s", b.Tell, b.Why)
+		if t.drill {
+			e.Text = fmt.Sprintf("%s would have been called: %s", b.Tell, b.Why)
+		}
 	case remediate.Rerouted:
 		e.Tone, e.Text = Bad, fmt.Sprintf("Calling %s by %s as well: %s", b.Tell, strings.Join(b.To, ", "), b.Why)
 	case remediate.Late:

@@ -34,7 +34,11 @@ func (t *teller) judged(at time.Time, b remediate.Judged) {
 	if b.Plan != nil && b.Plan.Step != "" {
 		e.Text += ", " + b.Plan.Step
 	}
-	e.Text += ": " + decided[b.Decision].text
+	if text := decided[b.Decision].text; t.drill && b.Decision == remediate.Observed {
+		e.Text += ": it would be done, if this were no drill"
+	} else {
+		e.Text += ": " + text
+	}
 	if b.Hash != "" {
 		e.Text += " (plan " + b.Hash + ")"
 	}

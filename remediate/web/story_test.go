@@ -56,6 +56,9 @@ var stories = []struct {
 	{"a human's words", "set act=silent\nalert ErrorsAfterDeploy namespace=shop\ndeny i1 by=anna plan=shown reason=wait_for_bert\nrun i1 by=bert\napprove i1 by=bert plan=shown\ntakeover i1 by=carl", []string{
 		"busy anna denied the plan", ": wait for bert", "busy bert said run", "busy bert approved the plan", "busy Attempt a1", "busy carl took it over: no further acts",
 	}, ""},
+	{"a drill", "alert ErrorsAfterDeploy namespace=shop remediated_drill=d7\npass 20m", []string{
+		"  note it is a drill, d7: nothing is broken", ": it would be done, if this were no drill", "wait manager would have been called",
+	}, "Calling"},
 	{"an incident that goes on", "set tell=later\nalert ErrorsAfterDeploy namespace=shop\npass 2m\nset tell=ok\npass 30m", []string{
 		"bad Late: rung 1: oncall was due at 10:00:00: 429", "quiet Update: 5m of 30m: approval: plan", "wait The objective of 30m is missed in 5m", "bad The objective of 30m is missed",
 	}, ""},

@@ -41,6 +41,9 @@ const (
 	webhookSecret = "a-webhook-secret-of-pagerduty"
 )
 
+// drillsChannel is where drills are shown, where a test has them.
+var drillsChannel = slack.Channel{ID: "C0DRILL00", Name: "drills"}
+
 // routingKeys are PagerDuty's, by rung.
 var routingKeys = map[string]string{
 	"oncall": strings.Repeat("a", 32), "manager": strings.Repeat("b", 32), "director": strings.Repeat("c", 32),
@@ -110,6 +113,7 @@ func startPeople(t *testing.T) *doubles.Servers {
 	people, err := doubles.Start(doubles.Options{
 		Slack: slack.Options{
 			Strict: true, SigningSecret: signingSecret, RequestURL: webhookURL + "slack",
+			Channels: []slack.Channel{slack.DefaultChannel, drillsChannel},
 			Users: []slack.User{slack.DefaultUser, {ID: "U0EVE0000", Name: "eve", RealName: "Eve Example", TimeZone: "Europe/Berlin"}},
 		},
 		PagerDuty: pagerduty.Options{

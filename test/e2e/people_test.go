@@ -37,7 +37,7 @@ policies:
   steps:
   - name: restart the database
     do: [{restart: {}}]
-    verify: {all: [{http: {url: "SEEN"}}], within: 3s}
+    verify: {all: [{http: {url: "SEEN"}}], within: 1s}
   - name: restart it once more, now that somebody has looked
     approval: {by: [approver], within: 5m}
     do: [{restart: {}}]

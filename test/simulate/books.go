@@ -53,7 +53,7 @@ func (d dice) rulebook() *remediate.Rulebook {
 		ReplicaLabels: remediate.DefaultReplicaLabels(),
 		Budget:        []remediate.Budget{{Actions: pick(d, 5, 9, 20), Per: minutes(60)}},
 		Runbooks:      remediate.DefaultRunbooks(),
-		Destinations:  []string{remediate.Slack, remediate.SlackThread, "pagerduty/oncall", "pagerduty/manager", "pagerduty/director"},
+		Destinations:  []string{remediate.Slack, remediate.SlackThread, remediate.SlackDrill, "pagerduty/oncall", "pagerduty/manager", "pagerduty/director"},
 	}
 	if d.chance(50) {
 		book.Destinations = append(book.Destinations, "slack/page/manager", "slack/page/oncall")

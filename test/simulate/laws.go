@@ -168,6 +168,7 @@ func endsInTime(s *story, f remediate.Fact) error {
 	case !ok || i == nil:
 	case i.phase != idle && i.phase != brokenOff:
 		return fmt.Errorf("i%d is closed while an attempt is under way", b.Incident)
+	case i.Drill != "" && s.earnest():
 	case len(i.firing) > 0 && !i.dismissed:
 		return fmt.Errorf("i%d is closed while %d of its alerts fire", b.Incident, len(i.firing))
 	}

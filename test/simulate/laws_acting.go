@@ -287,6 +287,8 @@ func handsOff(s *story, f remediate.Fact) error {
 	case a == nil:
 	case i.Found:
 		return fmt.Errorf("%s acts for what was found firing", a.Attempt)
+	case i.Drill != "":
+		return fmt.Errorf("%s acts in drill %s", a.Attempt, i.Drill)
 	case i.ToldOnly != "":
 		return fmt.Errorf("%s acts, though %s", a.Attempt, i.ToldOnly)
 	case i.passed("mode", a):
@@ -520,7 +522,7 @@ func (s *story) dependsOn(leaf, root *incident) bool {
 	for _, p := range s.rules(leaf) {
 		for _, d := range p.Guards.Depends {
 			differ := func(label string) bool { return leaf.labels.Get(label) != root.labels.Get(label) }
-			if d.Policy == root.Policy && !slices.ContainsFunc(d.Same, differ) {
+			if d.Policy == root.Policy && (root.Drill == "" || root.Drill == leaf.Drill) && !slices.ContainsFunc(d.Same, differ) {
 				return true
 			}
 		}

@@ -19,6 +19,8 @@ var peopleLaws = []Law{
 	{"nothing is triggered after its end was told", endIsEnd},
 	{"each call has a key of its own, and nobody is called who need not be", callsAreNew},
 	{"what goes on is said, and that its objective is missed", saidInTime},
+	{"a drill is shown where drills are, as a drill, and nothing else is", drillsApart},
+	{"nobody practises while people are needed", drillsEnd},
 	{"of what only observes or was only found nobody is told", quietIsQuiet},
 }
 
@@ -58,7 +60,7 @@ func (s *story) dueByItself(i *incident) time.Time {
 // tellable tells whether people hear of an incident by its ladder.
 func (s *story) tellable(i *incident) bool {
 	book := s.books[i.Rulebook].Runbooks[i.severity]
-	return !i.Found && i.policy.Mode != remediate.ModeObserve && !s.silenced(i) && len(book.Ladder) > 0
+	return !i.Found && (i.policy.Mode != remediate.ModeObserve || i.Drill != "") && !s.silenced(i) && len(book.Ladder) > 0
 }
 
 // confirming tells whether it is seen just now that it is well: its alerts are
@@ -79,7 +81,7 @@ func (s *story) rootOf(i *incident) *incident {
 	for at, n := s.waitsFor(i), 0; at != nil && n < 8; at, n = s.waitsFor(at), n+1 {
 		root = at
 	}
-	if root == nil || root == i || !s.tellable(root) || root.Policy == remediate.StormPolicy && i.severity == remediate.P1 {
+	if root == nil || root == i || root.Drill != i.Drill || !s.tellable(root) || root.Policy == remediate.StormPolicy && i.severity == remediate.P1 {
 		return nil
 	}
 	return root
@@ -221,6 +223,9 @@ func calledIsTold(s *story, f remediate.Fact) error {
 		return nil
 	}
 	for n, i := range s.open {
+		if i.Drill != "" {
+			continue // nobody is
+		}
 		for who, at := range i.calls {
 			// a tell that hangs is in its way for a minute at most
 			if f.At.After(later(at, s.up).Add(time.Minute + slack)) {
@@ -260,8 +265,42 @@ func endIsEnd(s *story, f remediate.Fact) error {
 }
 
 func quietIsQuiet(s *story, f remediate.Fact) error {
-	if i, t := tellOf(s, f); t != nil && (i.Found || i.policy.Mode == remediate.ModeObserve) {
+	if i, t := tellOf(s, f); t != nil && (i.Found || i.policy.Mode == remediate.ModeObserve && i.Drill == "") {
 		return fmt.Errorf("i%d: %s is told of it", i.Incident, t.Destination)
+	}
+	return nil
+}
+
+func drillsApart(s *story, f remediate.Fact) error {
+	i, t := tellOf(s, f)
+	switch {
+	case t == nil:
+	case t.Notice.Drill != i.Drill:
+		return fmt.Errorf("i%d, drill %q, is told of as of drill %q", i.Incident, i.Drill, t.Notice.Drill)
+	case i.Drill != "" && t.Destination != remediate.Slack && t.Destination != remediate.SlackThread:
+		return fmt.Errorf("i%d is a drill, and is told to %s", i.Incident, t.Destination)
+	}
+	return nil
+}
+
+// earnest tells whether something is open that people are needed for.
+func (s *story) earnest() bool {
+	for _, i := range s.open {
+		if i.Drill == "" && !i.Found && i.severity != remediate.P3 && !i.healed && !i.closed && i.policy.Mode != remediate.ModeObserve {
+			return true
+		}
+	}
+	return false
+}
+
+func drillsEnd(s *story, f remediate.Fact) error {
+	if !s.late(f) || s.needed.IsZero() || !f.At.After(later(s.needed, s.up).Add(slack)) {
+		return nil
+	}
+	for n, i := range s.open {
+		if i.Drill != "" && !i.closed {
+			return fmt.Errorf("i%d is a drill, and goes on while people are needed since %s", n, s.needed)
+		}
 	}
 	return nil
 }

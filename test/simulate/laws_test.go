@@ -81,6 +81,18 @@ func shows(name string) Started {
 	return Started{ID: name, Incident: 1, Deadline: epoch.Add(24 * hour), Tell: &Tell{Destination: Slack, Notice: Notice{Action: "show"}}}
 }
 
+func drill(n uint64) Opened {
+	b := opened(n, "p")
+	b.Drill = "d1"
+	return b
+}
+
+func practised(name string) Started {
+	b := shows(name)
+	b.Tell.Notice.Drill = "d1"
+	return b
+}
+
 func ends(name string, n uint64, outcome string) Finished {
 	return Finished{ID: name, Incident: n, Result: Result{Outcome: outcome}}
 }
@@ -157,6 +169,7 @@ var breaking = map[string][]run{
 	},
 	"an incident ends when its alerts did or a human says so, and not in the middle of an attempt": {
 		and(begin("p", 1, 1), does("a1", 1, 0), by(Close), Closed{Incident: 1}), {fires, opened(1, "p"), Closed{Incident: 1}},
+		{fires, drill(1), Closed{Incident: 1}}, {fires, drill(1), opened(2, "strict"), Closed{Incident: 1}},
 	},
 	"closed is closed, and filed is gone": {
 		{fires, opened(1, "p"), Closed{Incident: 1}, asks("q", 1, ForGuards)}, {fires, opened(1, "p"), Filed{Incident: 1}},
@@ -219,6 +232,7 @@ var breaking = map[string][]run{
 		and(begin("p", 1, 1), Upgraded{To: "2", Held: true}, CommandGiven{Command: Accept, Value: "1"}, does("a1", 1, 0)),
 		{loaded, fires, found(1), does("a1", 1, 0)},
 		{loaded, fires, toldOnly(1), does("a1", 1, 0)},
+		{loaded, fires, drill(1), Judged{Incident: 1, Decision: Allowed, Plan: planned(1)}, does("a1", 1, 0)},
 		sees("p", func(a []Answer) { a[1].Values[ValueMode] = "observe" }), sees("p", func(a []Answer) { a[1].Values[ValueNamespaceMode] = "perhaps" }),
 	},
 	"nothing is begun for an alert that does not fire": {and(begin("p", 1, 1), Left{Incident: 1, Alert: id}, does("a1", 1, 0))},
@@ -294,7 +308,11 @@ var breaking = map[string][]run{
 	},
 	"at most one tell of an incident is open at a destination": {{fires, opened(1, "p"), tells("t1", "trigger"), tells("t2", "acknowledge")}},
 	"nothing is triggered after its end was told":              {{fires, opened(1, "p"), tells("t1", "resolve"), ends("t1", 1, OK), tells("t2", "trigger")}},
-	"of what only observes or was only found nobody is told":   {{fires, found(1), tells("t1", "trigger")}, {fires, opened(1, "shy"), tells("t1", "trigger")}},
+	"a drill is shown where drills are, as a drill, and nothing else is": {
+		{fires, drill(1), tells("t1", "trigger")}, {fires, drill(1), shows("t1")}, {fires, opened(1, "p"), practised("t1")},
+	},
+	"nobody practises while people are needed":               {{loaded, fires, drill(1), opened(2, "two"), time.Minute}},
+	"of what only observes or was only found nobody is told": {{fires, found(1), tells("t1", "trigger")}, {fires, opened(1, "shy"), tells("t1", "trigger")}},
 }
 
 // says is a judgement in which a guard says no for no reason.

@@ -20,6 +20,7 @@ var happenings = []struct {
 	{3, "a service flaps", flaps},
 	{2, "an object is another", replaced},
 	{3, "an alert of nothing", stray},
+	{3, "people practise", practises},
 	{6, "a human silences", silences},
 	{3, "the Alertmanagers part or meet", parts},
 	{3, "an Alertmanager restarts or is away", restarts},
@@ -137,6 +138,17 @@ func stray(y *day, d dice) {
 	}
 	r := newRule(labels)
 	r.until = y.world.now.Add(d.between(time.Minute, 15*time.Minute))
+	y.strays = append(y.strays, r)
+}
+
+// practises raises an alert that says of itself that it is a drill.
+func practises(y *day, d dice) {
+	s := pick(d, y.services...)
+	r := newRule(map[string]string{
+		"alertname": pick(d, "RootDown", "LeafDown", "Slow"), "namespace": s.namespace, "service": s.name, "pod": s.name,
+		remediate.DrillLabel: pick(d, "d1", "d2"),
+	})
+	r.until = y.world.now.Add(d.between(time.Minute, 40*time.Minute))
 	y.strays = append(y.strays, r)
 }
 

@@ -31,6 +31,7 @@ type story struct {
 	modes    map[string]remediate.Mode    // by scope, as humans set them
 	leads    string                       // the release that decides
 	held     bool                         // and only observes
+	needed   time.Time                    // since when something is open that people are needed for, zero while nothing is
 	open     map[uint64]*incident
 	keys     map[string]uint64
 	last     uint64
@@ -144,6 +145,16 @@ func newStory(books remediate.Rulebooks) *story {
 
 // hear folds a fact that was judged.
 func (s *story) hear(f remediate.Fact) {
+	s.take(f)
+	switch earnest := s.earnest(); {
+	case !earnest:
+		s.needed = time.Time{}
+	case s.needed.IsZero():
+		s.needed = s.at
+	}
+}
+
+func (s *story) take(f remediate.Fact) {
 	s.at, s.seq = f.At, f.Seq
 	switch b := f.Body.(type) {
 	case remediate.ClockJumped:

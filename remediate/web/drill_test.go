@@ -1,0 +1,55 @@
+package web_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/web"
+	"github.com/x0tta6bl4/remediated/remediate/web/webtest"
+)
+
+// Wherever a drill is shown it is seen to be one, and nobody is offered to run it.
+func TestADrillIsSeenToBeOne(t *testing.T) {
+	w, o := play(t, "")
+	book, err := webtest.Rulebook(`destinations: [slack, slack/drill]
+policies:
+- {name: db, when: ['alertname="DbDown"'], per: [namespace], severity: P1, mode: act, target: deployment/$namespace/db, steps: [{name: restart, do: [{kind: restart}], verify: {all: [{kind: postgres}], within: 1m}}]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Load(book); err != nil {
+		t.Fatal(err)
+	}
+	h := web.New(o)
+	if rec := ask(t, h, post("/api/v1/drill", `{"by":"anna","scope":"policy/db","value":"20m","reason":"monthly","labels":{"namespace":"shop","remediated_drill":"d7"}}`)); rec.Code != 200 {
+		t.Fatalf("%d: %s", rec.Code, rec.Body)
+	}
+	if err := w.Play("alert DbDown namespace=shop remediated_drill=d7\npass 1m"); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string][]string{
+		"/":                   {"A drill of db is on until 10:20:00</strong>, by anna: monthly", "a drill: mode: it is a drill", "would have called oncall"},
+		"/incidents/1":        {"drill d7", "It is a drill: what would be done is written down"},
+		"/api/v1/incidents":   {`"drill": "d7"`},
+		"/api/v1/incidents/1": {`"drill": "d7"`},
+		"/api/v1/status":      {`"policy": "db"`, `"name": "d7"`, `"until": "2026-01-14T10:20:00Z"`},
+	} {
+		body := ask(t, h, get(path)).Body.String()
+		for _, part := range want {
+			if !strings.Contains(body, part) {
+				t.Errorf("%s does not show %q:\n%s", path, part, body)
+			}
+		}
+		if strings.Contains(body, `action="/api/v1/incidents/1/run"`) || strings.Contains(body, "\""+remediate.Run+"\"") {
+			t.Errorf("%s offers to run it", path)
+		}
+	}
+	if rec := ask(t, h, post("/api/v1/end-drill", `{"by":"anna","scope":"policy/db"}`)); rec.Code != 200 {
+		t.Errorf("%d: %s", rec.Code, rec.Body)
+	}
+	if body := ask(t, h, get("/")).Body.String(); strings.Contains(body, "A drill of db is on") {
+		t.Error("it is over, and is said to be on")
+	}
+}

@@ -1,0 +1,98 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/test/bed"
+	"github.com/x0tta6bl4/remediated/test/doubles/slack"
+)
+
+// People practise what to do when the database hangs: Alertmanager carries the
+// alert, the guards ask the cluster, and it is shown where drills are; nothing is
+// done and nobody is called. Then it hangs in earnest: the drill is over, and all
+// goes its way.
+func TestDrill(t *testing.T) {
+	b := connect(t)
+	quiet(t, b)
+	d := startDaemon(t, b, setup{slack: `, drills: "#drills"`, people: anna})
+	begun := time.Now()
+	if out := remedy(t, "--url", webURL, "--by", "anna", "drill", "begin", "postgres-down", "--reason", "monthly"); !strings.Contains(out, "the drill of postgres-down has begun, for 30m") {
+		t.Fatalf("it says %s", out)
+	}
+	d.awaitStatus(1, remediate.StatusObserved)
+	d.awaitLog("it is a drill; plan")
+	eventually(t, 20*time.Second, func() string {
+		for _, m := range d.people.Slack.Messages() {
+			if m.Channel == drillsChannel.ID && m.ThreadTS == "" && strings.Contains(m.Text, "DRILL i1 P1 observed: postgres-down") {
+				return ""
+			}
+		}
+		return "the drill is not shown where drills are"
+	})
+	d.checkActs(begun, 0)
+	d.checkPaged(false)
+	for _, m := range d.people.Slack.Messages() {
+		if m.Channel != drillsChannel.ID {
+			t.Errorf("in %s it is told: %s", m.Channel, m.Text)
+		}
+	}
+
+	if err := b.Hang(t.Context(), bed.Namespace, database); err != nil {
+		t.Fatal(err)
+	}
+	d.awaitFiled(2)
+	d.stop()
+	if story := d.closing(1); !strings.Contains(story, "the drill is over: i2 is no drill") {
+		t.Errorf("the drill ended: %s", story)
+	}
+	d.checkActs(begun, 1)
+	d.checkPaged(true)
+	d.checkDecidedAgain()
+	shown := map[string]int{}
+	for _, m := range d.people.Slack.Messages() {
+		if m.ThreadTS == "" {
+			shown[m.Channel]++
+		}
+	}
+	if shown[drillsChannel.ID] != 1 || shown[slack.DefaultChannel.ID] != 1 {
+		t.Errorf("there are so many messages: %v", shown)
+	}
+	if out := remedy(t, "report", "drill", "--storage.path", d.storage); !strings.Contains(out, "postgres-down  P1") {
+		t.Errorf("the report says\n%s", out)
+	}
+}
+
+// A drill takes a place where it is shown, and a word of somebody who may give it.
+func TestDrillsAreRefused(t *testing.T) {
+	b := connect(t)
+	quiet(t, b)
+	startDaemon(t, b, setup{people: anna})
+	for by, want := range map[string]string{"anna": "notify.slack.drills", "eve": "is not among the people"} {
+		resp, err := http.Post(webURL+"/api/v1/drill", "application/json", strings.NewReader(`{"by": "`+by+`", "scope": "policy/postgres-down"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusConflict || !strings.Contains(string(answer), want) {
+			t.Errorf("%s is told %d: %s (%v), want %q", by, resp.StatusCode, answer, err, want)
+		}
+	}
+}
+
+// closing is why an incident was closed.
+func (d *daemon) closing(incident uint64) string {
+	for _, f := range d.facts() {
+		if c, ok := f.Body.(remediate.Closed); ok && c.Incident == incident {
+			return c.Why
+		}
+	}
+	return ""
+}
