@@ -231,10 +231,11 @@ func (s *State) verified(i *Incident, b Finished, at time.Time) {
 	s.brokenOff(i, done, true, at)
 }
 
-// heardBySlack folds whether Slack takes what is shown there.
+// heardBySlack folds whether Slack takes what is shown there. Where drills are
+// shown is another place: nobody looks there for what is broken.
 func (s *State) heardBySlack(t Tell, b Result, at time.Time) {
 	switch {
-	case t.Destination != Slack && t.Destination != SlackThread:
+	case t.Destination != Slack && t.Destination != SlackThread || t.Notice.Drill != "":
 	case b.Outcome == OK:
 		s.Mute = Mute{}
 	case s.Mute.Since.IsZero():

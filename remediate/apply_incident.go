@@ -159,7 +159,7 @@ func (s *State) closed(i *Incident, b Closed, at time.Time) {
 	if s.Storm == i.ID {
 		s.Storm, s.Digests.Stormed = 0, true
 	}
-	s.tallied(i)
 	s.practised(i)
+	s.tallied(i)
 	s.wakeWaiters(rootKey(i.ID))
 }

@@ -35,7 +35,6 @@ func (h *handler) handle(in Input) error {
 	if err := h.hear(in); err != nil {
 		return err
 	}
-	h.endDrills()
 	h.weather()
 	h.untold()
 	for w := h.s.index.wakes.due(h.now); w.incident != 0; w = h.s.index.wakes.due(h.now) {
@@ -43,6 +42,7 @@ func (h *handler) handle(in Input) error {
 		h.s.touch(w.incident)
 	}
 	for range slice {
+		h.endDrills()
 		i := h.s.takeTouched()
 		if i == nil {
 			break
