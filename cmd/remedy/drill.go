@@ -13,6 +13,7 @@ import (
 func (c *cli) drillCommands(cmd *kingpin.CmdClause) {
 	c.beginDrill(cmd.Command("begin", "Practise a policy: an alert of it fires that says it is a drill. It is decided and shown as in earnest, in the channel for drills; nothing is done, and nobody is called."))
 	c.endDrill(cmd.Command("end", "End the drill of a policy."))
+	c.liveDrill(cmd.Command("live", "Break something on purpose, in earnest: by a command of a file. Follow how it is mended, repair it in the end whatever happened, and say how long each phase took. Exit code 1 when it was not mended in time."))
 }
 
 func (c *cli) beginDrill(cmd *kingpin.CmdClause) {

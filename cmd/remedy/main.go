@@ -120,7 +120,7 @@ func (c *cli) app(env func(string) string, stdout, stderr io.Writer) (*kingpin.A
 	c.commands, c.reads = map[string]func(context.Context) error{}, map[string]bool{}
 	c.incidentCommands(app.Command("incident", "Incidents: what is broken and what is done about it."))
 	c.scopeCommands(app)
-	c.drillCommands(app.Command("drill", "Drills on the table: practise what is broken, and nothing is."))
+	c.drillCommands(app.Command("drill", "Drills: practise on the table, when nothing is broken, or break something on purpose."))
 	c.policyCommands(app.Command("policy", "Policies: what may be done about what."))
 	c.journalCommands(app.Command("journal", "The daemon's journal."))
 	c.upgradeCommands(app.Command("upgrade", "A new release of the daemon: what it decides otherwise, and whether it may act."))

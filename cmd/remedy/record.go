@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,8 +72,10 @@ func (c *cli) showRecord(r record.Record, format string) error {
 	return c.show(format, r, shown{text: func() { c.recordText(r) }, markdown: func() { c.recordMarkdown(r) }})
 }
 
-func (c *cli) recordText(r record.Record) {
-	for _, f := range fieldsOf(r) {
+func (c *cli) recordText(r record.Record) { c.fieldsText(fieldsOf(r)) }
+
+func (c *cli) fieldsText(fields []field) {
+	for _, f := range fields {
 		for k, line := range f.lines {
 			name := f.name
 			if k > 0 {
@@ -84,8 +87,13 @@ func (c *cli) recordText(r record.Record) {
 }
 
 func (c *cli) recordMarkdown(r record.Record) {
-	c.out.printf("## Incident i%d\n\n| | |\n|---|---|\n", r.Incident)
-	for _, f := range fieldsOf(r) {
+	c.out.printf("## Incident i%d\n\n", r.Incident)
+	c.fieldsMarkdown(fieldsOf(r))
+}
+
+func (c *cli) fieldsMarkdown(fields []field) {
+	c.out.printf("| | |\n|---|---|\n")
+	for _, f := range fields {
 		c.out.printf("| %s | %s |\n", f.name, strings.Join(inMarkdown(f.lines), "<br>"))
 	}
 }
@@ -138,6 +146,19 @@ func scenario(r record.Record) string {
 	return s
 }
 
+// phase is something that happened, and when.
+type phase struct {
+	name string
+	at   time.Time
+}
+
+// phasesOf are what happened of an incident's phases, its opening first.
+func phasesOf(r record.Record) []phase {
+	t := r.Times
+	all := []phase{{"heard", t.Opened}, {"told", t.Told}, {"decided", t.Decided}, {"acted", t.Acted}, {"called", t.Called}, {"good again", t.Good}, {"closed", t.Closed}}
+	return slices.DeleteFunc(all, func(p phase) bool { return p.at.IsZero() })
+}
+
 // phases are when it came how far, since the opening.
 func phases(r record.Record) []string {
 	t := r.Times
@@ -145,13 +166,8 @@ func phases(r record.Record) []string {
 	if !t.Fires.IsZero() {
 		parts = append(parts, "firing for "+web.Span(t.Opened.Sub(t.Fires))+" when it was opened")
 	}
-	for _, p := range []struct {
-		name string
-		at   time.Time
-	}{{"told", t.Told}, {"decided", t.Decided}, {"acted", t.Acted}, {"called", t.Called}, {"good again", t.Good}, {"closed", t.Closed}} {
-		if !p.at.IsZero() {
-			parts = append(parts, p.name+" +"+web.Span(p.at.Sub(t.Opened)))
-		}
+	for _, p := range phasesOf(r)[1:] {
+		parts = append(parts, p.name+" +"+web.Span(p.at.Sub(t.Opened)))
 	}
 	if len(parts) == 0 {
 		return []string{"only opened"}

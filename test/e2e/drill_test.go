@@ -3,8 +3,11 @@
 package e2e
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +87,54 @@ func TestDrillsAreRefused(t *testing.T) {
 		if err != nil || resp.StatusCode != http.StatusConflict || !strings.Contains(string(answer), want) {
 			t.Errorf("%s is told %d: %s (%v), want %q", by, resp.StatusCode, answer, err, want)
 		}
+	}
+}
+
+// hanging is set in the process that breaks the database for a live drill.
+const hanging = "REMEDIATED_E2E_HANG"
+
+// TestHang is no test: it is the command by which TestLiveDrill breaks something.
+func TestHang(t *testing.T) {
+	if os.Getenv(hanging) == "" {
+		return // it is not asked for
+	}
+	b := connect(t)
+	if err := b.Hang(t.Context(), bed.Namespace, database); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The database is stopped on purpose, by a command; the daemon mends it as in
+// earnest, and the drill says how long that took, and cleans up behind it.
+func TestLiveDrill(t *testing.T) {
+	b := connect(t)
+	quiet(t, b)
+	d := startDaemon(t, b, setup{people: anna})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	repaired := filepath.Join(t.TempDir(), "repaired")
+	drills := filepath.Join(t.TempDir(), "drills.yaml")
+	text := fmt.Sprintf("drills:\n- {name: database-stops, cluster: bed, policy: postgres-down, break: [%q, -test.run=^TestHang$], repair: [touch, %q], within: 2m}\n", self, repaired)
+	if err := os.WriteFile(drills, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(hanging, "1")
+	out := remedy(t, "--url", webURL, "--by", "anna", "drill", "live", "database-stops", "--file", drills)
+	t.Log(out)
+	for _, want := range []string{"passed: it was mended", "Since the break     heard +", ", good again +", "RTO Achieved", ": met"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it does not tell %q", want)
+		}
+	}
+	if _, err := os.Stat(repaired); err != nil {
+		t.Errorf("it was not cleaned up: %v", err)
+	}
+	d.awaitFiled(1)
+	d.stop()
+	if out := remedy(t, "incident", "record", "i1", "--storage.path", d.storage); !strings.Contains(out, "live drill database-stops, broken at ") {
+		t.Errorf("the record says\n%s", out)
 	}
 }
 
