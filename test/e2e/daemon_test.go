@@ -114,7 +114,7 @@ func startPeople(t *testing.T) *doubles.Servers {
 		Slack: slack.Options{
 			Strict: true, SigningSecret: signingSecret, RequestURL: webhookURL + "slack",
 			Channels: []slack.Channel{slack.DefaultChannel, drillsChannel},
-			Users: []slack.User{slack.DefaultUser, {ID: "U0EVE0000", Name: "eve", RealName: "Eve Example", TimeZone: "Europe/Berlin"}},
+			Users:    []slack.User{slack.DefaultUser, {ID: "U0EVE0000", Name: "eve", RealName: "Eve Example", TimeZone: "Europe/Berlin"}},
 		},
 		PagerDuty: pagerduty.Options{
 			RoutingKeys: slices.Collect(maps.Values(routingKeys)), Strict: true,
