@@ -3,6 +3,7 @@ package prometheus_test
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,8 +130,47 @@ func between(t *testing.T, text, from, to string) string {
 // rule is what a policy needs to know of an alert.
 type rule struct {
 	Alert  string            `yaml:"alert"`
+	Record string            `yaml:"record"`
 	Expr   string            `yaml:"expr"`
 	Labels map[string]string `yaml:"labels"`
+}
+
+// TestTheBedCountsAlike: what the end-to-end tests and the demo show of lost data is
+// true of the rules that are shipped, which only wait longer.
+func TestTheBedCountsAlike(t *testing.T) {
+	shipped, there := inGroup(t, rules, "remediated-data"), inGroup(t, "../../test/bed/config/rules.yml", "bed-data")
+	for name, r := range there {
+		if want := shipped[name]; r.Expr != want.Expr || !maps.Equal(r.Labels, want.Labels) {
+			t.Errorf("%s of the bed is %s with %v, shipped is %s with %v", name, r.Expr, r.Labels, want.Expr, want.Labels)
+		}
+	}
+	if len(there) < 3 {
+		t.Errorf("the bed has only %d of the rules", len(there))
+	}
+}
+
+// inGroup are the rules of a group of a file, by the alert or the metric that each
+// makes.
+func inGroup(t *testing.T, path, group string) map[string]rule {
+	t.Helper()
+	var file struct {
+		Groups []struct {
+			Name  string `yaml:"name"`
+			Rules []rule `yaml:"rules"`
+		} `yaml:"groups"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, path)), &file); err != nil {
+		t.Fatal(err)
+	}
+	made := map[string]rule{}
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			if g.Name == group {
+				made[r.Alert+r.Record] = r
+			}
+		}
+	}
+	return made
 }
 
 // TestRulesFeedThePolicies: an alert that is renamed here and not there, or the

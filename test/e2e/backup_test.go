@@ -282,6 +282,57 @@ func TestBackupRestoreRefuses(t *testing.T) {
 		t.Error("what was refused has changed the data folder")
 	}
 	v.scale(1)
+	t.Run("but a server that is told to stop has its time", func(t *testing.T) {
+		cmd := v.Command(map[string]string{"REMEDIATED_ATTEMPT": "a2", "STOP_TIMEOUT": "60"}, restore)
+		v.must(cmd.Start())
+		v.scale(0)
+		if err := cmd.Wait(); err != nil || v.inode(v.Path("data/main.before-a2")) != was {
+			t.Errorf("%v, and what was there may not be kept", err)
+		}
+	})
+	v.scale(1)
+}
+
+// Rows are counted, also those that are gone. What cannot be counted is not told.
+func TestBackupCounts(t *testing.T) {
+	v := openVault(t)
+	v.sql(vaultDatabase, `CREATE TABLE events AS SELECT generate_series(1, 1000) AS id; CREATE TABLE "Odd" (); CREATE SCHEMA shop; CREATE TABLE shop.orders AS SELECT 1`)
+	tables := map[string]string{"TABLES": " public.events  shop.orders nowhere.nothing"}
+	rows := func(table string) float64 {
+		t.Helper()
+		return v.metric("postgres_table_rows", "database="+vaultDatabase, "table="+table)
+	}
+	began := time.Now()
+	v.good("postgres-count", "whole", tables)
+	if rows("public.events") != 1000 || rows("shop.orders") != 1 || rows("nowhere.nothing") != 0 {
+		t.Error("they were counted otherwise")
+	}
+	when := v.metric("postgres_table_counted_timestamp_seconds", "table=public.events")
+	if when < float64(began.Unix()) || when > float64(time.Now().Unix()) {
+		t.Errorf("they were counted at %f", when)
+	}
+
+	v.sql(vaultDatabase, "DROP TABLE events; REVOKE pg_read_all_data FROM backup")
+	v.refused("postgres-count", "not-allowed", tables, "permission denied")
+	v.refused("postgres-count", "no-name", map[string]string{"TABLES": `public."Odd"`}, "refused: ")
+	v.refused("postgres-count", "none", map[string]string{"TABLES": ""}, "TABLES is not set")
+	v.scale(0)
+	v.refused("postgres-count", "no-server", tables, "failed")
+	if rows("public.events") != 1000 || v.metric("postgres_table_counted_timestamp_seconds", "table=public.events") != when {
+		t.Error("what could not be counted was told")
+	}
+
+	v.scale(1)
+	v.sql(vaultDatabase, "GRANT pg_read_all_data TO backup")
+	v.good("postgres-count", "dropped", tables)
+	if rows("public.events") != 0 || rows("shop.orders") != 1 {
+		t.Error("a table that was dropped has rows")
+	}
+	v.sql("postgres", "DROP DATABASE "+vaultDatabase)
+	v.good("postgres-count", "no-database", tables)
+	if rows("shop.orders") != 0 {
+		t.Error("a database that was dropped has rows")
+	}
 }
 
 // The repository is gone, then back; then something in it is not what it was.

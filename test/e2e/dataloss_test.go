@@ -151,6 +151,7 @@ func (l *loss) isRestored() {
 	l.remembers()
 	l.stop()
 	l.checkWords("approve")
+	l.checkOrder()
 	l.checkHealed("data-lost", 2*time.Hour)
 	l.checkSlack(1)
 	l.checkPaged(true)
@@ -311,6 +312,32 @@ func (l *loss) remembers() {
 	if !strings.Contains(report, "1 of 1 (100 %)") {
 		l.t.Error("the report does not count it as in time")
 	}
+}
+
+// checkOrder wants evidence to be kept, and the plan to be approved by name, before
+// the first act.
+func (l *loss) checkOrder() {
+	l.t.Helper()
+	asked, kept, approved := "", false, false
+	for _, f := range l.facts() {
+		switch b := f.Body.(type) {
+		case remediate.Started:
+			if b.Ask != nil && b.Ask.Purpose == remediate.ForEvidence {
+				asked = b.ID
+			}
+			if b.Act != nil {
+				if !kept || !approved {
+					l.t.Errorf("%s was begun with evidence kept: %t, approved: %t", b.ID, kept, approved)
+				}
+				return
+			}
+		case remediate.Finished:
+			kept = kept || b.ID == asked && b.Outcome == remediate.OK
+		case remediate.CommandGiven:
+			approved = approved || b.Command == remediate.Approve && b.By == "anna"
+		}
+	}
+	l.t.Error("nothing was done")
 }
 
 // checkToldOf wants these words in the thread.
