@@ -35,6 +35,8 @@ func testCatalogue() Catalogue {
 		"scale": func() any {
 			return &struct {
 				Replicas *int `json:"replicas"`
+				Floor    *int `json:"floor"`
+				Restore  bool `json:"restore"`
 			}{}
 		},
 	}
@@ -91,6 +93,8 @@ func testCatalogue() Catalogue {
 
 type fileArgs struct {
 	DSNFile string `json:"dsn_file"`
+	Query   string `json:"query"`
+	Rows    any    `json:"rows"`
 }
 
 func fits(args json.RawMessage, to any) error {

@@ -239,12 +239,14 @@ func (i *incident) acted(a remediate.Act, id string, at time.Time) {
 		n++
 	}
 	i.Attempts[n].Acts = append(i.Attempts[n].Acts, Act{At: at, Kind: a.Kind, Target: a.Target.String(), Undo: a.Undo, id: id})
-	if !a.Undo {
+	if !a.Undo && id == a.Attempt {
 		i.risked(at)
 	}
 }
 
-// risked notes how old the newest backup was when something was done.
+// risked notes how old the newest backup was when a procedure began. The guard
+// judges once, before the first act: what the rest takes, the writers of a database
+// that is being restored stand still, and nothing more is lost by it.
 func (i *incident) risked(at time.Time) {
 	if i.policy == nil || i.policy.Guards.Backup == nil || i.newest.IsZero() {
 		return

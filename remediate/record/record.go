@@ -84,8 +84,8 @@ type RTO struct {
 	Met       *bool          `json:"met,omitempty"`       // absent: there is no objective, or it is not known
 }
 
-// RPO is how old the newest good backup was when something was done that data
-// could be lost by: the oldest, when that was done more than once.
+// RPO is how old the newest good backup was when a procedure began that data could
+// be lost by: the oldest, when one was begun more than once.
 type RPO struct {
 	Age     model.Duration `json:"age"`
 	Allowed model.Duration `json:"allowed"`

@@ -304,6 +304,25 @@ func TestRPO(t *testing.T) {
 	}
 }
 
+// The acts of a step that come later lose nothing more, however long the step takes;
+// another attempt does.
+func TestRPOOfAProcedure(t *testing.T) {
+	var s story
+	s.tell(0, opened(1, "db", P2)...)
+	s.tell(1, backedUp(1, "q1", unix(-8))...)
+	later := act(1, 1, "job")
+	later.ID += "-2"
+	s.tell(2, act(1, 1, "scale"))
+	s.tell(80, later)
+	if rpo := records(t, s)[0].RPO; rpo == nil || rpo.Age != minutes(10) || !rpo.Met {
+		t.Errorf("got %+v, want 10m, met", rpo)
+	}
+	s.tell(82, act(1, 2, "scale"))
+	if rpo := records(t, s)[0].RPO; rpo == nil || rpo.Age != minutes(90) || rpo.Met {
+		t.Errorf("after another attempt got %+v, want 90m, missed", rpo)
+	}
+}
+
 // What was known once is not known for ever.
 func TestRPOThatIsNotKnownAnyMore(t *testing.T) {
 	var s story

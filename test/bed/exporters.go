@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 )
 
 const (
@@ -45,14 +46,31 @@ func (b *Bed) startNodeExporter(ctx context.Context) error {
 	})
 }
 
-// startPushgateway starts what keeps the metrics of Jobs. A test may have it
-// forget all.
+// startPushgateway starts what keeps the metrics of Jobs, in memory: Debian's
+// would keep them in a file of the machine, for whichever bed comes next.
 func (b *Bed) startPushgateway(ctx context.Context) error {
 	return b.start(ctx, part{
 		name:    "pushgateway",
-		command: []string{"prometheus-pushgateway", "--web.listen-address=" + pushgatewayAddress, "--web.enable-admin-api"},
+		command: []string{"prometheus-pushgateway", "--web.listen-address=" + pushgatewayAddress, "--persistence.file=", "--web.enable-admin-api"},
 		ready:   ready(b.Pushgateway + "/-/ready"),
 	})
+}
+
+// WipePushgateway has it forget all, for who comes next.
+func (b *Bed) WipePushgateway(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, b.Pushgateway+"/api/v1/admin/wipe", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusAccepted {
+		return fmt.Errorf("the Pushgateway was to forget all, and said %s", resp.Status)
+	}
+	return nil
 }
 
 // startKubeStateMetrics starts the exporter behind the kube_* metrics.

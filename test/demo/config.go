@@ -15,7 +15,7 @@ import (
 var config string
 
 // configure writes the configuration and its secrets where the daemon runs.
-func (s *surroundings) configure(b *bed.Bed, kubeconfig, key string) error {
+func (s *surroundings) configure(b *bed.Bed, policies, kubeconfig, key string) error {
 	var text bytes.Buffer
 	err := template.Must(template.New("").Parse(config)).Execute(&text, map[string]any{
 		"Bed": b.Addresses, "Kubeconfig": kubeconfig, "Channel": slack.DefaultChannel.ID,
@@ -25,8 +25,9 @@ func (s *surroundings) configure(b *bed.Bed, kubeconfig, key string) error {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		"remediated.yml": text.Bytes(), "policies.yaml": []byte(scenarios.Filled(scenarios.Policies, b)),
+		"remediated.yml": text.Bytes(), "policies.yaml": []byte(scenarios.Filled(policies, b)),
 		"slack.token": []byte(slack.DefaultToken), "pagerduty.key": []byte(key), "db.dsn": []byte(b.PostgresDSN),
+		"orders.dsn": []byte(scenarios.OrdersDSN),
 	} {
 		if err := os.WriteFile(s.path(name), content, 0o600); err != nil {
 			return err

@@ -6,7 +6,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -48,13 +50,20 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := setUp(ctx, b)
+	if scenario.Setup != nil {
+		end, err := scenario.Setup(ctx, b)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
+	s, err := setUp(ctx, b, scenario)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	say("A Kubernetes control plane, PostgreSQL, Redis, Prometheus and Alertmanager are running,")
-	say("and remediated with the policies of %s.", filepath.Join("test", "scenarios", "policies.yaml"))
+	say("and remediated with policies of %s.", filepath.Join("test", "scenarios"))
 
 	step("%s", scenario.Fault)
 	begun := time.Now()
@@ -62,6 +71,9 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	step("Prometheus sees it, Alertmanager calls, remediated decides, acts and looks whether it helped ...")
+	if err := s.approve(ctx, scenario.Approver); err != nil {
+		return err
+	}
 	if err := s.awaitFiled(ctx); err != nil {
 		return err
 	}
@@ -69,6 +81,10 @@ func run(ctx context.Context, args []string) error {
 
 	step("The story, as `remedy incident explain i1` tells it:")
 	if err := s.remedy(ctx, "incident", "explain", "i1"); err != nil {
+		return err
+	}
+	step("What is remembered of it, as `remedy incident record i1` tells it:")
+	if err := s.remedy(ctx, "incident", "record", "i1"); err != nil {
 		return err
 	}
 	step("What people saw:")
@@ -100,7 +116,7 @@ type surroundings struct {
 
 // setUp starts stand-ins for Slack and PagerDuty, and the daemon under its own
 // ServiceAccount.
-func setUp(ctx context.Context, b *bed.Bed) (_ *surroundings, err error) {
+func setUp(ctx context.Context, b *bed.Bed, scenario scenarios.Scenario) (_ *surroundings, err error) {
 	s := &surroundings{}
 	defer func() {
 		if err != nil {
@@ -118,7 +134,7 @@ func setUp(ctx context.Context, b *bed.Bed) (_ *surroundings, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.configure(b, kubeconfig, key); err != nil {
+	if err := s.configure(b, cmp.Or(scenario.Policies, scenarios.Policies), kubeconfig, key); err != nil {
 		return nil, err
 	}
 	if err := s.grant(ctx, b); err != nil {
@@ -165,6 +181,47 @@ func (s *surroundings) start(ctx context.Context) error {
 		r.Body.Close()
 		return r.StatusCode == http.StatusOK
 	})
+}
+
+// approve says yes to the plan that waits, in the name of a person. Without a name
+// nothing waits for one.
+func (s *surroundings) approve(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	var plan string
+	err := s.await(ctx, "a plan waits for a person", func() bool {
+		plan = waiting(ctx)
+		return plan != ""
+	})
+	if err != nil {
+		return err
+	}
+	step("Nothing is done before a person says yes. It is you who is called here, by the name of %s; the demo does what you would do:", name)
+	say("remedy incident approve i1 --plan %s --by %s", plan, name)
+	return s.remedy(ctx, "incident", "approve", "i1", "--plan", plan, "--by", name, "--reason", "said by the demo")
+}
+
+// waiting is the hash of the plan that waits for a person, "" when none does.
+func waiting(ctx context.Context) string {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page+"/api/v1/incidents/1", nil)
+	if err != nil {
+		return ""
+	}
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return ""
+	}
+	defer r.Body.Close()
+	var incident struct {
+		Approval struct {
+			Hash string `json:"hash"`
+		} `json:"approval"`
+	}
+	if r.StatusCode != http.StatusOK || json.NewDecoder(r.Body).Decode(&incident) != nil {
+		return ""
+	}
+	return incident.Approval.Hash
 }
 
 // awaitFiled waits for the end of the incident, and until it was told.

@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,7 +41,7 @@ func TestBackupRestoresADroppedTable(t *testing.T) {
 	v := openVault(t)
 	log := v.good("postgres-backup-full", "full", nil)
 	if got := v.lastRow(log); got.Type != "Full" || got.Status != "ok" || got.Verification != "file and page checksums" ||
-		!strings.HasPrefix(got.Location, v.path("repository/backup/main/")) || !strings.HasSuffix(got.Size, "iB") {
+		!strings.HasPrefix(got.Location, v.Path("repository/backup/main/")) || !strings.HasSuffix(got.Size, "iB") {
 		t.Errorf("the log says %+v", got)
 	}
 	v.sql(vaultDatabase, "CREATE TABLE events (id int PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp()); INSERT INTO events SELECT generate_series(1, 1000)")
@@ -71,18 +72,20 @@ func TestBackupRestoresADroppedTable(t *testing.T) {
 	v.sql(vaultDatabase, "CREATE TABLE afterwards AS SELECT 1")
 
 	restore := map[string]string{"RESTORE_TO": before, "REMEDIATED_ATTEMPT": "e2etest0-i42-a1"}
-	was := v.inode(v.path("data/main"))
-	v.refused("postgres-restore", "while-it-runs", restore, "still answers: scale it to 0 first")
+	was := v.inode(v.Path("data/main"))
+	atOnce := maps.Clone(restore)
+	atOnce["STOP_TIMEOUT"] = "0"
+	v.refused("postgres-restore", "while-it-runs", atOnce, "still answers: scale it to 0 first")
 	v.must(v.bed.Hang(t.Context(), v.namespace, "app=postgres")) // and it will end hard, its last WAL not archived
-	v.refused("postgres-restore", "while-it-hangs", restore, "the server's pods are still there: pod/postgres-")
-	if v.inode(v.path("data/main")) != was || v.exists(v.path("data/main.new-e2etest0-i42-a1")) {
+	v.refused("postgres-restore", "while-it-hangs", atOnce, "the server's pods are still there: pod/postgres-")
+	if v.inode(v.Path("data/main")) != was || v.exists(v.Path("data/main.new-e2etest0-i42-a1")) {
 		t.Fatal("what was refused has touched the data folder")
 	}
 	v.scale(0)
 	began := time.Now()
 	t.Log(v.good("postgres-restore", "restore", restore))
 	t.Logf("RTO: restored after %s", time.Since(began).Round(time.Second))
-	if got := v.inode(v.path("data/main.before-e2etest0-i42-a1")); got != was {
+	if got := v.inode(v.Path("data/main.before-e2etest0-i42-a1")); got != was {
 		t.Error("the old data folder is not what was kept aside")
 	}
 	v.scale(1)
@@ -111,7 +114,7 @@ func TestBackupRestoresADroppedTable(t *testing.T) {
 	if verified, lag := v.metric("backup_last_verified_restore_timestamp_seconds", "backup=postgres"), v.metric("backup_archive_lag_seconds"); !near(verified) || lag >= rpo.Seconds() {
 		t.Errorf("verified at %f, archived after %f seconds", verified, lag)
 	}
-	kept, err := os.ReadFile(v.path("repository/BACKUP_LOG.md"))
+	kept, err := os.ReadFile(v.Path("repository/BACKUP_LOG.md"))
 	v.must(err)
 	if !strings.HasPrefix(string(kept), "| Date/Time | Backup Type | Size | Location | Status | Verification |\n|---|---|---|---|---|---|\n| 2") || len(logLine.FindAll(kept, -1)) != 4 {
 		t.Errorf("the backup log:\n%s", kept)
@@ -120,7 +123,7 @@ func TestBackupRestoresADroppedTable(t *testing.T) {
 
 // told holds the metrics against what pgBackRest itself says, and against what
 // Prometheus makes of them for the backup guard.
-func (v *vault) told(types ...string) {
+func (v *vaultTest) told(types ...string) {
 	v.Helper()
 	var info []struct {
 		Backup []struct {
@@ -169,7 +172,7 @@ func TestBackupRestoreIsCutOff(t *testing.T) {
 	v.sql(vaultDatabase, "CREATE TABLE events AS SELECT generate_series(1, 1000) AS id")
 	v.good("postgres-backup-full", "full", nil)
 	v.scale(0)
-	restore := v.path("scripts/restore.sh")
+	restore := v.Path("shipped/scripts/restore.sh")
 	// Each case kills the script after (or instead of) the n-th call of a command.
 	for i, tc := range []struct {
 		name, command string
@@ -185,22 +188,22 @@ func TestBackupRestoreIsCutOff(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			env := map[string]string{"REMEDIATED_ATTEMPT": fmt.Sprintf("e2etest0-i42-a%d", i+1)}
-			was := v.inode(v.path("data/main"))
-			cut := map[string]string{"PATH": v.cutting(tc.command, tc.call) + ":" + v.environment()["PATH"], "REMEDIATED_ATTEMPT": env["REMEDIATED_ATTEMPT"]}
-			if out, err := v.command(cut, "/usr/bin/setsid", "--wait", restore).CombinedOutput(); err == nil {
+			was := v.inode(v.Path("data/main"))
+			cut := map[string]string{"PATH": v.cutting(tc.command, tc.call) + ":" + v.Environment()["PATH"], "REMEDIATED_ATTEMPT": env["REMEDIATED_ATTEMPT"]}
+			if out, err := v.Command(cut, "/usr/bin/setsid", "--wait", restore).CombinedOutput(); err == nil {
 				t.Fatalf("it was not cut off:\n%s", out)
 			}
-			if whole := v.exists(v.path("data/main.ready-" + env["REMEDIATED_ATTEMPT"])); whole == tc.begins {
+			if whole := v.exists(v.Path("data/main.ready-" + env["REMEDIATED_ATTEMPT"])); whole == tc.begins {
 				t.Errorf("the copy is whole: %t", whole)
 			}
 			out := v.as(env, restore)
 			if begins := strings.Contains(out, "restore command begin"); begins != tc.begins {
 				t.Errorf("it fetched again: %t\n%s", begins, out)
 			}
-			if v.inode(v.path("data/main.before-"+env["REMEDIATED_ATTEMPT"])) != was || v.inode(v.path("data/main")) == was {
+			if v.inode(v.Path("data/main.before-"+env["REMEDIATED_ATTEMPT"])) != was || v.inode(v.Path("data/main")) == was {
 				t.Error("the old folder is not what was kept aside")
 			}
-			if left, _ := filepath.Glob(v.path("data/main.[nr]e[wa]*")); len(left) > 0 {
+			if left, _ := filepath.Glob(v.Path("data/main.[nr]e[wa]*")); len(left) > 0 {
 				t.Errorf("left are %v", left)
 			}
 		})
@@ -212,9 +215,9 @@ func TestBackupRestoreIsCutOff(t *testing.T) {
 }
 
 // cutting makes a folder with a command that kills its caller at the n-th call.
-func (v *vault) cutting(command string, call int) string {
+func (v *vaultTest) cutting(command string, call int) string {
 	v.Helper()
-	dir, err := os.MkdirTemp(v.path("scratch"), "cut-")
+	dir, err := os.MkdirTemp(v.Path("scratch"), "cut-")
 	v.must(err)
 	v.must(os.Chmod(dir, 0o777))
 	script := fmt.Sprintf(`#!/bin/sh
@@ -229,7 +232,7 @@ exec %[3]s "$@"
 
 // quickArchive has WAL archived sooner than is shipped, for tests that are not
 // about how soon.
-func (v *vault) quickArchive() {
+func (v *vaultTest) quickArchive() {
 	v.Helper()
 	v.sql("postgres", "ALTER SYSTEM SET archive_timeout = '2s'")
 	v.sql("postgres", "SELECT pg_reload_conf()")
@@ -239,8 +242,8 @@ func TestBackupRestoreRefuses(t *testing.T) {
 	v := openVault(t)
 	v.good("postgres-backup-full", "full", nil)
 	v.scale(0)
-	restore := v.path("scripts/restore.sh")
-	was := v.inode(v.path("data/main"))
+	restore := v.Path("shipped/scripts/restore.sh")
+	was := v.inode(v.Path("data/main"))
 	future := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	for name, tc := range map[string]struct {
 		env map[string]string
@@ -260,25 +263,76 @@ func TestBackupRestoreRefuses(t *testing.T) {
 			for k, value := range tc.env {
 				env[k] = value
 			}
-			out, err := v.command(env, restore).CombinedOutput()
+			out, err := v.Command(env, restore).CombinedOutput()
 			if err == nil || !strings.Contains(string(out), tc.why) {
 				t.Errorf("%v, and it does not say %q:\n%s", err, tc.why, out)
 			}
 		})
 	}
 	t.Run("a server that ended hard, outside of Kubernetes", func(t *testing.T) {
-		pid := v.path("data/main/postmaster.pid")
+		pid := v.Path("data/main/postmaster.pid")
 		v.must(os.WriteFile(pid, []byte("1\n"), 0o644))
-		out, err := v.command(map[string]string{"REMEDIATED_ATTEMPT": "a1"}, restore).CombinedOutput()
+		out, err := v.Command(map[string]string{"REMEDIATED_ATTEMPT": "a1"}, restore).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "be sure that none runs") {
 			t.Errorf("%v:\n%s", err, out)
 		}
 		v.must(os.Remove(pid))
 	})
-	if v.inode(v.path("data/main")) != was {
+	if v.inode(v.Path("data/main")) != was {
 		t.Error("what was refused has changed the data folder")
 	}
 	v.scale(1)
+	t.Run("but a server that is told to stop has its time", func(t *testing.T) {
+		cmd := v.Command(map[string]string{"REMEDIATED_ATTEMPT": "a2", "STOP_TIMEOUT": "60"}, restore)
+		v.must(cmd.Start())
+		v.scale(0)
+		if err := cmd.Wait(); err != nil || v.inode(v.Path("data/main.before-a2")) != was {
+			t.Errorf("%v, and what was there may not be kept", err)
+		}
+	})
+	v.scale(1)
+}
+
+// Rows are counted, also those that are gone. What cannot be counted is not told.
+func TestBackupCounts(t *testing.T) {
+	v := openVault(t)
+	v.sql(vaultDatabase, `CREATE TABLE events AS SELECT generate_series(1, 1000) AS id; CREATE TABLE "Odd" (); CREATE SCHEMA shop; CREATE TABLE shop.orders AS SELECT 1`)
+	tables := map[string]string{"TABLES": " public.events  shop.orders nowhere.nothing"}
+	rows := func(table string) float64 {
+		t.Helper()
+		return v.metric("postgres_table_rows", "database="+vaultDatabase, "table="+table)
+	}
+	began := time.Now()
+	v.good("postgres-count", "whole", tables)
+	if rows("public.events") != 1000 || rows("shop.orders") != 1 || rows("nowhere.nothing") != 0 {
+		t.Error("they were counted otherwise")
+	}
+	when := v.metric("postgres_table_counted_timestamp_seconds", "table=public.events")
+	if when < float64(began.Unix()) || when > float64(time.Now().Unix()) {
+		t.Errorf("they were counted at %f", when)
+	}
+
+	v.sql(vaultDatabase, "DROP TABLE events; REVOKE pg_read_all_data FROM backup")
+	v.refused("postgres-count", "not-allowed", tables, "permission denied")
+	v.refused("postgres-count", "no-name", map[string]string{"TABLES": `public."Odd"`}, "refused: ")
+	v.refused("postgres-count", "none", map[string]string{"TABLES": ""}, "TABLES is not set")
+	v.scale(0)
+	v.refused("postgres-count", "no-server", tables, "failed")
+	if rows("public.events") != 1000 || v.metric("postgres_table_counted_timestamp_seconds", "table=public.events") != when {
+		t.Error("what could not be counted was told")
+	}
+
+	v.scale(1)
+	v.sql(vaultDatabase, "GRANT pg_read_all_data TO backup")
+	v.good("postgres-count", "dropped", tables)
+	if rows("public.events") != 0 || rows("shop.orders") != 1 {
+		t.Error("a table that was dropped has rows")
+	}
+	v.sql("postgres", "DROP DATABASE "+vaultDatabase)
+	v.good("postgres-count", "no-database", tables)
+	if rows("shop.orders") != 0 {
+		t.Error("a database that was dropped has rows")
+	}
 }
 
 // The repository is gone, then back; then something in it is not what it was.
@@ -289,7 +343,7 @@ func TestBackupBrokenRepository(t *testing.T) {
 	v.good("postgres-backup-full", "full", nil)
 	v.good("postgres-restore-check", "sound", nil)
 	last, verified := v.metric("backup_last_success_timestamp_seconds", "type=full"), v.metric("backup_last_verified_restore_timestamp_seconds")
-	repository := v.path("repository")
+	repository := v.Path("repository")
 	v.must(os.Rename(repository, repository+".away"))
 	v.must(os.WriteFile(repository, nil, 0o644))
 	ok, log := v.job("postgres-backup-incr", "incr", nil)
@@ -325,13 +379,13 @@ func TestBackupBrokenRepository(t *testing.T) {
 	if got := v.metric("backup_last_verified_restore_timestamp_seconds"); got != verified {
 		t.Errorf("the last verified restore is of %f, want %f", got, verified)
 	}
-	if left, _ := filepath.Glob(v.path("scratch/postgres/*")); len(left) > 0 {
+	if left, _ := filepath.Glob(v.Path("scratch/postgres/*")); len(left) > 0 {
 		t.Errorf("the check has left %v", left)
 	}
 }
 
 // tells waits until the Pushgateway says how the last attempt of a run ended.
-func (v *vault) tells(run string, want float64) {
+func (v *vaultTest) tells(run string, want float64) {
 	v.Helper()
 	if got := v.metric("backup_last_attempt_ok", "run="+run); got != want || !near(v.metric("backup_last_attempt_timestamp_seconds", "run="+run)) {
 		v.Errorf("the last %s is %f, want %f", run, got, want)
@@ -339,11 +393,11 @@ func (v *vault) tells(run string, want float64) {
 }
 
 // corrupt flips a byte in the middle of the largest file of the full backup.
-func (v *vault) corrupt() {
+func (v *vaultTest) corrupt() {
 	v.Helper()
 	var largest string
 	var size int64
-	v.must(filepath.WalkDir(v.path("repository/backup/main"), func(path string, d os.DirEntry, err error) error {
+	v.must(filepath.WalkDir(v.Path("repository/backup/main"), func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.Contains(path, "/pg_data/base/") {
 			return err
 		}
@@ -382,7 +436,7 @@ func TestBackupRestoreCheckRefuses(t *testing.T) {
 // The configuration comes back from what is kept, for who has the key.
 func TestConfigBackup(t *testing.T) {
 	v := openVault(t)
-	identity := v.path("config/identity")
+	identity := v.Path("config/identity")
 	v.as(nil, "age-keygen", "--output", identity)
 	recipient := v.as(nil, "age-keygen", "-y", identity)
 	_, err := v.admin.CoreV1().ConfigMaps(v.namespace).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}, Data: map[string]string{"mode": "fast"}}, metav1.CreateOptions{})
@@ -413,7 +467,7 @@ stringData: {release: %s}
 	if !strings.HasPrefix(string(sealed), "age-encryption.org/v1\n") {
 		t.Error("it is not encrypted")
 	}
-	out := v.path("scratch/config")
+	out := v.Path("scratch/config")
 	v.as(nil, "/bin/bash", "-c", fmt.Sprintf("mkdir %[1]s && age --decrypt --identity %[2]s %[3]s | tar --extract --gzip --directory=%[1]s", out, identity, row.Location))
 	if values, err := os.ReadFile(filepath.Join(out, "values", v.namespace, "shop.json")); err != nil || !strings.Contains(string(values), `"replicas": 3`) {
 		t.Errorf("Helm's values are %s, %v", values, err)
@@ -436,7 +490,7 @@ stringData: {release: %s}
 	if got := v.metric("backup_last_attempt_ok", "backup=config"); got != 0 {
 		t.Errorf("the last attempt was %f", got)
 	}
-	if kept, _ := filepath.Glob(v.path("config/config-*.age")); len(kept) != 1 {
+	if kept, _ := filepath.Glob(v.Path("config/config-*.age")); len(kept) != 1 {
 		t.Errorf("kept are %v", kept)
 	}
 }

@@ -155,6 +155,7 @@ func (d *daemon) configure(s setup) {
 	d.write("pagerduty.webhook", webhookSecret)
 	d.write("pagerduty.token", pagerduty.DefaultToken)
 	d.write("db.dsn", d.bed.PostgresDSN)
+	d.write("orders.dsn", scenarios.OrdersDSN)
 	var config bytes.Buffer
 	err := template.Must(template.New("").Parse(daemonConfig)).Execute(&config, map[string]any{
 		"Bed": d.bed.Addresses, "Kubeconfig": s.kubeconfig, "Channel": slack.DefaultChannel.ID,

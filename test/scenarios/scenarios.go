@@ -19,6 +19,11 @@ import (
 //go:embed policies.yaml
 var Policies string
 
+// DataLossPolicies are what restores the orders, as YAML.
+//
+//go:embed data-loss.yaml
+var DataLossPolicies string
+
 // Filled puts the addresses of a bed into policies.
 func Filled(policies string, b *bed.Bed) string {
 	return strings.ReplaceAll(policies, "REDIS", b.Redis)
@@ -42,6 +47,12 @@ type Scenario struct {
 	// Paged says that people are called at once, and told when it is over.
 	Paged  bool
 	Strike func(context.Context, *bed.Bed) error
+
+	// What only some need: policies of their own, what must be there before them and
+	// is ended after it all, and a person who approves the plan.
+	Policies string // YAML; "" is Policies
+	Setup    func(context.Context, *bed.Bed) (end func() error, err error)
+	Approver string
 }
 
 // All are the scenarios that there are, the demo's own first.
@@ -61,7 +72,19 @@ var All = []Scenario{
 	}, {
 		Name: "pod-crash-loops", Fault: "One pod of the API crash-loops by a state that a fresh one does not have.",
 		Policy: "pod-restarts", Objective: 30 * time.Second, Strike: breakOne(API),
+	}, {
+		Name: "data-loss", Fault: "Somebody drops the table of the orders, while orders come in.",
+		Policy: "data-lost", Objective: 2 * time.Hour, Paged: true, Strike: changeOrders("DROP TABLE orders"),
+		Policies: DataLossPolicies, Setup: openOrders, Approver: "anna",
 	},
+}
+
+func openOrders(ctx context.Context, b *bed.Bed) (func() error, error) {
+	o, err := OpenOrders(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return o.Close, nil
 }
 
 // Named returns the scenario of a name; the error says which there are.

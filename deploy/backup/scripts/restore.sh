@@ -7,6 +7,7 @@
 #   REMEDIATED_ATTEMPT  what this restore is called: the same name is one restore
 #   PGHOST, PGPORT      where the server answers when it runs
 #   SERVER_SELECTOR     label selector of the server's pods; empty outside of Kubernetes
+#   STOP_TIMEOUT        how many seconds a server that was told to stop may take to end; default 0
 #
 # All that can fail is done beside the data folder: fetching, replaying the WAL,
 # reaching the time that was asked for. Only then the folders change names. What
@@ -39,23 +40,36 @@ moment() {
   date --utc --date="$RESTORE_TO" '+%F %T.%6N+00' || refuse "RESTORE_TO is \"$RESTORE_TO\", which is no time"
 }
 
-# no_server refuses while a server may have the data folder open. A server that
-# hangs does not answer and is there all the same: hence the look at the pods.
-no_server() {
+# running says why a server may have the data folder open, and nothing when none
+# can. A server that hangs does not answer and is there all the same: hence the
+# look at the pods.
+running() {
   local answer=0 pods
   pg_isready --quiet --timeout=3 || answer=$?
   case $answer in
-    0 | 1) refuse "the server at $PGHOST still answers: scale it to 0 first" ;;
+    0 | 1) printf 'the server at %s still answers: scale it to 0 first' "$PGHOST" ;;
     2) ;;
-    *) refuse "whether the server at $PGHOST runs is not known" ;;
+    *) printf 'whether the server at %s runs is not known' "$PGHOST" ;;
   esac
-  if [[ -n ${SERVER_SELECTOR:-} ]]; then
-    pods=$(kubectl get pods --selector="$SERVER_SELECTOR" --field-selector='status.phase!=Succeeded,status.phase!=Failed' --output=name) ||
-      refuse "which pods $SERVER_SELECTOR there are is not known"
-    [[ -z $pods ]] || refuse "the server's pods are still there: ${pods//$'\n'/ }; scale it to 0 first"
-  elif [[ -e $data/postmaster.pid ]]; then
-    refuse "$data/postmaster.pid is there: a server runs, or ended hard; be sure that none runs and move that file away"
+  [[ $answer -eq 2 ]] || return 0
+  if [[ -z ${SERVER_SELECTOR:-} ]]; then
+    [[ ! -e $data/postmaster.pid ]] ||
+      printf '%s/postmaster.pid is there: a server runs, or ended hard; be sure that none runs and move that file away' "$data"
+  elif ! pods=$(kubectl get pods --selector="$SERVER_SELECTOR" --field-selector='status.phase!=Succeeded,status.phase!=Failed' --output=name); then
+    printf 'which pods %s there are is not known' "$SERVER_SELECTOR"
+  elif [[ -n $pods ]]; then
+    printf 'the server'"'"'s pods are still there: %s; scale it to 0 first' "${pods//$'\n'/ }"
   fi
+}
+
+# no_server refuses while a server may have the data folder open, and gives one
+# that was told to stop its time to end.
+no_server() {
+  local began=$SECONDS why
+  until why=$(running) && [[ -z $why ]]; do
+    ((SECONDS - began < ${STOP_TIMEOUT:-0})) || refuse "${why:-whether the server at $PGHOST runs is not known}"
+    sleep 1
+  done
 }
 
 # room refuses when the volume cannot hold the copy beside what is there.
