@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -192,5 +193,21 @@ func TestCheckPostureAsks(t *testing.T) {
 	}
 	if *wronglyAsked > 0 {
 		t.Error("it was asked all the same")
+	}
+}
+
+// The page names every check.
+func TestThePageNamesEveryCheck(t *testing.T) {
+	page, err := os.ReadFile("../../docs/workbench.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, check := range []string{
+		posture.Replicas, posture.Evictions, posture.Spread, posture.Readiness, posture.Liveness, posture.Requests,
+		posture.Memory, posture.Volume, posture.Backup, posture.Owner, posture.Looking,
+	} {
+		if !regexp.MustCompile("(?m)^\\|.*`" + check + "`.*\\|.*\\|$").Match(page) {
+			t.Errorf("docs/workbench.md has no row for %s", check)
+		}
 	}
 }
