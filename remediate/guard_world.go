@@ -211,8 +211,7 @@ func clusterFloor(v *view, g *Healthy) Verdict {
 	return allow("")
 }
 
-// backup says how old the newest good backup may be. One from the future is a
-// clock that cannot be trusted.
+// backup says how old the newest good backup may be.
 func backup(v *view) Verdict {
 	g := v.p.Guards.Backup
 	if g == nil {
@@ -222,12 +221,23 @@ func backup(v *view) Verdict {
 	if err != nil || math.IsInf(value, 0) || value < 0 {
 		return wait(v.soon(askAgain), "when the newest good backup was made is not known: %v", cmp.Or(err, errors.New("it is no time")))
 	}
-	age := v.h.now.Sub(time.UnixMilli(int64(1000 * value))).Round(time.Second)
+	enough, why := g.Enough(value, v.h.now)
+	if !enough {
+		return deny(v.soon(4*askAgain), "%s", why)
+	}
+	return allow("%s", why)
+}
+
+// Enough tells whether the newest good backup, made at a Unix time in seconds,
+// can be counted on now, and says its age. One from the future is a clock that
+// cannot be trusted.
+func (g *Backup) Enough(newest float64, now time.Time) (bool, string) {
+	age := now.Sub(time.UnixMilli(int64(1000 * newest))).Round(time.Second)
 	switch {
 	case age > time.Duration(g.Max):
-		return deny(v.soon(4*askAgain), "the newest good backup is %s old, at most %s are allowed", age, g.Max)
+		return false, fmt.Sprintf("the newest good backup is %s old, at most %s are allowed", age, g.Max)
 	case age < -time.Minute:
-		return deny(v.soon(4*askAgain), "the newest good backup is said to be made %s from now", -age)
+		return false, fmt.Sprintf("the newest good backup is said to be made %s from now", -age)
 	}
-	return allow("the newest good backup is %s old, at most %s are allowed", age, g.Max)
+	return true, fmt.Sprintf("the newest good backup is %s old, at most %s are allowed", age, g.Max)
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/prometheus/common/config"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/x0tta6bl4/remediated/cmd/internal/clusters"
 	"github.com/x0tta6bl4/remediated/notify"
 	"github.com/x0tta6bl4/remediated/notify/pagerduty"
 	"github.com/x0tta6bl4/remediated/notify/slack"
@@ -124,11 +124,9 @@ func (l lookers) Look(ctx context.Context, f func(*remediate.State, remediate.Ru
 func clustersOf(all []policies.Cluster) (map[string]*rest.Config, error) {
 	out := map[string]*rest.Config{}
 	for _, c := range all {
-		rules := clientcmd.NewDefaultClientConfigLoadingRules()
-		rules.ExplicitPath = c.Kubeconfig
-		rc, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.Context}).ClientConfig()
+		rc, err := clusters.Config(c)
 		if err != nil {
-			return nil, fmt.Errorf("cluster %s: %w: say in the configuration, under clusters, which kubeconfig and context to use", c.Name, err)
+			return nil, err
 		}
 		rc.Wrap(func(next http.RoundTripper) http.RoundTripper { return redacting{next} })
 		out[c.Name] = rc

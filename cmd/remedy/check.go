@@ -4,8 +4,18 @@ import (
 	"context"
 	"slices"
 
+	"github.com/alecthomas/kingpin/v2"
+
 	"github.com/x0tta6bl4/remediated/remediate/web"
 )
+
+// checkCommands are what can be looked at. What is said without naming any is
+// people.
+func (c *cli) checkCommands(cmd *kingpin.CmdClause) {
+	people := cmd.Command("people", "Look whether people can be told as it is configured: asks Slack and PagerDuty. Exit code 1 when something is amiss.").Default()
+	c.commands[people.FullCommand()] = c.check
+	c.postureCommand(cmd)
+}
 
 // check shows what is amiss with the ways in which people are told.
 func (c *cli) check(ctx context.Context) error {

@@ -1,6 +1,6 @@
 // Command remedy is the operator's command line. It asks the daemon over HTTP
-// and hands it a human's word; it holds no credentials of a cluster. Policies
-// are checked without a daemon.
+// and hands it a human's word. Policies are checked without a daemon. It holds no
+// credentials of a cluster but for check posture, which only reads.
 package main
 
 import (

@@ -98,8 +98,7 @@ func (c *cli) scopeCommands(app *kingpin.Application) {
 	}
 	status := app.Command("status", "Show how the daemon is.")
 	c.commands[status.FullCommand()] = c.status
-	check := app.Command("check", "Look whether people can be told as it is configured: asks Slack and PagerDuty. Exit code 1 when something is amiss.")
-	c.commands[check.FullCommand()] = c.check
+	c.checkCommands(app.Command("check", "Look whether all is as it must be when something breaks. Without more it is about people."))
 }
 
 func (c *cli) wordAboutScope(cmd *kingpin.CmdClause, w wordCommand) {

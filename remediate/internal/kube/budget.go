@@ -45,6 +45,9 @@ type budget struct {
 	where    string // its namespace, whose pods alone it is about
 	selector labels.Selector
 	allowed  int32
+	counted  bool // its controller has counted for it as it is now
+	pods     int32
+	healthy  int32 // of its pods, that must be
 }
 
 func (r Reader) budgets(ctx context.Context, namespace string) ([]budget, error) {
@@ -60,7 +63,7 @@ func (r Reader) budgets(ctx context.Context, namespace string) ([]budget, error)
 		if err != nil {
 			return nil, judgement{fmt.Errorf("selector of the disruption budget %s: %w", b.Name, err)}
 		}
-		out = append(out, budget{b.Name, b.Namespace, selector, allowed(b)})
+		out = append(out, budget{b.Name, b.Namespace, selector, allowed(b), counted(b), b.Status.ExpectedPods, b.Status.DesiredHealthy})
 	}
 	return out, nil
 }
@@ -68,17 +71,26 @@ func (r Reader) budgets(ctx context.Context, namespace string) ([]budget, error)
 // allowed is 0 while the budget's controller has not counted for it as it is
 // now: the API server refuses an eviction then.
 func allowed(b *policyv1.PodDisruptionBudget) int32 {
-	if b.Status.ObservedGeneration < b.Generation {
+	if !counted(b) {
 		return 0
 	}
 	return max(0, b.Status.DisruptionsAllowed)
+}
+
+func counted(b *policyv1.PodDisruptionBudget) bool {
+	return b.Status.ObservedGeneration >= b.Generation
+}
+
+// covers tells whether a budget is about pods of a namespace with these labels.
+func (b budget) covers(namespace string, of map[string]string) bool {
+	return b.where == namespace && b.selector.Matches(labels.Set(of))
 }
 
 func headroomOf(p *corev1.Pod, budgets []budget) *Headroom {
 	var names []string
 	var least int32
 	for _, b := range budgets {
-		if b.where == p.Namespace && b.selector.Matches(labels.Set(p.Labels)) {
+		if b.covers(p.Namespace, p.Labels) {
 			names = append(names, b.name)
 			least = b.allowed
 		}

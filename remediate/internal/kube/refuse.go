@@ -97,14 +97,19 @@ func progressing(d *appsv1.Deployment) bool {
 // refusedVolume is for a volume that only one node or pod may mount, where the
 // new pod is started while the old one still holds it: it would hang.
 func (r Reader) refusedVolume(ctx context.Context, d *appsv1.Deployment) (string, error) {
+	name, err := r.heldVolume(ctx, d)
+	if err != nil || name == "" {
+		return "", err
+	}
+	return fmt.Sprintf("its volume claim %s can be mounted once only and its strategy is %s: the new pod would wait for the old one; make it Recreate", name, d.Spec.Strategy.Type), nil
+}
+
+// heldVolume returns the claim of such a volume, "" when there is none.
+func (r Reader) heldVolume(ctx context.Context, d *appsv1.Deployment) (string, error) {
 	if d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
 		return "", nil
 	}
-	for _, v := range d.Spec.Template.Spec.Volumes {
-		if v.PersistentVolumeClaim == nil {
-			continue
-		}
-		name := v.PersistentVolumeClaim.ClaimName
+	for _, name := range claimsOf(d.Spec.Template.Spec) {
 		c, err := r.client.CoreV1().PersistentVolumeClaims(d.Namespace).Get(ctx, name, metav1.GetOptions{})
 		if isGone(err) {
 			continue
@@ -113,10 +118,20 @@ func (r Reader) refusedVolume(ctx context.Context, d *appsv1.Deployment) (string
 			return "", err
 		}
 		if !shared(c.Spec.AccessModes) {
-			return fmt.Sprintf("its volume claim %s can be mounted once only and its strategy is %s: the new pod would wait for the old one; make it Recreate", name, d.Spec.Strategy.Type), nil
+			return name, nil
 		}
 	}
 	return "", nil
+}
+
+// claimsOf are the names of the persistent volume claims that a pod mounts.
+func claimsOf(spec corev1.PodSpec) (names []string) {
+	for _, v := range spec.Volumes {
+		if v.PersistentVolumeClaim != nil {
+			names = append(names, v.PersistentVolumeClaim.ClaimName)
+		}
+	}
+	return names
 }
 
 func shared(modes []corev1.PersistentVolumeAccessMode) bool {
