@@ -30,10 +30,12 @@ func TestRolloutOfARollback(t *testing.T) {
 		refused    string
 		rolledBack bool
 	}{
-		"ours":              {func(*appsv1.Deployment) {}, "", true},
-		"of another image":  {func(d *appsv1.Deployment) { d.Spec.Template.Spec.NodeName = "n" }, theirs, false},
-		"restarted by hand": {func(d *appsv1.Deployment) { d.Spec.Template.Annotations = map[string]string{kube.RestartedAnnotation: "x"} }, theirs, true},
-		"without our note":  {func(d *appsv1.Deployment) { d.Annotations = nil }, theirs, false},
+		"ours":             {func(*appsv1.Deployment) {}, "", true},
+		"of another image": {func(d *appsv1.Deployment) { d.Spec.Template.Spec.NodeName = "n" }, theirs, false},
+		"restarted by hand": {func(d *appsv1.Deployment) {
+			d.Spec.Template.Annotations = map[string]string{kube.RestartedAnnotation: "x"}
+		}, theirs, true},
+		"without our note": {func(d *appsv1.Deployment) { d.Annotations = nil }, theirs, false},
 	} {
 		d := progress(corev1.ConditionTrue, changed("kubectl", time.Minute, imageField))
 		d.Annotations = map[string]string{kube.RolledBackTo: read(d).Fingerprint()}
