@@ -32,6 +32,11 @@ func testCatalogue() Catalogue {
 				MaxParallel    int  `json:"max_parallel"`
 			}{}
 		},
+		"rollback": func() any {
+			return &struct {
+				Drift string `json:"drift"`
+			}{}
+		},
 		"scale": func() any {
 			return &struct {
 				Replicas *int `json:"replicas"`

@@ -70,6 +70,8 @@ func TestSpoiltRules(t *testing.T) {
 		"any job's database":                             {`pg_up{job="database"}`, `pg_up`, "PostgresDown"},
 		"the moment's failure":                           {"            or up{job=\"database\"} == 0\n        for: 30s", "            or up{job=\"database\"} == 0\n        for: 0s", "PostgresDown"},
 		"only what the cache's exporter says":            {"            or up{job=\"cache\"} == 0\n", "", "RedisDown"},
+		"any condition of a rollout":                     {`{condition="Progressing", status="false"}`, `{status="false"}`, "RolloutStuck"},
+		"each reason on its own":                         {"max without (reason) (\n            kube_deployment", "(\n            kube_deployment", "RolloutStuck"},
 		"a single failed connection":                     {"> 0.01", "> 0", "DatabaseConnectionsFailing"},
 		"read-only file systems are full by nature":      {"            and node_filesystem_readonly == 0\n", "", "DiskSpaceRunningOut"},
 		"those in memory too":                            {`{fstype!~"tmpfs|ramfs|squashfs|iso9660|overlay"}`, "", "DiskSpaceRunningOut"},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +43,7 @@ type api struct {
 	logs        map[string]string // of pods
 	isolations  map[string]*networkingv1.NetworkPolicy
 	nodes       map[string]*corev1.Node
+	replicaSets []appsv1.ReplicaSet
 	autoscalers []autoscalingv2.HorizontalPodAutoscaler
 	events      []eventsv1.Event
 	writes      []string // method and path of each
@@ -119,6 +121,8 @@ func (a *api) serve(r *http.Request) (any, *metav1.Status) {
 		return a.batch(r, part[4], part[5:])
 	case name == "horizontalpodautoscalers":
 		return autoscalingv2.HorizontalPodAutoscalerList{TypeMeta: metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscalerList"}, Items: a.autoscalers}, nil
+	case name == "replicasets":
+		return appsv1.ReplicaSetList{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSetList"}, Items: a.replicaSets}, nil
 	case strings.Contains(r.URL.Path, "/networkpolicies"):
 		return a.networkPolicy(r, name)
 	case name == "log":
@@ -139,6 +143,9 @@ func (a *api) serve(r *http.Request) (any, *metav1.Status) {
 		if d := a.deployments[name]; d != nil {
 			if r.Header.Get("Content-Type") == string(types.MergePatchType) {
 				return d, a.scale(r, &d.ObjectMeta, &d.Spec.Replicas)
+			}
+			if r.Header.Get("Content-Type") == string(types.JSONPatchType) {
+				return d, a.rollBack(r, d)
 			}
 			return d, a.apply(r, &d.ObjectMeta, &d.Spec.Template, &d.Status.ObservedGeneration)
 		}
@@ -181,7 +188,8 @@ func (a *api) apply(r *http.Request, m *metav1.ObjectMeta, t *corev1.PodTemplate
 		return nil
 	}
 	q := r.URL.Query()
-	if r.Header.Get("Content-Type") != string(types.ApplyPatchType) || q.Get("fieldManager") != kube.Manager || q.Get("force") != "false" {
+	left := slices.ContainsFunc(m.ManagedFields, func(e metav1.ManagedFieldsEntry) bool { return e.Operation == metav1.ManagedFieldsOperationUpdate })
+	if r.Header.Get("Content-Type") != string(types.ApplyPatchType) || q.Get("fieldManager") != kube.Manager || q.Get("force") != strconv.FormatBool(left) {
 		a.t.Errorf("patch %s as %s", r.URL, r.Header.Get("Content-Type"))
 	}
 	var body appsv1.Deployment // the others have the same fields in the same places
@@ -208,6 +216,39 @@ func (a *api) apply(r *http.Request, m *metav1.ObjectMeta, t *corev1.PodTemplate
 	now := metav1.Now()
 	m.ManagedFields = append(m.ManagedFields, metav1.ManagedFieldsEntry{Manager: kube.Manager, Operation: metav1.ManagedFieldsOperationApply, Time: &now, FieldsType: "FieldsV1",
 		FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:template":{"f:metadata":{"f:annotations":{"f:remediated/attempt":{}}}}}}`)})
+	return nil
+}
+
+// rollBack is a JSON patch of the pod template and all annotations.
+func (a *api) rollBack(r *http.Request, d *appsv1.Deployment) *metav1.Status {
+	if r.URL.Query().Get("fieldManager") != kube.Manager {
+		a.t.Errorf("patch %s in nobody's name", r.URL)
+	}
+	var ops []struct {
+		Op, Path string
+		Value    json.RawMessage
+	}
+	a.decode(r, &ops)
+	var uid types.UID
+	var version string
+	next := d.DeepCopy()
+	next.Annotations, next.Spec.Template = nil, corev1.PodTemplateSpec{}
+	into := map[string]any{"/metadata/uid": &uid, "/metadata/resourceVersion": &version, "/metadata/annotations": &next.Annotations, "/spec/template": &next.Spec.Template}
+	for _, o := range ops {
+		if err := json.Unmarshal(o.Value, into[o.Path]); err != nil {
+			a.t.Errorf("%s %s: %v", o.Op, o.Path, err)
+		}
+	}
+	switch {
+	case uid != d.UID:
+		s := says(422, metav1.StatusReasonInvalid, "metadata.uid: Invalid value: field is immutable")
+		s.Details.Causes = []metav1.StatusCause{{Field: "metadata.uid", Message: "field is immutable"}}
+		return s
+	case version != d.ResourceVersion:
+		return says(409, metav1.StatusReasonConflict, "the object has been modified")
+	}
+	*d = *next
+	touch(&d.ObjectMeta)
 	return nil
 }
 

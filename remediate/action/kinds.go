@@ -71,6 +71,7 @@ var kinds = map[string]kind{
 	"job":            {jobDoc, jobExample, everyKind, true, jobRules, jobWrites, jobElsewhere, parse[job]},
 	"lift_isolation": {liftIsolationDoc, liftIsolationExample, everyKind, false, liftIsolationRules, liftIsolationWrites, nowhere, parse[liftIsolation]},
 	"restart":        {restartDoc, restartExample, []string{kube.Deployment, kube.StatefulSet, kube.DaemonSet}, true, restartRules, restartWrites, nowhere, parse[restart]},
+	"rollback":       {rollbackDoc, rollbackExample, []string{kube.Deployment}, true, rollbackRules, rollbackWrites, nowhere, parse[rollback]},
 	"scale":          {scaleDoc, scaleExample, []string{kube.Deployment, kube.StatefulSet}, true, scaleRules, scaleWrites, nowhere, parse[scale]},
 	"uncordon":       {uncordonDoc, uncordonExample, []string{kube.Node}, false, nodeRules, uncordonWrites, nowhere, parse[uncordon]},
 }

@@ -124,7 +124,7 @@ func (t *attempt) apply(ctx context.Context, w *kube.Workload) *writeError {
 	if err != nil {
 		return &writeError{err: fmt.Errorf("encode the restart: %w", err)}
 	}
-	force := false
+	force := w.MarkIsLeft() // it names nothing but the mark, so it takes nothing else
 	r := t.client.AppsV1().RESTClient().Patch(types.ApplyPatchType).
 		Namespace(w.Target.Namespace).Resource(w.Target.Kind+"s").Name(w.Target.Name).
 		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager, Force: &force}, scheme.ParameterCodec).

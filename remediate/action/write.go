@@ -31,9 +31,8 @@ type Write struct {
 // annotations are those of the object that is written.
 const annotations = ".metadata.annotations"
 
-// attemptIDs is a regular expression for the IDs of acts: q4m2x7kd-i42-a1, with
-// a number behind it in a procedure.
-const attemptIDs = `[a-z0-9]+-i[0-9]+-a[0-9]+(-u?[0-9]+)?`
+// attemptIDs is a regular expression for the IDs of acts.
+const attemptIDs = kube.AttemptIDs
 
 // eventWrites are the Events about objects of these kinds.
 func eventWrites(action string, kinds ...string) []Write {

@@ -46,6 +46,19 @@ func (b *Bed) BreakPod(ctx context.Context, namespace, name string) error {
 	return b.one(ctx, namespace, name, b.breakPod)
 }
 
+// Release has a Deployment roll out pods that run and never become ready. Its
+// controller waits for them for five seconds and no longer.
+func (b *Bed) Release(ctx context.Context, namespace, deployment string) error {
+	_, err := b.Kubectl(ctx, "", "patch", "deployment", deployment, "--namespace", namespace, "--type=json", "--patch",
+		`[{"op":"replace","path":"/spec/progressDeadlineSeconds","value":5},
+		  {"op":"add","path":"/metadata/annotations/kubernetes.io~1change-cause","value":"a bad release"},
+		  {"op":"replace","path":"/spec/template/spec/containers/0/readinessProbe/httpGet/path","value":"/not-there"}]`)
+	if err != nil {
+		return fmt.Errorf("release over %s/%s: %w", namespace, deployment, err)
+	}
+	return nil
+}
+
 func (b *Bed) each(ctx context.Context, namespace, selector string, fault func(*v1.Pod) error) error {
 	pods, err := b.Pods(ctx, namespace, selector)
 	if err != nil {

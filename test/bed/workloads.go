@@ -24,7 +24,7 @@ func (b *Bed) startWorkloads(ctx context.Context) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	args := []string{"apply"}
+	var files []string
 	for _, name := range workloadFiles {
 		text, err := manifests.ReadFile("manifests/" + name)
 		if err != nil {
@@ -42,12 +42,42 @@ func (b *Bed) startWorkloads(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		files = append(files, path)
+	}
+	return b.applyWorkloads(ctx, files)
+}
+
+func (b *Bed) applyWorkloads(ctx context.Context, files []string) error {
+	args := []string{"apply"}
+	for _, path := range files {
 		args = append(args, "--filename", path)
 	}
 	if _, err := b.Kubectl(ctx, "", args...); err != nil {
 		return fmt.Errorf("apply the workloads: %w", err)
 	}
 	return b.AwaitWorkloads(ctx)
+}
+
+// RepairWorkloads puts the bed's workloads back to their manifests after
+// something was released over them, takes away what a rollback noted, and
+// waits until all is available.
+func (b *Bed) RepairWorkloads(ctx context.Context) error {
+	var files []string
+	for _, name := range workloadFiles {
+		files = append(files, filepath.Join(b.Dir, "manifests", name))
+	}
+	if err := b.applyWorkloads(ctx, files); err != nil {
+		return err
+	}
+	if _, err := b.Kubectl(ctx, "", "annotate", "deployment", "--all", "--namespace", Namespace,
+		"remediated/rolled-back-by-", "remediated/rolled-back-from-", "remediated/rolled-back-to-"); err != nil {
+		return fmt.Errorf("take away what a rollback noted: %w", err)
+	}
+	_, err := b.Kubectl(ctx, "", "rollout", "status", "deployment", "--namespace", Namespace, "--selector=app", "--timeout=60s")
+	if err != nil {
+		return fmt.Errorf("the workloads are not as their manifests say: %w", err)
+	}
+	return nil
 }
 
 // AwaitWorkloads waits until every Deployment of the bed's namespace is

@@ -22,6 +22,17 @@ func TestHeals(t *testing.T) {
 			b := connect(t)
 			quiet(t, b)
 			d := startDaemon(t, b, setup{})
+			if scenario.Setup != nil {
+				end, err := scenario.Setup(t.Context(), b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() {
+					if err := end(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
 			begun := time.Now()
 			if err := scenario.Strike(t.Context(), b); err != nil {
 				t.Fatal(err)

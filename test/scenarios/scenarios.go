@@ -76,6 +76,10 @@ var All = []Scenario{
 		Name: "data-loss", Fault: "Somebody drops the table of the orders, while orders come in.",
 		Policy: "data-lost", Objective: 2 * time.Hour, Paged: true, Strike: changeOrders("DROP TABLE orders"),
 		Policies: DataLossPolicies, Setup: openOrders, Approver: "anna",
+	}, {
+		Name: "bad-release", Fault: "A release of the API runs, and its pods never become ready: the rollout is stuck.",
+		Policy: "bad-release", Objective: 5 * time.Minute, Strike: release("x0tta6bl4-api"),
+		Setup: repaired,
 	},
 }
 
@@ -106,6 +110,15 @@ func hang(selector string) func(context.Context, *bed.Bed) error {
 
 func breakAll(selector string) func(context.Context, *bed.Bed) error {
 	return func(ctx context.Context, b *bed.Bed) error { return b.Break(ctx, bed.Namespace, selector) }
+}
+
+func release(deployment string) func(context.Context, *bed.Bed) error {
+	return func(ctx context.Context, b *bed.Bed) error { return b.Release(ctx, bed.Namespace, deployment) }
+}
+
+// repaired puts the workloads back to their manifests after it all.
+func repaired(_ context.Context, b *bed.Bed) (end func() error, err error) {
+	return func() error { return b.RepairWorkloads(context.Background()) }, nil
 }
 
 func breakOne(selector string) func(context.Context, *bed.Bed) error {

@@ -3,7 +3,6 @@ package kube
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -169,18 +168,18 @@ func (w *Workload) Fingerprint() string {
 	if w.Template == nil {
 		return ""
 	}
-	t := w.Template.DeepCopy()
+	return fingerprint(w.Template)
+}
+
+func fingerprint(template *corev1.PodTemplateSpec) string {
+	t := template.DeepCopy()
 	restarted := t.Annotations[RestartedAnnotation]
 	delete(t.Annotations, AttemptAnnotation)
 	delete(t.Annotations, RestartedAnnotation)
 	if len(t.Annotations) == 0 {
 		t.Annotations = nil
 	}
-	b, err := json.Marshal(t)
-	if err != nil {
-		panic("kube: a pod template is plain data: " + err.Error())
-	}
-	sum := sha256.Sum256(b)
+	sum := sha256.Sum256([]byte(canonical(t)))
 	out := hex.EncodeToString(sum[:12])
 	if restarted != "" {
 		sum = sha256.Sum256([]byte(restarted))
@@ -210,6 +209,14 @@ func Compare(before, now string) Change {
 		return Restarted
 	}
 	return Moved
+}
+
+// SameButRestarts tells whether two fingerprints differ in nothing but a restart,
+// whichever of them came first.
+func SameButRestarts(a, b string) bool {
+	baseA, _, _ := strings.Cut(a, ".")
+	baseB, _, _ := strings.Cut(b, ".")
+	return baseA == baseB
 }
 
 // RestartedBy says in words who restarted it last by kubectl's annotation.

@@ -1,0 +1,175 @@
+package action
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+)
+
+const (
+	rollbackDoc     = "puts back the pod template of a deployment's last revision that was good"
+	rollbackExample = "rollback: {}"
+)
+
+// rollback puts back an earlier pod template, as `kubectl rollout undo` does. The
+// mark that it was done is on the Deployment, not on the template: that stays
+// what it was, so that the ReplicaSet which is still there serves again.
+type rollback struct {
+	Drift string `json:"drift,omitempty"` // accept: also where something else sets the template from a repository or a release
+}
+
+func rollbackRules(string, json.RawMessage) []rbacv1.PolicyRule {
+	return append(kube.ReadRules(kube.Deployment),
+		kube.Rule("apps", []string{"replicasets"}, "list"),
+		kube.Rule("apps", []string{"deployments"}, "patch"), eventRule)
+}
+
+func (a *rollback) validate() error {
+	if a.Drift != "" && a.Drift != driftAccept {
+		return fmt.Errorf(`"drift" is %q: want accept, or leave it out`, a.Drift)
+	}
+	return nil
+}
+
+func (a *rollback) perform(ctx context.Context, t *attempt) remediate.Result {
+	switch {
+	case t.Act.Undo:
+		return refused("a rollback takes nothing back that a step did: it would put back whatever there was before the last release")
+	case t.Act.Template == "":
+		return refused("the plan does not say what it would roll back: it has no pod template")
+	}
+	for range judgings {
+		w, next, stop := a.judge(ctx, t)
+		switch {
+		case stop != nil && stop.Outcome == remediate.OK:
+			return t.tell(ctx, w, *stop)
+		case stop != nil:
+			return *stop
+		}
+		e := t.rollBack(ctx, w, next)
+		switch {
+		case e == nil:
+			return t.tell(ctx, w, ok("%s", next.done()))
+		case apierrors.IsConflict(e.err):
+			continue // it changed since it was judged: judge it anew
+		case apierrors.IsInvalid(e.err) && hasCause(e.err, "metadata.uid"):
+			return refused("it was deleted and made anew since it was judged: %s", text(e.err))
+		}
+		r := t.unsent(e)
+		if r.Outcome == remediate.Unknown && t.isRolledBack(ctx) {
+			return t.tell(ctx, w, ok("%s; the answer was lost, but its mark is there", next.done()))
+		}
+		return r
+	}
+	return t.later(fmt.Errorf("%s changes faster than it can be judged", t.Act.Target))
+}
+
+// rollingBack is from which revision to which.
+type rollingBack struct{ from, to kube.Revision }
+
+func (b *rollingBack) done() string {
+	known := "; which of the earlier ones was good nobody knows any more, it is the last one"
+	if b.to.Available > 0 {
+		known = fmt.Sprintf(", of which %d pods still served", b.to.Available)
+	}
+	return fmt.Sprintf("rolled back from %s to %s%s", &b.from, &b.to, known)
+}
+
+// judge reads the target and returns from where to where it is to be rolled
+// back, or the result where nothing is to be written.
+func (a *rollback) judge(ctx context.Context, t *attempt) (*kube.Workload, *rollingBack, *remediate.Result) {
+	w, stop := t.look(ctx)
+	if stop == nil {
+		stop = a.refuse(w, t)
+	}
+	if stop != nil {
+		return w, nil, stop
+	}
+	var all []kube.Revision
+	err := t.read(ctx, func(ctx context.Context) (err error) {
+		all, err = t.reader.Revisions(ctx, w)
+		return err
+	})
+	if err != nil {
+		return w, nil, new(t.unread(err))
+	}
+	next, err := choose(w, all)
+	if err != nil {
+		return w, nil, new(refused("%v", err))
+	}
+	return w, next, nil
+}
+
+// refuse says what there is to say of it before its revisions are looked at,
+// nil for nothing.
+func (a *rollback) refuse(w *kube.Workload, t *attempt) *remediate.Result {
+	switch {
+	case w == nil:
+		return new(refused("%s", remediate.RefusedGone))
+	case string(w.Meta.UID) != t.Act.UID:
+		return new(refused("it was deleted and made anew since it was judged"))
+	case rolledBackBy(w) == t.ID && t.again:
+		return new(ok("rolled back; the mark of this attempt was there already"))
+	case rolledBackBy(w) == t.ID:
+		return new(failed("the mark %s=%s was there before it was sent: somebody else uses our IDs, or a journal was copied", kube.RolledBackBy, t.ID))
+	case kube.Compare(t.Act.Template, w.Fingerprint()) != kube.Same:
+		return new(refused("somebody else changed its pod template since it was judged"))
+	case w.Refused != "":
+		return new(refused("%s", w.Refused))
+	case w.Wanted == 0:
+		return new(refused("0 replicas are wanted: whether an earlier revision is better would not be seen"))
+	case w.RolledBack():
+		return new(refused("what it wants now is what %s rolled back to already: that fails, too, and what was before it is for people to choose", rolledBackBy(w)))
+	}
+	if by := managedBy(&w.Meta); by != "" && a.Drift != driftAccept {
+		return new(refused("it is managed by %s, which would bring the release back or lose the rollback: roll it back there, or write drift: accept", by))
+	}
+	return nil
+}
+
+func rolledBackBy(w *kube.Workload) string { return w.Meta.Annotations[kube.RolledBackBy] }
+
+// choose returns the revision to go back to, of all that are kept, the newest
+// first: the last that still serves, or else the last before the present one. One
+// that differs in nothing but a restart, or that we rolled back from, is none.
+func choose(w *kube.Workload, all []kube.Revision) (*rollingBack, error) {
+	now := -1
+	for i := range all {
+		if now < 0 && all[i].Is(w) {
+			now = i
+		}
+	}
+	if now < 0 {
+		return nil, errors.New("its controller has no ReplicaSet of its present pod template: which revision that is nobody knows")
+	}
+	var to *kube.Revision
+	same, bad := 0, 0
+	for i := now + 1; i < len(all); i++ {
+		switch r := &all[i]; {
+		case kube.SameButRestarts(w.Fingerprint(), r.Fingerprint()):
+			same++
+		case r.Hash == w.Meta.Annotations[kube.RolledBackFrom] && r.Available == 0:
+			bad++
+		case to == nil || to.Available == 0 && r.Available > 0:
+			to = r
+		}
+	}
+	switch {
+	case to != nil:
+		return &rollingBack{all[now], *to}, keepsRights(w, to)
+	case bad > 0:
+		return nil, fmt.Errorf("no earlier revision is left but one that was rolled back from already, as %s says", kube.RolledBackFrom)
+	case same > 0:
+		return nil, fmt.Errorf("its earlier revisions differ from %s in nothing but a restart", &all[now])
+	case w.KeepsNone():
+		return nil, errors.New("its revisionHistoryLimit is 0: no earlier revision is kept")
+	}
+	return nil, fmt.Errorf("there is no earlier revision than %s", &all[now])
+}

@@ -1,0 +1,109 @@
+package action
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+)
+
+// rollBack sends the pod template, the mark, and why the revision was made once,
+// which its history is to say of it again. The patch names the UID and the
+// resourceVersion that were judged, so that it changes nothing else than that.
+func (t *attempt) rollBack(ctx context.Context, w *kube.Workload, next *rollingBack) *writeError {
+	notes := maps.Clone(w.Meta.Annotations)
+	if notes == nil {
+		notes = map[string]string{}
+	}
+	notes[kube.RolledBackBy], notes[kube.RolledBackFrom], notes[kube.RolledBackTo] = t.ID, next.from.Hash, next.to.Fingerprint()
+	if notes[kube.ChangeCause] = next.to.Cause; next.to.Cause == "" {
+		delete(notes, kube.ChangeCause)
+	}
+	type op struct {
+		Op    string `json:"op"`
+		Path  string `json:"path"`
+		Value any    `json:"value"`
+	}
+	body, err := json.Marshal([]op{
+		{"replace", "/metadata/uid", w.Meta.UID},
+		{"replace", "/metadata/resourceVersion", w.Meta.ResourceVersion},
+		{"add", "/metadata/annotations", notes},
+		{"replace", "/spec/template", next.to.Template},
+	})
+	if err != nil {
+		return &writeError{err: fmt.Errorf("encode the rollback: %w", err)}
+	}
+	return t.send(ctx, t.client.AppsV1().RESTClient().Patch(types.JSONPatchType).
+		Namespace(w.Target.Namespace).Resource("deployments").Name(w.Target.Name).
+		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager}, scheme.ParameterCodec).
+		Body(body))
+}
+
+// isRolledBack tells whether a request whose answer was lost was carried out.
+func (t *attempt) isRolledBack(ctx context.Context) bool {
+	w, stop := t.same(ctx)
+	return stop == nil && rolledBackBy(w) == t.ID
+}
+
+func rollbackWrites(string, json.RawMessage) []Write {
+	return append(eventWrites("rollback", kube.Deployment), Write{
+		Doc:       "to put back an earlier pod template that allows its pods no more, and note which",
+		Operation: "UPDATE", Group: "apps", Resource: "deployments",
+		Named: "variables.name",
+		As:    rollsBack(),
+	})
+}
+
+// rollsBack holds when the pod template, our annotations and the reason of the
+// revision change, and nothing else. Which templates there were before CEL
+// cannot know; that the pods may do no more than before, it can.
+func rollsBack() string {
+	const spec = ".spec.template.spec"
+	mark := func(key, form string) string {
+		return fmt.Sprintf("%[2]q in object%[1]s && object%[1]s[%[2]q].matches(%[3]q)", annotations, key, form)
+	}
+	absent := func(field string) string {
+		return fmt.Sprintf("(!has(object%[1]s.%[2]s) || !object%[1]s.%[2]s || has(oldObject%[1]s.%[2]s) && oldObject%[1]s.%[2]s)", spec, field)
+	}
+	return every(
+		byUs,
+		unchanged(".metadata", "generation", "managedFields", "resourceVersion", "annotations"),
+		unchanged(".spec", "template"),
+		othersKept(annotations, kube.RolledBackBy, kube.RolledBackFrom, kube.RolledBackTo, kube.ChangeCause),
+		marked("object"+annotations, kube.RolledBackBy),
+		// once for each attempt
+		fmt.Sprintf("(!has(oldObject%[1]s) || !(%[2]q in oldObject%[1]s) || oldObject%[1]s[%[2]q] != object%[1]s[%[2]q])", annotations, kube.RolledBackBy),
+		mark(kube.RolledBackFrom, `^[a-z0-9]+$`), mark(kube.RolledBackTo, `^[0-9a-f]{24}([.][0-9a-f]{8})?$`),
+		`object.spec.template != oldObject.spec.template`,
+		same(spec, "serviceAccountName"), same(spec, "serviceAccount"),
+		absent("hostNetwork"), absent("hostPID"), absent("hostIPC"),
+		fmt.Sprintf("(!has(object%[1]s.volumes) || object%[1]s.volumes.all(v, !has(v.hostPath) ||\n"+
+			"  has(oldObject%[1]s.volumes) && oldObject%[1]s.volumes.exists(o, has(o.hostPath) && o.hostPath.path == v.hostPath.path)))", spec),
+		unprivileged(spec, "containers"), unprivileged(spec, "initContainers"),
+	)
+}
+
+// same holds when the field of the map at path is in object as in oldObject.
+func same(path, field string) string {
+	return fmt.Sprintf("has(object%[1]s.%[2]s) == has(oldObject%[1]s.%[2]s) && (!has(object%[1]s.%[2]s) || object%[1]s.%[2]s == oldObject%[1]s.%[2]s)", path, field)
+}
+
+// unprivileged holds when no container of the list is privileged, or one was
+// before.
+func unprivileged(spec, containers string) string {
+	is := "has(c.securityContext) && has(c.securityContext.privileged) && c.securityContext.privileged"
+	var before string
+	for i, list := range []string{"containers", "initContainers"} {
+		if i > 0 {
+			before += " || "
+		}
+		before += fmt.Sprintf("has(oldObject%[1]s.%[2]s) && oldObject%[1]s.%[2]s.exists(c, %[3]s)", spec, list, is)
+	}
+	return fmt.Sprintf("(!has(object%[1]s.%[2]s) || !object%[1]s.%[2]s.exists(c, %[3]s) ||\n  %[4]s)", spec, containers, is, before)
+}
