@@ -7,10 +7,12 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/test/bed"
 )
 
@@ -19,14 +21,24 @@ import (
 //go:embed policies.yaml
 var Policies string
 
+// acting is a shipped policy that acts, and is verified as fast as the bed
+// measures. Nothing else of it is changed.
+func acting(file string) string {
+	text, err := fs.ReadFile(policies.Shipped(), file)
+	if err != nil {
+		panic(err) // it is built in
+	}
+	return strings.NewReplacer("mode: observe", "mode: act", "for: 2m", "for: 2s", "for: 30s", "for: 2s", "for: 15s", "for: 2s").Replace(string(text))
+}
+
 // DataLossPolicies are what restores the orders, as YAML.
 //
 //go:embed data-loss.yaml
 var DataLossPolicies string
 
 // Filled puts the addresses of a bed into policies.
-func Filled(policies string, b *bed.Bed) string {
-	return strings.ReplaceAll(policies, "REDIS", b.Redis)
+func Filled(text string, b *bed.Bed) string {
+	return strings.ReplaceAll(text, "REDIS", b.Redis)
 }
 
 // What the bed's own workloads are found by.
@@ -44,8 +56,10 @@ type Scenario struct {
 	// soon: from the alert's arrival to the first good sample.
 	Policy    string
 	Objective time.Duration
-	// Paged says that people are called at once, and told when it is over.
-	Paged  bool
+	// Paged says that people are called at once, and told when it is over; Untold
+	// that nobody is told but by a digest.
+	Paged, Untold bool
+
 	Strike func(context.Context, *bed.Bed) error
 
 	// What only some need: policies of their own, what must be there before them and
@@ -53,6 +67,11 @@ type Scenario struct {
 	Policies string // YAML; "" is Policies
 	Setup    func(context.Context, *bed.Bed) (end func() error, err error)
 	Approver string
+	// Return is what people do when it is healed, and without which the alert does
+	// not end.
+	Return func(context.Context, *bed.Bed) error
+	// Works tries in the end what did not work, beside what the policy verified.
+	Works func(context.Context, *bed.Bed) error
 }
 
 // All are the scenarios that there are, the demo's own first.
@@ -76,7 +95,7 @@ var All = []Scenario{
 		Name: "data-loss", Fault: "Somebody drops the table of the orders, while orders come in.",
 		Policy: "data-lost", Objective: 2 * time.Hour, Paged: true, Strike: changeOrders("DROP TABLE orders"),
 		Policies: DataLossPolicies, Setup: openOrders, Approver: "anna",
-	},
+	}, diskFull, cacheOutOfMemory, databaseRefuses, nodeLost,
 }
 
 func openOrders(ctx context.Context, b *bed.Bed) (func() error, error) {
