@@ -64,7 +64,8 @@ func testCatalogue() Catalogue {
 		},
 		"redis": func() any {
 			return &struct {
-				Address string `json:"address"`
+				Address string             `json:"address"`
+				Memory  map[string]float64 `json:"memory"`
 			}{}
 		},
 	}

@@ -94,7 +94,7 @@ func (b *Bed) StartSecondAlertmanager(ctx context.Context, g Gossip) (string, er
 // NotifyAlertmanagers has Prometheus send its alerts to these addresses
 // (host:port), a test's own Alertmanagers for example, until Stop.
 func (b *Bed) NotifyAlertmanagers(ctx context.Context, addresses ...string) error {
-	b.onStop(func() error { return b.notifyAlertmanagers(alertmanagerAddress) })
+	b.OnStop(func() error { return b.notifyAlertmanagers(alertmanagerAddress) })
 	if err := b.notifyAlertmanagers(addresses...); err != nil {
 		return err
 	}

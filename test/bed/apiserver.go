@@ -28,7 +28,10 @@ var identities = map[string]identity{
 	"admin":              {"admin", "system:masters"},
 	"controller-manager": {"system:kube-controller-manager", ""},
 	"scheduler":          {"system:kube-scheduler", ""},
-	"node":               {"system:node:" + nodeName, "system:nodes"},
+	nodeIdentity(1):      nodeUser(1),
+	nodeIdentity(2):      nodeUser(2),
+	nodeIdentity(3):      nodeUser(3),
+	nodeIdentity(4):      nodeUser(4),
 }
 
 // startAPIServer starts kube-apiserver with RBAC and audit log. It makes its own

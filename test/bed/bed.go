@@ -65,6 +65,7 @@ type Addresses struct {
 	Dir             string   `json:"dir"`
 	AdminKubeconfig string   `json:"kubeconfig"`
 	KubectlPath     string   `json:"kubectl"` // of the server's version
+	NodeAgentPath   string   `json:"nodeagent"`
 	APIServer       string   `json:"apiserver"`
 	Prometheus      string   `json:"prometheus"`
 	Alertmanager    string   `json:"alertmanager"`
@@ -85,7 +86,8 @@ type Bed struct {
 	client   kubernetes.Interface
 
 	mu    sync.Mutex
-	stops []func() error // what Stop does, the last first
+	stops []func() error      // what Stop does, the last first
+	nodes map[string]*process // that were added
 }
 
 // Start brings everything up and returns when all workloads are ready. It needs
@@ -117,7 +119,7 @@ func newBed(o Options, binaries Binaries) (*Bed, error) {
 			return nil, err
 		}
 		o.Dir = dir
-		b.onStop(func() error { return os.RemoveAll(dir) })
+		b.OnStop(func() error { return os.RemoveAll(dir) })
 	}
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -134,6 +136,7 @@ func newBed(o Options, binaries Binaries) (*Bed, error) {
 		Dir:             dir,
 		AdminKubeconfig: filepath.Join(dir, "kube", "admin.kubeconfig"),
 		KubectlPath:     binaries.Kubectl,
+		NodeAgentPath:   binaries.NodeAgent,
 		APIServer:       "https://" + apiServerAddress,
 		Prometheus:      "http://" + prometheusAddress,
 		Alertmanager:    "http://" + alertmanagerAddress,
@@ -205,15 +208,16 @@ func (b *Bed) start(ctx context.Context, p part) error {
 	if err != nil {
 		return err
 	}
-	b.onStop(func() error {
+	b.OnStop(func() error {
 		proc.end()
 		return nil
 	})
 	return nil
 }
 
-// onStop adds a step to Stop.
-func (b *Bed) onStop(step func() error) {
+// OnStop adds a step to Stop, which does the last first: what a scenario adds to
+// the bed, it takes away again.
+func (b *Bed) OnStop(step func() error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stops = append(b.stops, step)

@@ -8,15 +8,33 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-const nodeName = "process-1"
+// NodeName is the name of the bed's n-th node, from 1. The first is always there,
+// up to MaxNodes are with AddNodes.
+func NodeName(n int) string { return fmt.Sprintf("process-%d", n) }
 
-// startNodeAgent starts the kubelet whose pods are local processes. It serves
-// its API with the API server's certificate: one loopback address, one name.
-func (b *Bed) startNodeAgent(ctx context.Context) error {
-	command := []string{b.binaries.NodeAgent,
-		"--kubeconfig=" + b.kube("node.kubeconfig"),
-		"--node-name=" + nodeName,
+// MaxNodes is how many nodes a bed can have: each is known to the API server from
+// the beginning.
+const MaxNodes = 4
+
+// nodeIdentity is the name of a node's kubeconfig, and nodeUser whom it is for.
+func nodeIdentity(n int) string     { return fmt.Sprintf("node-%d", n) }
+func nodeUser(n int) identity       { return identity{"system:node:" + NodeName(n), "system:nodes"} }
+func nodeAgentAddress(n int) string { return fmt.Sprintf("127.0.0.1:%d", 10250+100*(n-1)) }
+
+// startNodeAgent starts the kubelet whose pods are local processes.
+func (b *Bed) startNodeAgent(ctx context.Context) error { return b.start(ctx, b.nodeAgent(1)) }
+
+// nodeAgent is the kubelet of the n-th node. It serves its API with the API
+// server's certificate: one loopback address, one name. All share the folder of
+// the pods, each of which has its own in it.
+func (b *Bed) nodeAgent(n int) part {
+	name := NodeName(n)
+	command := []string{b.NodeAgentPath,
+		"--kubeconfig=" + b.kube(nodeIdentity(n)+".kubeconfig"),
+		"--node-name=" + name,
 		"--root-dir=" + b.podsDir(),
+		"--listen-address=" + nodeAgentAddress(n),
+		fmt.Sprintf("--pod-block=%d", 1+64*(n-1)),
 		"--tls-cert-file=" + b.kube("certs/apiserver.crt"),
 		"--tls-private-key-file=" + b.kube("certs/apiserver.key"),
 	}
@@ -26,21 +44,21 @@ func (b *Bed) startNodeAgent(ctx context.Context) error {
 	if d := b.options.CrashLoopBackOffMax; d > 0 {
 		command = append(command, "--crash-loop-backoff-max="+d.String())
 	}
-	return b.start(ctx, part{
-		name:    "nodeagent",
+	return part{
+		name:    "nodeagent-" + name,
 		command: command,
 		ready: func(ctx context.Context) error {
-			node, err := b.client.CoreV1().Nodes().Get(ctx, nodeName, metav1.GetOptions{})
+			node, err := b.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 			if err != nil {
 				return err
 			}
 			if len(node.Status.Conditions) == 0 {
-				return fmt.Errorf("node %s has no status yet", nodeName)
+				return fmt.Errorf("node %s has no status yet", name)
 			}
 			return nil
 		},
-	})
+	}
 }
 
-// podsDir is where the node agent keeps a folder for each pod, by its UID.
+// podsDir is where the node agents keep a folder for each pod, by its UID.
 func (b *Bed) podsDir() string { return filepath.Join(b.Dir, "pods") }

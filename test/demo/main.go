@@ -50,12 +50,11 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	defer b.Stop() // of what the scenario adds to it
 	if scenario.Setup != nil {
-		end, err := scenario.Setup(ctx, b)
-		if err != nil {
+		if err := scenario.Setup(ctx, b); err != nil {
 			return err
 		}
-		defer end()
 	}
 	s, err := setUp(ctx, b, scenario)
 	if err != nil {
@@ -74,10 +73,26 @@ func run(ctx context.Context, args []string) error {
 	if err := s.approve(ctx, scenario.Approver); err != nil {
 		return err
 	}
-	if err := s.awaitFiled(ctx); err != nil {
+	if scenario.Return != nil {
+		if err := s.awaitFact(ctx, "healed/1", "it is healed"); err != nil {
+			return err
+		}
+		step("It is healed. The rest is for people, who do it now.")
+		if err := scenario.Return(ctx, b); err != nil {
+			return err
+		}
+	}
+	if err := s.awaitFact(ctx, "filed/1", "the incident is closed and told of"); err != nil {
 		return err
 	}
 	say("It took %s from the fault to the end of the alert. The objective is %s from the alert until it works.", time.Since(begun).Round(100*time.Millisecond), scenario.Objective)
+
+	if scenario.Works != nil {
+		if err := scenario.Works(ctx, b); err != nil {
+			return fmt.Errorf("it is healed, and yet: %w", err)
+		}
+		say("What did not work was tried once more, and works.")
+	}
 
 	step("The story, as `remedy incident explain i1` tells it:")
 	if err := s.remedy(ctx, "incident", "explain", "i1"); err != nil {
@@ -224,11 +239,12 @@ func waiting(ctx context.Context) string {
 	return incident.Approval.Hash
 }
 
-// awaitFiled waits for the end of the incident, and until it was told.
-func (s *surroundings) awaitFiled(ctx context.Context) error {
-	return s.await(ctx, "the incident is closed and told of", func() bool {
+// awaitFact waits until the daemon has written a fact of a kind, which is said in
+// words.
+func (s *surroundings) awaitFact(ctx context.Context, kind, what string) error {
+	return s.await(ctx, what, func() bool {
 		log, err := os.ReadFile(s.path("remediated.log"))
-		return err == nil && strings.Contains(string(log), "kind=filed/1")
+		return err == nil && strings.Contains(string(log), "kind="+kind)
 	})
 }
 
@@ -265,6 +281,9 @@ func (s *surroundings) remedy(ctx context.Context, args ...string) error {
 
 // showPeople shows what Slack and PagerDuty would show.
 func (s *surroundings) showPeople() {
+	if len(s.people.Slack.Messages())+len(s.people.PagerDuty.Incidents()) == 0 {
+		say("Nothing yet: it is told in the next digest.")
+	}
 	for _, m := range s.people.Slack.Messages() {
 		if m.ThreadTS == "" {
 			say("Slack, one message, edited %d times: %s", len(m.Earlier), m.Text)

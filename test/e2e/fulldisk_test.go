@@ -3,16 +3,14 @@
 package e2e
 
 import (
-	"crypto/rand"
-	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/x0tta6bl4/remediated/test/bed"
 )
 
 // A full disk takes the daemon's memory, not its voice: nothing new is
@@ -76,21 +74,17 @@ type disk struct {
 
 func newDisk(t *testing.T, size int) *disk {
 	t.Helper()
-	return newDiskAt(t, t.TempDir(), size)
-}
-
-func newDiskAt(t *testing.T, dir string, size int) *disk {
-	t.Helper()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		t.Fatalf("mount a small disk: %v", err)
+	dir := t.TempDir()
+	unmount, err := bed.MountDisk(dir, size)
+	if err != nil {
+		t.Fatal(err)
 	}
-	d := &disk{t, dir}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Errorf("unmount %s: %v", dir, err)
+		if err := unmount(); err != nil {
+			t.Error(err)
 		}
 	})
-	return d
+	return &disk{t, dir}
 }
 
 func (d *disk) filler() string { return filepath.Join(d.dir, "filler") }
@@ -98,19 +92,8 @@ func (d *disk) filler() string { return filepath.Join(d.dir, "filler") }
 // fill leaves no room.
 func (d *disk) fill() {
 	d.t.Helper()
-	f, err := os.Create(d.filler())
-	if err != nil {
+	if err := bed.FillDisk(d.filler()); err != nil {
 		d.t.Fatal(err)
-	}
-	defer f.Close()
-	page := make([]byte, 4096)
-	rand.Read(page)
-	for {
-		if _, err := f.Write(page); errors.Is(err, syscall.ENOSPC) {
-			return
-		} else if err != nil {
-			d.t.Fatal(err)
-		}
 	}
 }
 

@@ -7,10 +7,12 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/test/bed"
 )
 
@@ -19,14 +21,24 @@ import (
 //go:embed policies.yaml
 var Policies string
 
+// acting is a shipped policy that acts, and is verified as fast as the bed
+// measures. Nothing else of it is changed.
+func acting(file string) string {
+	text, err := fs.ReadFile(policies.Shipped(), file)
+	if err != nil {
+		panic(err) // it is built in
+	}
+	return strings.NewReplacer("mode: observe", "mode: act", "for: 2m", "for: 2s", "for: 30s", "for: 2s", "for: 15s", "for: 2s").Replace(string(text))
+}
+
 // DataLossPolicies are what restores the orders, as YAML.
 //
 //go:embed data-loss.yaml
 var DataLossPolicies string
 
 // Filled puts the addresses of a bed into policies.
-func Filled(policies string, b *bed.Bed) string {
-	return strings.ReplaceAll(policies, "REDIS", b.Redis)
+func Filled(text string, b *bed.Bed) string {
+	return strings.ReplaceAll(text, "REDIS", b.Redis)
 }
 
 // What the bed's own workloads are found by.
@@ -44,15 +56,22 @@ type Scenario struct {
 	// soon: from the alert's arrival to the first good sample.
 	Policy    string
 	Objective time.Duration
-	// Paged says that people are called at once, and told when it is over.
-	Paged  bool
+	// Paged says that people are called at once, and told when it is over; Untold
+	// that nobody is told but by a digest.
+	Paged, Untold bool
+
 	Strike func(context.Context, *bed.Bed) error
 
-	// What only some need: policies of their own, what must be there before them and
-	// is ended after it all, and a person who approves the plan.
+	// What only some need: policies of their own, what must be there before them,
+	// which the bed's Stop ends, and a person who approves the plan.
 	Policies string // YAML; "" is Policies
-	Setup    func(context.Context, *bed.Bed) (end func() error, err error)
+	Setup    func(context.Context, *bed.Bed) error
 	Approver string
+	// Return is what people do when it is healed, and without which the alert does
+	// not end.
+	Return func(context.Context, *bed.Bed) error
+	// Works tries in the end what did not work, beside what the policy verified.
+	Works func(context.Context, *bed.Bed) error
 }
 
 // All are the scenarios that there are, the demo's own first.
@@ -80,15 +99,15 @@ var All = []Scenario{
 		Name: "bad-release", Fault: "A release of the API runs, and its pods never become ready: the rollout is stuck.",
 		Policy: "bad-release", Objective: 5 * time.Minute, Strike: release("x0tta6bl4-api"),
 		Setup: repaired,
-	},
+	}, diskFull, cacheOutOfMemory, databaseRefuses, nodeLost,
 }
 
-func openOrders(ctx context.Context, b *bed.Bed) (func() error, error) {
+func openOrders(ctx context.Context, b *bed.Bed) error {
 	o, err := OpenOrders(ctx, b)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		b.OnStop(o.Close)
 	}
-	return o.Close, nil
+	return err
 }
 
 // Named returns the scenario of a name; the error says which there are.
@@ -117,8 +136,9 @@ func release(deployment string) func(context.Context, *bed.Bed) error {
 }
 
 // repaired puts the workloads back to their manifests after it all.
-func repaired(_ context.Context, b *bed.Bed) (end func() error, err error) {
-	return func() error { return b.RepairWorkloads(context.Background()) }, nil
+func repaired(_ context.Context, b *bed.Bed) error {
+	b.OnStop(func() error { return b.RepairWorkloads(context.Background()) })
+	return nil
 }
 
 func breakOne(selector string) func(context.Context, *bed.Bed) error {

@@ -3,7 +3,7 @@ package main
 import "testing"
 
 func TestFixedAddressIsHeldByOnePod(t *testing.T) {
-	a := newAddresses("10.244")
+	a := newAddresses("10.244", 1)
 	never := make(chan struct{})
 	if !a.acquire("10.244.0.10", never) {
 		t.Fatal("a free address was not given")
@@ -22,9 +22,13 @@ func TestFixedAddressIsHeldByOnePod(t *testing.T) {
 }
 
 func TestDynamicAddressesDiffer(t *testing.T) {
-	a := newAddresses("10.244")
+	one, two := newAddresses("10.244", 1), newAddresses("10.244", 65)
 	seen := map[string]bool{}
-	for range 1000 {
+	for n := range 2000 {
+		a := one
+		if n%2 == 1 {
+			a = two
+		}
 		ip := a.dynamic()
 		if seen[ip] {
 			t.Fatalf("%s was given twice", ip)

@@ -29,6 +29,7 @@ type options struct {
 	node       string
 	dir        string
 	podNetwork string
+	podBlock   int
 	listen     string
 	cert, key  string
 	backOff    backOffLimits
@@ -60,7 +61,7 @@ func run(ctx context.Context, o options) error {
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return fmt.Errorf("make --root-dir: %w", err)
 	}
-	a := &agent{options: o, client: client, addresses: newAddresses(o.podNetwork), pods: map[types.UID]*pod{}}
+	a := &agent{options: o, client: client, addresses: newAddresses(o.podNetwork, o.podBlock), pods: map[types.UID]*pod{}}
 
 	events := record.NewBroadcaster()
 	defer events.Shutdown()

@@ -34,6 +34,7 @@ func main() {
 	flag.StringVar(&o.node, "node-name", "process-1", "name under which the node registers")
 	flag.StringVar(&o.dir, "root-dir", "", "folder for the pods' folders and logs; its parents must be open to the pods' users")
 	flag.StringVar(&o.podNetwork, "pod-network", "10.244", "first two bytes of the pod addresses; all of them must be local, and none in 127/8, which EndpointSlices refuse")
+	flag.IntVar(&o.podBlock, "pod-block", 1, "third byte of the first pod address; agents in one network need theirs 64 apart, for 16000 pods each")
 	flag.StringVar(&o.listen, "listen-address", "127.0.0.1:10250", "address of the kubelet API, which serves logs and exec to the API server")
 	flag.StringVar(&o.cert, "tls-cert-file", "", "certificate of the kubelet API")
 	flag.StringVar(&o.key, "tls-private-key-file", "", "key of the kubelet API")

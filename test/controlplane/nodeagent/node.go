@@ -5,6 +5,7 @@ import (
 	"log"
 	"net"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,14 +36,26 @@ func (a *agent) registerNode(ctx context.Context) error {
 	if _, err := nodes.Create(ctx, node, metav1.CreateOptions{}); err != nil && !errors.IsAlreadyExists(err) {
 		return err
 	}
+	return a.reportReady(ctx)
+}
+
+// reportReady says that the node is ready, unless that is known.
+func (a *agent) reportReady(ctx context.Context) error {
+	nodes := a.client.CoreV1().Nodes()
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		node, err := nodes.Get(ctx, a.node, metav1.GetOptions{})
-		if err != nil {
+		if err != nil || isReady(&node.Status) {
 			return err
 		}
 		a.describe(&node.Status)
 		_, err = nodes.UpdateStatus(ctx, node, metav1.UpdateOptions{})
 		return err
+	})
+}
+
+func isReady(s *v1.NodeStatus) bool {
+	return slices.ContainsFunc(s.Conditions, func(c v1.NodeCondition) bool {
+		return c.Type == v1.NodeReady && c.Status == v1.ConditionTrue
 	})
 }
 
@@ -67,13 +80,17 @@ func (a *agent) describe(s *v1.NodeStatus) {
 	}}
 }
 
-// renewLease keeps the node alive in the eyes of the node lifecycle controller.
+// renewLease keeps the node alive in the eyes of the node lifecycle controller,
+// and is heard of again after the controller has given it up.
 func (a *agent) renewLease(ctx context.Context) {
 	tick := time.NewTicker(leaseRenewal)
 	defer tick.Stop()
 	for {
 		if err := a.renewLeaseOnce(ctx); err != nil && ctx.Err() == nil {
 			log.Printf("renew the node's lease: %v", err)
+		}
+		if err := a.reportReady(ctx); err != nil && ctx.Err() == nil {
+			log.Printf("report the node's status: %v", err)
 		}
 		select {
 		case <-tick.C:

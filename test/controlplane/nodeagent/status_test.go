@@ -40,3 +40,15 @@ func TestPhase(t *testing.T) {
 		}
 	}
 }
+
+func TestNodeIsReady(t *testing.T) {
+	for status, want := range map[v1.ConditionStatus]bool{v1.ConditionTrue: true, v1.ConditionFalse: false, v1.ConditionUnknown: false} {
+		s := v1.NodeStatus{Conditions: []v1.NodeCondition{{Type: v1.NodeDiskPressure, Status: v1.ConditionTrue}, {Type: v1.NodeReady, Status: status}}}
+		if isReady(&s) != want {
+			t.Errorf("ready is %s: it must be said again unless it is True", status)
+		}
+	}
+	if isReady(&v1.NodeStatus{}) {
+		t.Error("a node that has said nothing is ready")
+	}
+}
