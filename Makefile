@@ -60,9 +60,16 @@ simulate: ## Live through more of them: SEEDS=20000 from FIRST=1 on
 mutants: ## Plant bugs in the decider and see that each is noticed
 	go run ./test/mutants
 
+# They mostly wait, so two beds run side by side: one for those that take long,
+# and one for all others.
+E2E := $(BED) $(QUICK) run -- go test -tags e2e -count=1 -timeout 40m
+LONG := ^Test(Backup|ConfigBackup|DataLoss|Fence|Heals|Printed)
+
 .PHONY: e2e
-e2e: setup ## Run the end-to-end tests on the bed
-	$(BED) $(QUICK) run -- go test -tags e2e -count=1 -timeout 30m ./test/e2e/
+e2e: setup ## Run the end-to-end tests, on two beds at a time
+	$(E2E) -run '$(LONG)' ./test/e2e/ & long=$$!; \
+	$(E2E) -skip '$(LONG)' ./test/e2e/ || others=$$?; \
+	wait $$long && exit $${others:-0}
 
 .PHONY: bench
 bench: setup build ## Measure, and print ratios; docs/performance.md explains them

@@ -206,7 +206,10 @@ func linesOf(t *testing.T, m slack.Message) []string {
 	}
 	var lines []string
 	for _, b := range blocks {
-		lines = append(lines, strings.Split(b.Text.Text, "\n")[1:]...) // the first is a heading
+		lines = append(lines, strings.Split(b.Text.Text, "\n")...)
+	}
+	if len(lines) > 0 {
+		lines = lines[1:] // the first is a heading; of a long reply only the first part has one
 	}
 	return lines
 }
