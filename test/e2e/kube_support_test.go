@@ -13,6 +13,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
@@ -294,17 +295,23 @@ func (s *shop) pod(name string, not string) (p *corev1.Pod) {
 	return p
 }
 
-// ready says that a pod runs and serves.
+// ready says that a pod runs and serves, unless its ReplicaSet takes it away
+// meanwhile.
 func (s *shop) ready(p *corev1.Pod) {
 	s.Helper()
 	now := metav1.Now()
 	eventually(s.T, 5*time.Second, func() string {
 		p, err := s.admin.CoreV1().Pods(s.namespace).Get(s.Context(), p.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return ""
+		}
 		s.must(err)
 		p.Status.Phase = corev1.PodRunning
 		p.Status.StartTime = &now
 		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: now}}
-		_, err = s.admin.CoreV1().Pods(s.namespace).UpdateStatus(s.Context(), p, metav1.UpdateOptions{})
+		if _, err = s.admin.CoreV1().Pods(s.namespace).UpdateStatus(s.Context(), p, metav1.UpdateOptions{}); apierrors.IsNotFound(err) {
+			return ""
+		}
 		return said(err)
 	})
 }
