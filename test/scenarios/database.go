@@ -22,16 +22,37 @@ var databaseRefuses = Scenario{
 // tooManyConnections is PostgreSQL's code for a client that finds no slot.
 const tooManyConnections = "53300"
 
-// holdConnections connects until it is refused, and never says another word. The
-// connections are closed by the database's end, or by the bed's Stop.
+// holdConnections connects until it is refused, and never says another word: many
+// clients at once, for the daemon mends it as soon as it is seen. The connections
+// are closed by the database's end, or by the bed's Stop.
 func holdConnections(ctx context.Context, b *bed.Bed) error {
-	for range 1000 {
+	ended := make(chan error)
+	const clients = 20
+	for range clients {
+		go func() { ended <- holdSome(ctx, b) }()
+	}
+	var refused bool
+	var errs error
+	for range clients {
+		err := <-ended
+		refused = refused || err == nil
+		errs = errors.Join(errs, err)
+	}
+	if refused {
+		return nil
+	}
+	return fmt.Errorf("use up the database's connections: %w", errs)
+}
+
+// holdSome is one of the clients; nil is that it was refused.
+func holdSome(ctx context.Context, b *bed.Bed) error {
+	for range 100 {
 		c, err := pgx.Connect(ctx, b.PostgresDSN)
 		if full, ok := errors.AsType[*pgconn.PgError](err); ok && full.Code == tooManyConnections {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("use up the database's connections: %w", err)
+			return err
 		}
 		b.OnStop(func() error {
 			c.Close(context.Background()) // the database has most likely done so already
