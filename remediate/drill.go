@@ -64,7 +64,7 @@ func (h *handler) drill(c CommandGiven) error {
 	case !book.can(SlackDrill):
 		return refuse("there is no place where drills are shown: name a channel in notify.slack.drills")
 	}
-	if i := h.s.earnest(h.told); i != nil {
+	if i := h.earnest(); i != nil {
 		return refuse("incident i%d is open, %s and not healed: nobody practises while people are needed", i.ID, i.Severity)
 	}
 	if given.Labels, err = book.DrillLabels(name, c.Labels, fmt.Sprintf("d%d", h.s.Seq+1)); err != nil {
@@ -163,8 +163,8 @@ func (s *State) drillAlerts(now time.Time) []Alert {
 	return out
 }
 
-// practises says of a drill what would be done, "" when it is none.
-func (i *Incident) practises() string {
+// wouldDo says of a drill what would be done, "" when it is none.
+func (i *Incident) wouldDo() string {
 	if i.Drill == "" || i.Status != StatusObserved || i.Plan == nil {
 		return ""
 	}
@@ -184,7 +184,7 @@ func (h *handler) endDrills() {
 	if len(h.s.index.drills) == 0 {
 		return
 	}
-	i := h.s.earnest(h.told)
+	i := h.earnest()
 	if i == nil {
 		return
 	}
@@ -195,10 +195,10 @@ func (h *handler) endDrills() {
 
 // earnest returns the oldest open incident that keeps people from drills, nil
 // when there is none: P1 or P2, not healed, and people are told of it.
-func (s *State) earnest(told func(*Incident) bool) *Incident {
-	for _, n := range slices.Sorted(maps.Keys(s.Incidents)) {
-		i := s.Incidents[n]
-		if i.Drill == "" && i.Severity != P3 && i.Healed.IsZero() && i.Status != StatusClosed && told(i) {
+func (h *handler) earnest() *Incident {
+	for _, n := range slices.Sorted(maps.Keys(h.s.Incidents)) {
+		i := h.s.Incidents[n]
+		if i.Drill == "" && i.Severity != P3 && i.Healed.IsZero() && i.Status != StatusClosed && h.told(i) {
 			return i
 		}
 	}

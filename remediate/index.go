@@ -86,20 +86,20 @@ func (x *index) close(i *Incident) {
 
 // enterTarget counts an incident at its target. With a drill nothing is broken.
 func (x *index) enterTarget(i *Incident) {
-	t := i.Target
 	if i.Drill != "" {
 		return
 	}
+	t := i.Target
 	if x.atTarget[t]++; x.atTarget[t] == 1 && t.lasts() {
 		x.broken++
 	}
 }
 
 func (x *index) leaveTarget(i *Incident) {
-	t := i.Target
 	if i.Drill != "" {
 		return
 	}
+	t := i.Target
 	if x.atTarget[t]--; x.atTarget[t] > 0 {
 		return
 	}

@@ -138,8 +138,8 @@ func (h *handler) pageWhy(i *Incident) (string, time.Time) {
 }
 
 // silent tells whether people hear nothing of the incident: its policy only
-// observed when it was opened, and it is no drill. A policy that is held to observing later acts
-// no more, but what people were told of is told to its end.
+// observed when it was opened, and it is no drill. A policy that is held to
+// observing later acts no more, but what people were told of is told to its end.
 func (h *handler) silent(i *Incident) bool {
 	p := h.policy(i)
 	return p == nil || p.Mode == ModeObserve && i.Drill == ""

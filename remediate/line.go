@@ -21,7 +21,7 @@ func (i *Incident) line(b Body) string {
 		if b.Decision == Allowed {
 			return ""
 		}
-		return string(b.Decision) + ": " + because(b.Verdicts) + i.practises()
+		return string(b.Decision) + ": " + because(b.Verdicts) + i.wouldDo()
 	case Started:
 		if b.Act == nil {
 			return ""

@@ -12,21 +12,19 @@ func (h *handler) destinations(i *Incident) []string {
 	if !h.told(i) {
 		return nil
 	}
+	if i.Drill != "" { // it is shown, whatever its severity, and nobody is called
+		return h.messages(i)
+	}
 	book := h.books[i.Rulebook]
 	var ds []string
 	if book.can(PagerDutyChanges) && i.Tries > 0 {
 		ds = append(ds, PagerDutyChanges)
 	}
-	if i.Severity == P3 && i.Drill == "" {
+	if i.Severity == P3 {
 		return ds
 	}
-	if h.hasMessage(i) && h.introduces(i) {
-		ds = append(ds, Slack)
-		if i.Shown[Slack].Ref != "" {
-			ds = append(ds, SlackThread)
-		}
-	}
-	if book.can(SlackBridge) && i.Drill == "" && (!h.shownByRoot(i) && i.Severity == P1 || i.Shown[SlackBridge].Action != "") {
+	ds = append(ds, h.messages(i)...)
+	if book.can(SlackBridge) && (!h.shownByRoot(i) && i.Severity == P1 || i.Shown[SlackBridge].Action != "") {
 		ds = append(ds, SlackBridge)
 	}
 	for _, to := range i.Ladder.To {
@@ -37,6 +35,18 @@ func (h *handler) destinations(i *Incident) []string {
 		}
 	}
 	return ds
+}
+
+// messages are the incident's message in Slack and its thread, as far as they are
+// there or may be now.
+func (h *handler) messages(i *Incident) []string {
+	switch {
+	case !h.hasMessage(i) || !h.introduces(i):
+		return nil
+	case i.Shown[Slack].Ref == "":
+		return []string{Slack}
+	}
+	return []string{Slack, SlackThread}
 }
 
 // told tells whether people are told of the incident at all.
@@ -186,7 +196,7 @@ func (h *handler) noticeOf(i *Incident) Notice {
 func (i *Incident) why() string {
 	switch i.Status {
 	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval, StatusObserved:
-		return because(i.Verdicts) + i.practises()
+		return because(i.Verdicts) + i.wouldDo()
 	case StatusUnconfirmed:
 		return "its alerts are gone, but it is not seen to be well: " + i.Lost
 	}

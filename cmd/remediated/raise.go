@@ -135,9 +135,10 @@ func (r *raiser) firing(ctx context.Context) (map[string]remediate.Alert, error)
 	if err != nil {
 		return nil, err
 	}
+	drillsOnly := r.on != nil && !r.on()
 	for _, a := range all {
 		key := a.Labels.String()
-		if r.on != nil && !r.on() && a.Labels.Get(remediate.DrillLabel) == "" {
+		if drillsOnly && a.Labels.Get(remediate.DrillLabel) == "" {
 			continue
 		}
 		if a.Name() == remediate.InProgressAlert && now.Sub(a.StartsAt) > holdWithin && !r.told[key].EndsAt.After(now) {

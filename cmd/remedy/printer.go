@@ -170,3 +170,33 @@ func (p *printer) table(rows [][]cell) {
 		p.printf("\n")
 	}
 }
+
+// columns writes rows of text below their headings.
+func (p *printer) columns(headings []string, rows [][]string) {
+	var head []cell
+	for _, h := range headings {
+		head = append(head, cell{strings.ToUpper(h), bold})
+	}
+	p.table(append([][]cell{head}, rowsOf(rows, func(row []string) (cells []cell) {
+		for _, text := range row {
+			cells = append(cells, cell{text: text})
+		}
+		return cells
+	})...))
+}
+
+// markdownTable writes them as a table of Markdown.
+func (p *printer) markdownTable(headings []string, rows [][]string) {
+	p.printf("| %s |\n|%s\n", strings.Join(headings, " | "), strings.Repeat("---|", len(headings)))
+	for _, row := range rows {
+		p.printf("| %s |\n", strings.Join(inMarkdown(row), " | "))
+	}
+}
+
+// rowsOf is what each of them has in a table.
+func rowsOf[T, C any](all []T, cells func(T) []C) (rows [][]C) {
+	for _, one := range all {
+		rows = append(rows, cells(one))
+	}
+	return rows
+}

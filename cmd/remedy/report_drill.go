@@ -96,19 +96,7 @@ func (c *cli) drillsText(found drillReport) {
 		o.printf("%s\n", noDrills)
 		return
 	}
-	head := []cell{}
-	for _, h := range drillHeadings {
-		head = append(head, cell{strings.ToUpper(h), bold})
-	}
-	rows := [][]cell{head}
-	for _, r := range found.Drills {
-		row := []cell{}
-		for _, text := range drillCells(r) {
-			row = append(row, cell{text: text})
-		}
-		rows = append(rows, row)
-	}
-	o.table(rows)
+	o.columns(drillHeadings, rowsOf(found.Drills, drillCells))
 	for _, r := range found.Drills {
 		o.printf("\n%s %s: %s\n", o.tone(bold, fmt.Sprintf("i%d", r.Incident)), scenario(r), or(r.Why, endings[r.Ending]))
 		for _, line := range append(issues(r), lessons(r)...) {
@@ -124,10 +112,7 @@ func (c *cli) drillsMarkdown(found drillReport) {
 		o.printf("%s\n", noDrills)
 		return
 	}
-	o.printf("| %s |\n|%s\n", strings.Join(drillHeadings, " | "), strings.Repeat("---|", len(drillHeadings)))
-	for _, r := range found.Drills {
-		o.printf("| %s |\n", strings.Join(inMarkdown(drillCells(r)), " | "))
-	}
+	o.markdownTable(drillHeadings, rowsOf(found.Drills, drillCells))
 	for _, r := range found.Drills {
 		o.printf("\n")
 		c.recordMarkdown(r)

@@ -246,20 +246,7 @@ func (c *cli) recoveryText(found recovered) {
 	if found.Total.Incidents == 0 {
 		o.printf("%s\n", none)
 	} else {
-		var rows [][]cell
-		var head []cell
-		for _, h := range headings {
-			head = append(head, cell{strings.ToUpper(h), bold})
-		}
-		rows = append(rows, head)
-		for _, r := range tableOf(found) {
-			var row []cell
-			for _, text := range cellsOf(r) {
-				row = append(row, cell{text: text})
-			}
-			rows = append(rows, row)
-		}
-		o.table(rows)
+		o.columns(headings, rowsOf(tableOf(found), cellsOf))
 	}
 	o.printf("\n")
 	for _, line := range summaryOf(found) {
@@ -277,10 +264,7 @@ func (c *cli) recoveryMarkdown(found recovered) {
 	if found.Total.Incidents == 0 {
 		o.printf("%s\n\n", none)
 	} else {
-		o.printf("| %s |\n|%s\n", strings.Join(headings, " | "), strings.Repeat("---|", len(headings)))
-		for _, r := range tableOf(found) {
-			o.printf("| %s |\n", strings.Join(inMarkdown(cellsOf(r)), " | "))
-		}
+		o.markdownTable(headings, rowsOf(tableOf(found), cellsOf))
 		o.printf("\n")
 	}
 	for _, line := range summaryOf(found) {

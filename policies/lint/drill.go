@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/prometheus/alertmanager/pkg/labels"
+
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
@@ -11,14 +13,7 @@ import (
 // though nothing is broken: who beside us would be told, and which alerts would be
 // inhibited; or that we would not be. It says nothing when only we hear of it.
 func (a *Alertmanager) Drill(ls remediate.Labels) []string {
-	drill := map[string]string{}
-	a.route.name(drill)
-	for _, i := range a.inhibit {
-		nameAll(drill, i)
-	}
-	for _, l := range ls { // and these are all
-		drill[l.Name] = l.Value
-	}
+	drill := a.labelled(ls)
 	var out []string
 	hears := false
 	taken, _ := a.route.reach(drill)
@@ -32,7 +27,7 @@ func (a *Alertmanager) Drill(ls remediate.Labels) []string {
 		out = append(out, fmt.Sprintf("no route leads it to remediated: give it one with the matcher %s=~\".+\"", remediate.DrillLabel))
 	}
 	for _, i := range a.inhibit {
-		by, strange := readMatchers(i.SourceMatchers, i.SourceMatch, i.SourceMatchRE)
+		by, strange := i.source()
 		if pass(by, strange, drill) != no && !slices.Contains(i.Equal, remediate.DrillLabel) {
 			out = append(out, fmt.Sprintf("it inhibits other alerts, which are real: give the rule with the source %s the source matcher %s=\"\"", by, remediate.DrillLabel))
 		}
@@ -41,22 +36,31 @@ func (a *Alertmanager) Drill(ls remediate.Labels) []string {
 	return slices.Compact(out)
 }
 
-// name enters the labels that the matchers of the route and those below look at.
-func (r *route) name(known map[string]string) {
-	for _, m := range r.matchers {
-		known[m.Name] = ""
+// labelled is an alert that has these labels and no others: what a route or the
+// source of an inhibition looks at besides is known to be missing.
+func (a *Alertmanager) labelled(ls remediate.Labels) map[string]string {
+	known := map[string]string{}
+	name := func(ms []*labels.Matcher) {
+		for _, m := range ms {
+			known[m.Name] = ""
+		}
 	}
-	for _, c := range r.Routes {
-		c.name(known)
+	var below func(*route)
+	below = func(r *route) {
+		name(r.matchers)
+		for _, c := range r.Routes {
+			below(c)
+		}
 	}
-}
-
-// nameAll enters the labels that the rule's source is found by.
-func nameAll(known map[string]string, i inhibition) {
-	by, _ := readMatchers(i.SourceMatchers, i.SourceMatch, i.SourceMatchRE)
-	for _, m := range by {
-		known[m.Name] = ""
+	below(a.route)
+	for _, i := range a.inhibit {
+		by, _ := i.source()
+		name(by)
 	}
+	for _, l := range ls {
+		known[l.Name] = l.Value
+	}
+	return known
 }
 
 // line is where a route is written, for people.

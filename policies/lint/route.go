@@ -177,9 +177,15 @@ type inhibition struct {
 	Equal          []string          `yaml:"equal"`
 }
 
+// source is what an alert must match that mutes others, and whether there is more
+// that cannot be read.
+func (i inhibition) source() ([]*labels.Matcher, bool) {
+	return readMatchers(i.SourceMatchers, i.SourceMatch, i.SourceMatchRE)
+}
+
 // mutes tells whether the one alert may mute the other.
 func (i inhibition) mutes(source, target map[string]string) bool {
-	by, strange := readMatchers(i.SourceMatchers, i.SourceMatch, i.SourceMatchRE)
+	by, strange := i.source()
 	of, strange2 := readMatchers(i.TargetMatchers, i.TargetMatch, i.TargetMatchRE)
 	return pass(by, strange, source) != no && pass(of, strange2, target) != no
 }

@@ -161,7 +161,7 @@ func (b *backtest) begin() (err error) {
 // they are shown says nothing but what is compared anyway, nothing is decided by
 // it, and to put it together would take the greater part of the time.
 func unshown(book *remediate.Rulebook) (*remediate.Rulebook, error) {
-	shows := []string{remediate.Slack, remediate.SlackThread, remediate.SlackBridge, remediate.SlackDigest, remediate.PagerDutyChanges}
+	shows := []string{remediate.Slack, remediate.SlackThread, remediate.SlackDrill, remediate.SlackBridge, remediate.SlackDigest, remediate.PagerDutyChanges}
 	other := *book
 	other.Policies = slices.Clone(book.Policies)
 	other.Destinations = slices.DeleteFunc(slices.Clone(book.Destinations), func(d string) bool { return slices.Contains(shows, d) })

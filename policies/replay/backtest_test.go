@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/policies/replay"
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/test/simulate"
@@ -56,6 +58,47 @@ func TestBacktestOfTheSame(t *testing.T) {
 					t.Errorf("%s: %s: %s\n was   %+v\n would %+v", file, o.Case.Name, p.Result, p.Was, p.Would)
 				}
 			}
+		}
+	}
+}
+
+// TestBacktestLeavesDrillsOut lives through a day of drills and one incident: what
+// was only practised would neither be better nor worse by another policy.
+func TestBacktestLeavesDrillsOut(t *testing.T) {
+	o := outcomes(t, "lives.test.yaml")[0]
+	c := o.Case
+	c.Moves = slices.Clone(c.Moves)
+	drills := 0
+	for _, m := range o.Case.Moves {
+		if m.Alert == nil {
+			continue
+		}
+		practised := *m.Alert
+		practised.Labels = remediate.LabelsOf(map[string]string{remediate.DrillLabel: "d1"})
+		practised.Labels = append(practised.Labels, m.Alert.Labels...)
+		slices.SortFunc(practised.Labels, func(a, b remediate.Label) int { return strings.Compare(a.Name, b.Name) })
+		m.Alert = &practised
+		c.Moves = append(c.Moves, m)
+		drills++
+	}
+	slices.SortStableFunc(c.Moves, func(a, b policies.Move) int { return cmp.Compare(a.At, b.At) })
+	with := replay.Run(o.Book, c)
+	if with.Err != nil || drills == 0 {
+		t.Fatalf("%d drills: %v", drills, with.Err)
+	}
+	opened := 0
+	for _, f := range with.Facts {
+		if b, ok := f.Body.(remediate.Opened); ok && b.Drill != "" {
+			opened++
+		}
+	}
+	pairs, without := backtest(t, journalOf(t, with.Facts), o.Book).Pairs, backtest(t, journalOf(t, o.Facts), o.Book).Pairs
+	if opened == 0 || len(pairs) != len(without) {
+		t.Errorf("of %d drills, %d incidents are compared, and without them %d", opened, len(pairs), len(without))
+	}
+	for _, p := range pairs {
+		if p.Result != replay.Same {
+			t.Errorf("%s\n was   %+v\n would %+v", p.Result, p.Was, p.Would)
 		}
 	}
 }

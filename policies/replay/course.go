@@ -112,7 +112,9 @@ func (c *courses) hear(f remediate.Fact) {
 			Incident: b.Incident, Alert: c.heard.Alert.Name(), Policy: b.Policy, Target: b.Target.String(), Severity: b.Severity,
 			ToldOnly: b.ToldOnly, Found: b.Found, Opened: f.At, opener: b.Alert,
 		}
-		c.all, c.open[b.Incident] = append(c.all, i), i
+		if c.open[b.Incident] = i; b.Drill == "" { // in a drill nothing was broken, and there is nothing to compare
+			c.all = append(c.all, i)
+		}
 	case remediate.Joined:
 		c.matched = true
 		c.gone(b.Incident, time.Time{})

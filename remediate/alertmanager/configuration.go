@@ -5,7 +5,7 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/prometheus/alertmanager/api/v2/client/general"
+	"github.com/prometheus/alertmanager/api/v2/models"
 )
 
 // Configurations asks all Alertmanagers how they are configured: the YAML that
@@ -26,17 +26,15 @@ func (c *Client) Configurations(ctx context.Context) (map[string]string, error) 
 }
 
 // configuration asks one Alertmanager.
-func (p *peer) configuration(ctx context.Context) (text string, err error) {
-	err = p.do(ctx, "status", func(ctx context.Context) error {
-		ok, err := p.api.General.GetStatus(general.NewGetStatusParamsWithContext(ctx).WithTimeout(p.o.Timeout))
-		if err != nil {
-			return err
-		}
-		if ok.Payload == nil || ok.Payload.Config == nil || ok.Payload.Config.Original == nil {
+func (p *peer) configuration(ctx context.Context) (string, error) {
+	status, err := p.status(ctx, func(s *models.AlertmanagerStatus) error {
+		if s.Config == nil || s.Config.Original == nil {
 			return errors.New("the answer lacks config.original: is this an Alertmanager?")
 		}
-		text = *ok.Payload.Config.Original
 		return nil
 	})
-	return text, err
+	if err != nil {
+		return "", err
+	}
+	return *status.Config.Original, nil
 }

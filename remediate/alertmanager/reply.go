@@ -71,13 +71,8 @@ func (p *peer) alerts(ctx context.Context, filter []string) reply {
 // unproven says why absence from this Alertmanager is no proof that an alert
 // has resolved, "" when it is.
 func (p *peer) unproven(ctx context.Context) string {
-	var status *models.AlertmanagerStatus
-	err := p.do(ctx, "status", func(ctx context.Context) error {
-		ok, err := p.api.General.GetStatus(general.NewGetStatusParamsWithContext(ctx).WithTimeout(p.o.Timeout))
-		if err != nil {
-			return err
-		}
-		if status = ok.Payload; status == nil || status.Cluster == nil || status.Cluster.Status == nil || status.Uptime == nil {
+	status, err := p.status(ctx, func(s *models.AlertmanagerStatus) error {
+		if s.Cluster == nil || s.Cluster.Status == nil || s.Uptime == nil {
 			return errors.New("the answer lacks cluster.status or uptime: is this an Alertmanager?")
 		}
 		return nil
@@ -97,6 +92,22 @@ func (p *peer) unproven(ctx context.Context) string {
 		return fmt.Sprintf("%s: it is up for %s only, and absence counts after %s", p.name, up.Truncate(time.Second), p.o.MinUptime)
 	}
 	return ""
+}
+
+// status asks an Alertmanager how it is. An answer that lacks what is wanted is a
+// failed request.
+func (p *peer) status(ctx context.Context, want func(*models.AlertmanagerStatus) error) (s *models.AlertmanagerStatus, err error) {
+	err = p.do(ctx, "status", func(ctx context.Context) error {
+		ok, err := p.api.General.GetStatus(general.NewGetStatusParamsWithContext(ctx).WithTimeout(p.o.Timeout))
+		if err != nil {
+			return err
+		}
+		if s = ok.Payload; s == nil {
+			return errors.New("the answer is empty: is this an Alertmanager?")
+		}
+		return want(s)
+	})
+	return s, err
 }
 
 // listedAlert reads one alert of a listing.

@@ -80,12 +80,12 @@ func TestBackupFiles(t *testing.T) {
 		if tc.args != "" {
 			args += "," + tc.args
 		}
-		a := quick(t).one(t, "backup", remediate.Target{}, args+"}")
+		a := patient(t).one(t, "backup", remediate.Target{}, args+"}")
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || !strings.Contains(a.Err, tc.err) || (tc.err == "") != (a.Err == "") {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}
-	if a := quick(t).one(t, "backup", remediate.Target{}, `{"max_age":"25h","dir":"/nonexistent","pattern":"*"}`); a.OK || !strings.Contains(a.Err, "look for backups") {
+	if a := patient(t).one(t, "backup", remediate.Target{}, `{"max_age":"25h","dir":"/nonexistent","pattern":"*"}`); a.OK || !strings.Contains(a.Err, "look for backups") {
 		t.Errorf("no folder: %+v", a)
 	}
 }

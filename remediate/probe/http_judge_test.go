@@ -58,7 +58,7 @@ func TestHTTPJSON(t *testing.T) {
 		"no JSON":          {"/html", `"path":"mesh","equals":3`, false, "not known", "not JSON"},
 		"cut off":          {"/long", `"path":"mesh","equals":3`, false, "not known", "larger than"},
 	} {
-		a := quick(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"json":{%s}}`, s.URL+tc.path, tc.json))
+		a := patient(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"json":{%s}}`, s.URL+tc.path, tc.json))
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || !strings.Contains(a.Err, tc.err) || (tc.err == "") != (a.Err == "") {
 			t.Errorf("%s: %+v", name, a)
 		}
@@ -69,7 +69,7 @@ func TestHTTPJSON(t *testing.T) {
 func TestHTTPSaysNoWhereSomethingIsNotKnown(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "{}") }))
 	defer s.Close()
-	a := quick(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"contains":"ok","json":{"path":"a","max":1}}`, s.URL))
+	a := patient(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"contains":"ok","json":{"path":"a","max":1}}`, s.URL))
 	if a.OK || a.Err != "" || !strings.Contains(a.Text, `lacks "ok"`) || !strings.Contains(a.Text, "not known: the body has no a") {
 		t.Errorf("got %+v", a)
 	}
@@ -135,7 +135,7 @@ func TestHTTPCertificate(t *testing.T) {
 			parent = signed(t, "between", tc.between, ca)
 		}
 		url := serve(signed(t, "leaf", tc.leaf, parent))
-		a := quick(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"ca_file":%q,"certificate":{"valid_for":"168h"}}`, url, tc.file))
+		a := patient(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"ca_file":%q,"certificate":{"valid_for":"168h"}}`, url, tc.file))
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || !strings.Contains(a.Err, tc.err) || (tc.err == "") != (a.Err == "") {
 			t.Errorf("%s: %+v", name, a)
 		}

@@ -47,9 +47,15 @@ func file(t *testing.T, content string) string {
 	return name
 }
 
-func quick(t *testing.T) *Prober {
+// quick waits for an answer that does not come, for a short while only.
+func quick(t *testing.T) *Prober { t.Helper(); return waiting(t, 300*time.Millisecond) }
+
+// patient waits for one that comes, however busy the machine is.
+func patient(t *testing.T) *Prober { t.Helper(); return waiting(t, time.Minute) }
+
+func waiting(t *testing.T, within time.Duration) *Prober {
 	t.Helper()
-	p, err := New(Options{Timeout: 300 * time.Millisecond})
+	p, err := New(Options{Timeout: within})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +200,7 @@ func TestRedis(t *testing.T) {
 func TestASecretIsReadAnew(t *testing.T) {
 	addr := listen(t, redisServer("second", "+PONG\r\n"))
 	name := file(t, "first")
-	p, args := quick(t), fmt.Sprintf(`{"address":%q,"password_file":%q}`, addr, name)
+	p, args := patient(t), fmt.Sprintf(`{"address":%q,"password_file":%q}`, addr, name)
 	if a := p.one(t, "redis", remediate.Target{}, args); a.OK {
 		t.Fatalf("got %+v", a)
 	}

@@ -11,7 +11,7 @@ import (
 
 // happening says in one line what is happening with the incident of r.
 func happening(r Row) string {
-	if r.Drill != "" && r.Status != remediate.StatusClosed {
+	if r.Drill != "" {
 		return "a drill: " + happens(r)
 	}
 	return happens(r)

@@ -52,4 +52,10 @@ policies:
 	if body := ask(t, h, get("/")).Body.String(); strings.Contains(body, "A drill of db is on") {
 		t.Error("it is over, and is said to be on")
 	}
+	if err := w.Play("resolve DbDown namespace=shop remediated_drill=d7\npass 1m"); err != nil {
+		t.Fatal(err)
+	}
+	if body := ask(t, h, get("/")).Body.String(); !strings.Contains(body, "a drill: its alerts resolved") {
+		t.Errorf("when it is closed nobody sees that it was a drill:\n%s", body)
+	}
 }
