@@ -29,8 +29,8 @@ func (r *policyReader) step(v value, w *written) remediate.Step {
 	v.object("a step", fields{
 		"name":     func(v value) { s.Name, _ = v.text("a name") },
 		"approval": func(v value) { s.Approval = r.approval(v) },
-		"do":       func(v value) { s.Do = r.procedure(v, w) },
-		"undo":     func(v value) { undo = v; s.Undo = r.procedure(v, w) },
+		"do":       func(v value) { s.Do = r.procedure(v, w, false) },
+		"undo":     func(v value) { undo = v; s.Undo = r.procedure(v, w, true) },
 		"evidence": func(v value) { s.Evidence = v.truth() },
 		"verify":   func(v value) { s.Verify = r.verify(v, w) },
 		"within":   func(v value) { s.Within = v.duration() },
@@ -56,18 +56,29 @@ func (r *policyReader) checkStops(step value, acts []use) {
 }
 
 // procedure reads actions that are done in order.
-func (r *policyReader) procedure(v value, w *written) []remediate.Do {
+func (r *policyReader) procedure(v value, w *written, undo bool) []remediate.Do {
 	var out []remediate.Do
+	var looked value // what is said to be seen after the last of them
 	v.list("actions", func(v value) {
 		var d remediate.Do
-		beside := fields{"within": func(v value) { d.Within = v.duration() }}
+		looked = value{}
+		beside := fields{
+			"within": func(v value) { d.Within = v.duration() },
+			"verify": func(v value) { looked, d.Verify = v, new(r.verify(v, w)) },
+		}
 		if u, ok := r.use(v, r.catalogue.actions(), w, beside); ok {
 			w.takeArgs(u)
 			w.acts = append(w.acts, u)
 			d.Kind, d.Args, d.Target = u.kind, u.args, u.target
 			out = append(out, d)
 		}
+		if undo && looked.node != nil {
+			looked.fail("what an undo did is not looked at before the next: as much as can be is taken back", "leave verify out")
+		}
 	})
+	if !undo && looked.node != nil {
+		looked.fail("no action follows that could count on this", "the step's own verify looks at what the last action did: leave this one out")
+	}
 	return out
 }
 

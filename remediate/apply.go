@@ -265,7 +265,7 @@ func (i *Incident) rerun(at time.Time) {
 	}
 	i.Found, i.Taken, i.Refused, i.Exhausted, i.Failed = false, "", "", false, false
 	i.Step, i.Until, i.Base = 0, time.Time{}, i.Tries
-	if !i.acting() && !i.asking(ForVerification) {
+	if !i.underWay() {
 		i.Status, i.Healed, i.Verified = StatusDeciding, time.Time{}, false
 	}
 }

@@ -74,6 +74,7 @@ func (s *State) startedAct(i *Incident, a Act, at time.Time) {
 	if a.Index > 0 {
 		return // a further act of the same attempt
 	}
+	i.Checked = 0
 	i.Tries++
 	i.Approved, i.Approver = "", "" // one approval, one attempt
 	for _, key := range []string{"", i.Policy} {
@@ -127,6 +128,8 @@ func (s *State) answered(i *Incident, a Ask, b Finished, at time.Time) {
 		i.Asked, i.AskedAt, i.Answers = true, at, b.Answers
 	case ForVerification:
 		s.verified(i, b, at)
+	case ForGoingOn:
+		s.checked(i, b, at)
 	case ForProbingOn:
 		if b.Outcome == Failed && i.Status == StatusHealed {
 			i.Lost = cmp.Or(b.Text, "a probe failed")
@@ -229,6 +232,16 @@ func (s *State) verified(i *Incident, b Finished, at time.Time) {
 		done = i.Acted
 	}
 	s.brokenOff(i, done, true, at)
+}
+
+// checked folds whether an act did what the next one counts on. When it did not,
+// the remedy did not help, as if all of it had been done.
+func (s *State) checked(i *Incident, b Finished, at time.Time) {
+	if b.Outcome != OK {
+		s.verified(i, b, at)
+		return
+	}
+	i.Checked, i.Unknowns = i.Acted, 0
 }
 
 // heardBySlack folds whether Slack takes what is shown there. Where drills are

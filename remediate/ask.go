@@ -123,9 +123,13 @@ func (h *handler) startAsk(i *Incident, within time.Duration, a Ask) {
 
 // verify looks whether the step helped.
 func (h *handler) verify(i *Incident) {
-	v := h.policy(i).Steps[i.Step].Verify
+	h.look(i, ForVerification, h.policy(i).Steps[i.Step].Verify)
+}
+
+// look waits until what is to be seen is seen.
+func (h *handler) look(i *Incident, purpose string, v Verify) {
 	h.startAsk(i, time.Duration(v.Within)+verifySlack, Ask{
-		Purpose: ForVerification, Questions: i.questions(v),
+		Purpose: purpose, Questions: i.questions(v),
 		Hold: v.For, Within: v.Within, Every: orElse(v.Every, defaultEvery),
 	})
 }

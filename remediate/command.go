@@ -121,7 +121,7 @@ func (i *Incident) fits(c CommandGiven) error {
 		if i.Policy == StormPolicy {
 			return refuse("incident i%d is a storm, which ends by itself; to act on one incident in spite of it, override the guard storm there", i.ID)
 		}
-		if i.acting() || i.asking(ForVerification) {
+		if i.underWay() {
 			return refuse("incident i%d has an act under way: take it over, and close it when the act has ended", i.ID)
 		}
 		return nil

@@ -120,6 +120,7 @@ type Incident struct {
 	Plan       *Plan        `json:"plan,omitempty"`
 	Would      bool         `json:"would,omitempty"`    // something would have been done, if its policy did more than observe
 	Acted      int          `json:"acted,omitempty"`    // acts of the plan that were begun
+	Checked    int          `json:"checked,omitempty"`  // of them, those that were seen to have done what the next counts on
 	Doubt      bool         `json:"doubt,omitempty"`    // nobody knows how the last of them ended
 	Owed       int          `json:"owed,omitempty"`     // acts of the plan's undo that are still to be begun
 	Refusals   int          `json:"refusals,omitempty"` // acts in a row that were refused
@@ -332,6 +333,11 @@ func (i *Incident) acting() bool {
 		}
 	}
 	return false
+}
+
+// underWay tells whether an act is open, or a look at what it did.
+func (i *Incident) underWay() bool {
+	return i.acting() || i.asking(ForVerification) || i.asking(ForGoingOn)
 }
 
 // telling tells whether a tell to this destination is open.

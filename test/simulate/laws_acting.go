@@ -20,6 +20,7 @@ var actingLaws = []Law{
 	{"what is done is what was planned", doneAsPlanned},
 	{"one attempt at a time works on a target, until its verification has ended", oneAtATime},
 	{"what was done is looked at before anything else is decided", lookedAt},
+	{"an act that counts on the one before begins when that was seen", seenBefore},
 	{"the next remedy follows one that did not help", inTurn},
 	{"no more attempts in any window than the budgets allow", withinBudget},
 	{"no attempt while its breaker is open", breakerHolds},
@@ -178,6 +179,14 @@ func lookedAt(s *story, f remediate.Fact) error {
 		return fmt.Errorf("i%d: %s follows %s, which nobody has looked at", i.Incident, remediate.KindOf(f.Body), i.act.Attempt)
 	}
 	return nil
+}
+
+func seenBefore(s *story, f remediate.Fact) error {
+	i, a := actOf(s, f)
+	if a == nil || a.Index == 0 || i.policy.Steps[a.Step].Do[a.Index-1].Verify == nil || i.checked {
+		return nil
+	}
+	return fmt.Errorf("act %d of %s begins, and nobody has seen what it counts on", a.Index+1, a.Attempt)
 }
 
 func inTurn(s *story, f remediate.Fact) error {

@@ -93,6 +93,7 @@ type incident struct {
 	act      remediate.Act // the last one begun
 	plan     remediate.Plan
 	doubt    bool // nobody knows how it ended
+	checked  bool // it was seen to have done what the next one counts on
 	unknowns int
 	verified string    // how the last verification ended
 	failed   bool      // the step judged last did not help
@@ -447,7 +448,7 @@ func (s *story) started(i *incident, b remediate.Started) {
 		}
 	case b.Act != nil:
 		s.startedAct(i, *b.Act)
-	case b.Ask.Purpose == remediate.ForVerification:
+	case b.Ask.Purpose == remediate.ForVerification, b.Ask.Purpose == remediate.ForGoingOn:
 		i.phase = verifying
 	case b.Ask.Purpose == remediate.ForEvidence:
 		i.gathered = true
@@ -459,7 +460,7 @@ func (s *story) started(i *incident, b remediate.Started) {
 }
 
 func (s *story) startedAct(i *incident, a remediate.Act) {
-	i.act, i.phase, i.doubt = a, acting, false
+	i.act, i.phase, i.doubt, i.checked = a, acting, false, false
 	for _, t := range i.objects(i.Target, a.Step) {
 		s.holders[t] = i.Incident
 	}
@@ -504,6 +505,8 @@ func (s *story) finished(i *incident, b remediate.Finished) {
 		}
 	case p.Ask.Purpose == remediate.ForVerification:
 		s.verified(i, b.Outcome)
+	case p.Ask.Purpose == remediate.ForGoingOn:
+		s.checked(i, b.Outcome)
 	case p.Ask.Purpose == remediate.ForConfirmation:
 		i.excused = s.at
 		if b.Outcome == remediate.OK {
@@ -564,6 +567,19 @@ func (s *story) verified(i *incident, outcome string) {
 	}
 	name := i.breaker()
 	s.breakers[name] = s.breakers[name].after(outcome, s.at, limitOf(i.policy))
+}
+
+// checked: what did not do what the next act counts on did not help.
+func (s *story) checked(i *incident, outcome string) {
+	if outcome != remediate.OK {
+		s.verified(i, outcome)
+	}
+	if i.phase == verifying { // it goes on, or is looked at anew
+		i.phase = acted
+	}
+	if outcome == remediate.OK {
+		i.checked, i.unknowns = true, 0
+	}
 }
 
 // after is the breaker after a verification. While it is open none counts, and
