@@ -82,8 +82,12 @@ func (r *policyReader) procedure(v value, w *written, undo bool) []remediate.Do 
 	return out
 }
 
-// approval reads who may approve a step, approvers where nothing is said, and
-// for how long it is waited for them.
+// mostApprovers is how many people a step may want: who is awake at three in the
+// morning must be enough.
+const mostApprovers = 5
+
+// approval reads who may approve a step, approvers where nothing is said, how
+// many of them must, and for how long it is waited for each.
 func (r *policyReader) approval(v value) *remediate.ApprovalBy {
 	a := &remediate.ApprovalBy{By: []string{RoleApprover}}
 	v.object("an approval", fields{
@@ -95,10 +99,20 @@ func (r *policyReader) approval(v value) *remediate.ApprovalBy {
 				}
 			})
 		},
+		"people": func(v value) {
+			if n := v.count(1, mostApprovers); n > 1 { // one is what is meant where nothing is said
+				a.People = n
+			}
+		},
 		"within": func(v value) { a.Within = v.duration() },
 	}, "within")
-	if len(a.By) > 0 && !r.anyoneIs(a.By...) {
-		v.warn("nobody may approve this step", fmt.Sprintf("give one of the people in the configuration the role %s", strings.Join(a.By, " or ")))
+	roles := strings.Join(a.By, " or ")
+	switch n := r.manyAre(a.By...); {
+	case len(a.By) == 0:
+	case n == 0:
+		v.warn("nobody may approve this step", "give one of the people in the configuration the role "+roles)
+	case n < a.People:
+		v.warn(fmt.Sprintf("%d people must approve this step, and %d may", a.People, n), fmt.Sprintf("give more of the people in the configuration the role %s, or let people be %d", roles, n))
 	}
 	return a
 }

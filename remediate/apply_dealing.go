@@ -76,7 +76,7 @@ func (s *State) startedAct(i *Incident, a Act, at time.Time) {
 	}
 	i.Checked = 0
 	i.Tries++
-	i.Approved, i.Approver = "", "" // one approval, one attempt
+	i.Approved, i.Approvals = "", nil // one approval, one attempt
 	for _, key := range []string{"", i.Policy} {
 		s.Acts[key] = remember(s.Acts[key], at)
 	}

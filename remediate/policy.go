@@ -175,9 +175,11 @@ func (st Step) Checks() []Check {
 	return append(out, st.Verify.All...)
 }
 
-// ApprovalBy says who may approve a step and for how long it is waited for.
+// ApprovalBy says who may approve a step, how many of them must, and for how
+// long it is waited for each.
 type ApprovalBy struct {
-	By     []string       `json:"by,omitempty"` // roles
+	By     []string       `json:"by,omitempty"`     // roles
+	People int            `json:"people,omitempty"` // 0: one is enough
 	Within model.Duration `json:"within"`
 }
 

@@ -53,7 +53,8 @@ var ofSteps = []Object{
 	}},
 	{"approval", "A human's yes, without which the step is not done.", []Field{
 		{"by", listOf(role), "`[approver]`", "Who may approve it."},
-		{"within", duration, Required, "For how long it is waited for them."},
+		{"people", count(1, 5), "`1`", "How many of them must."},
+		{"within", duration, Required, "For how long it is waited for each of them, and an approval holds."},
 	}},
 	{"verify", "A verification. `for` and `every` are shorter than `within`.", []Field{
 		{"all", listOf(probe), Required, "The probes, all of which must be good; beside the kind, `target` is another object than the policy's target."},

@@ -140,7 +140,7 @@ func (d dice) remedy(n int) remediate.Step {
 		}
 	}
 	if d.chance(20) {
-		s.Approval = &remediate.ApprovalBy{Within: pick(d, minutes(2), minutes(10))}
+		s.Approval = &remediate.ApprovalBy{People: pick(d, 0, 0, 2), Within: pick(d, minutes(2), minutes(10))}
 	}
 	s.Evidence = d.chance(30)
 	s.Within = pick(d, 0, seconds(20))

@@ -358,18 +358,26 @@ func approvedOnce(s *story, f remediate.Fact) error {
 	if a == nil || i.passed("approval", a) {
 		return nil
 	}
-	by, within := i.policy.Steps[a.Step].Approval, 10*time.Minute
+	by, within, people := i.policy.Steps[a.Step].Approval, 10*time.Minute, 1
 	if s.mode(i, a.Step) != remediate.ModeApprove && i.annotated() != remediate.ModeApprove && by == nil {
 		return nil
 	}
 	if by != nil && by.Within > 0 {
 		within = time.Duration(by.Within)
 	}
-	switch age := f.At.Sub(i.approvedAt); {
-	case i.approved == "" || !strings.HasPrefix(i.judged.Hash, i.approved):
+	if by != nil {
+		people = max(people, by.People)
+	}
+	if i.approved != i.judged.Hash || i.approved == "" {
 		return fmt.Errorf("%s carries out plan %s, approved is %q", a.Attempt, i.judged.Hash, i.approved)
-	case age > within:
-		return fmt.Errorf("%s carries out a plan that was approved %s ago, for %s", a.Attempt, age, within)
+	}
+	for _, at := range i.approvals {
+		if f.At.Sub(at) <= within {
+			people--
+		}
+	}
+	if people > 0 {
+		return fmt.Errorf("%s carries out a plan that %d more must approve; who did: %v", a.Attempt, people, i.approvals)
 	}
 	return nil
 }

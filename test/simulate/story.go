@@ -101,17 +101,17 @@ type incident struct {
 	next     int       // the step whose turn it is
 	tried    time.Time // when the last attempt ended
 
-	approved   string // plan, as the human named it
-	approvedAt time.Time
-	denied     bool
-	waits      uint64 // the incident that it was last said to wait for
-	taken      bool
-	acked      bool
-	healed     bool
-	closed     bool
-	dismissed  bool               // a human says that it is over
-	rating     remediate.Severity // that a human gave it
-	lost       bool               // it was healed, and a probe says that it is no longer
+	approved  string // plan
+	approvals map[string]time.Time
+	denied    bool
+	waits     []uint64 // the incidents that it was last said to wait for
+	taken     bool
+	acked     bool
+	healed    bool
+	closed    bool
+	dismissed bool               // a human says that it is over
+	rating    remediate.Severity // that a human gave it
+	lost      bool               // it was healed, and a probe says that it is no longer
 
 	pageNow   time.Time // people must hear of it since, ahead of the clock
 	rung      int
@@ -249,9 +249,9 @@ func (s *story) commanded(b remediate.CommandGiven) {
 		i.acked, i.taken = true, true
 		clear(i.calls)
 	case remediate.Approve:
-		i.approved, i.approvedAt, i.denied = b.Plan, s.at, false
+		i.approve(b.By, b.Plan, s.at)
 	case remediate.Deny:
-		i.denied = true
+		i.approved, i.denied = "", true
 	case remediate.Override:
 		i.overrides[b.Guard] = true
 	case remediate.Run:
@@ -313,15 +313,15 @@ func (s *story) toldOf(i *incident, t remediate.Tell, outcome string) {
 
 // freed says that it waits for no root any more.
 func (i *incident) freed(at time.Time) {
-	if i.waits != 0 {
-		i.waits, i.excused = 0, at
+	if len(i.waits) > 0 {
+		i.waits, i.excused = nil, at
 	}
 }
 
 // changed says that who hears of it, or of what waits for it, may be another.
 func (s *story) changed(incident uint64) {
 	for n, i := range s.open {
-		if n == incident || i.waits != 0 {
+		if n == incident || len(i.waits) > 0 {
 			i.excused = s.at
 		}
 	}
@@ -341,7 +341,7 @@ func (s *story) hearOf(i *incident, f remediate.Fact) {
 		i.severity, i.breached = b.To, false
 		s.changed(i.Incident)
 	case remediate.Healed:
-		i.healed, i.waits = true, 0
+		i.healed, i.waits = true, nil
 		clear(i.calls)
 		if b.Attempt != "" {
 			s.heals[i.breaker()] = append(s.heals[i.breaker()], s.at)
@@ -402,8 +402,9 @@ func (s *story) judged(i *incident, b remediate.Judged) {
 	}
 	i.freed(s.at)
 	for _, v := range b.Verdicts {
-		if n, found := strings.CutPrefix(v.For, "root/i"); found && v.Decision == remediate.Waiting && b.Decision == remediate.Waiting && i.waits == 0 {
-			i.waits, _ = strconv.ParseUint(n, 10, 64)
+		if n, found := strings.CutPrefix(v.For, "root/i"); found && v.Decision == remediate.Waiting && b.Decision == remediate.Waiting {
+			root, _ := strconv.ParseUint(n, 10, 64)
+			i.waits = append(i.waits, root)
 		}
 	}
 	if b.Decision == remediate.Denied {
@@ -580,6 +581,18 @@ func (s *story) checked(i *incident, outcome string) {
 	if outcome == remediate.OK {
 		i.checked, i.unknowns = true, 0
 	}
+}
+
+// approve: somebody approves the plan that waits, which they must have named.
+func (i *incident) approve(by, plan string, at time.Time) {
+	i.denied = false
+	if !strings.HasPrefix(i.judged.Hash, plan) {
+		return
+	}
+	if i.approved != i.judged.Hash {
+		i.approved, i.approvals = i.judged.Hash, map[string]time.Time{}
+	}
+	i.approvals[by] = at
 }
 
 // after is the breaker after a verification. While it is open none counts, and
