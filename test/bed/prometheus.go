@@ -28,6 +28,10 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	discovery, err := b.startDiscovery()
+	if err != nil {
+		return fmt.Errorf("serve where the pods are: %w", err)
+	}
 	config := filepath.Join(b.Dir, "prometheus.yml")
 	err = render(config, prometheusConfig, map[string]any{
 		"Namespace":           Namespace,
@@ -38,6 +42,7 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 		"KubeStateMetrics":    kubeStateMetricsAddress,
 		"NodeExporter":        nodeExporterAddress,
 		"Pushgateway":         pushgatewayAddress,
+		"Discovery":           discovery,
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
-// Api is the workload that stands for a stateless service: it answers /health
-// and counts its requests in /metrics. While its pod's folder holds a file
-// "broken" it neither starts nor stays up, so that a fresh pod is a healthy one.
+// Api is the workload that stands for a stateless service: it answers /health,
+// and counts its requests in /metrics beside what its process takes. While its
+// pod's folder holds a file "broken" it neither starts nor stays up, so that a
+// fresh pod is a healthy one.
 package main
 
 import (
@@ -10,9 +11,19 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"strconv"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
+
+var requests = promauto.NewCounter(prometheus.CounterOpts{
+	Name: "http_requests_total",
+	Help: "Requests answered.",
+})
 
 func main() {
 	listen := flag.String("listen-address", ":8080", "address to serve on")
@@ -25,16 +36,29 @@ func main() {
 	}
 	refuse()
 
-	var requests atomic.Int64
+	countOurselves()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		refuse()
-		requests.Add(1)
+		requests.Inc()
 		fmt.Fprintln(w, "ok")
 	})
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "# HELP http_requests_total Requests answered.\n# TYPE http_requests_total counter\nhttp_requests_total %d\n", requests.Load())
-	})
+	mux.Handle("GET /metrics", promhttp.Handler())
 	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	log.Fatal(server.ListenAndServe())
+}
+
+// countOurselves has the process_* metrics be about this process. It is the first
+// of its PID namespace, and number 1 of the bed's /proc is another one.
+func countOurselves() {
+	prometheus.Unregister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	prometheus.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{
+		PidFn: func() (int, error) {
+			self, err := os.Readlink("/proc/self")
+			if err != nil {
+				return 0, err
+			}
+			return strconv.Atoi(self)
+		},
+	}))
 }
