@@ -27,7 +27,11 @@ func (v *view) plan() (*Plan, string) {
 		a.Undo, a.Template = true, "" // what we did ourselves may have changed it
 		p.Undo = append(p.Undo, a)
 	}
-	b, err := json.Marshal(slices.Concat(p.Acts, p.Undo))
+	all := slices.Concat(p.Acts, p.Undo)
+	if own := v.own().Target; !slices.ContainsFunc(all, func(a Act) bool { return a.Target == own }) {
+		p.About = own
+	}
+	b, err := json.Marshal(all)
 	if err != nil {
 		panic("remediate: a plan is plain data: " + err.Error())
 	}

@@ -60,6 +60,9 @@ func (s *State) startedAct(i *Incident, a Act, at time.Time) {
 	i.Status, i.Seen = StatusActing, Object{}
 	s.hold(i, a.Target)
 	if i.Plan != nil {
+		if !i.Plan.About.IsZero() {
+			s.hold(i, i.Plan.About)
+		}
 		for _, all := range [][]Act{i.Plan.Acts, i.Plan.Undo} {
 			for k := range all {
 				s.hold(i, all[k].Target)

@@ -498,6 +498,9 @@ type Plan struct {
 	Acts     []Act  `json:"acts"`           // without attempt
 	Undo     []Act  `json:"undo,omitempty"` // what takes them back
 	Observed string `json:"observed,omitempty"`
+	// About is what the incident is about, where no act touches that: it is held
+	// with what they touch.
+	About Target `json:"about,omitzero"`
 }
 
 // Tell shows people something at a destination: "slack" (the incident's one
