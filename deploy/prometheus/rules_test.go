@@ -71,6 +71,8 @@ func TestSpoiltRules(t *testing.T) {
 		"the moment's failure":                           {"            or up{job=\"database\"} == 0\n        for: 30s", "            or up{job=\"database\"} == 0\n        for: 0s", "PostgresDown"},
 		"only what the cache's exporter says":            {"            or up{job=\"cache\"} == 0\n", "", "RedisDown"},
 		"any condition of a rollout":                     {`{condition="Progressing", status="false"}`, `{status="false"}`, "RolloutStuck"},
+		"a rollout that is not paused":                   {"expr: kube_deployment_spec_paused == 1", "expr: kube_deployment_spec_paused", "RolloutPaused"},
+		"a rollout that is paused for a while":           {"paused == 1\n        for: 1h\n        labels: {severity: P3}\n        annotations:\n          summary: 'The rollout", "paused == 1\n        for: 30m\n        labels: {severity: P3}\n        annotations:\n          summary: 'The rollout", "RolloutPaused"},
 		"each reason on its own":                         {"max without (reason) (\n            kube_deployment", "(\n            kube_deployment", "RolloutStuck"},
 		"a cache that makes room by itself":              {"            and on (job, instance) redis_instance_info{maxmemory_policy=\"noeviction\"}\n", "", "RedisMemoryFull"},
 		"a share of no limit":                            {`(redis_memory_max_bytes{job="cache"} > 0)`, `redis_memory_max_bytes{job="cache"}`, "RedisMemoryFull"},
