@@ -89,7 +89,7 @@ func TestSpoiltRules(t *testing.T) {
 		"exactly a tenth is enough":                      {"node_filesystem_size_bytes < 0.1", "node_filesystem_size_bytes <= 0.1", "DiskSpaceRunningOut"},
 		"what is not paused":                             {"expr: remediated_paused == 1", "expr: remediated_paused", "RemediationPaused"},
 		"a release that is not held":                     {"expr: remediated_upgrade_held == 1", "expr: remediated_upgrade_held", "RemediationReleaseHeld"},
-		"a pause of half an hour":                        {"for: 1h", "for: 20m", "RemediationPaused"},
+		"a pause of half an hour":                        {"remediated_paused == 1\n        for: 1h", "remediated_paused == 1\n        for: 20m", "RemediationPaused"},
 		"a backup of any kind will do for the day":       {`{backup="postgres", type="full"}) > 26`, `{backup="postgres"}) > 26`, "BackupStale"},
 		"the configuration is forgotten":                 {"            or time() - max by (backup) (backup_last_success_timestamp_seconds{backup=\"config\"}) > 26 * 3600\n", "", "BackupStale"},
 		"a repository that is broken is none the wiser":  {"            or min by (backup) (backup_repository_ok) == 0\n", "", "BackupStale"},
