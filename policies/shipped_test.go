@@ -61,6 +61,7 @@ func wantShipped(t *testing.T, l *Loaded) {
 		{"disk-space", remediate.P3, 10 * time.Minute, map[string]string{"alertname": "DiskSpaceRunningOut", "instance": "x:9100", "mountpoint": "/y"}},
 		{"data-lost", remediate.P1, 2 * time.Hour, map[string]string{"alertname": "DataLost", "database": "x", "table": "y", "good_until": "2026-01-14T10:30:00Z"}},
 		{"bad-release", remediate.P2, 5 * time.Minute, map[string]string{"alertname": "RolloutStuck", "namespace": "x", "deployment": "y"}},
+		{"network-partition", remediate.P2, 30 * time.Minute, map[string]string{"alertname": "NetworkPartition", "job": "mesh", "namespace": "x"}},
 		{"redis-down", remediate.P3, time.Minute, map[string]string{"alertname": "RedisDown", "job": "cache"}},
 		{"memory-hog", remediate.P3, 10 * time.Minute, map[string]string{"alertname": "PodMemoryNearLimit", "namespace": "x", "pod": "y", "container": "z"}},
 		{"redis-full", remediate.P3, time.Minute, map[string]string{"alertname": "RedisMemoryFull", "job": "cache"}},
