@@ -8,12 +8,6 @@ import (
 	"time"
 )
 
-// group is a target with its labels, as http_sd_configs of Prometheus reads it.
-type group struct {
-	Targets []string          `json:"targets"`
-	Labels  map[string]string `json:"labels"`
-}
-
 // startDiscovery serves where the API's pods are. Debian's Prometheus is built
 // without a client of Kubernetes and cannot find them by itself.
 func (b *Bed) startDiscovery() (url string, err error) {
@@ -42,10 +36,10 @@ func (b *Bed) discover(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	groups := []group{}
+	groups := []targetGroup{}
 	for _, p := range pods {
 		if p.Status.PodIP != "" {
-			groups = append(groups, group{
+			groups = append(groups, targetGroup{
 				Targets: []string{net.JoinHostPort(p.Status.PodIP, "8080")},
 				Labels:  map[string]string{"namespace": p.Namespace, "pod": p.Name},
 			})

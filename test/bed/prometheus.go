@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"text/template"
+	"time"
 
 	"github.com/prometheus/common/model"
 )
@@ -43,6 +44,7 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 		"NodeExporter":        nodeExporterAddress,
 		"Pushgateway":         pushgatewayAddress,
 		"Discovery":           discovery,
+		"PodJobs":             []string{"api", "mesh"},
 	})
 	if err != nil {
 		return err
@@ -90,6 +92,19 @@ func (b *Bed) Query(ctx context.Context, expr string) (model.Vector, error) {
 		return nil, fmt.Errorf("query %q: %w", expr, err)
 	}
 	return answer.Data.Result, nil
+}
+
+// AwaitQuery waits for a minute at most until a PromQL expression has a result.
+func (b *Bed) AwaitQuery(ctx context.Context, expr string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return poll(ctx, func(ctx context.Context) error {
+		found, err := b.Query(ctx, expr)
+		if err == nil && len(found) == 0 {
+			err = fmt.Errorf("%s has no result", expr)
+		}
+		return err
+	})
 }
 
 // getJSON reads the JSON at a URL into into.
