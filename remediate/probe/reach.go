@@ -77,7 +77,7 @@ func (a *reach) validate() error {
 		switch {
 		case label == "":
 			return fmt.Errorf(`"%s" is missing: want the label of the series that says it, such as pod`, argument)
-		case !model.LabelName(label).IsValidLegacy():
+		case !model.LegacyValidation.IsValidLabelName(label):
 			return fmt.Errorf(`"%s" %q is no name of a label`, argument, label)
 		}
 	}

@@ -86,6 +86,8 @@ func TestReach(t *testing.T) {
 			said{false, "1 of 6 pairs do not reach each other: a -> b", ""}},
 		"cut in two": {saidOf(whole(abc, "a b 0", "b a 0", "a c 0", "c a 0")...),
 			said{false, "4 of 6 pairs do not reach each other: a -> b, a -> c, b -> a, c -> a; 2 sides: a | b, c", ""}},
+		"cut in two, the other": {saidOf(whole(abc, "a b 0", "a c 0")...),
+			said{false, "a -> b, a -> c; 2 sides: a | b, c", ""}},
 		"cut in two, one way": {saidOf(whole(abc, "b a 0", "c a 0")...),
 			said{false, "b -> a, c -> a; 2 sides: a | b, c", ""}},
 		"half of one":            {saidOf(whole(abc, "a b 0.5")...), said{false, "a -> b", ""}},
