@@ -16,6 +16,7 @@ import (
 // for the page.
 var Packages = []string{
 	"age",
+	"bind9",
 	"chromium",
 	"curl",
 	"jq",
