@@ -26,10 +26,12 @@ func testCatalogue() Catalogue {
 		"cordon": func() any { return &struct{}{} },
 		"dns": func() any {
 			return &struct {
-				Server string   `json:"server"`
-				Name   string   `json:"name"`
-				From   []string `json:"from"`
-				To     []string `json:"to"`
+				Server  string   `json:"server"`
+				Name    string   `json:"name"`
+				From    []string `json:"from"`
+				To      []string `json:"to"`
+				TTL     string   `json:"ttl"`
+				Restore bool     `json:"restore"`
 			}{}
 		},
 		"uncordon": func() any { return &struct{}{} },
@@ -63,6 +65,17 @@ func testCatalogue() Catalogue {
 			}{}
 		},
 		"postgres": func() any { return &fileArgs{} },
+		"dns": func() any {
+			return &struct {
+				Name   string   `json:"name"`
+				Equals []string `json:"equals"`
+			}{}
+		},
+		"http": func() any {
+			return &struct {
+				URL string `json:"url"`
+			}{}
+		},
 		"backup": func() any {
 			return &struct {
 				Dir    string `json:"dir"`
