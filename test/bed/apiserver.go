@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-const apiServerAddress = "127.0.0.1:6443"
+const apiServerPort = 6443
 
 //go:embed config/audit-policy.yaml
 var auditPolicy []byte
@@ -43,10 +43,10 @@ func (b *Bed) startAPIServer(ctx context.Context) error {
 	err := b.start(ctx, part{
 		name: "kube-apiserver",
 		command: []string{b.binaries.APIServer,
-			"--etcd-servers=http://" + etcdAddress,
+			"--etcd-servers=http://" + b.etcdAddress(),
 			"--bind-address=127.0.0.1",
 			"--advertise-address=127.0.0.1",
-			"--secure-port=6443",
+			fmt.Sprintf("--secure-port=%d", apiServerPort+b.shift),
 			"--cert-dir=" + b.kube("certs"),
 			"--token-auth-file=" + b.kube("tokens.csv"),
 			"--authorization-mode=Node,RBAC",

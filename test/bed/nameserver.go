@@ -6,9 +6,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -87,6 +89,24 @@ zone %[4]q {
 		os.WriteFile(filepath.Join(s.dir, "named.conf"), []byte(conf), 0o600),
 		os.WriteFile(filepath.Join(s.dir, "zone"), []byte(zone), 0o644),
 	)
+}
+
+// Resolve has everybody in the bed ask this name server, until the bed's Stop.
+func (b *Bed) Resolve(s *NameServer) error {
+	path := filepath.Join(s.dir, "resolv.conf")
+	host, _, err := net.SplitHostPort(NameServerAddress)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, []byte("nameserver "+host+"\n"), 0o644); err != nil {
+		return err
+	}
+	const usual = "/etc/resolv.conf"
+	if err := syscall.Mount(path, usual, "", syscall.MS_BIND, ""); err != nil {
+		return fmt.Errorf("have names resolved by %s: %w", NameServerAddress, err)
+	}
+	b.OnStop(func() error { return syscall.Unmount(usual, syscall.MNT_DETACH) })
+	return nil
 }
 
 func lines(before string, all []string, after string) string {

@@ -24,6 +24,7 @@ var Packages = []string{
 	"postgresql",
 	"prometheus",
 	"prometheus-alertmanager",
+	"prometheus-blackbox-exporter",
 	"prometheus-node-exporter",
 	"prometheus-postgres-exporter",
 	"prometheus-pushgateway",

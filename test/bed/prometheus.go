@@ -4,7 +4,9 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -28,6 +30,9 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(b.targets(), 0o755); err != nil {
+		return err
+	}
 	config := filepath.Join(b.Dir, "prometheus.yml")
 	err = render(config, prometheusConfig, map[string]any{
 		"Namespace":           Namespace,
@@ -38,6 +43,7 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 		"KubeStateMetrics":    kubeStateMetricsAddress,
 		"NodeExporter":        nodeExporterAddress,
 		"Pushgateway":         pushgatewayAddress,
+		"AddedTargets":        filepath.Join(b.targets(), "*.json"),
 	})
 	if err != nil {
 		return err
@@ -53,6 +59,32 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 		},
 		ready: ready(b.Prometheus + "/-/ready"),
 	})
+}
+
+// targets is the folder of what tests add to what Prometheus scrapes.
+func (b *Bed) targets() string { return filepath.Join(b.Dir, "targets") }
+
+// Targets are some that Prometheus scrapes, with these labels; job is one of them.
+type Targets struct {
+	Targets []string          `json:"targets"`
+	Labels  map[string]string `json:"labels"`
+}
+
+// AddTargets has Prometheus scrape more, until remove or the bed's Stop.
+func (b *Bed) AddTargets(name string, targets ...Targets) (remove func() error, err error) {
+	text, err := json.Marshal(targets)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(b.targets(), name+".json")
+	remove = func() error {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	b.OnStop(remove)
+	return remove, os.WriteFile(path, text, 0o644)
 }
 
 // rules are the rule files as absolute paths, for Prometheus reads them relative

@@ -24,6 +24,7 @@ import (
 	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
 	"github.com/x0tta6bl4/remediated/test/doubles/slack"
 	"github.com/x0tta6bl4/remediated/test/scenarios"
+	"github.com/x0tta6bl4/remediated/test/vault"
 )
 
 // Where the daemon under test is found: its default addresses, in the bed's
@@ -69,6 +70,10 @@ type daemon struct {
 type setup struct {
 	policies   string // YAML; "" is the usual ones
 	kubeconfig string // "" is that of the daemon's own ServiceAccount
+	own        string // the cluster that policies act on; "" is the bed's
+	cluster    string // what the bed's is called; "" is bed
+	clusters   string // YAML; other clusters, beginning with a comma
+	more       string // YAML; more of the configuration
 	runbooks   string // YAML; "" is the shipped ones
 	people     string // YAML; "" is nobody by name
 	slack      string // more of the configuration of Slack, beginning with a comma
@@ -156,10 +161,12 @@ func (d *daemon) configure(s setup) {
 	d.write("pagerduty.token", pagerduty.DefaultToken)
 	d.write("db.dsn", d.bed.PostgresDSN)
 	d.write("orders.dsn", scenarios.OrdersDSN)
+	d.write("dr.dsn", vault.StandbyDSN)
 	var config bytes.Buffer
 	err := template.Must(template.New("").Parse(daemonConfig)).Execute(&config, map[string]any{
 		"Bed": d.bed.Addresses, "Kubeconfig": s.kubeconfig, "Channel": slack.DefaultChannel.ID,
 		"Alertmanagers": s.alertmanagers, "Runbooks": s.runbooks, "People": s.people, "SlackMore": s.slack, "Raise": s.raise, "Watchdog": s.watchdog,
+		"Cluster": cmp.Or(s.own, s.cluster, "bed"), "Here": cmp.Or(s.cluster, "bed"), "Clusters": s.clusters, "More": s.more,
 		"Slack": d.people.SlackURL + "/api/", "PagerDuty": d.people.PagerDutyURL,
 	})
 	if err != nil {
@@ -182,11 +189,11 @@ func (d *daemon) write(name, text string) {
 }
 
 const daemonConfig = `
-cluster: bed
+cluster: {{.Cluster}}
 policies: [{files: [policies.yaml]}]
 alertmanagers: [{{range .Alertmanagers}}{url: "{{.}}"}, {{end}}]
 prometheus: {url: "{{.Bed.Prometheus}}"}
-clusters: [{name: bed, kubeconfig: "{{.Kubeconfig}}"}]
+clusters: [{name: {{.Here}}, kubeconfig: "{{.Kubeconfig}}"}{{.Clusters}}]
 notify:
   alertmanager: {raise: {{.Raise}}}
   slack: {token_file: slack.token, signing_secret_file: slack.signing, channel: {{.Channel}}, api_url: "{{.Slack}}"{{.SlackMore}}}
@@ -201,6 +208,7 @@ digests: none
 {{with .Watchdog}}watchdog: {{.}}{{end}}
 {{with .People}}people: {{.}}{{end}}
 {{with .Runbooks}}runbooks: {{.}}{{end}}
+{{.More}}
 `
 
 // start starts the program and waits until it is ready.

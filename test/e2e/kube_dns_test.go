@@ -24,11 +24,11 @@ import (
 )
 
 const (
-	dnsZone  = "shop.test"
-	dnsName  = "api.shop.test"
-	dnsMark  = "_remediated-a.api.shop.test"
-	failover = `{"server":"primary","name":"api.shop.test","from":["192.0.2.10"],"to":["198.51.100.20"],"ttl":"30s"}`
-	putBack  = `{"server":"primary","name":"api.shop.test","restore":true}`
+	dnsZone   = "shop.test"
+	dnsName   = "api.shop.test"
+	dnsMark   = "_remediated-a.api.shop.test"
+	toStandby = `{"server":"primary","name":"api.shop.test","from":["192.0.2.10"],"to":["198.51.100.20"],"ttl":"30s"}`
+	putBack   = `{"server":"primary","name":"api.shop.test","restore":true}`
 )
 
 // renamed is a shop beside a real BIND, whose key may change one name of it.
@@ -93,7 +93,7 @@ func (r *renamed) is(name string, kind uint16, want ...string) {
 func TestKubeDNS(t *testing.T) {
 	r := openNameServer(t)
 	actor := r.by(r.config, nil)
-	what := r.act(failover)
+	what := r.act(toStandby)
 	r.perform(actor, what, remediate.OK, "api.shop.test A was 192.0.2.10 and is 198.51.100.20 for 30 s, says primary")
 	r.is(dnsName, dns.TypeA, "30 198.51.100.20")
 	r.is(dnsMark, dns.TypeTXT, fmt.Sprintf(`30 "remediated-by=%s" "from=192.0.2.10" "from-ttl=300" "to=198.51.100.20"`, what.ID))
@@ -114,19 +114,19 @@ func TestKubeDNSKeepsOthersChanges(t *testing.T) {
 	const theirs = "api.shop.test. 60 IN A 203.0.113.9"
 	change := func() error { return r.Change(r.Context(), dnsName, dns.TypeA, theirs) }
 	between := r.relayed(false, change)
-	r.perform(r.by(r.config, between), r.act(failover), remediate.Refused, "answers NXRRSET: it changed between being read and being written, and api.shop.test A is 203.0.113.9 now")
+	r.perform(r.by(r.config, between), r.act(toStandby), remediate.Refused, "answers NXRRSET: it changed between being read and being written, and api.shop.test A is 203.0.113.9 now")
 	r.is(dnsName, dns.TypeA, "60 203.0.113.9")
 	r.is(dnsMark, dns.TypeTXT)
-	r.perform(r.by(r.config, nil), r.act(failover), remediate.Refused, "is 203.0.113.9 and not 192.0.2.10")
+	r.perform(r.by(r.config, nil), r.act(toStandby), remediate.Refused, "is 203.0.113.9 and not 192.0.2.10")
 
 	r.must(r.Change(r.Context(), dnsName, dns.TypeA, "api.shop.test. 300 IN A 192.0.2.10"))
 	r.perform(r.by(r.config, r.relayed(false, func() error {
 		return r.Change(r.Context(), dnsMark, dns.TypeTXT, dnsMark+`. 60 IN TXT "mine"`)
-	})), r.act(failover), remediate.Refused, "answers YXRRSET")
-	r.perform(r.by(r.config, nil), r.act(failover), remediate.Refused, "is no mark of ours that can be read")
+	})), r.act(toStandby), remediate.Refused, "answers YXRRSET")
+	r.perform(r.by(r.config, nil), r.act(toStandby), remediate.Refused, "is no mark of ours that can be read")
 	r.must(r.Change(r.Context(), dnsMark, dns.TypeTXT))
 
-	what := r.act(failover)
+	what := r.act(toStandby)
 	r.perform(r.by(r.config, nil), what, remediate.OK, "is 198.51.100.20")
 	r.must(change())
 	r.perform(r.by(r.config, nil), r.act(putBack), remediate.Refused, "somebody else changed api.shop.test A since "+what.ID)
@@ -136,7 +136,7 @@ func TestKubeDNSKeepsOthersChanges(t *testing.T) {
 // An update whose answer is lost was carried out once, and is not sent again.
 func TestKubeDNSAnswerIsLost(t *testing.T) {
 	r := openNameServer(t)
-	r.perform(r.by(r.config, r.relayed(true, func() error { return nil })), r.act(failover), remediate.OK, "its answer was another one")
+	r.perform(r.by(r.config, r.relayed(true, func() error { return nil })), r.act(toStandby), remediate.OK, "its answer was another one")
 	r.is(dnsName, dns.TypeA, "30 198.51.100.20")
 }
 
@@ -151,12 +151,12 @@ func TestKubeDNSRights(t *testing.T) {
 		change func(*action.NameServer)
 		want   string
 	}{
-		"another name":   {strings.ReplaceAll(strings.ReplaceAll(failover, "api.", "other."), "2.10", "2.11"), nil, `answers REFUSED: the key "remediated" may not do that`},
-		"without a mark": {strings.ReplaceAll(strings.ReplaceAll(failover, "api.", "marked."), "2.10", "2.12"), nil, `answers REFUSED: the key "remediated" may not do that`},
-		"another zone":   {failover, func(s *action.NameServer) { s.Zones = []string{"api.shop.test"} }, "answers NOTAUTH: it is not the primary of api.shop.test"},
-		"another secret": {failover, func(s *action.NameServer) { s.SecretFile = secret }, "answers BADSIG: " + secret + " does not hold the secret"},
-		"another key":    {failover, func(s *action.NameServer) { s.Key = "nobody" }, `answers BADKEY: it does not know the key "nobody"`},
-		"another sum":    {failover, func(s *action.NameServer) { s.Algorithm = "hmac-sha512" }, `answers BADKEY: it does not know the key "remediated" with hmac-sha512`},
+		"another name":   {strings.ReplaceAll(strings.ReplaceAll(toStandby, "api.", "other."), "2.10", "2.11"), nil, `answers REFUSED: the key "remediated" may not do that`},
+		"without a mark": {strings.ReplaceAll(strings.ReplaceAll(toStandby, "api.", "marked."), "2.10", "2.12"), nil, `answers REFUSED: the key "remediated" may not do that`},
+		"another zone":   {toStandby, func(s *action.NameServer) { s.Zones = []string{"api.shop.test"} }, "answers NOTAUTH: it is not the primary of api.shop.test"},
+		"another secret": {toStandby, func(s *action.NameServer) { s.SecretFile = secret }, "answers BADSIG: " + secret + " does not hold the secret"},
+		"another key":    {toStandby, func(s *action.NameServer) { s.Key = "nobody" }, `answers BADKEY: it does not know the key "nobody"`},
+		"another sum":    {toStandby, func(s *action.NameServer) { s.Algorithm = "hmac-sha512" }, `answers BADKEY: it does not know the key "remediated" with hmac-sha512`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r.perform(r.by(r.config, tc.change), r.act(tc.args), remediate.Failed, tc.want)
@@ -166,7 +166,7 @@ func TestKubeDNSRights(t *testing.T) {
 		})
 	}
 	r.End()
-	r.perform(r.by(r.config, nil), r.act(failover), remediate.Later, "connection refused")
+	r.perform(r.by(r.config, nil), r.act(toStandby), remediate.Later, "connection refused")
 }
 
 // In the cluster it may see that the target is the one that was judged, and say
@@ -175,11 +175,11 @@ func TestKubeDNSNeedsItsRules(t *testing.T) {
 	r := openNameServer(t)
 	i := slices.IndexFunc(action.Kinds(), func(k action.Kind) bool { return k.Name == "dns" })
 	rules := action.MergeRules(action.Kinds()[i].Rules("deployment", nil)...)
-	r.perform(r.by(r.user("remediated", rules), nil), r.act(failover), remediate.OK, "is 198.51.100.20")
+	r.perform(r.by(r.user("remediated", rules), nil), r.act(toStandby), remediate.OK, "is 198.51.100.20")
 	n := 0
 	for right, fewer := range without(rules) {
 		n++
-		got := r.by(r.user(fmt.Sprint("fewer-", n), fewer), nil).Perform(t.Context(), r.act(failover))
+		got := r.by(r.user(fmt.Sprint("fewer-", n), fewer), nil).Perform(t.Context(), r.act(toStandby))
 		verb, resource, _ := strings.Cut(right, " ")
 		if want := fmt.Sprintf("cannot %s resource %q", verb, resource); !strings.Contains(got.Text, want) {
 			t.Errorf("without %s: %+v, want %q said", right, got, want)

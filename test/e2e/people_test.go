@@ -135,3 +135,21 @@ func (d *daemon) checkBridge() {
 		d.t.Errorf("Slack has the bridges %+v, want one, archived", own)
 	}
 }
+
+// say gives a word about the plan of the first incident that waits, as anna does by
+// the command line.
+func (d *daemon) say(word string, more ...string) {
+	d.t.Helper()
+	var shown struct {
+		Approval struct {
+			Hash string `json:"hash"`
+		} `json:"approval"`
+	}
+	if err := ask("/api/v1/incidents/1", &shown); err != nil {
+		d.t.Fatal(err)
+	}
+	args := append([]string{"incident", word, "i1", "--plan=" + shown.Approval.Hash, "--by=anna", "--url=" + webURL}, more...)
+	if out, code := operate(d.t, args...); code != 0 {
+		d.t.Fatalf("remedy %v: %s", args, out)
+	}
+}
