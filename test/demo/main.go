@@ -149,10 +149,16 @@ func setUp(ctx context.Context, b *bed.Bed, scenario scenarios.Scenario) (_ *sur
 	if err != nil {
 		return nil, err
 	}
-	if err := s.configure(b, cmp.Or(scenario.Policies, scenarios.Policies), kubeconfig, key); err != nil {
+	place := scenarios.Place{Own: "demo", Here: "demo"}
+	if scenario.Place != nil {
+		if place, err = scenario.Place(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.configure(b, cmp.Or(scenario.Policies, scenarios.Policies), kubeconfig, key, place); err != nil {
 		return nil, err
 	}
-	if err := s.grant(ctx, b); err != nil {
+	if err := s.grant(ctx, b, place.Here); err != nil {
 		return nil, err
 	}
 	return s, s.start(ctx)
@@ -160,9 +166,9 @@ func setUp(ctx context.Context, b *bed.Bed, scenario scenarios.Scenario) (_ *sur
 
 // grant gives the ServiceAccount the smallest roles that the policies need, and
 // fences it in.
-func (s *surroundings) grant(ctx context.Context, b *bed.Bed) error {
+func (s *surroundings) grant(ctx context.Context, b *bed.Bed, cluster string) error {
 	for _, what := range []string{"rbac", "fence"} {
-		printed, err := exec.CommandContext(ctx, program("remedy"), "policy", what, "--namespace="+bed.Namespace, s.path("remediated.yml")).Output()
+		printed, err := exec.CommandContext(ctx, program("remedy"), "policy", what, "--namespace="+bed.Namespace, "--cluster="+cluster, s.path("remediated.yml")).Output()
 		if err != nil {
 			return fmt.Errorf("remedy policy %s: %w", what, err)
 		}

@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/x0tta6bl4/remediated/remediate"
-	"github.com/x0tta6bl4/remediated/test/bed"
 	"github.com/x0tta6bl4/remediated/test/scenarios"
 	"github.com/x0tta6bl4/remediated/test/vault"
 )
@@ -38,17 +37,11 @@ func openFailover(t *testing.T) *failover {
 	if err != nil {
 		t.Fatal(err)
 	}
-	prod, err := sites.Prod.Kubeconfig(t.Context(), scenarios.OrdersNamespace, account)
+	place, err := sites.Place(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	dr := daemonAccount(t, b)
-	f := &failover{Sites: sites, daemon: startDaemon(t, b, setup{
-		policies: scenarios.ClusterLostPolicies, people: anna, keep: true,
-		kubeconfig: dr, own: "prod", cluster: "dr", clusters: fmt.Sprintf(", {name: prod, kubeconfig: %q}", prod),
-		more: fmt.Sprintf("name_servers: [{name: primary, address: %q, key: {name: %s, secret_file: %q}, zones: [%s]}]",
-			bed.NameServerAddress, bed.NameServerKey, sites.NameServer.SecretFile, scenarios.SitesZone),
-	})}
+	f := &failover{Sites: sites, daemon: startDaemon(t, b, setup{policies: scenarios.ClusterLostPolicies, people: anna, place: place, keep: true})}
 	grantPrinted(t, b, filepath.Join(f.dir, "remediated.yml"), "--cluster=dr")
 	eventually(t, 20*time.Second, func() string { return f.unanswered(scenarios.LostIP) })
 	f.start()
@@ -211,10 +204,8 @@ func (f *failover) moves(to string) {
 func (f *failover) serves() {
 	f.t.Helper()
 	f.leads(scenarios.StandbyIP)
-	for _, host := range []string{scenarios.StandbyIP, scenarios.SitesName} {
-		if why := f.unanswered(host); why != "" {
-			f.t.Errorf("%s: %s", host, why)
-		}
+	if err := f.Serves(f.t.Context()); err != nil {
+		f.t.Error(err)
 	}
 }
 

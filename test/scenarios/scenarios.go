@@ -67,6 +67,9 @@ type Scenario struct {
 	Policies string // YAML; "" is Policies
 	Setup    func(context.Context, *bed.Bed) error
 	Approver string
+	// Place is where the daemon is, when the bed's own cluster is not all that it
+	// deals with. It is asked after Setup.
+	Place func(context.Context) (Place, error)
 	// Return is what people do when it is healed, and without which the alert does
 	// not end.
 	Return func(context.Context, *bed.Bed) error
@@ -99,7 +102,16 @@ var All = []Scenario{
 		Name: "bad-release", Fault: "A release of the API runs, and its pods never become ready: the rollout is stuck.",
 		Policy: "bad-release", Objective: 5 * time.Minute, Strike: release("x0tta6bl4-api"),
 		Setup: repaired,
-	}, diskFull, cacheOutOfMemory, databaseRefuses, nodeLost,
+	}, diskFull, cacheOutOfMemory, databaseRefuses, nodeLost, clusterFailure(),
+}
+
+// Place says how a daemon is configured that deals with more than the bed's own
+// cluster.
+type Place struct {
+	Own      string // the cluster that policies act on that name no other
+	Here     string // what the bed's own is called
+	Clusters string // YAML: others, each after a comma
+	More     string // YAML: more of the configuration
 }
 
 func openOrders(ctx context.Context, b *bed.Bed) error {

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/test/bed"
@@ -156,3 +159,59 @@ func (s *Sites) Lose() { s.Prod.Lose() }
 
 // Forget has nobody look at prod any more, as people do when they know that it is gone.
 func (s *Sites) Forget() error { return s.forget("prod") }
+
+// Account is the daemon's ServiceAccount in each of them.
+const Account = "remediated"
+
+// Place is outside of both. In prod its account may do nothing, and has nothing to do.
+func (s *Sites) Place(ctx context.Context) (Place, error) {
+	prod, err := s.Prod.Kubeconfig(ctx, OrdersNamespace, Account)
+	return Place{
+		Own: "prod", Here: "dr", Clusters: fmt.Sprintf(", {name: prod, kubeconfig: %q}", prod),
+		More: fmt.Sprintf("name_servers: [{name: primary, address: %q, key: {name: %s, secret_file: %q}, zones: [%s]}]",
+			bed.NameServerAddress, bed.NameServerKey, s.NameServer.SecretFile, SitesZone),
+	}, err
+}
+
+// Serves says why users are not served by the other cluster under the name that they
+// know, nil when they are.
+func (s *Sites) Serves(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, SitesURL, nil)
+	if err != nil {
+		return err
+	}
+	addresses, err := net.DefaultResolver.LookupHost(ctx, SitesName)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(addresses, []string{StandbyIP}) {
+		return fmt.Errorf("%s leads to %v, want %s", SitesName, addresses, StandbyIP)
+	}
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", SitesURL, r.Status)
+	}
+	return nil
+}
+
+// clusterFailure loses a whole cluster. A person says yes to going on in the other, and
+// takes the one that is gone out of what is looked at.
+func clusterFailure() Scenario {
+	var sites *Sites
+	return Scenario{
+		Name: "cluster-failure", Fault: "A whole cluster is gone: its API server, etcd, its node and all that ran there are killed (SIGKILL).",
+		Policy: "cluster-lost", Objective: 45 * time.Minute, Paged: true, Policies: ClusterLostPolicies, Approver: "anna",
+		Setup: func(ctx context.Context, b *bed.Bed) (err error) {
+			sites, err = OpenSites(ctx, b)
+			return err
+		},
+		Place:  func(ctx context.Context) (Place, error) { return sites.Place(ctx) },
+		Strike: func(context.Context, *bed.Bed) error { sites.Lose(); return nil },
+		Return: func(context.Context, *bed.Bed) error { return sites.Forget() },
+		Works:  func(ctx context.Context, _ *bed.Bed) error { return sites.Serves(ctx) },
+	}
+}
