@@ -123,7 +123,7 @@ func (s *nameServer) say(ctx context.Context, timeout time.Duration, m *dns.Msg)
 		client := &dns.Client{Net: "tcp", Timeout: timeout, TsigSecret: map[string]string{key: secret}}
 		conn, err := client.DialContext(ctx, s.Address)
 		if err != nil {
-			return fmt.Errorf("connect to %s: %w", s.name, err)
+			return fmt.Errorf("connect to %s, which is to be reached over TCP: %w", s.name, err)
 		}
 		defer conn.Close()
 		m.SetTsig(key, dns.Fqdn(s.Algorithm), uint16(fudge/time.Second), time.Now().Unix())

@@ -182,6 +182,13 @@ func (b *Bed) up(ctx context.Context) error {
 // startControlPlane returns when the API server answers and its controllers,
 // scheduler and node work.
 func (b *Bed) startControlPlane(ctx context.Context) error {
+	if err := b.writeCredentials(); err != nil {
+		return fmt.Errorf("make the control plane's credentials: %w", err)
+	}
+	return b.runControlPlane(ctx)
+}
+
+func (b *Bed) runControlPlane(ctx context.Context) error {
 	if err := b.startEtcd(ctx); err != nil {
 		return err
 	}

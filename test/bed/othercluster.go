@@ -46,7 +46,12 @@ func (b *Bed) Lose() {
 	for _, p := range b.parts {
 		<-p.done
 	}
+	b.parts = nil
 }
+
+// Regain starts again what was lost: its store knows all that there was, and its node
+// runs it again.
+func (b *Bed) Regain(ctx context.Context) error { return b.runControlPlane(ctx) }
 
 // podNetwork is the first two bytes of the addresses of a cluster's pods.
 func (b *Bed) podNetwork() string {

@@ -132,6 +132,62 @@ func TestClusterFailureIsNotMended(t *testing.T) {
 	f.checkDecidedAgain()
 }
 
+// The cluster comes back, and nothing goes back by itself. When people ask for it and
+// say yes, users are where they were before, with what was written meanwhile.
+func TestClusterFailureAndBack(t *testing.T) {
+	f := openFailover(t)
+	f.lose()
+	f.awaitStatus(1, remediate.StatusApproval)
+	f.say("approve")
+	f.await("healed/1", 1)
+	f.sql(f.Standby, "INSERT INTO orders (id) VALUES (1000000)")
+	if err := f.Regain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.awaitFiled(1)
+	f.serves() // in dr, still
+
+	f.grantInProd()
+	asked := newPosted(t, map[string]string{"alertname": "FailBack", "cluster": "prod"})
+	fire(t, f.bed, asked)
+	f.awaitStatus(2, remediate.StatusApproval)
+	f.leads(scenarios.StandbyIP)
+	f.sql(f.Standby, "INSERT INTO orders (id) VALUES (1000001)") // the last, which no one archives before it stops
+	f.sayOf(2, "approve")
+	f.await("healed/1", 2)
+	f.leads(scenarios.LostIP)
+	f.standsBy()
+	if got := f.sql(f.Orders.Vault, "SELECT count(*) FROM orders WHERE id >= 1000000"); got != "2" {
+		t.Errorf("%s of the 2 orders that were written meanwhile are there", got)
+	}
+	resolve(t, f.bed, asked)
+	f.awaitFiled(2)
+	f.stop()
+	f.checkActed("job", "scale", "scale", "dns", "scale", "scale", "scale", "job", "scale", "dns")
+	f.checkDecidedAgain()
+}
+
+// grantInProd gives the daemon's account in prod what is printed for it there.
+func (f *failover) grantInProd() {
+	f.t.Helper()
+	of := []string{filepath.Join(f.dir, "remediated.yml"), "--namespace=" + scenarios.OrdersNamespace, "--service-account=" + scenarios.Account, "--cluster=prod"}
+	for _, what := range []string{"rbac", "fence"} {
+		if err := f.Prod.Apply(f.t.Context(), remedy(f.t, append([]string{"policy", what}, of...)...)); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// sql asks one of the databases.
+func (f *failover) sql(of *vault.Vault, statement string) string {
+	f.t.Helper()
+	got, err := of.SQL(vault.Database, statement)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return got
+}
+
 // lose ends the cluster.
 func (f *failover) lose() {
 	f.t.Helper()
@@ -212,10 +268,7 @@ func (f *failover) serves() {
 // newest is when the newest order was written that is in dr.
 func (f *failover) newest() time.Time {
 	f.t.Helper()
-	text, err := f.Standby.SQL(vault.Database, "SELECT to_char(max(created_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM orders")
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	text := f.sql(f.Standby, "SELECT to_char(max(created_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM orders")
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		f.t.Fatal(err)

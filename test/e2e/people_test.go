@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -136,19 +137,21 @@ func (d *daemon) checkBridge() {
 	}
 }
 
-// say gives a word about the plan of the first incident that waits, as anna does by
-// the command line.
-func (d *daemon) say(word string, more ...string) {
+// say gives a word about the plan of the first incident, which waits for it.
+func (d *daemon) say(word string, more ...string) { d.t.Helper(); d.sayOf(1, word, more...) }
+
+// sayOf gives a word about the plan of an incident, as anna does by the command line.
+func (d *daemon) sayOf(incident int, word string, more ...string) {
 	d.t.Helper()
 	var shown struct {
 		Approval struct {
 			Hash string `json:"hash"`
 		} `json:"approval"`
 	}
-	if err := ask("/api/v1/incidents/1", &shown); err != nil {
+	if err := ask(fmt.Sprintf("/api/v1/incidents/%d", incident), &shown); err != nil {
 		d.t.Fatal(err)
 	}
-	args := append([]string{"incident", word, "i1", "--plan=" + shown.Approval.Hash, "--by=anna", "--url=" + webURL}, more...)
+	args := append([]string{"incident", word, fmt.Sprint("i", incident), "--plan=" + shown.Approval.Hash, "--by=anna", "--url=" + webURL}, more...)
 	if out, code := operate(d.t, args...); code != 0 {
 		d.t.Fatalf("remedy %v: %s", args, out)
 	}

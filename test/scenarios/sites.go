@@ -157,6 +157,16 @@ func (s *Sites) watch(ctx context.Context) (err error) {
 // Lose ends prod, all at once.
 func (s *Sites) Lose() { s.Prod.Lose() }
 
+// Regain starts prod again, and stops what writes there before it writes much: its
+// orders are older ones by now.
+func (s *Sites) Regain(ctx context.Context) error {
+	if err := s.Prod.Regain(ctx); err != nil {
+		return err
+	}
+	_, err := s.Prod.Kubectl(ctx, "", "scale", "deployment/"+OrdersWriter, "--replicas=0", "--namespace", OrdersNamespace)
+	return err
+}
+
 // Forget has nobody look at prod any more, as people do when they know that it is gone.
 func (s *Sites) Forget() error { return s.forget("prod") }
 
