@@ -60,8 +60,10 @@ func testCatalogue() Catalogue {
 		"pods":    func() any { return &struct{}{} },
 		"promql": func() any {
 			return &struct {
-				Query string   `json:"query"`
-				Min   *float64 `json:"min"`
+				Query  string   `json:"query"`
+				Min    *float64 `json:"min"`
+				Max    *float64 `json:"max"`
+				Equals *float64 `json:"equals"`
 			}{}
 		},
 		"postgres": func() any { return &fileArgs{} },

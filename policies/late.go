@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 // checkLate warns of steps that the policy's own numbers keep from being taken,
@@ -47,19 +49,31 @@ func (w *written) checkObjective() {
 				"that the steps before it did not help is known after %s: let their verify.within be shorter, or the objective longer", spent))
 			return
 		}
-		spent += w.Steps[i].Verify.Within
+		spent += longest(w.Steps[i])
 	}
 }
 
 // checkBreaker warns of a breaker that has closed again before the verification
 // after it could end: it hardly holds anything back.
 func (w *written) checkBreaker() {
-	var longest model.Duration
+	var most model.Duration
 	for _, s := range w.Steps {
-		longest = max(longest, s.Verify.Within)
+		most = max(most, longest(s))
 	}
-	if reset := w.Guards.Breaker.Reset; reset > 0 && reset < longest && w.breaker.node != nil {
-		w.breaker.warn(fmt.Sprintf("the breaker stays open for %s, and one try takes up to %s", reset, longest), fmt.Sprintf(
-			"a remedy that does not help goes on all but without a pause: let reset be longer, for example %s", model.Duration(10*time.Duration(longest))))
+	if reset := w.Guards.Breaker.Reset; reset > 0 && reset < most && w.breaker.node != nil {
+		w.breaker.warn(fmt.Sprintf("the breaker stays open for %s, and one try takes up to %s", reset, most), fmt.Sprintf(
+			"a remedy that does not help goes on all but without a pause: let reset be longer, for example %s", model.Duration(10*time.Duration(most))))
 	}
+}
+
+// longest is how long may be looked whether the step helped, and whether its acts
+// did what the next ones count on.
+func longest(s remediate.Step) model.Duration {
+	d := s.Verify.Within
+	for _, do := range s.Do {
+		if do.Verify != nil {
+			d += do.Verify.Within
+		}
+	}
+	return d
 }

@@ -179,7 +179,7 @@ func addToPer(label string) string {
 // checkLimits warns of a policy that may never act, and of one that may act as
 // often as it likes.
 func (r *policyReader) checkLimits(w *written) {
-	if w.Mode == remediate.ModeApprove && !r.anyoneIs(RoleApprover) {
+	if w.Mode == remediate.ModeApprove && r.manyAre(RoleApprover) == 0 {
 		w.mode.warn("nobody may approve what this policy wants to do", "give one of the people in the configuration the role "+RoleApprover)
 	}
 	if w.steps.node == nil || w.Mode != remediate.ModeAct || w.cooldown || len(w.Guards.Budget) > 0 || len(r.config.Budget) > 0 {
@@ -188,9 +188,12 @@ func (r *policyReader) checkLimits(w *written) {
 	w.mode.warn("nothing limits how often this policy acts while its remedy helps", "add guards: {cooldown: 10m, budget: [{actions: 3, per: 1h}]}")
 }
 
-// anyoneIs tells whether one of the people has one of the roles.
-func (r *policyReader) anyoneIs(roles ...string) bool {
-	return slices.ContainsFunc(r.config.People, func(p Person) bool {
-		return slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(p.Roles, role) })
-	})
+// manyAre is how many of the people have one of the roles.
+func (r *policyReader) manyAre(roles ...string) (n int) {
+	for _, p := range r.config.People {
+		if slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(p.Roles, role) }) {
+			n++
+		}
+	}
+	return n
 }

@@ -29,8 +29,8 @@ func (r *policyReader) step(v value, w *written) remediate.Step {
 	v.object("a step", fields{
 		"name":     func(v value) { s.Name, _ = v.text("a name") },
 		"approval": func(v value) { s.Approval = r.approval(v) },
-		"do":       func(v value) { s.Do = r.procedure(v, w) },
-		"undo":     func(v value) { undo = v; s.Undo = r.procedure(v, w) },
+		"do":       func(v value) { s.Do = r.procedure(v, w, false) },
+		"undo":     func(v value) { undo = v; s.Undo = r.procedure(v, w, true) },
 		"evidence": func(v value) { s.Evidence = v.truth() },
 		"verify":   func(v value) { s.Verify = r.verify(v, w) },
 		"within":   func(v value) { s.Within = v.duration() },
@@ -56,23 +56,38 @@ func (r *policyReader) checkStops(step value, acts []use) {
 }
 
 // procedure reads actions that are done in order.
-func (r *policyReader) procedure(v value, w *written) []remediate.Do {
+func (r *policyReader) procedure(v value, w *written, undo bool) []remediate.Do {
 	var out []remediate.Do
+	var looked value // what is said to be seen after the last of them
 	v.list("actions", func(v value) {
 		var d remediate.Do
-		beside := fields{"within": func(v value) { d.Within = v.duration() }}
+		looked = value{}
+		beside := fields{
+			"within": func(v value) { d.Within = v.duration() },
+			"verify": func(v value) { looked, d.Verify = v, new(r.verify(v, w)) },
+		}
 		if u, ok := r.use(v, r.catalogue.actions(), w, beside); ok {
 			w.takeArgs(u)
 			w.acts = append(w.acts, u)
 			d.Kind, d.Args, d.Target = u.kind, u.args, u.target
 			out = append(out, d)
 		}
+		if undo && looked.node != nil {
+			looked.fail("what an undo did is not looked at before the next: as much as can be is taken back", "leave verify out")
+		}
 	})
+	if !undo && looked.node != nil {
+		looked.fail("no action follows that could count on this", "the step's own verify looks at what the last action did: leave this one out")
+	}
 	return out
 }
 
-// approval reads who may approve a step, approvers where nothing is said, and
-// for how long it is waited for them.
+// mostApprovers is how many people a step may want: who is awake at three in the
+// morning must be enough.
+const mostApprovers = 5
+
+// approval reads who may approve a step, approvers where nothing is said, how
+// many of them must, and for how long it is waited for each.
 func (r *policyReader) approval(v value) *remediate.ApprovalBy {
 	a := &remediate.ApprovalBy{By: []string{RoleApprover}}
 	v.object("an approval", fields{
@@ -84,10 +99,20 @@ func (r *policyReader) approval(v value) *remediate.ApprovalBy {
 				}
 			})
 		},
+		"people": func(v value) {
+			if n := v.count(1, mostApprovers); n > 1 { // one is what is meant where nothing is said
+				a.People = n
+			}
+		},
 		"within": func(v value) { a.Within = v.duration() },
 	}, "within")
-	if len(a.By) > 0 && !r.anyoneIs(a.By...) {
-		v.warn("nobody may approve this step", fmt.Sprintf("give one of the people in the configuration the role %s", strings.Join(a.By, " or ")))
+	roles := strings.Join(a.By, " or ")
+	switch n := r.manyAre(a.By...); {
+	case len(a.By) == 0:
+	case n == 0:
+		v.warn("nobody may approve this step", "give one of the people in the configuration the role "+roles)
+	case n < a.People:
+		v.warn(fmt.Sprintf("%d people must approve this step, and %d may", a.People, n), fmt.Sprintf("give more of the people in the configuration the role %s, or let people be %d", roles, n))
 	}
 	return a
 }

@@ -77,7 +77,7 @@ policies:
     steps:
       - name: restart
         evidence: false
-        do: [{restart: $target}, {scale: {replicas: 3}, within: 30s}]
+        do: [{restart: $target, verify: {all: [{rollout: $target}], within: 1m}}, {scale: {replicas: 3}, within: 30s}]
         undo: [{scale: {replicas: 1}}]
         within: 1m
         verify: {all: [{rollout: $target}, {postgres: {dsn_file: db.dsn}}], for: 30s, within: 3m, every: 2s}
@@ -173,7 +173,9 @@ func wholeSteps(dsn string) []remediate.Step {
 	args := func(s string) json.RawMessage { return json.RawMessage(s) }
 	return []remediate.Step{{
 		Name: "restart", Within: minute,
-		Do:   []remediate.Do{{Kind: "restart", Args: args(`{}`)}, {Kind: "scale", Args: args(`{"replicas":3}`), Within: minute / 2}},
+		Do: []remediate.Do{{Kind: "restart", Args: args(`{}`), Verify: &remediate.Verify{
+			All: []remediate.Check{{Kind: "rollout", Args: args(`{}`)}}, Within: minute, Every: remediate.DefaultVerifyEvery,
+		}}, {Kind: "scale", Args: args(`{"replicas":3}`), Within: minute / 2}},
 		Undo: []remediate.Do{{Kind: "scale", Args: args(`{"replicas":1}`)}},
 		Verify: remediate.Verify{
 			All: []remediate.Check{{Kind: "rollout", Args: args(`{}`)}, {Kind: "postgres", Args: args(`{"dsn_file":"` + dsn + `"}`)}},

@@ -27,7 +27,11 @@ func (v *view) plan() (*Plan, string) {
 		a.Undo, a.Template = true, "" // what we did ourselves may have changed it
 		p.Undo = append(p.Undo, a)
 	}
-	b, err := json.Marshal(slices.Concat(p.Acts, p.Undo))
+	all := slices.Concat(p.Acts, p.Undo)
+	if own := v.own().Target; !slices.ContainsFunc(all, func(a Act) bool { return a.Target == own }) {
+		p.About = own
+	}
+	b, err := json.Marshal(all)
 	if err != nil {
 		panic("remediate: a plan is plain data: " + err.Error())
 	}
@@ -94,13 +98,18 @@ func (h *handler) takeBack(i *Incident) bool {
 	return true
 }
 
-// goOn follows an act that ended: with the next act of the procedure, when
-// nobody stopped us meanwhile, then with looking whether it helped. After an
+// goOn follows an act that ended: with a look at what the next one counts on,
+// with that act, when nobody stopped us meanwhile, and in the end with looking
+// whether it helped. After an
 // act that nobody knows the end of nothing more is done: what comes next in a
 // procedure counts on what came before.
 func (h *handler) goOn(i *Incident) {
 	if i.Acted == len(i.Plan.Acts) || i.Doubt {
 		h.verify(i)
+		return
+	}
+	if v := h.policy(i).Steps[i.Step].Do[i.Acted-1].Verify; v != nil && i.Checked < i.Acted {
+		h.look(i, ForGoingOn, *v)
 		return
 	}
 	v := &view{h: h, i: i, p: h.policy(i), step: i.Step}

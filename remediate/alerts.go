@@ -219,7 +219,7 @@ func (p *Policy) resolve(cluster string, ls Labels) (Target, string) {
 				return t, err.Error()
 			}
 		}
-		for _, c := range st.Verify.All {
+		for _, c := range st.Checks() {
 			if err := fits(t, c.Target, c.Args, ls); err != nil {
 				return t, err.Error()
 			}

@@ -247,15 +247,24 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 	case Rate:
 		i.RatedBy = b.By
 	case Approve:
-		i.Approved, i.Approver, i.ApprovedAt = i.Hash, b.By, at
+		i.approve(b.By, at)
 		i.Refused, i.Status, i.Until = "", StatusDeciding, time.Time{}
 	case Deny:
+		i.Approved, i.Approvals = "", nil
 		i.Refused, i.Status, i.Until = b.By, StatusHeld, time.Time{}
 	case Run:
 		i.rerun(at)
 	}
 	s.touch(i.ID)
 	i.Lines = append(i.Lines, Line{at, i.line(b)})
+}
+
+// approve adds somebody to those who approved the plan that waits. When another
+// one began to wait, those of the one before were let go of.
+func (i *Incident) approve(by string, at time.Time) {
+	i.Approved = i.Hash
+	i.Approvals = slices.DeleteFunc(i.Approvals, func(a Approved) bool { return a.By == by })
+	i.Approvals = append(i.Approvals, Approved{by, at})
 }
 
 // rerun clears what stood in the way of an incident that a human wants tried.
@@ -265,7 +274,7 @@ func (i *Incident) rerun(at time.Time) {
 	}
 	i.Found, i.Taken, i.Refused, i.Exhausted, i.Failed = false, "", "", false, false
 	i.Step, i.Until, i.Base = 0, time.Time{}, i.Tries
-	if !i.acting() && !i.asking(ForVerification) {
+	if !i.underWay() {
 		i.Status, i.Healed, i.Verified = StatusDeciding, time.Time{}, false
 	}
 }

@@ -60,6 +60,9 @@ func (s *State) startedAct(i *Incident, a Act, at time.Time) {
 	i.Status, i.Seen = StatusActing, Object{}
 	s.hold(i, a.Target)
 	if i.Plan != nil {
+		if !i.Plan.About.IsZero() {
+			s.hold(i, i.Plan.About)
+		}
 		for _, all := range [][]Act{i.Plan.Acts, i.Plan.Undo} {
 			for k := range all {
 				s.hold(i, all[k].Target)
@@ -74,8 +77,9 @@ func (s *State) startedAct(i *Incident, a Act, at time.Time) {
 	if a.Index > 0 {
 		return // a further act of the same attempt
 	}
+	i.Checked = 0
 	i.Tries++
-	i.Approved, i.Approver = "", "" // one approval, one attempt
+	i.Approved, i.Approvals = "", nil // one approval, one attempt
 	for _, key := range []string{"", i.Policy} {
 		s.Acts[key] = remember(s.Acts[key], at)
 	}
@@ -127,6 +131,8 @@ func (s *State) answered(i *Incident, a Ask, b Finished, at time.Time) {
 		i.Asked, i.AskedAt, i.Answers = true, at, b.Answers
 	case ForVerification:
 		s.verified(i, b, at)
+	case ForGoingOn:
+		s.checked(i, b, at)
 	case ForProbingOn:
 		if b.Outcome == Failed && i.Status == StatusHealed {
 			i.Lost = cmp.Or(b.Text, "a probe failed")
@@ -229,6 +235,16 @@ func (s *State) verified(i *Incident, b Finished, at time.Time) {
 		done = i.Acted
 	}
 	s.brokenOff(i, done, true, at)
+}
+
+// checked folds whether an act did what the next one counts on. When it did not,
+// the remedy did not help, as if all of it had been done.
+func (s *State) checked(i *Incident, b Finished, at time.Time) {
+	if b.Outcome != OK {
+		s.verified(i, b, at)
+		return
+	}
+	i.Checked, i.Unknowns = i.Acted, 0
 }
 
 // heardBySlack folds whether Slack takes what is shown there. Where drills are

@@ -69,8 +69,8 @@ func (s *State) judged(i *Incident, b Judged) {
 	if i.Owed == 0 {
 		i.Plan, i.Hash = b.Plan, b.Hash
 	}
-	if b.Decision == Approval {
-		i.Approved, i.Approver = "", "" // asked anew: what was approved is no longer the plan
+	if b.Decision == Approval && b.Hash != i.Approved {
+		i.Approved, i.Approvals = "", nil // asked anew: what was approved is no longer the plan
 	}
 	i.Asked, i.Questions, i.Answers = false, nil, nil
 	if !b.Target.IsZero() && b.Target != i.Target {

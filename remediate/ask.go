@@ -37,7 +37,7 @@ func (i *Incident) confirmAt() time.Time {
 func (h *handler) ask(i *Incident, p *Policy) {
 	qs := []Question{{Kind: "alert", Labels: h.firingAlert(i)}}
 	for _, t := range h.objects(i) {
-		qs = append(qs, Question{Kind: "workload", Target: t})
+		qs = append(qs, Question{Kind: "workload", Target: t, Args: h.purposeOf(i, t).json()})
 	}
 	add := func(q Question) {
 		key := questionKey(q.Kind, q.Args)
@@ -50,13 +50,44 @@ func (h *handler) ask(i *Incident, p *Policy) {
 			continue
 		}
 		if p.Guards.Healthy != nil && p.Guards.Healthy.Headroom {
-			qs[1].Args = json.RawMessage(`{"headroom":true}`)
+			qs[1].Args = workloadArgs{Headroom: true, For: h.purposeOf(i, i.Target).For}.json()
 		}
 		for _, q := range p.Guards.questions(i) {
 			add(q)
 		}
 	}
 	h.startAsk(i, askWithin, Ask{Purpose: ForGuards, Questions: qs})
+}
+
+// workloadArgs are the arguments of the question about an object.
+type workloadArgs struct {
+	Headroom bool   `json:"headroom,omitempty"`
+	For      string `json:"for,omitempty"` // what alone would be done to it, where less is refused of it then
+}
+
+func (a workloadArgs) json() json.RawMessage {
+	if a == (workloadArgs{}) {
+		return nil
+	}
+	b, _ := json.Marshal(a) // a truth and a word
+	return b
+}
+
+// purposeOf asks what is refused of an object that the next step does nothing to
+// but pause or resume its rollout: that one is under way, or paused, is what that
+// is for. What is done to it first is asked about.
+func (h *handler) purposeOf(i *Incident, t Target) (a workloadArgs) {
+	p := h.policy(i)
+	if p == nil || len(p.Steps) == 0 {
+		return a
+	}
+	for _, kind := range p.Steps[h.nextStep(i, p)].kindsOn(t, i.Target, i.Alert.Labels) {
+		if kind != "pause" && kind != "resume" {
+			return workloadArgs{}
+		}
+		a.For = cmp.Or(a.For, kind)
+	}
+	return a
 }
 
 // questions are those that a policy's own guards need answered.
@@ -123,9 +154,13 @@ func (h *handler) startAsk(i *Incident, within time.Duration, a Ask) {
 
 // verify looks whether the step helped.
 func (h *handler) verify(i *Incident) {
-	v := h.policy(i).Steps[i.Step].Verify
+	h.look(i, ForVerification, h.policy(i).Steps[i.Step].Verify)
+}
+
+// look waits until what is to be seen is seen.
+func (h *handler) look(i *Incident, purpose string, v Verify) {
 	h.startAsk(i, time.Duration(v.Within)+verifySlack, Ask{
-		Purpose: ForVerification, Questions: i.questions(v),
+		Purpose: purpose, Questions: i.questions(v),
 		Hold: v.For, Within: v.Within, Every: orElse(v.Every, defaultEvery),
 	})
 }

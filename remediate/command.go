@@ -34,6 +34,9 @@ func (h *handler) command(c CommandGiven) error {
 	if err := i.fits(c); err != nil {
 		return err
 	}
+	if c.Command == Approve && h.approved(i, c.By) {
+		return refuse("%s has approved plan %s already: it takes somebody else as well", c.By, i.Hash)
+	}
 	c.Scope, c.Labels = "", nil
 	h.emit(c)
 	switch c.Command {
@@ -43,6 +46,16 @@ func (h *handler) command(c CommandGiven) error {
 		h.emit(Rated{Incident: i.ID, From: i.Severity, To: Severity(c.Value), Why: cmp.Or(c.Reason, "says "+c.By)})
 	}
 	return nil
+}
+
+// approved tells whether somebody's approval of the plan that waits still holds.
+func (h *handler) approved(i *Incident, by string) bool {
+	p := h.policy(i)
+	if p == nil || i.Approved != i.Hash {
+		return false
+	}
+	_, within := p.Steps[i.Step].Approval.terms()
+	return slices.ContainsFunc(i.approvals(h.now, within), func(a Approved) bool { return a.By == by })
 }
 
 // note takes what somebody learned from an incident. That is known best when it
@@ -121,7 +134,7 @@ func (i *Incident) fits(c CommandGiven) error {
 		if i.Policy == StormPolicy {
 			return refuse("incident i%d is a storm, which ends by itself; to act on one incident in spite of it, override the guard storm there", i.ID)
 		}
-		if i.acting() || i.asking(ForVerification) {
+		if i.underWay() {
 			return refuse("incident i%d has an act under way: take it over, and close it when the act has ended", i.ID)
 		}
 		return nil

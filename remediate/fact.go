@@ -401,6 +401,7 @@ const (
 	ForGuards       = "guards"
 	ForVerification = "verification"
 	ForProbingOn    = "probing on"
+	ForGoingOn      = "going on"     // has an act done what the next one counts on?
 	ForConfirmation = "confirmation" // its alerts resolved, and no verification had held: is it well?
 	ForImpact       = "impact"       // how bad is it?
 	ForEvidence     = "evidence"     // what there is to be seen before it is destroyed
@@ -417,6 +418,16 @@ type Ask struct {
 	// Counts says of a confirmation that a human did what the step would have
 	// done: its failure is the step's.
 	Counts bool `json:"counts,omitempty"`
+}
+
+// Sampled tells whether the questions are put again and again until all answers
+// are good, and not once.
+func (a Ask) Sampled() bool {
+	switch a.Purpose {
+	case ForVerification, ForGoingOn, ForProbingOn, ForConfirmation:
+		return true
+	}
+	return false
 }
 
 // Question is put to the probe of its kind.
@@ -487,6 +498,9 @@ type Plan struct {
 	Acts     []Act  `json:"acts"`           // without attempt
 	Undo     []Act  `json:"undo,omitempty"` // what takes them back
 	Observed string `json:"observed,omitempty"`
+	// About is what the incident is about, where no act touches that: it is held
+	// with what they touch.
+	About Target `json:"about,omitzero"`
 }
 
 // Tell shows people something at a destination: "slack" (the incident's one

@@ -156,14 +156,15 @@ func (h *handler) silencers(i *Incident) (by []string, all bool) {
 	return slices.Compact(by), len(i.Firing) > 0
 }
 
-// approval asks a human when the mode or the step wants it. What was approved
-// is a plan: another one needs another approval.
+// approval asks humans when the mode or the step wants it. What was approved is
+// a plan: another one needs another approval.
 func (v *view) approval(hash string) Verdict {
 	m := v.mode().Mode
 	by := v.p.Steps[v.step].Approval
-	within := defaultApproval
-	if by != nil && by.Within > 0 {
-		within = time.Duration(by.Within)
+	people, within := by.terms()
+	var fresh []Approved
+	if v.i.Approved == hash {
+		fresh = v.i.approvals(v.h.now, within)
 	}
 	verdict := func() Verdict {
 		switch {
@@ -173,24 +174,67 @@ func (v *view) approval(hash string) Verdict {
 			return allow("not asked for: nothing would be done")
 		case m != ModeApprove && by == nil:
 			return allow("not needed")
-		case v.i.Approved == hash && v.h.now.Sub(v.i.ApprovedAt) <= within:
-			return allow("plan %s is approved by %s", hash, v.i.Approver)
+		case len(fresh) >= people:
+			return allow("plan %s is approved by %s", hash, approvers(fresh))
+		case len(fresh) > 0:
+			why := fmt.Sprintf("plan %s is approved by %s: %d of the %d people who must", hash, approvers(fresh), len(fresh), people)
+			return Verdict{Decision: Approval, Reason: why, Until: fresh[0].At.Add(within)}
 		case v.i.Status == StatusApproval && v.i.Hash == hash:
-			return deny(time.Time{}, "nobody approved plan %s in time", hash)
+			return deny(time.Time{}, "%s approved plan %s in time", tooFew(v.i.Approvals), hash)
 		}
-		why := "plan " + hash + " waits for a human"
-		switch v.i.Approved {
-		case "":
-		case hash:
-			why += fmt.Sprintf(": %s approved it %s ago, longer than the %s that an approval holds", v.i.Approver, since(v.h.now, v.i.ApprovedAt), within)
-		default:
-			why += fmt.Sprintf(": what %s approved was plan %s, and things have changed", v.i.Approver, v.i.Approved)
-		}
-		return Verdict{Decision: Approval, Reason: why, Until: v.h.now.Add(within)}
+		return Verdict{Decision: Approval, Reason: v.waits(hash, people, within), Until: v.h.now.Add(within)}
 	}()
 	verdict.Guard = "approval"
 	return verdict
 }
 
+// waits says for whom a plan waits, and why what was approved is not it.
+func (v *view) waits(hash string, people int, within time.Duration) string {
+	why := "plan " + hash + " waits for a human"
+	if people > 1 {
+		why = fmt.Sprintf("plan %s waits for %d people", hash, people)
+	}
+	if len(v.i.Approvals) == 0 {
+		return why
+	}
+	last := v.i.Approvals[len(v.i.Approvals)-1]
+	if v.i.Approved == hash {
+		return why + fmt.Sprintf(": %s approved it %s ago, longer than the %s that an approval holds", approvers(v.i.Approvals), since(v.h.now, last.At), within)
+	}
+	return why + fmt.Sprintf(": what %s approved was plan %s, and things have changed", approvers(v.i.Approvals), v.i.Approved)
+}
+
+// terms are how many people must approve, and for how long an approval holds.
+func (a *ApprovalBy) terms() (people int, within time.Duration) {
+	people, within = 1, defaultApproval
+	if a != nil {
+		people = max(people, a.People)
+	}
+	if a != nil && a.Within > 0 {
+		within = time.Duration(a.Within)
+	}
+	return people, within
+}
+
 // defaultApproval is how long a human is waited for.
 const defaultApproval = 10 * time.Minute
+
+// approvals are those that still hold, the oldest first.
+func (i *Incident) approvals(now time.Time, within time.Duration) []Approved {
+	return slices.DeleteFunc(slices.Clone(i.Approvals), func(a Approved) bool { return now.Sub(a.At) >= within })
+}
+
+func approvers(all []Approved) string {
+	var names []string
+	for _, a := range all {
+		names = append(names, a.By)
+	}
+	return strings.Join(names, " and ")
+}
+
+func tooFew(all []Approved) string {
+	if len(all) == 0 {
+		return "nobody"
+	}
+	return "only " + approvers(all)
+}

@@ -163,9 +163,23 @@ type Step struct {
 	Within   model.Duration `json:"within,omitempty"` // the deadline of each act; default 2m
 }
 
-// ApprovalBy says who may approve a step and for how long it is waited for.
+// Checks are all that is looked at in the course of the step: what its acts are
+// held against before the next one begins, then the step itself.
+func (st Step) Checks() []Check {
+	var out []Check
+	for _, d := range st.Do {
+		if d.Verify != nil {
+			out = append(out, d.Verify.All...)
+		}
+	}
+	return append(out, st.Verify.All...)
+}
+
+// ApprovalBy says who may approve a step, how many of them must, and for how
+// long it is waited for each.
 type ApprovalBy struct {
-	By     []string       `json:"by,omitempty"` // roles
+	By     []string       `json:"by,omitempty"`     // roles
+	People int            `json:"people,omitempty"` // 0: one is enough
 	Within model.Duration `json:"within"`
 }
 
@@ -175,6 +189,9 @@ type Do struct {
 	Args   json.RawMessage `json:"args,omitempty"`
 	Target string          `json:"target,omitempty"` // another one than the policy's, written likewise
 	Within model.Duration  `json:"within,omitempty"` // its own deadline; 0: the step's
+	// Verify is what the next act counts on, and what must be seen before it
+	// begins; nil: that this one ended well is enough.
+	Verify *Verify `json:"verify,omitempty"`
 }
 
 // Verify says what must be seen, for how long, and by when.

@@ -21,7 +21,7 @@ const (
 // called until there is nothing more to do without hearing more.
 func (h *handler) advance(i *Incident) bool {
 	switch {
-	case i.Status == StatusClosed, i.acting(), i.asking(ForVerification), i.asking(ForConfirmation):
+	case i.Status == StatusClosed, i.underWay(), i.asking(ForConfirmation):
 		return false
 	case h.countable(i):
 		return h.count(i)

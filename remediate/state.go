@@ -102,40 +102,40 @@ type Incident struct {
 	Closed   time.Time `json:"closed,omitzero"`
 	Verified bool      `json:"verified,omitempty"`
 
-	Step       int          `json:"step"`                // the one judged last
-	Failed     bool         `json:"failed,omitempty"`    // and its attempt did not help: the next is due
-	Outcome    string       `json:"outcome,omitempty"`   // of a verification that ended, until it was counted and concluded from
-	Counted    bool         `json:"counted,omitempty"`   // the breaker was told
-	Ended      time.Time    `json:"ended,omitzero"`      // when the last attempt ended
-	Unknowns   int          `json:"unknowns,omitempty"`  // verifications in a row whose outcome nobody knows
-	Exhausted  bool         `json:"exhausted,omitempty"` // every step was tried
-	Until      time.Time    `json:"until,omitzero"`      // judge anew at
-	Verdicts   []Verdict    `json:"verdicts,omitempty"`  // of the last judgement
-	Questions  []Question   `json:"questions,omitempty"` // of the guards' ask, until they are judged
-	Answers    []Answer     `json:"answers,omitempty"`   // to them, one for each in order; none: nobody knows
-	Asked      bool         `json:"asked,omitempty"`     // the guards' ask ended
-	AskedAt    time.Time    `json:"askedAt,omitzero"`    // when it ended
-	AskedBook  string       `json:"askedBook,omitempty"` // digest of the rulebook that it was begun under
-	Seen       Object       `json:"seen,omitzero"`       // what the target was when it was last judged, since our last act
-	Plan       *Plan        `json:"plan,omitempty"`
-	Would      bool         `json:"would,omitempty"`    // something would have been done, if its policy did more than observe
-	Acted      int          `json:"acted,omitempty"`    // acts of the plan that were begun
-	Doubt      bool         `json:"doubt,omitempty"`    // nobody knows how the last of them ended
-	Owed       int          `json:"owed,omitempty"`     // acts of the plan's undo that are still to be begun
-	Refusals   int          `json:"refusals,omitempty"` // acts in a row that were refused
-	Base       int          `json:"base,omitempty"`     // Tries when a human last said run: attempts are counted from there
-	Hash       string       `json:"hash,omitempty"`
-	Approved   string       `json:"approved,omitempty"` // hash of the plan that a human approved
-	Approver   string       `json:"approver,omitempty"`
-	ApprovedAt time.Time    `json:"approvedAt,omitzero"`
-	Refused    string       `json:"refused,omitempty"` // who denied the plan
-	Acked      string       `json:"acked,omitempty"`
-	AckedAt    time.Time    `json:"ackedAt,omitzero"`
-	Taken      string       `json:"taken,omitempty"`     // who took it over
-	Overrides  []Overriding `json:"overrides,omitempty"` // guards that a human lets pass, until the attempt ends
-	Probed     time.Time    `json:"probed,omitzero"`     // when it was last probed on, or confirmed
-	Lost       string       `json:"lost,omitempty"`      // what that saw amiss
-	Confirmed  bool         `json:"confirmed,omitempty"` // it is well, and that is not our doing
+	Step      int          `json:"step"`                // the one judged last
+	Failed    bool         `json:"failed,omitempty"`    // and its attempt did not help: the next is due
+	Outcome   string       `json:"outcome,omitempty"`   // of a verification that ended, until it was counted and concluded from
+	Counted   bool         `json:"counted,omitempty"`   // the breaker was told
+	Ended     time.Time    `json:"ended,omitzero"`      // when the last attempt ended
+	Unknowns  int          `json:"unknowns,omitempty"`  // verifications in a row whose outcome nobody knows
+	Exhausted bool         `json:"exhausted,omitempty"` // every step was tried
+	Until     time.Time    `json:"until,omitzero"`      // judge anew at
+	Verdicts  []Verdict    `json:"verdicts,omitempty"`  // of the last judgement
+	Questions []Question   `json:"questions,omitempty"` // of the guards' ask, until they are judged
+	Answers   []Answer     `json:"answers,omitempty"`   // to them, one for each in order; none: nobody knows
+	Asked     bool         `json:"asked,omitempty"`     // the guards' ask ended
+	AskedAt   time.Time    `json:"askedAt,omitzero"`    // when it ended
+	AskedBook string       `json:"askedBook,omitempty"` // digest of the rulebook that it was begun under
+	Seen      Object       `json:"seen,omitzero"`       // what the target was when it was last judged, since our last act
+	Plan      *Plan        `json:"plan,omitempty"`
+	Would     bool         `json:"would,omitempty"`    // something would have been done, if its policy did more than observe
+	Acted     int          `json:"acted,omitempty"`    // acts of the plan that were begun
+	Checked   int          `json:"checked,omitempty"`  // of them, those that were seen to have done what the next counts on
+	Doubt     bool         `json:"doubt,omitempty"`    // nobody knows how the last of them ended
+	Owed      int          `json:"owed,omitempty"`     // acts of the plan's undo that are still to be begun
+	Refusals  int          `json:"refusals,omitempty"` // acts in a row that were refused
+	Base      int          `json:"base,omitempty"`     // Tries when a human last said run: attempts are counted from there
+	Hash      string       `json:"hash,omitempty"`
+	Approved  string       `json:"approved,omitempty"`  // hash of the plan that humans approved, or some of those who must
+	Approvals []Approved   `json:"approvals,omitempty"` // by whom, once each
+	Refused   string       `json:"refused,omitempty"`   // who denied the plan
+	Acked     string       `json:"acked,omitempty"`
+	AckedAt   time.Time    `json:"ackedAt,omitzero"`
+	Taken     string       `json:"taken,omitempty"`     // who took it over
+	Overrides []Overriding `json:"overrides,omitempty"` // guards that a human lets pass, until the attempt ends
+	Probed    time.Time    `json:"probed,omitzero"`     // when it was last probed on, or confirmed
+	Lost      string       `json:"lost,omitempty"`      // what that saw amiss
+	Confirmed bool         `json:"confirmed,omitempty"` // it is well, and that is not our doing
 
 	Holds    []Target  `json:"holds,omitempty"`    // the objects beside Target that it is at work on
 	Kept     int       `json:"kept,omitempty"`     // the attempt that evidence was gathered for last
@@ -171,6 +171,12 @@ type Overriding struct {
 	By     string    `json:"by"`
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
+}
+
+// Approved is a human's word that a plan be carried out.
+type Approved struct {
+	By string    `json:"by"`
+	At time.Time `json:"at"`
 }
 
 // Pending is something started and not finished.
@@ -332,6 +338,11 @@ func (i *Incident) acting() bool {
 		}
 	}
 	return false
+}
+
+// underWay tells whether an act is open, or a look at what it did.
+func (i *Incident) underWay() bool {
+	return i.acting() || i.asking(ForVerification) || i.asking(ForGoingOn)
 }
 
 // telling tells whether a tell to this destination is open.

@@ -160,6 +160,16 @@ func (st *Step) objects(own Target, ls Labels) []Target {
 	return all
 }
 
+// kindsOn are the kinds of acts that a step does to one object, in their order.
+func (st *Step) kindsOn(object, own Target, ls Labels) (kinds []string) {
+	for _, d := range slices.Concat(st.Do, st.Undo) {
+		if t, err := otherTarget(own, d.Target, ls); err == nil && t == object {
+			kinds = append(kinds, d.Kind)
+		}
+	}
+	return kinds
+}
+
 // targetOf fills a target template such as deployment/$namespace/db.
 func targetOf(cluster, template string, ls Labels) (Target, error) {
 	s, err := expand(template, ls, CheckName)

@@ -218,6 +218,8 @@ func dealing(s Started) string {
 		return "tell"
 	case s.Ask.Purpose == ForVerification:
 		return "verify"
+	case s.Ask.Purpose == ForGoingOn:
+		return "look"
 	case s.Ask.Purpose == ForProbingOn:
 		return "probe"
 	case s.Ask.Purpose == ForConfirmation:

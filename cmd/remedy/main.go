@@ -1,6 +1,7 @@
 // Command remedy is the operator's command line. It asks the daemon over HTTP
 // and hands it a human's word. Policies are checked without a daemon. It holds no
-// credentials of a cluster but for check posture, which only reads.
+// credentials of a cluster but for check posture, which only reads; what drill live
+// breaks, a command of its user breaks.
 package main
 
 import (

@@ -25,7 +25,7 @@ var aboutIncidents = []wordCommand{
 	{remediate.Unack, "Whoever acknowledged has it no longer: people are called anew.", says("not acknowledged any more: people are called anew")},
 	{remediate.TakeOver, "I am on it: nothing further is done by itself.", says("taken over: nothing further is done by itself")},
 	{remediate.Close, "It is over, whatever the alerts say.", says("closed")},
-	{remediate.Approve, "Carry out the plan with this hash.", says("approved: everything is judged once more, then it is carried out")},
+	{remediate.Approve, "Carry out the plan with this hash.", says("approved: when everybody who must has approved it, everything is judged once more and it is carried out")},
 	{remediate.Deny, "Do not carry out the plan with this hash.", says("denied: the plan is not carried out")},
 	{remediate.Run, "Judge it again from the first step, and act if every guard allows.", says("run: it is judged from the first step")},
 	{remediate.Override, "Break-glass: let one guard pass for the next attempt. All others still judge.", func(w web.Word) string {

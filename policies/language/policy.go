@@ -45,7 +45,7 @@ var ofSteps = []Object{
 	{"step", "A remedy, and how to see whether it helped.", []Field{
 		{"name", plain, Required, "What people read in reports."},
 		{"approval", object("approval"), "none is asked for", "Whether a human approves this step, whatever the mode."},
-		{"do", listOf(action), Required, "The actions, done in order; beside the kind, `within` is the deadline of this one act and `target` another object than the policy's target."},
+		{"do", listOf(action), Required, "The actions, done in order; beside the kind, `within` is the deadline of this one act, `target` another object than the policy's target, and `verify` what the next action counts on and must be seen before it begins."},
 		{"undo", listOf(action), "what was done stays", "The actions that take back what was done when `do` breaks off after its first act."},
 		{"evidence", truth, "`true` when an act of the step ends processes", "Whether logs, events and the object are kept before the first act."},
 		{"verify", object("verify"), Required, "How to see whether it helped: what is not verified is not healed."},
@@ -53,7 +53,8 @@ var ofSteps = []Object{
 	}},
 	{"approval", "A human's yes, without which the step is not done.", []Field{
 		{"by", listOf(role), "`[approver]`", "Who may approve it."},
-		{"within", duration, Required, "For how long it is waited for them."},
+		{"people", count(1, 5), "`1`", "How many of them must."},
+		{"within", duration, Required, "For how long it is waited for each of them, and an approval holds."},
 	}},
 	{"verify", "A verification. `for` and `every` are shorter than `within`.", []Field{
 		{"all", listOf(probe), Required, "The probes, all of which must be good; beside the kind, `target` is another object than the policy's target."},

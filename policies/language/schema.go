@@ -15,7 +15,7 @@ type schema map[string]any
 // Schema returns the JSON Schema of a kind of file. A file that the daemon loads
 // satisfies it; one that satisfies it may still not make sense as a whole.
 func (f File) Schema(kinds Kinds) ([]byte, error) {
-	definitions := schema{"action": oneKind(kinds.Actions, otherTarget, withinOne), "probe": oneKind(kinds.Probes, otherTarget)}
+	definitions := schema{"action": oneKind(kinds.Actions, otherTarget, withinOne, seenNext), "probe": oneKind(kinds.Probes, otherTarget)}
 	objects := f.Objects()
 	for _, o := range objects[1:] {
 		definitions[key(o.Name)] = o.schema()
@@ -144,6 +144,7 @@ func longer() schema {
 var (
 	otherTarget = Field{"target", target, "the policy's target", "The object that it is about."}
 	withinOne   = Field{"within", duration, "that of the step", "The deadline of this one act."}
+	seenNext    = Field{"verify", object("verify"), "that it ended well", "What the next action of `do` counts on, and must be seen before it begins."}
 )
 
 // oneKind is one kind of action or probe with its arguments.

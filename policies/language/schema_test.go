@@ -109,7 +109,7 @@ func TestBadFilesDoNot(t *testing.T) {
 		"config-people-role", "config-routing-key-inline", "config-routing-keys-empty", "config-runbook-page", "config-runbook-severity",
 		"config-slack-no-channel", "config-slack-token", "config-storm-off", "config-storm-of-one", "config-storm-share-percent",
 		"config-unknown-key", "config-url",
-		"policy-approval-no-within", "policy-approval-unknown-role", "policy-attempts-none", "policy-attempts-too-many", "policy-backup-no-max",
+		"policy-act-verify-an-action", "policy-act-verify-empty", "policy-approval-no-within", "policy-approval-people-none", "policy-approval-people-many", "policy-approval-unknown-role", "policy-attempts-none", "policy-attempts-too-many", "policy-backup-no-max",
 		"policy-bad-mode", "policy-bad-name", "policy-bad-severity", "policy-budget-zero", "policy-continue-not-a-truth", "policy-count-part",
 		"policy-count-text", "policy-depends-alert-unquoted", "policy-do-a-probe", "policy-do-argument-of-wrong-type", "policy-do-empty",
 		"policy-do-two-in-one", "policy-do-unknown-argument", "policy-do-unknown-kind", "policy-do-within-alone", "policy-do-within-no-unit",

@@ -21,7 +21,7 @@ func (b *backtest) started(s remediate.Started) {
 		b.reply(s, 0, remediate.Result{Outcome: remediate.OK, Ref: "ref"})
 	case s.Act != nil:
 		b.act(s)
-	case isSampled(s.Ask.Purpose):
+	case s.Ask.Sampled():
 		b.verify(s)
 	default:
 		b.answer(s)

@@ -120,7 +120,7 @@ func (r *recording) begun(b remediate.Started, at time.Time) {
 		k := deedOf(*b.Act)
 		r.acts[k] = append(r.acts[k], d)
 		r.actsOn[d.opener] = append(r.actsOn[d.opener], d)
-	case isSampled(b.Ask.Purpose):
+	case b.Ask.Sampled():
 		k := looksAt(*b.Ask)
 		r.sampled[k] = append(r.sampled[k], d)
 	default:
@@ -129,11 +129,6 @@ func (r *recording) begun(b remediate.Started, at time.Time) {
 			r.asked[k] = append(r.asked[k], d)
 		}
 	}
-}
-
-// isSampled tells whether an ask is put again and again until it holds.
-func isSampled(purpose string) bool {
-	return purpose == remediate.ForVerification || purpose == remediate.ForProbingOn || purpose == remediate.ForConfirmation
 }
 
 // forget lets go of what is too old to say anything from now on.
@@ -145,7 +140,7 @@ func (r *recording) forget(now time.Time) {
 		case d.Act != nil:
 			drop(r.acts, deedOf(*d.Act), d)
 			drop(r.actsOn, d.opener, d)
-		case isSampled(d.Ask.Purpose):
+		case d.Ask.Sampled():
 			drop(r.sampled, looksAt(*d.Ask), d)
 		default:
 			for _, q := range d.Ask.Questions {

@@ -50,7 +50,9 @@ func (w *world) started(s remediate.Started) {
 		w.reply(s, w.toldBy(s.Tell.Destination), remediate.Result{Ref: "ref"})
 	case s.Act != nil:
 		w.reply(s, w.says.Kinds[s.Act.Kind], remediate.Result{})
-	case s.Ask.Purpose == remediate.ForGuards, s.Ask.Purpose == remediate.ForImpact, s.Ask.Purpose == remediate.ForEvidence:
+	case s.Ask.Sampled():
+		w.verify(s)
+	default:
 		w.life.Answer(w.life.Now, s, func() (remediate.Result, bool) {
 			r := remediate.Result{Outcome: remediate.OK, Samples: 1}
 			for _, q := range s.Ask.Questions {
@@ -58,8 +60,6 @@ func (w *world) started(s remediate.Started) {
 			}
 			return r, true
 		})
-	default:
-		w.verify(s)
 	}
 }
 
@@ -272,7 +272,7 @@ func (v *verification) sample() (r remediate.Result, ended bool, next time.Time)
 	switch {
 	case bad != "":
 		v.first = time.Time{}
-	case v.ask.Purpose == remediate.ForVerification && now.Sub(v.began) < slow:
+	case (v.ask.Purpose == remediate.ForVerification || v.ask.Purpose == remediate.ForGoingOn) && now.Sub(v.began) < slow:
 		bad, v.first = "not well yet", time.Time{}
 	case v.first.IsZero():
 		v.first = now

@@ -142,7 +142,7 @@ func (a *api) serve(r *http.Request) (any, *metav1.Status) {
 	case strings.Contains(r.URL.Path, "/deployments/"):
 		if d := a.deployments[name]; d != nil {
 			if r.Header.Get("Content-Type") == string(types.MergePatchType) {
-				return d, a.scale(r, &d.ObjectMeta, &d.Spec.Replicas)
+				return d, a.merge(r, &d.ObjectMeta, &d.Spec.Replicas, &d.Spec.Paused)
 			}
 			if r.Header.Get("Content-Type") == string(types.JSONPatchType) {
 				return d, a.rollBack(r, d)
@@ -152,7 +152,7 @@ func (a *api) serve(r *http.Request) (any, *metav1.Status) {
 	case strings.Contains(r.URL.Path, "/statefulsets/"):
 		if s := a.sets[name]; s != nil {
 			if r.Header.Get("Content-Type") == string(types.MergePatchType) {
-				return s, a.scale(r, &s.ObjectMeta, &s.Spec.Replicas)
+				return s, a.merge(r, &s.ObjectMeta, &s.Spec.Replicas, nil)
 			}
 			return s, a.apply(r, &s.ObjectMeta, &s.Spec.Template, &s.Status.ObservedGeneration)
 		}
@@ -252,8 +252,9 @@ func (a *api) rollBack(r *http.Request, d *appsv1.Deployment) *metav1.Status {
 	return nil
 }
 
-// scale is a merge patch of the replicas and annotations.
-func (a *api) scale(r *http.Request, m *metav1.ObjectMeta, replicas **int32) *metav1.Status {
+// merge is a merge patch of annotations, and of the replicas or of whether the
+// rollout is paused. Who sets that owns it.
+func (a *api) merge(r *http.Request, m *metav1.ObjectMeta, replicas **int32, paused *bool) *metav1.Status {
 	if r.URL.Query().Get("fieldManager") != kube.Manager {
 		a.t.Errorf("patch %s in nobody's name", r.URL)
 	}
@@ -263,7 +264,10 @@ func (a *api) scale(r *http.Request, m *metav1.ObjectMeta, replicas **int32) *me
 			ResourceVersion string
 			Annotations     map[string]*string
 		}
-		Spec struct{ Replicas *int32 }
+		Spec struct {
+			Replicas *int32
+			Paused   *bool
+		}
 	}
 	a.decode(r, &body)
 	switch {
@@ -281,8 +285,15 @@ func (a *api) scale(r *http.Request, m *metav1.ObjectMeta, replicas **int32) *me
 		}
 		metav1.SetMetaDataAnnotation(m, k, *v)
 	}
-	*replicas = body.Spec.Replicas
 	touch(m)
+	if body.Spec.Replicas != nil {
+		*replicas = body.Spec.Replicas
+		return nil
+	}
+	m.ManagedFields = nil
+	if *paused = body.Spec.Paused != nil; *paused {
+		m.ManagedFields = []metav1.ManagedFieldsEntry{pausedBy(kube.Manager)}
+	}
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
@@ -31,53 +30,26 @@ const whatUncordoned = "somebody uncordoned it"
 
 // judgeNode says why nothing may be done to the node, nil when it may.
 func (t *attempt) judgeNode(w *kube.Workload) *remediate.Result {
-	switch {
-	case w == nil:
-		return new(refused("%s", remediate.RefusedGone))
-	case string(w.Meta.UID) != t.Act.UID:
-		return new(refused("it was deleted and made anew since it was judged"))
-	case w.Refused != "":
-		return new(refused("%s", w.Refused))
+	if stop := t.meant(w); stop != nil || w.Refused == "" {
+		return stop
 	}
-	return nil
+	return new(refused("%s", w.Refused))
 }
 
 // change brings a node to where judge says that it is done, by applying what it
-// asks for. It reads the node anew when it changed since it was judged.
+// asks for.
 func (t *attempt) change(ctx context.Context, cordon bool, judge func(*kube.Workload) *remediate.Result) (*kube.Workload, *remediate.Result) {
-	for range judgings {
-		w, stop := t.look(ctx)
-		if stop != nil {
-			return w, stop
-		}
-		if stop = t.judgeNode(w); stop == nil {
-			stop = judge(w)
-		}
-		if stop != nil {
-			return w, stop
-		}
-		e := t.applyNode(ctx, w, cordon)
-		switch {
-		case e == nil:
-			return w, nil
-		case isFieldConflict(e.err):
-			return w, new(refused("another field manager owns what would be set: %s", text(e.err)))
-		case apierrors.IsConflict(e.err):
-			continue // it changed since it was judged: judge it anew
-		case apierrors.IsInvalid(e.err) && hasCause(e.err, "metadata.uid"):
-			return w, new(refused("it was deleted and made anew since it was judged: %s", text(e.err)))
-		}
-		r := t.unsent(e)
-		if r.Outcome != remediate.Unknown {
-			return w, &r
-		}
-		now, stop := t.look(ctx)
-		if stop == nil && now != nil && string(now.Meta.UID) == t.Act.UID && applied(now, t.ID, cordon) {
-			return now, nil // the answer was lost
-		}
-		return w, &r
-	}
-	return nil, new(t.later(fmt.Errorf("%s changes faster than it can be judged", t.Act.Target)))
+	return t.bring(ctx, change{
+		look: t.look,
+		judge: func(w *kube.Workload) *remediate.Result {
+			if stop := t.judgeNode(w); stop != nil {
+				return stop
+			}
+			return judge(w)
+		},
+		send: func(ctx context.Context, w *kube.Workload) *writeError { return t.applyNode(ctx, w, cordon) },
+		done: func(w *kube.Workload) bool { return applied(w, t.ID, cordon) },
+	})
 }
 
 // applied tells whether what was sent is there.

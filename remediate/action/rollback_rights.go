@@ -27,6 +27,8 @@ func keepsRights(w *kube.Workload, to *kube.Revision) error {
 		more = "have another folder of their node"
 	case privileged(was) && !privileged(now):
 		more = "be privileged"
+	case slices.ContainsFunc(capabilities(was), func(c corev1.Capability) bool { return !slices.Contains(capabilities(now), c) }):
+		more = "have more capabilities"
 	default:
 		return nil
 	}
@@ -43,7 +45,16 @@ func hostPaths(s *corev1.PodSpec) (out []string) {
 }
 
 func privileged(s *corev1.PodSpec) bool {
-	return slices.ContainsFunc(slices.Concat(s.InitContainers, s.Containers), func(c corev1.Container) bool {
+	return slices.ContainsFunc(containers(s), func(c corev1.Container) bool {
 		return c.SecurityContext != nil && c.SecurityContext.Privileged != nil && *c.SecurityContext.Privileged
 	})
+}
+
+func capabilities(s *corev1.PodSpec) (out []corev1.Capability) {
+	for _, c := range containers(s) {
+		if c.SecurityContext != nil && c.SecurityContext.Capabilities != nil {
+			out = append(out, c.SecurityContext.Capabilities.Add...)
+		}
+	}
+	return out
 }

@@ -134,6 +134,9 @@ func TestRollbackChooses(t *testing.T) {
 		"a folder of the node": {[]string{"good", "bad"}, func(a *api, _ *appsv1.Deployment) {
 			a.replicaSets[0].Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/"}}}}
 		}, "", "another folder of their node"},
+		"a capability": {[]string{"good", "bad"}, func(a *api, _ *appsv1.Deployment) {
+			a.replicaSets[0].Spec.Template.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_ADMIN"}}}
+		}, "", "would have more capabilities"},
 		"privileged": {[]string{"good", "bad"}, func(a *api, _ *appsv1.Deployment) {
 			a.replicaSets[0].Spec.Template.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{Privileged: new(true)}
 		}, "", "would be privileged: what they may do is for people to give back, by kubectl rollout undo --to-revision=1"},

@@ -85,7 +85,9 @@ func rollsBack() string {
 		absent("hostNetwork"), absent("hostPID"), absent("hostIPC"),
 		fmt.Sprintf("(!has(object%[1]s.volumes) || object%[1]s.volumes.all(v, !has(v.hostPath) ||\n"+
 			"  has(oldObject%[1]s.volumes) && oldObject%[1]s.volumes.exists(o, has(o.hostPath) && o.hostPath.path == v.hostPath.path)))", spec),
-		unprivileged(spec, "containers"), unprivileged(spec, "initContainers"),
+		fmt.Sprintf("(!%s || %s)", someContainer("object"+spec, "c", privilegedIn("c")), someContainer("oldObject"+spec, "c", privilegedIn("c"))),
+		"!"+someContainer("object"+spec, "c", addsIn("c")+" && !c.securityContext.capabilities.add.all(x, "+
+			someContainer("oldObject"+spec, "o", addsIn("o")+" && x in o.securityContext.capabilities.add")+")"),
 	)
 }
 
@@ -94,16 +96,16 @@ func same(path, field string) string {
 	return fmt.Sprintf("has(object%[1]s.%[2]s) == has(oldObject%[1]s.%[2]s) && (!has(object%[1]s.%[2]s) || object%[1]s.%[2]s == oldObject%[1]s.%[2]s)", path, field)
 }
 
-// unprivileged holds when no container of the list is privileged, or one was
-// before.
-func unprivileged(spec, containers string) string {
-	is := "has(c.securityContext) && has(c.securityContext.privileged) && c.securityContext.privileged"
-	var before string
-	for i, list := range []string{"containers", "initContainers"} {
-		if i > 0 {
-			before += " || "
-		}
-		before += fmt.Sprintf("has(oldObject%[1]s.%[2]s) && oldObject%[1]s.%[2]s.exists(c, %[3]s)", spec, list, is)
-	}
-	return fmt.Sprintf("(!has(object%[1]s.%[2]s) || !object%[1]s.%[2]s.exists(c, %[3]s) ||\n  %[4]s)", spec, containers, is, before)
+// someContainer holds when the condition does for a container of a pod's spec,
+// which is called name there.
+func someContainer(spec, name, condition string) string {
+	return fmt.Sprintf("(has(%[1]s.containers) && %[1]s.containers.exists(%[2]s, %[3]s) ||\n  has(%[1]s.initContainers) && %[1]s.initContainers.exists(%[2]s, %[3]s))", spec, name, condition)
+}
+
+func privilegedIn(c string) string {
+	return fmt.Sprintf("has(%[1]s.securityContext) && has(%[1]s.securityContext.privileged) && %[1]s.securityContext.privileged", c)
+}
+
+func addsIn(c string) string {
+	return fmt.Sprintf("has(%[1]s.securityContext) && has(%[1]s.securityContext.capabilities) && has(%[1]s.securityContext.capabilities.add)", c)
 }

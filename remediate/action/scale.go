@@ -9,9 +9,6 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
@@ -102,7 +99,7 @@ func (a *scale) perform(ctx context.Context, t *attempt) remediate.Result {
 		case next == nil:
 			return r
 		}
-		e := t.scale(ctx, w, next)
+		e := t.merge(ctx, w, next.annotations, map[string]any{"replicas": next.replicas})
 		switch {
 		case e == nil:
 			return t.tell(ctx, w, ok("%s", next.done))
@@ -225,22 +222,6 @@ func readScaled(w *kube.Workload) scaled {
 func (s scaled) stands(replicas int32) bool { return s.readable && s.to == replicas }
 
 func number(n int32) string { return strconv.Itoa(int(n)) }
-
-// scale sends the replicas and the annotations. The body names the UID and the
-// resourceVersion that were judged, so that it changes nothing else than that.
-func (t *attempt) scale(ctx context.Context, w *kube.Workload, next *scaling) *writeError {
-	body, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": w.Meta.UID, "resourceVersion": w.Meta.ResourceVersion, "annotations": next.annotations},
-		"spec":     map[string]any{"replicas": next.replicas},
-	})
-	if err != nil {
-		return &writeError{err: fmt.Errorf("encode the replicas: %w", err)}
-	}
-	return t.send(ctx, t.client.AppsV1().RESTClient().Patch(types.MergePatchType).
-		Namespace(w.Target.Namespace).Resource(w.Target.Kind+"s").Name(w.Target.Name).
-		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager}, scheme.ParameterCodec).
-		Body(body))
-}
 
 // isDone tells whether a request whose answer was lost was carried out.
 func (a *scale) isDone(ctx context.Context, t *attempt, next *scaling) bool {

@@ -27,11 +27,10 @@ func (p *Prober) Perform(ctx context.Context, s remediate.Started) remediate.Res
 		ctx, cancel = context.WithDeadline(ctx, s.Deadline)
 		defer cancel()
 	}
-	switch s.Ask.Purpose {
-	case remediate.ForGuards, remediate.ForImpact, remediate.ForEvidence:
-		return p.once(ctx, *s.Ask)
+	if s.Ask.Sampled() {
+		return p.verify(ctx, *s.Ask)
 	}
-	return p.verify(ctx, *s.Ask)
+	return p.once(ctx, *s.Ask)
 }
 
 // once puts each question one time.

@@ -71,6 +71,7 @@ var kinds = map[string]kind{
 	"postgres":      {postgresDoc, postgresExample, noRules, parse[postgres]},
 	"promql":        {promqlDoc, promqlExample, noRules, parse[promql]},
 	"pvc":           {pvcDoc, pvcExample, pvcRules, parse[pvc]},
+	"reach":         {reachDoc, reachExample, reachRules, parse[reach]},
 	"redis":         {redisDoc, redisExample, noRules, parse[redisInstance]},
 	"rollout":       {rolloutDoc, rolloutExample, rolloutRules, parse[rollout]},
 	"tcp":           {tcpDoc, tcpExample, noRules, parse[tcp]},

@@ -51,19 +51,27 @@ func (a *promql) put(ctx context.Context, p *Prober, _ remediate.Question) (reme
 
 // number asks Prometheus for one number.
 func (p *Prober) number(ctx context.Context, query string) (float64, error) {
-	if p.prom == nil {
-		return 0, errors.New("no Prometheus is configured")
+	v, err := p.instant(ctx, query, time.Now(), 2) // two series are enough to know that there are several
+	if err != nil {
+		return 0, err
 	}
-	var v model.Value
-	err := p.guarded("prometheus", isPrometheusFault, func() (err error) {
-		// Two series are enough to know that there are several.
-		v, _, err = p.prom.Query(ctx, query, time.Now(), promv1.WithLimit(2), promv1.WithTimeout(p.timeout))
+	return number(v)
+}
+
+// instant asks Prometheus for so many series at most, as they were at a moment;
+// the zero one is its own now. One that is too old to know the limit sends all.
+func (p *Prober) instant(ctx context.Context, query string, at time.Time, limit uint64) (v model.Value, err error) {
+	if p.prom == nil {
+		return nil, errors.New("no Prometheus is configured")
+	}
+	err = p.guarded("prometheus", isPrometheusFault, func() (err error) {
+		v, _, err = p.prom.Query(ctx, query, at, promv1.WithLimit(limit), promv1.WithTimeout(p.timeout))
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("ask Prometheus: %w", err)
+		return nil, fmt.Errorf("ask Prometheus: %w", err)
 	}
-	return number(v)
+	return v, nil
 }
 
 // number returns the one finite number of a result.

@@ -23,6 +23,8 @@ const (
 type workload struct {
 	// Headroom asks what the disruption budgets of its pods allow.
 	Headroom bool `json:"headroom,omitempty"`
+	// For asks what is refused where nothing else is to be done to it.
+	For kube.Purpose `json:"for,omitempty"`
 }
 
 func workloadRules(target string, raw json.RawMessage) []rbacv1.PolicyRule {
@@ -37,14 +39,20 @@ func workloadRules(target string, raw json.RawMessage) []rbacv1.PolicyRule {
 	return rules
 }
 
-func (*workload) validate() error { return nil }
+func (a *workload) validate() error {
+	switch a.For {
+	case "", kube.ToPause, kube.ToResume:
+		return nil
+	}
+	return fmt.Errorf(`"for" is %q: want %s or %s, or leave it out`, a.For, kube.ToPause, kube.ToResume)
+}
 
 func (*workload) dependency(q remediate.Question) string { return kubernetesName(q) }
 
 func kubernetesName(q remediate.Question) string { return "kubernetes " + q.Target.Cluster }
 
 func (a *workload) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
-	w, err := p.workload(ctx, q.Target)
+	w, err := p.workloadFor(ctx, q.Target, a.For)
 	if kube.IsGone(err) {
 		return remediate.Answer{
 			Text:   q.Target.String() + " is not there",
@@ -122,9 +130,14 @@ func (p *Prober) addHeadroom(ctx context.Context, w *kube.Workload, a *remediate
 }
 
 // workload reads a target.
-func (p *Prober) workload(ctx context.Context, t remediate.Target) (w *kube.Workload, err error) {
+func (p *Prober) workload(ctx context.Context, t remediate.Target) (*kube.Workload, error) {
+	return p.workloadFor(ctx, t, "")
+}
+
+// workloadFor reads a target and what is refused of it for a purpose.
+func (p *Prober) workloadFor(ctx context.Context, t remediate.Target, what kube.Purpose) (w *kube.Workload, err error) {
 	err = p.read(t, func(r kube.Reader) error {
-		w, err = r.Workload(ctx, t)
+		w, err = r.WorkloadFor(ctx, t, what)
 		return err
 	})
 	return w, err

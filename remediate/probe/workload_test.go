@@ -117,6 +117,12 @@ func TestWorkloadRefused(t *testing.T) {
 	if a := p.one(t, "workload", db, `{}`); a.OK || !strings.Contains(a.Values[remediate.ValueRefused], "paused") || !strings.Contains(a.Text, "paused") {
 		t.Errorf("got %+v", a)
 	}
+	if a := p.one(t, "workload", db, `{"for":"resume"}`); !a.OK || a.Values[remediate.ValueRefused] != "" {
+		t.Errorf("to resume it: %+v", a)
+	}
+	if a := p.one(t, "workload", db, `{"for":"restart"}`); a.OK || !strings.Contains(a.Err, "want pause or resume") {
+		t.Errorf("for what there is not: %+v", a)
+	}
 	gone := db
 	gone.Name = "nothing"
 	if a := p.one(t, "workload", gone, `{}`); a.OK || a.Values[remediate.ValueRefused] != remediate.RefusedGone || a.Err != "" {

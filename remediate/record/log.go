@@ -290,7 +290,10 @@ func (i *incident) answered(ask remediate.Ask, b remediate.Finished, at time.Tim
 		if b.Outcome == remediate.OK {
 			i.well = b.FirstGood
 		}
-	case remediate.ForVerification:
+	case remediate.ForVerification, remediate.ForGoingOn:
+		if ask.Purpose == remediate.ForGoingOn && b.Outcome == remediate.OK {
+			return // what came of the attempt is yet to be seen
+		}
 		saw := seen(b)
 		if n := len(i.Attempts); n > 0 {
 			i.Attempts[n-1].Verified, i.Attempts[n-1].Saw = b.Outcome, saw

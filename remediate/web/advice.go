@@ -75,7 +75,7 @@ func nextOf(i *remediate.Incident) string {
 	case remediate.StatusHeld:
 		return "A human said not now: " + why + ". " + again(i.Until) + " Run it when it may go on."
 	case remediate.StatusApproval:
-		return fmt.Sprintf("Plan %s waits for a human%s. Read it, then approve or deny it.", i.Hash, before(i.Until))
+		return fmt.Sprintf("P%s. Read it, then approve or deny it%s.", strings.TrimPrefix(why, "approval: p"), before(i.Until))
 	case remediate.StatusObserved:
 		if i.Drill != "" {
 			return "It is a drill: what would be done is written down, and nothing is done. Say what you would say in earnest; write down what you learned. Close ends it."

@@ -158,7 +158,7 @@ func TestPoliciesBreakersStatus(t *testing.T) {
 	_, o := play(t, "set verify=failed/3m\nalert PostgresDown namespace=shop\npass 7m\npause policy/shop-slow by=anna reason=noise")
 	h := web.New(o)
 	ps := answer[web.PolicyList](t, h, get("/api/v1/policies")).Policies
-	if len(ps) != 4 || ps[0].Name != "postgres-down" || ps[0].Acts != 2 || !reflect.DeepEqual(ps[0].Open, []uint64{1}) || ps[0].Paused || !ps[1].Paused || !ps[2].Steps[0].Approval {
+	if len(ps) != 5 || ps[0].Name != "postgres-down" || ps[0].Acts != 2 || !reflect.DeepEqual(ps[0].Open, []uint64{1}) || ps[0].Paused || !ps[1].Paused || !ps[2].Steps[0].Approval {
 		t.Errorf("policies %+v", ps)
 	}
 	bs := answer[web.BreakerList](t, h, get("/api/v1/breakers")).Breakers
@@ -166,7 +166,7 @@ func TestPoliciesBreakersStatus(t *testing.T) {
 		t.Errorf("breakers %+v", bs)
 	}
 	s := answer[web.Status](t, h, get("/api/v1/status"))
-	if s.Journal != "q4m2x7kd" || s.Open != 1 || s.ByStatus[remediate.StatusDenied] != 1 || s.Policies != 4 || s.Version != "1.2.3" || len(s.Paused) != 1 || s.Paused[0] != (web.Paused{Scope: "policy/shop-slow", By: "anna", Reason: "noise"}) {
+	if s.Journal != "q4m2x7kd" || s.Open != 1 || s.ByStatus[remediate.StatusDenied] != 1 || s.Policies != 5 || s.Version != "1.2.3" || len(s.Paused) != 1 || s.Paused[0] != (web.Paused{Scope: "policy/shop-slow", By: "anna", Reason: "noise"}) {
 		t.Errorf("status %+v", s)
 	}
 }

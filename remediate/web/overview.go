@@ -214,8 +214,10 @@ func policyOf(p remediate.Policy, st *remediate.State, open []uint64, now time.T
 		for _, d := range step.Do {
 			s.Do = append(s.Do, d.Kind)
 		}
-		for _, c := range step.Verify.All {
-			s.Verify = append(s.Verify, c.Kind)
+		for _, c := range step.Checks() {
+			if !slices.Contains(s.Verify, c.Kind) {
+				s.Verify = append(s.Verify, c.Kind)
+			}
 		}
 		v.Steps = append(v.Steps, s)
 	}

@@ -94,6 +94,7 @@ func (t *teller) started(at time.Time, b remediate.Started) {
 // below. Of the others only what came of them is told.
 var lookings = map[string]string{
 	remediate.ForVerification: "Looking whether it helped",
+	remediate.ForGoingOn:      "Looking for what the next act counts on",
 	remediate.ForConfirmation: "Its alerts resolved; looking whether it is well",
 	remediate.ForEvidence:     "Keeping what there is to be seen, before it is destroyed",
 }

@@ -71,7 +71,7 @@ func builds(b *Binaries) []build {
 			programs: []program{{pkg: "k8s.io/kube-state-metrics/v2", name: "kube-state-metrics", path: &b.KubeStateMetrics}},
 		},
 		{
-			name: "api", module: ".", sources: []string{"test/bed/workload/api"},
+			name: "api", module: ".", sources: []string{"go.mod", "go.sum", "test/bed/workload/api"},
 			programs: []program{{pkg: "./test/bed/workload/api", path: &b.API}},
 		},
 	}

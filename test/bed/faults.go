@@ -46,6 +46,12 @@ func (b *Bed) BreakPod(ctx context.Context, namespace, name string) error {
 	return b.one(ctx, namespace, name, b.breakPod)
 }
 
+// LeakPod has a pod of the API take more memory with each request, its probes'
+// among them, up to nearly its limit. A fresh pod does not.
+func (b *Bed) LeakPod(ctx context.Context, namespace, name string) error {
+	return b.one(ctx, namespace, name, func(p *v1.Pod) error { return b.leave(p, "leaking") })
+}
+
 // Release has a Deployment roll out pods that run and never become ready. Its
 // controller waits for them for five seconds and no longer.
 func (b *Bed) Release(ctx context.Context, namespace, deployment string) error {
@@ -117,10 +123,18 @@ func (b *Bed) kill(p *v1.Pod) error {
 }
 
 func (b *Bed) breakPod(p *v1.Pod) error {
-	if err := os.WriteFile(filepath.Join(b.PodDir(p), "broken"), nil, 0o644); err != nil {
-		return fmt.Errorf("break pod %s/%s: %w", p.Namespace, p.Name, err)
+	if err := b.leave(p, "broken"); err != nil {
+		return err
 	}
 	return b.kill(p)
+}
+
+// leave leaves a file in the pod's folder that says what is wrong with it.
+func (b *Bed) leave(p *v1.Pod, name string) error {
+	if err := os.WriteFile(filepath.Join(b.PodDir(p), name), nil, 0o644); err != nil {
+		return fmt.Errorf("make pod %s/%s a %s one: %w", p.Namespace, p.Name, name, err)
+	}
+	return nil
 }
 
 // ProcessTree is a process and all its descendants, parents first.

@@ -33,6 +33,10 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 	if err := os.MkdirAll(b.targets(), 0o755); err != nil {
 		return err
 	}
+	discovery, err := b.startDiscovery()
+	if err != nil {
+		return fmt.Errorf("serve where the pods are: %w", err)
+	}
 	config := filepath.Join(b.Dir, "prometheus.yml")
 	err = render(config, prometheusConfig, map[string]any{
 		"Namespace":           Namespace,
@@ -44,6 +48,7 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 		"NodeExporter":        nodeExporterAddress,
 		"Pushgateway":         pushgatewayAddress,
 		"AddedTargets":        filepath.Join(b.targets(), "*.json"),
+		"Discovery":           discovery,
 	})
 	if err != nil {
 		return err
@@ -64,7 +69,8 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 // targets is the folder of what tests add to what Prometheus scrapes.
 func (b *Bed) targets() string { return filepath.Join(b.Dir, "targets") }
 
-// Targets are some that Prometheus scrapes, with these labels; job is one of them.
+// Targets are some that Prometheus scrapes, with these labels, as its file_sd_configs and
+// http_sd_configs read them.
 type Targets struct {
 	Targets []string          `json:"targets"`
 	Labels  map[string]string `json:"labels"`

@@ -59,7 +59,7 @@ func (b *Bed) applyWorkloads(ctx context.Context, files []string) error {
 }
 
 // RepairWorkloads puts the bed's workloads back to their manifests after
-// something was released over them, takes away what a rollback noted, and
+// something was released over them, takes away what a rollback or a pause noted, and
 // waits until all is available.
 func (b *Bed) RepairWorkloads(ctx context.Context) error {
 	var files []string
@@ -70,8 +70,8 @@ func (b *Bed) RepairWorkloads(ctx context.Context) error {
 		return err
 	}
 	if _, err := b.Kubectl(ctx, "", "annotate", "deployment", "--all", "--namespace", Namespace,
-		"remediated/rolled-back-by-", "remediated/rolled-back-from-", "remediated/rolled-back-to-"); err != nil {
-		return fmt.Errorf("take away what a rollback noted: %w", err)
+		"remediated/rolled-back-by-", "remediated/rolled-back-from-", "remediated/rolled-back-to-", "remediated/paused-"); err != nil {
+		return fmt.Errorf("take away what was noted of the release: %w", err)
 	}
 	_, err := b.Kubectl(ctx, "", "rollout", "status", "deployment", "--namespace", Namespace, "--selector=app", "--timeout=60s")
 	if err != nil {

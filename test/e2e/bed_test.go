@@ -24,6 +24,8 @@ func TestBedHasEverySeries(t *testing.T) {
 		`redis_up{job="cache", namespace="x0tta6bl4"} == 1`,
 		`count(kube_pod_status_ready{namespace="x0tta6bl4", condition="true"} == 1) >= 5`,
 		`count(kube_pod_container_status_restarts_total{namespace="x0tta6bl4"}) >= 5`,
+		`count(up{job="api", namespace="x0tta6bl4", pod=~"x0tta6bl4-api-.+"} == 1) == 3`,
+		`count(process_resident_memory_bytes{job="api", namespace="x0tta6bl4"} > 1e6) == 3`,
 	} {
 		eventually(t, 30*time.Second, holds(t, b, expr))
 	}

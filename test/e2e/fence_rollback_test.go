@@ -69,6 +69,9 @@ func TestFenceOfRollback(t *testing.T) {
 	patch("an empty folder", d, noted, template(good+`,"volumes":[{"name":"v","emptyDir":{}}]`), true)
 	patch("privileged", d, noted, template(strings.Replace(good, `"image"`, `"securityContext":{"privileged":true},"image"`, 1)), false)
 	patch("privileged at the beginning", d, noted, template(good+`,"initContainers":[{"name":"i","image":"x","securityContext":{"privileged":true}}]`), false)
+	patch("a capability", d, noted, template(strings.Replace(good, `"image"`, `"securityContext":{"capabilities":{"add":["SYS_ADMIN"]}},"image"`, 1)), false)
+	patch("a capability at the beginning", d, noted, template(good+`,"initContainers":[{"name":"i","image":"x","securityContext":{"capabilities":{"add":["NET_ADMIN"]}}}]`), false)
+	patch("a capability less", d, noted, template(strings.Replace(good, `"image"`, `"securityContext":{"capabilities":{"drop":["ALL"]}},"image"`, 1)), true)
 	patch("one of that name elsewhere", "THERE/deployments/web", noted, template(good), false)
 	patch("the subresource", d+"/status", noted, template(good), false)
 

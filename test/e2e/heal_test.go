@@ -24,6 +24,7 @@ var healing = map[string]struct {
 	check  func(d *daemon)
 }{
 	"disk-space": {right: "create jobs.batch", writes: 1, check: (*daemon).checkJob},
+	"memory-hog": {right: "create pods --subresource=eviction", writes: 1},
 	"node-lost":  {right: "patch nodes", writes: 2}, // the cordon, and the eviction of what ran there
 }
 

@@ -45,7 +45,7 @@ func TestPosture(t *testing.T) {
 	config := filepath.Join(startDaemon(t, b, setup{policies: posturePolicies, kubeconfig: b.AdminKubeconfig, keep: true}).dir, "remediated.yml")
 	found := postureOf(t, config)
 	for target, want := range map[string][]string{
-		"bed/deployment/x0tta6bl4/x0tta6bl4-api":   {posture.Spread, posture.Requests, posture.Memory},
+		"bed/deployment/x0tta6bl4/x0tta6bl4-api":   {posture.Spread, posture.Requests},
 		"bed/deployment/x0tta6bl4/x0tta6bl4-redis": {posture.Replicas, posture.Liveness, posture.Requests, posture.Memory},
 		"bed/deployment/x0tta6bl4/x0tta6bl4-db":    {posture.Replicas, posture.Liveness, posture.Requests, posture.Memory, posture.Backup},
 		"bed/deployment/x0tta6bl4/x0tta6bl4-lost":  {posture.Looking},

@@ -93,7 +93,7 @@ var All = []Scenario{
 		Policy: "redis-down", Objective: time.Minute, Strike: breakAll(Cache),
 	}, {
 		Name: "pod-crash-loops", Fault: "One pod of the API crash-loops by a state that a fresh one does not have.",
-		Policy: "pod-restarts", Objective: 30 * time.Second, Strike: breakOne(API),
+		Policy: "pod-restarts", Objective: 30 * time.Second, Strike: one(API, (*bed.Bed).BreakPod),
 	}, {
 		Name: "data-loss", Fault: "Somebody drops the table of the orders, while orders come in.",
 		Policy: "data-lost", Objective: 2 * time.Hour, Paged: true, Strike: changeOrders("DROP TABLE orders"),
@@ -102,7 +102,7 @@ var All = []Scenario{
 		Name: "bad-release", Fault: "A release of the API runs, and its pods never become ready: the rollout is stuck.",
 		Policy: "bad-release", Objective: 5 * time.Minute, Strike: release("x0tta6bl4-api"),
 		Setup: repaired,
-	}, diskFull, cacheOutOfMemory, databaseRefuses, nodeLost, clusterFailure(),
+	}, diskFull, memoryHog, cacheOutOfMemory, databaseRefuses, nodeLost, clusterFailure(),
 }
 
 // Place says how a daemon is configured that deals with more than the bed's own
@@ -153,7 +153,8 @@ func repaired(_ context.Context, b *bed.Bed) error {
 	return nil
 }
 
-func breakOne(selector string) func(context.Context, *bed.Bed) error {
+// one does something to one pod that fits.
+func one(selector string, fault func(*bed.Bed, context.Context, string, string) error) func(context.Context, *bed.Bed) error {
 	return func(ctx context.Context, b *bed.Bed) error {
 		pods, err := b.Pods(ctx, bed.Namespace, selector)
 		if err != nil {
@@ -162,6 +163,6 @@ func breakOne(selector string) func(context.Context, *bed.Bed) error {
 		if len(pods) == 0 {
 			return fmt.Errorf("no pod in %s fits %q: a fault that hits nothing proves nothing", bed.Namespace, selector)
 		}
-		return b.BreakPod(ctx, bed.Namespace, pods[0].Name)
+		return fault(b, ctx, bed.Namespace, pods[0].Name)
 	}
 }

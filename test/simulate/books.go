@@ -134,8 +134,13 @@ func (d dice) remedy(n int) remediate.Step {
 	if d.chance(15) {
 		s.Do = append(s.Do, remediate.Do{Kind: "restart", Target: "deployment/ops/batch"})
 	}
+	for n := range len(s.Do) - 1 {
+		if d.chance(40) {
+			s.Do[n].Verify = &remediate.Verify{All: []remediate.Check{{Kind: "rollout"}}, For: pick(d, 0, seconds(10)), Within: pick(d, seconds(30), minutes(1)), Every: seconds(1)}
+		}
+	}
 	if d.chance(20) {
-		s.Approval = &remediate.ApprovalBy{Within: pick(d, minutes(2), minutes(10))}
+		s.Approval = &remediate.ApprovalBy{People: pick(d, 0, 0, 2), Within: pick(d, minutes(2), minutes(10))}
 	}
 	s.Evidence = d.chance(30)
 	s.Within = pick(d, 0, seconds(20))

@@ -20,6 +20,7 @@ var actingLaws = []Law{
 	{"what is done is what was planned", doneAsPlanned},
 	{"one attempt at a time works on a target, until its verification has ended", oneAtATime},
 	{"what was done is looked at before anything else is decided", lookedAt},
+	{"an act that counts on the one before begins when that was seen", seenBefore},
 	{"the next remedy follows one that did not help", inTurn},
 	{"no more attempts in any window than the budgets allow", withinBudget},
 	{"no attempt while its breaker is open", breakerHolds},
@@ -178,6 +179,14 @@ func lookedAt(s *story, f remediate.Fact) error {
 		return fmt.Errorf("i%d: %s follows %s, which nobody has looked at", i.Incident, remediate.KindOf(f.Body), i.act.Attempt)
 	}
 	return nil
+}
+
+func seenBefore(s *story, f remediate.Fact) error {
+	i, a := actOf(s, f)
+	if a == nil || a.Index == 0 || i.policy.Steps[a.Step].Do[a.Index-1].Verify == nil || i.checked {
+		return nil
+	}
+	return fmt.Errorf("act %d of %s begins, and nobody has seen what it counts on", a.Index+1, a.Attempt)
 }
 
 func inTurn(s *story, f remediate.Fact) error {
@@ -349,18 +358,26 @@ func approvedOnce(s *story, f remediate.Fact) error {
 	if a == nil || i.passed("approval", a) {
 		return nil
 	}
-	by, within := i.policy.Steps[a.Step].Approval, 10*time.Minute
+	by, within, people := i.policy.Steps[a.Step].Approval, 10*time.Minute, 1
 	if s.mode(i, a.Step) != remediate.ModeApprove && i.annotated() != remediate.ModeApprove && by == nil {
 		return nil
 	}
 	if by != nil && by.Within > 0 {
 		within = time.Duration(by.Within)
 	}
-	switch age := f.At.Sub(i.approvedAt); {
-	case i.approved == "" || !strings.HasPrefix(i.judged.Hash, i.approved):
+	if by != nil {
+		people = max(people, by.People)
+	}
+	if i.approved != i.judged.Hash || i.approved == "" {
 		return fmt.Errorf("%s carries out plan %s, approved is %q", a.Attempt, i.judged.Hash, i.approved)
-	case age > within:
-		return fmt.Errorf("%s carries out a plan that was approved %s ago, for %s", a.Attempt, age, within)
+	}
+	for _, at := range i.approvals {
+		if f.At.Sub(at) <= within {
+			people--
+		}
+	}
+	if people > 0 {
+		return fmt.Errorf("%s carries out a plan that %d more must approve; who did: %v", a.Attempt, people, i.approvals)
 	}
 	return nil
 }

@@ -87,16 +87,15 @@ func (s *story) rootOf(i *incident) *incident {
 	return root
 }
 
-// waitsFor is the incident that i was last said to wait for.
+// waitsFor is the first of the incidents that i was last said to wait for that is
+// not over: a storm ends, and what i depends on may be as it was.
 func (s *story) waitsFor(i *incident) *incident {
-	if i.waits == 0 || i.closed {
-		return nil
+	for _, n := range i.waits {
+		if root := s.open[n]; !i.closed && root != nil && !root.healed && !root.closed {
+			return root
+		}
 	}
-	root := s.open[i.waits]
-	if root == nil || root.healed || root.closed {
-		return nil
-	}
-	return root
+	return nil
 }
 
 // hasALeafThatIsDue tells whether somebody must hear of root because of what

@@ -17,6 +17,8 @@ var (
 	db      = Target{Cluster: cluster, Kind: "deployment", Namespace: "shop", Name: "db"}
 	oneStep = []Step{{Name: "s", Do: []Do{{Kind: "restart"}}}}
 	kept    = []Step{{Name: "s", Do: []Do{{Kind: "restart"}}, Evidence: true}}
+	pair    = []Step{{Name: "s", Do: []Do{{Kind: "restart"}}, Approval: &ApprovalBy{People: 2, Within: minutes(10)}}}
+	looking = []Step{{Name: "s", Do: []Do{{Kind: "cordon", Verify: &Verify{All: []Check{{Kind: "rollout"}}, Within: minutes(1)}}, {Kind: "restart"}}}}
 	two     = []Step{{Name: "s", Do: []Do{{Kind: "cordon"}, {Kind: "restart"}}}, {Name: "t", Do: []Do{{Kind: "restart"}}}}
 	// rules are those of the hand-made runs.
 	rules = compiled(&Rulebook{
@@ -25,6 +27,8 @@ var (
 			{Name: "p", When: []string{`alertname="A"`}, Severity: P1, Mode: ModeAct, Steps: oneStep, Guards: Guards{
 				Budget: []Budget{{Actions: 1, Per: minutes(1)}}, Breaker: Breaker{Failures: 1, Reset: minutes(10)}}},
 			{Name: "two", When: []string{`alertname="B"`}, Severity: P2, Mode: ModeAct, Steps: two},
+			{Name: "pair", When: []string{`alertname="I"`}, Severity: P2, Mode: ModeAct, Steps: pair},
+			{Name: "looking", When: []string{`alertname="J"`}, Severity: P2, Mode: ModeAct, Steps: looking},
 			{Name: "careful", When: []string{`alertname="C"`}, Severity: P2, Mode: ModeApprove, Steps: oneStep},
 			{Name: "shy", When: []string{`alertname="D"`}, Severity: P1, Mode: ModeObserve, Steps: oneStep},
 			{Name: "cool", When: []string{`alertname="E"`}, Severity: P3, Mode: ModeAct, Steps: oneStep, Guards: Guards{
@@ -54,6 +58,10 @@ var again = AlertFiring{ID: id, Alert: alert, Found: true}
 func opened(n uint64, policy string) Opened {
 	p := rules.Policy(policy)
 	return Opened{Incident: n, Policy: policy, Rulebook: rules.Digest(), Alert: id, Key: policy, Severity: p.Severity, Target: db}
+}
+
+func approves(by string) CommandGiven {
+	return CommandGiven{Command: Approve, Incident: 1, By: by, Plan: "abcdef"}
 }
 
 func asks(name string, n uint64, purpose string) Started {
@@ -241,6 +249,14 @@ var breaking = map[string][]run{
 		and(begin("careful", 1, 1), CommandGiven{Command: Approve, Incident: 1, Plan: "ffffff"}, does("a1", 1, 0)),
 		and(begin("careful", 1, 1), CommandGiven{Command: Approve, Incident: 1, Plan: "abcdef"}, hour, does("a1", 1, 0)),
 		and(begin("careful", 1, 1), CommandGiven{Command: Approve, Incident: 1, Plan: "abcdef"}, does("a1", 1, 0), ends("a1", 1, Failed), does("a2", 1, 0)),
+		and(begin("pair", 1, 1), approves("anna"), does("a1", 1, 0)), and(begin("pair", 1, 1), approves("anna"), approves("anna"), does("a1", 1, 0)),
+		and(begin("pair", 1, 1), approves("anna"), hour, approves("bob"), does("a1", 1, 0)),
+		and(begin("pair", 1, 1), approves("anna"), CommandGiven{Command: Deny, Incident: 1}, approves("bob"), does("a1", 1, 0)),
+	},
+	"an act that counts on the one before begins when that was seen": {
+		and(begin("looking", 1, 2), does("a1", 1, 0), ends("a1", 1, OK), does("a1-2", 1, 1)),
+		and(begin("looking", 1, 2), does("a1", 1, 0), ends("a1", 1, OK), asks("q9", 1, ForGoingOn), ends("q9", 1, Failed), does("a1-2", 1, 1)),
+		and(begin("looking", 1, 2), does("a1", 1, 0), ends("a1", 1, OK), asks("q9", 1, ForGoingOn), ends("q9", 1, Unknown), does("a1-2", 1, 1)),
 	},
 	"what is acted on was seen within two seconds, under the rules that govern": {
 		and(begin("p", 1, 1), 3*time.Second, does("a1", 1, 0)), {loaded, fires, opened(1, "p"), does("a1", 1, 0)},
@@ -424,6 +440,9 @@ func TestLawsHold(t *testing.T) {
 		"exhausted": and(silent(attempt("p", Failed)), BreakerCounted{Incident: 1, Breaker: "p on " + db.String(), State: "open"}, Exhausted{Incident: 1}),
 		"approved": and(silent(begin("careful", 1, 1)), Judged{Incident: 1, Decision: Approval, Plan: planned(1), Hash: "abcdef"},
 			CommandGiven{Command: Approve, Incident: 1, Plan: "abcdef"}, allowed(1, 1), does("a1", 1, 0)),
+		"approved by two": and(silent(begin("pair", 1, 1)), Judged{Incident: 1, Decision: Approval, Plan: planned(1), Hash: "abcdef"},
+			approves("anna"), time.Second, approves("bob"), allowed(1, 1), does("a1", 1, 0)),
+		"a procedure that is looked at": and(silent(begin("looking", 1, 2)), does("a1", 1, 0), ends("a1", 1, OK), asks("q9", 1, ForGoingOn), ends("q9", 1, OK), does("a1-2", 1, 1)),
 		"called": {loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, tells("t1", "trigger"), 5 * time.Minute,
 			Escalated{Incident: 1, Rung: 1, Tell: "manager"}, Started{ID: "t2", Incident: 1, Deadline: epoch.Add(hour), Tell: &Tell{Destination: "pagerduty/manager", Notice: Notice{Action: "trigger"}}}, by(Ack), hour},
 		"a procedure": and(silent(begin("two", 1, 2)), does("a1", 1, 0), ends("a1", 1, OK), does("a1-2", 1, 1), ends("a1-2", 1, Unknown), asks("v", 1, ForVerification)),

@@ -16,15 +16,10 @@ func dealing(s remediate.Started) string {
 		return "act"
 	case s.Tell != nil:
 		return "tell"
-	case sampled(s.Ask.Purpose):
+	case s.Ask.Sampled():
 		return "verify"
 	}
 	return "ask"
-}
-
-// sampled tells whether an ask is put again and again until it holds.
-func sampled(purpose string) bool {
-	return purpose == remediate.ForVerification || purpose == remediate.ForProbingOn || purpose == remediate.ForConfirmation
 }
 
 // perform carries out what was started, in the try so numbered, and hands over

@@ -93,6 +93,7 @@ type incident struct {
 	act      remediate.Act // the last one begun
 	plan     remediate.Plan
 	doubt    bool // nobody knows how it ended
+	checked  bool // it was seen to have done what the next one counts on
 	unknowns int
 	verified string    // how the last verification ended
 	failed   bool      // the step judged last did not help
@@ -100,17 +101,17 @@ type incident struct {
 	next     int       // the step whose turn it is
 	tried    time.Time // when the last attempt ended
 
-	approved   string // plan, as the human named it
-	approvedAt time.Time
-	denied     bool
-	waits      uint64 // the incident that it was last said to wait for
-	taken      bool
-	acked      bool
-	healed     bool
-	closed     bool
-	dismissed  bool               // a human says that it is over
-	rating     remediate.Severity // that a human gave it
-	lost       bool               // it was healed, and a probe says that it is no longer
+	approved  string // plan
+	approvals map[string]time.Time
+	denied    bool
+	waits     []uint64 // the incidents that it was last said to wait for
+	taken     bool
+	acked     bool
+	healed    bool
+	closed    bool
+	dismissed bool               // a human says that it is over
+	rating    remediate.Severity // that a human gave it
+	lost      bool               // it was healed, and a probe says that it is no longer
 
 	pageNow   time.Time // people must hear of it since, ahead of the clock
 	rung      int
@@ -248,9 +249,9 @@ func (s *story) commanded(b remediate.CommandGiven) {
 		i.acked, i.taken = true, true
 		clear(i.calls)
 	case remediate.Approve:
-		i.approved, i.approvedAt, i.denied = b.Plan, s.at, false
+		i.approve(b.By, b.Plan, s.at)
 	case remediate.Deny:
-		i.denied = true
+		i.approved, i.denied = "", true
 	case remediate.Override:
 		i.overrides[b.Guard] = true
 	case remediate.Run:
@@ -312,15 +313,15 @@ func (s *story) toldOf(i *incident, t remediate.Tell, outcome string) {
 
 // freed says that it waits for no root any more.
 func (i *incident) freed(at time.Time) {
-	if i.waits != 0 {
-		i.waits, i.excused = 0, at
+	if len(i.waits) > 0 {
+		i.waits, i.excused = nil, at
 	}
 }
 
 // changed says that who hears of it, or of what waits for it, may be another.
 func (s *story) changed(incident uint64) {
 	for n, i := range s.open {
-		if n == incident || i.waits != 0 {
+		if n == incident || len(i.waits) > 0 {
 			i.excused = s.at
 		}
 	}
@@ -340,7 +341,7 @@ func (s *story) hearOf(i *incident, f remediate.Fact) {
 		i.severity, i.breached = b.To, false
 		s.changed(i.Incident)
 	case remediate.Healed:
-		i.healed, i.waits = true, 0
+		i.healed, i.waits = true, nil
 		clear(i.calls)
 		if b.Attempt != "" {
 			s.heals[i.breaker()] = append(s.heals[i.breaker()], s.at)
@@ -401,8 +402,9 @@ func (s *story) judged(i *incident, b remediate.Judged) {
 	}
 	i.freed(s.at)
 	for _, v := range b.Verdicts {
-		if n, found := strings.CutPrefix(v.For, "root/i"); found && v.Decision == remediate.Waiting && b.Decision == remediate.Waiting && i.waits == 0 {
-			i.waits, _ = strconv.ParseUint(n, 10, 64)
+		if n, found := strings.CutPrefix(v.For, "root/i"); found && v.Decision == remediate.Waiting && b.Decision == remediate.Waiting {
+			root, _ := strconv.ParseUint(n, 10, 64)
+			i.waits = append(i.waits, root)
 		}
 	}
 	if b.Decision == remediate.Denied {
@@ -447,7 +449,7 @@ func (s *story) started(i *incident, b remediate.Started) {
 		}
 	case b.Act != nil:
 		s.startedAct(i, *b.Act)
-	case b.Ask.Purpose == remediate.ForVerification:
+	case b.Ask.Purpose == remediate.ForVerification, b.Ask.Purpose == remediate.ForGoingOn:
 		i.phase = verifying
 	case b.Ask.Purpose == remediate.ForEvidence:
 		i.gathered = true
@@ -459,7 +461,7 @@ func (s *story) started(i *incident, b remediate.Started) {
 }
 
 func (s *story) startedAct(i *incident, a remediate.Act) {
-	i.act, i.phase, i.doubt = a, acting, false
+	i.act, i.phase, i.doubt, i.checked = a, acting, false, false
 	for _, t := range i.objects(i.Target, a.Step) {
 		s.holders[t] = i.Incident
 	}
@@ -504,6 +506,8 @@ func (s *story) finished(i *incident, b remediate.Finished) {
 		}
 	case p.Ask.Purpose == remediate.ForVerification:
 		s.verified(i, b.Outcome)
+	case p.Ask.Purpose == remediate.ForGoingOn:
+		s.checked(i, b.Outcome)
 	case p.Ask.Purpose == remediate.ForConfirmation:
 		i.excused = s.at
 		if b.Outcome == remediate.OK {
@@ -564,6 +568,31 @@ func (s *story) verified(i *incident, outcome string) {
 	}
 	name := i.breaker()
 	s.breakers[name] = s.breakers[name].after(outcome, s.at, limitOf(i.policy))
+}
+
+// checked: what did not do what the next act counts on did not help.
+func (s *story) checked(i *incident, outcome string) {
+	if outcome != remediate.OK {
+		s.verified(i, outcome)
+	}
+	if i.phase == verifying { // it goes on, or is looked at anew
+		i.phase = acted
+	}
+	if outcome == remediate.OK {
+		i.checked, i.unknowns = true, 0
+	}
+}
+
+// approve: somebody approves the plan that waits, which they must have named.
+func (i *incident) approve(by, plan string, at time.Time) {
+	i.denied = false
+	if !strings.HasPrefix(i.judged.Hash, plan) {
+		return
+	}
+	if i.approved != i.judged.Hash {
+		i.approved, i.approvals = i.judged.Hash, map[string]time.Time{}
+	}
+	i.approvals[by] = at
 }
 
 // after is the breaker after a verification. While it is open none counts, and

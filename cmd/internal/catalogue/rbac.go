@@ -106,7 +106,7 @@ func needsOf(p remediate.Policy, home string) []need {
 		{own.Cluster, grant{everywhere, toAsk}, clusterRulesOf(p)},
 	}
 	for _, s := range p.Steps {
-		for _, c := range s.Verify.All {
+		for _, c := range s.Checks() {
 			t := targetOf(own, c.Target)
 			here, ofTheCluster := apart(asking(c.Kind, kindOf(t), c.Args))
 			out = append(out, need{t.Cluster, grant{whereOf(t), toAsk}, here}, need{t.Cluster, grant{everywhere, toAsk}, ofTheCluster})

@@ -31,6 +31,7 @@ var rights = map[string][]string{
 	"objects": objects, "objects-dr": objects,
 	"observe": {aPolicy("a", "observe", "deployment/shop/db", "restart: {}")},
 	"owner":   {aPolicy("a", "act", "owner/$namespace/$pod", "restart: {}")},
+	"paused":  {aPolicy("a", "act", "deployment/shop/web", "pause: {}}, {resume: {}")},
 	"pods":    {aPolicy("a", "act", "pod/shop/web-${pod}", "evict_pod: {}"), aPolicy("b", "act", "pod/shop/$pod", "delete_pod: {bypass_pdb: true}")},
 	"sets": {
 		aPolicy("a", "act", "statefulset/shop/db", "restart: {}"), aPolicy("b", "act", "statefulset/shop/cache", "restart: {}"),

@@ -90,8 +90,7 @@ func (r Reader) covering(ctx context.Context, w *Workload) (out []posture.Budget
 func (r Reader) nodesOf(ctx context.Context, w *Workload) (nodes []string, err error) {
 	pods, err := r.PodsOf(ctx, w)
 	for _, p := range pods {
-		ended := p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
-		if !ended && p.Spec.NodeName != "" {
+		if !Ended(&p) && p.Spec.NodeName != "" {
 			nodes = append(nodes, p.Spec.NodeName)
 		}
 	}

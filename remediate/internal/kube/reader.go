@@ -45,12 +45,17 @@ func NewReader(client kubernetes.Interface) Reader { return Reader{client} }
 // by the workload that owns the pod of that name. The error is [ErrGone] when
 // the target is not there.
 func (r Reader) Workload(ctx context.Context, t remediate.Target) (*Workload, error) {
+	return r.WorkloadFor(ctx, t, "")
+}
+
+// WorkloadFor is [Reader.Workload] with what is refused for a purpose.
+func (r Reader) WorkloadFor(ctx context.Context, t remediate.Target, what Purpose) (*Workload, error) {
 	w, err := r.Object(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	if w.Refused == "" {
-		if w.Refused, err = r.refused(ctx, w); err != nil {
+		if w.Refused, err = r.refused(ctx, w, what); err != nil {
 			return nil, fmt.Errorf("read %s: %w", t, err)
 		}
 	}

@@ -16,9 +16,9 @@ import (
 // progressDeadlineSeconds.
 const rolloutTime = 10 * time.Minute
 
-// refused names why a workload must not be restarted, a pod not deleted, or
-// nothing done to a node; "" when it may.
-func (r Reader) refused(ctx context.Context, w *Workload) (string, error) {
+// refused names why a workload must not be restarted, or what it is read for, a
+// pod not deleted, or nothing done to a node; "" when it may.
+func (r Reader) refused(ctx context.Context, w *Workload, what Purpose) (string, error) {
 	if w.Meta.DeletionTimestamp != nil {
 		return "it is being deleted", nil
 	}
@@ -33,8 +33,10 @@ func (r Reader) refused(ctx context.Context, w *Workload) (string, error) {
 		above, err := r.above(ctx, w)
 		w.Above = above.workload
 		return above.refused, err
-	case w.deployment != nil && w.deployment.Spec.Paused:
-		return "its rollout is paused: somebody is working on it", nil
+	case w.deployment != nil && what != "":
+		return w.refusedPurpose(what), nil
+	case w.Paused():
+		return w.refusedPaused(), nil
 	}
 	if why := w.refusedStrategy(); why != "" {
 		return why, nil

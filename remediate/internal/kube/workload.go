@@ -112,6 +112,11 @@ func Ready(p *corev1.Pod) bool {
 	return false
 }
 
+// Ended tells whether a pod runs no more, or is being deleted.
+func Ended(p *corev1.Pod) bool {
+	return p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
 // Text says how it stands: "1 of 1 unavailable".
 func (w *Workload) Text() string {
 	switch {

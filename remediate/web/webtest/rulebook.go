@@ -44,6 +44,18 @@ policies:
     approval: {within: 10m}
     do: [{kind: rollback}]
     verify: {all: [{kind: rollout}, {kind: http, args: {url: "http://web.shop.svc/healthz"}}], for: 30s, within: 3m, every: 1s}
+- name: region-lost
+  source: policies/region.yaml:1
+  when: ['alertname="RegionLost"']
+  per: [namespace]
+  severity: P1
+  mode: act
+  target: deployment/$namespace/standby
+  steps:
+  - name: let the standby take over
+    approval: {people: 2, within: 10m}
+    do: [{kind: restart, verify: {all: [{kind: rollout}], within: 1m, every: 1s}}, {kind: scale, args: {replicas: 3}}]
+    verify: {all: [{kind: rollout}], within: 3m, every: 1s}
 - name: etcd-quorum
   source: policies/etcd.yaml:1
   when: ['alertname="EtcdNoQuorum"']

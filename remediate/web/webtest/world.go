@@ -347,6 +347,8 @@ func performanceOf(s remediate.Started) string {
 		return "verify"
 	case s.Ask.Purpose == remediate.ForConfirmation:
 		return "confirm"
+	case s.Ask.Purpose == remediate.ForGoingOn:
+		return "look"
 	case s.Ask.Purpose == remediate.ForProbingOn:
 		return "probe"
 	}

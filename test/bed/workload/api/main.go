@@ -1,6 +1,8 @@
-// Api is the workload that stands for a stateless service: it answers /health
-// and counts its requests in /metrics. While its pod's folder holds a file
-// "broken" it neither starts nor stays up, so that a fresh pod is a healthy one.
+// Api is the workload that stands for a stateless service: it answers /health,
+// and counts its requests in /metrics beside what its process takes. While its
+// pod's folder holds a file "broken" it neither starts nor stays up, and while it
+// holds a file "leaking" each request costs memory that it does not give back, up
+// to nearly its limit; so that a fresh pod is a healthy one.
 package main
 
 import (
@@ -10,9 +12,20 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"strconv"
+	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
+
+var requests = promauto.NewCounter(prometheus.CounterOpts{
+	Name: "http_requests_total",
+	Help: "Requests answered.",
+})
 
 func main() {
 	listen := flag.String("listen-address", ":8080", "address to serve on")
@@ -24,17 +37,63 @@ func main() {
 		}
 	}
 	refuse()
+	leaking := filepath.Join(os.Getenv("POD_DIR"), "leaking")
 
-	var requests atomic.Int64
+	countOurselves()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		refuse()
-		requests.Add(1)
+		if _, err := os.Stat(leaking); err == nil {
+			kept.more()
+		}
+		requests.Inc()
 		fmt.Fprintln(w, "ok")
 	})
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "# HELP http_requests_total Requests answered.\n# TYPE http_requests_total counter\nhttp_requests_total %d\n", requests.Load())
-	})
+	mux.Handle("GET /metrics", promhttp.Handler())
 	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	log.Fatal(server.ListenAndServe())
+}
+
+// What a request costs that leaks, and how much of it is kept at most: a bed's pod
+// is not ended at its limit, and the machine is to feel nothing of it.
+const (
+	leak     = 16 << 20
+	leakMost = 7 * leak
+)
+
+var kept hoard
+
+// hoard is memory that is not given back.
+type hoard struct {
+	mu   sync.Mutex
+	all  [][]byte
+	size int
+}
+
+func (h *hoard) more() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.size >= leakMost {
+		return
+	}
+	b := make([]byte, leak)
+	for i := 0; i < len(b); i += os.Getpagesize() {
+		b[i] = 1 // a page that is not written to takes no memory
+	}
+	h.all, h.size = append(h.all, b), h.size+leak
+}
+
+// countOurselves has the process_* metrics be about this process. It is the first
+// of its PID namespace, and number 1 of the bed's /proc is another one.
+func countOurselves() {
+	prometheus.Unregister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	prometheus.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{
+		PidFn: func() (int, error) {
+			self, err := os.Readlink("/proc/self")
+			if err != nil {
+				return 0, err
+			}
+			return strconv.Atoi(self)
+		},
+	}))
 }
