@@ -17,7 +17,7 @@ alertmanagers: [{url: http://localhost:9093}]
 prometheus: {url: http://localhost:9090}
 clusters: [{name: test}, {name: dr}]
 name_servers: [{name: primary, address: localhost, key: {name: test, secret_file: key}, zones: [example]}]
-people: [{name: somebody, roles: [operator, approver]}]
+people: [{name: somebody, roles: [operator, approver]}, {name: another, roles: [operator, approver]}]
 notify:
   alertmanager: {raise: true}
   slack: {token_file: slack, channel: "#incidents"}

@@ -70,8 +70,10 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	step("Prometheus sees it, Alertmanager calls, remediated decides, acts and looks whether it helped ...")
-	if err := s.approve(ctx, scenario.Approver); err != nil {
-		return err
+	for _, name := range scenario.Approvers {
+		if err := s.approve(ctx, name); err != nil {
+			return err
+		}
 	}
 	if scenario.Return != nil {
 		if err := s.awaitFact(ctx, "healed/1", "it is healed"); err != nil {
@@ -204,12 +206,8 @@ func (s *surroundings) start(ctx context.Context) error {
 	})
 }
 
-// approve says yes to the plan that waits, in the name of a person. Without a name
-// nothing waits for one.
+// approve says yes to the plan that waits, in the name of a person.
 func (s *surroundings) approve(ctx context.Context, name string) error {
-	if name == "" {
-		return nil
-	}
 	var plan string
 	err := s.await(ctx, "a plan waits for a person", func() bool {
 		plan = waiting(ctx)

@@ -27,6 +27,9 @@ type failover struct {
 	lost time.Time
 }
 
+// twoPeople may approve, and each of them must.
+const twoPeople = `[{name: anna, slack: U0ANNA000, pagerduty: PANNA00, roles: [operator, approver]}, {name: ben, slack: U0BEN0000, pagerduty: PBEN000, roles: [operator, approver]}]`
+
 // openFailover starts the clusters and the daemon, with the rights in dr that are
 // printed for it, inside of the fence that is.
 func openFailover(t *testing.T) *failover {
@@ -41,7 +44,7 @@ func openFailover(t *testing.T) *failover {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &failover{Sites: sites, daemon: startDaemon(t, b, setup{policies: scenarios.ClusterLostPolicies, people: anna, place: place, keep: true})}
+	f := &failover{Sites: sites, daemon: startDaemon(t, b, setup{policies: scenarios.ClusterLostPolicies, people: twoPeople, place: place, keep: true})}
 	grantPrinted(t, b, filepath.Join(f.dir, "remediated.yml"), "--cluster=dr")
 	eventually(t, 20*time.Second, func() string { return f.unanswered(scenarios.LostIP) })
 	f.start()
@@ -57,7 +60,10 @@ func TestClusterFailure(t *testing.T) {
 	f.awaitStatus(1, remediate.StatusApproval)
 	f.standsBy()
 	f.leads(scenarios.LostIP)
-	f.say("approve", "--reason=its power is gone")
+	f.sayOf(1, "anna", "approve", "--reason=its power is gone")
+	f.awaitLog("1 of the 2 people who must")
+	f.standsBy() // one alone is not enough
+	f.sayOf(1, "ben", "approve")
 	f.await("healed/1", 1)
 	f.serves()
 	lost := f.lost.Sub(f.newest())
@@ -94,7 +100,7 @@ func TestClusterFailureIsNotMended(t *testing.T) {
 	f.rename(repository, repository+".away")
 	f.lose()
 	f.awaitStatus(1, remediate.StatusApproval)
-	f.say("approve")
+	f.bothSayYes(1)
 	f.await("exhausted/1", 1)
 	f.rename(repository+".away", repository)
 	if story := f.story(1); !strings.Contains(story, "the repository has no backup") {
@@ -106,7 +112,7 @@ func TestClusterFailureIsNotMended(t *testing.T) {
 	const theirs = "203.0.113.9"
 	f.moves(theirs)
 	f.awaitStatus(1, remediate.StatusApproval)
-	f.say("approve")
+	f.bothSayYes(1)
 	f.awaitLog("-a2-u3: ok")
 	if story := f.story(1); !strings.Contains(story, "is "+theirs+" and not "+scenarios.LostIP) {
 		t.Errorf("the story does not tell who moved the name:\n%s", story)
@@ -117,7 +123,7 @@ func TestClusterFailureIsNotMended(t *testing.T) {
 
 	f.moves(scenarios.LostIP)
 	f.awaitStatus(1, remediate.StatusApproval)
-	f.say("approve")
+	f.bothSayYes(1)
 	f.await("healed/1", 1)
 	f.serves()
 	if err := f.Forget(); err != nil {
@@ -138,7 +144,7 @@ func TestClusterFailureAndBack(t *testing.T) {
 	f := openFailover(t)
 	f.lose()
 	f.awaitStatus(1, remediate.StatusApproval)
-	f.say("approve")
+	f.bothSayYes(1)
 	f.await("healed/1", 1)
 	f.sql(f.Standby, "INSERT INTO orders (id) VALUES (1000000)")
 	if err := f.Regain(t.Context()); err != nil {
@@ -153,7 +159,7 @@ func TestClusterFailureAndBack(t *testing.T) {
 	f.awaitStatus(2, remediate.StatusApproval)
 	f.leads(scenarios.StandbyIP)
 	f.sql(f.Standby, "INSERT INTO orders (id) VALUES (1000001)") // the last, which no one archives before it stops
-	f.sayOf(2, "approve")
+	f.bothSayYes(2)
 	f.await("healed/1", 2)
 	f.leads(scenarios.LostIP)
 	f.standsBy()
@@ -186,6 +192,13 @@ func (f *failover) sql(of *vault.Vault, statement string) string {
 		f.t.Fatal(err)
 	}
 	return got
+}
+
+// bothSayYes approves the plan of an incident.
+func (f *failover) bothSayYes(incident int) {
+	f.t.Helper()
+	f.sayOf(incident, "anna", "approve")
+	f.sayOf(incident, "ben", "approve")
 }
 
 // lose ends the cluster.

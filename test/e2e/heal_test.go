@@ -59,7 +59,7 @@ func heals(t *testing.T, scenario scenarios.Scenario) {
 	if err := scenario.Strike(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	if scenario.Approver != "" {
+	if len(scenario.Approvers) > 0 {
 		d.await("opened/1", 1)
 		d.press("remediated_approve", slack.DefaultUser.ID)
 	}

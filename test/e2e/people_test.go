@@ -137,21 +137,24 @@ func (d *daemon) checkBridge() {
 	}
 }
 
-// say gives a word about the plan of the first incident, which waits for it.
-func (d *daemon) say(word string, more ...string) { d.t.Helper(); d.sayOf(1, word, more...) }
+// say gives anna's word about the plan of the first incident, which waits for it.
+func (d *daemon) say(word string, more ...string) { d.t.Helper(); d.sayOf(1, "anna", word, more...) }
 
-// sayOf gives a word about the plan of an incident, as anna does by the command line.
-func (d *daemon) sayOf(incident int, word string, more ...string) {
+// sayOf gives somebody's word about the plan of an incident, by the command line.
+func (d *daemon) sayOf(incident int, whose, word string, more ...string) {
 	d.t.Helper()
 	var shown struct {
 		Approval struct {
 			Hash string `json:"hash"`
 		} `json:"approval"`
 	}
-	if err := ask(fmt.Sprintf("/api/v1/incidents/%d", incident), &shown); err != nil {
-		d.t.Fatal(err)
-	}
-	args := append([]string{"incident", word, fmt.Sprint("i", incident), "--plan=" + shown.Approval.Hash, "--by=anna", "--url=" + webURL}, more...)
+	eventually(d.t, 30*time.Second, func() string {
+		if err := ask(fmt.Sprintf("/api/v1/incidents/%d", incident), &shown); err != nil || shown.Approval.Hash == "" {
+			return fmt.Sprintf("no plan of i%d waits for a word: %v", incident, err)
+		}
+		return ""
+	})
+	args := append([]string{"incident", word, fmt.Sprint("i", incident), "--plan=" + shown.Approval.Hash, "--by=" + whose, "--url=" + webURL}, more...)
 	if out, code := operate(d.t, args...); code != 0 {
 		d.t.Fatalf("remedy %v: %s", args, out)
 	}

@@ -208,13 +208,13 @@ func (s *Sites) Serves(ctx context.Context) error {
 	return nil
 }
 
-// clusterFailure loses a whole cluster. A person says yes to going on in the other, and
-// takes the one that is gone out of what is looked at.
+// clusterFailure loses a whole cluster. Two people say yes to going on in the other, and
+// take the one that is gone out of what is looked at.
 func clusterFailure() Scenario {
 	var sites *Sites
 	return Scenario{
 		Name: "cluster-failure", Fault: "A whole cluster is gone: its API server, etcd, its node and all that ran there are killed (SIGKILL).",
-		Policy: "cluster-lost", Objective: 45 * time.Minute, Paged: true, Policies: ClusterLostPolicies, Approver: "anna",
+		Policy: "cluster-lost", Objective: 45 * time.Minute, Paged: true, Policies: ClusterLostPolicies, Approvers: []string{"anna", "ben"},
 		Setup: func(ctx context.Context, b *bed.Bed) (err error) {
 			sites, err = OpenSites(ctx, b)
 			return err

@@ -18,7 +18,9 @@ func TestClusterLostIsAsShipped(t *testing.T) {
 	here := strings.NewReplacer(
 		"deployment/orders/"+StandbyName, "deployment/x0tta6bl4/x0tta6bl4-db", "deployment/orders/"+SitesAPI, "deployment/x0tta6bl4/x0tta6bl4-api",
 		"cronjob/orders/", "cronjob/x0tta6bl4/", SitesName, "api.shop.example", LostIP, "192.0.2.10", StandbyIP, "198.51.100.20", "ttl: 5s", "ttl: 60s",
+		"scale: {replicas: 1}\n      target: dr/deployment/orders/api", "scale: {replicas: 3}\n      target: dr/deployment/x0tta6bl4/x0tta6bl4-api",
 		"{scale: {replicas: 1}, target: dr/deployment/orders/api", "{scale: {replicas: 3}, target: dr/deployment/x0tta6bl4/x0tta6bl4-api",
+		"dsn_file: dr.dsn", "dsn_file: /etc/remediated/dr.dsn", `{namespace="orders", pod=~"postgres-.+"}`, `{cluster="dr", namespace="x0tta6bl4", pod=~"x0tta6bl4-db-.+"}`,
 	).Replace(ClusterLostPolicies)
 	want := procedure(t, strings.ReplaceAll(string(shipped), ", service_account: postgres-restore", ""))
 	if got := procedure(t, here); !reflect.DeepEqual(got, want) {

@@ -38,7 +38,7 @@ func TestShippedPoliciesLoad(t *testing.T) {
 	if err != nil || len(files) < 3 {
 		t.Fatalf("shipped policies: %v, %v", files, err)
 	}
-	loaded := load(t, dir, "people: [{name: anna, slack: U1, roles: [approver]}]\npolicies: [{files: ['*.yaml']}]")
+	loaded := load(t, dir, "people: [{name: anna, slack: U1, roles: [approver]}, {name: ben, slack: U2, roles: [approver]}]\npolicies: [{files: ['*.yaml']}]")
 	if len(loaded.Rulebook.Policies) < 3 {
 		t.Errorf("%d policies", len(loaded.Rulebook.Policies))
 	}
