@@ -22,13 +22,10 @@ import (
 type NameServer struct {
 	Address    string // host:port
 	Key        string // its name
-	Algorithm  string // one of Algorithms
+	Algorithm  string // such as hmac-sha256
 	SecretFile string // with the key's secret in base64
 	Zones      []string
 }
-
-// Algorithms are those by which updates are signed.
-var Algorithms = []string{"hmac-sha256", "hmac-sha384", "hmac-sha512"}
 
 const (
 	// fudge is how far apart the clocks may be, as RFC 8945 has it.
