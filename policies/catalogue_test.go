@@ -85,6 +85,13 @@ func testCatalogue() Catalogue {
 				MaxAge string `json:"max_age"`
 			}{}
 		},
+		"reach": func() any {
+			return &struct {
+				Series string `json:"series"`
+				From   string `json:"from"`
+				To     string `json:"to"`
+			}{}
+		},
 		"redis": func() any {
 			return &struct {
 				Address string             `json:"address"`
@@ -98,7 +105,7 @@ func testCatalogue() Catalogue {
 	return Catalogue{
 		Actions: slices.Sorted(maps.Keys(actions)), Probes: slices.Sorted(maps.Keys(probes)),
 		Action: check(actions), Probe: check(probes),
-		AsksPrometheus: func(kind string, _ json.RawMessage) bool { return kind == "promql" },
+		AsksPrometheus: func(kind string, _ json.RawMessage) bool { return kind == "promql" || kind == "reach" },
 		Targets: func(action string) []string {
 			switch action {
 			case "evict_pod", "delete_pod":

@@ -30,6 +30,10 @@ func newConfigReader(dir folder) *configReader {
 // read reads the configuration. The Config is only of use when the value's
 // document has no errors.
 func (r *configReader) read(v value) {
+	if v.holdsPolicies() {
+		v.fail("this is a file of policies, and not a configuration", "name the configuration that has it among its policies, for example remediated.yml with policies: [{files: [policies/*.yaml]}]")
+		return
+	}
 	c := &r.config
 	c.ReplicaLabels = remediate.DefaultReplicaLabels()
 	c.Runbooks = remediate.DefaultRunbooks()
@@ -62,6 +66,18 @@ func (r *configReader) read(v value) {
 		r.checkClusters(clusters)
 		r.checkRungs(v, notify)
 	}
+}
+
+// holdsPolicies tells whether there are policies themselves where a configuration
+// says in which files they are.
+func (v value) holdsPolicies() bool {
+	for i := range len(v.node.Content) / 2 {
+		key, child := v.pair(i)
+		if key.node.Value == "policies" && slices.ContainsFunc(child.items(), func(p value) bool { return p.has("when") && !p.has("files") }) {
+			return true
+		}
+	}
+	return false
 }
 
 // label reads a name that becomes part of identities and paths: what a

@@ -63,6 +63,7 @@ func wantShipped(t *testing.T, l *Loaded) {
 		{"cluster-lost", remediate.P1, 45 * time.Minute, map[string]string{"alertname": "ClusterLost", "cluster": "prod"}},
 		{"cluster-back", remediate.P2, 45 * time.Minute, map[string]string{"alertname": "FailBack", "cluster": "prod"}},
 		{"bad-release", remediate.P2, 5 * time.Minute, map[string]string{"alertname": "RolloutStuck", "namespace": "x", "deployment": "y"}},
+		{"network-partition", remediate.P2, 30 * time.Minute, map[string]string{"alertname": "NetworkPartition", "job": "mesh", "namespace": "x"}},
 		{"redis-down", remediate.P3, time.Minute, map[string]string{"alertname": "RedisDown", "job": "cache"}},
 		{"memory-hog", remediate.P3, 10 * time.Minute, map[string]string{"alertname": "PodMemoryNearLimit", "namespace": "x", "pod": "y", "container": "z"}},
 		{"redis-full", remediate.P3, time.Minute, map[string]string{"alertname": "RedisMemoryFull", "job": "cache"}},

@@ -39,7 +39,7 @@ func (t *attempt) judgeResume(w *kube.Workload) *remediate.Result {
 	switch mark := w.PausedBy(); {
 	case !w.Paused():
 		return new(ok("it is not paused; nothing was sent"))
-	case t.Act.Undo && !(w.PauseIsOurs() && t.ofThisAttempt(mark)):
+	case t.Act.Undo && (!w.PauseIsOurs() || !t.ofThisAttempt(mark)):
 		return new(ok("it was not paused by this attempt, and stays so"))
 	case mark == "":
 		return new(refused("it is paused, and not by us: who paused it must say when it goes on, by kubectl rollout resume"))

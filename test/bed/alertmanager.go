@@ -3,10 +3,8 @@ package bed
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -172,16 +170,7 @@ func (b *Bed) alertmanagerConfig() string { return filepath.Join(b.Dir, "alertma
 func (b *Bed) alertmanagerTargets() string { return filepath.Join(b.Dir, "alertmanagers.json") }
 
 func (b *Bed) notifyAlertmanagers(targets ...string) error {
-	text, err := json.Marshal([]map[string]any{{"targets": targets}})
-	if err != nil {
-		return err
-	}
-	// By rename: Prometheus must not read half a file.
-	tmp := b.alertmanagerTargets() + ".tmp"
-	if err := os.WriteFile(tmp, text, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp, b.alertmanagerTargets())
+	return writeTargets(b.alertmanagerTargets(), []targetGroup{{Targets: targets}})
 }
 
 // Alert is an alert as Alertmanager lists it.

@@ -36,10 +36,10 @@ func (b *Bed) discover(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	groups := []Targets{}
+	groups := []targetGroup{}
 	for _, p := range pods {
 		if p.Status.PodIP != "" {
-			groups = append(groups, Targets{
+			groups = append(groups, targetGroup{
 				Targets: []string{net.JoinHostPort(p.Status.PodIP, "8080")},
 				Labels:  map[string]string{"namespace": p.Namespace, "pod": p.Name},
 			})

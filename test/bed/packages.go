@@ -12,14 +12,15 @@ import (
 )
 
 // Packages are the Debian packages that the end-to-end tests need: the parts
-// that are not built from source, what the backup's scripts call, and a browser
-// for the page.
+// that are not built from source, what the backup's scripts call, what cuts a
+// network, and a browser for the page.
 var Packages = []string{
 	"age",
 	"bind9",
 	"chromium",
 	"curl",
 	"jq",
+	"nftables",
 	"pgbackrest",
 	"postgresql",
 	"prometheus",

@@ -4,14 +4,13 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"text/template"
+	"time"
 
 	"github.com/prometheus/common/model"
 )
@@ -49,6 +48,7 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 		"Pushgateway":         pushgatewayAddress,
 		"AddedTargets":        filepath.Join(b.targets(), "*.json"),
 		"Discovery":           discovery,
+		"PodJobs":             []string{"api", "mesh"},
 	})
 	if err != nil {
 		return err
@@ -64,33 +64,6 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 		},
 		ready: ready(b.Prometheus + "/-/ready"),
 	})
-}
-
-// targets is the folder of what tests add to what Prometheus scrapes.
-func (b *Bed) targets() string { return filepath.Join(b.Dir, "targets") }
-
-// Targets are some that Prometheus scrapes, with these labels, as its file_sd_configs and
-// http_sd_configs read them.
-type Targets struct {
-	Targets []string          `json:"targets"`
-	Labels  map[string]string `json:"labels"`
-}
-
-// AddTargets has Prometheus scrape more, until remove or the bed's Stop.
-func (b *Bed) AddTargets(name string, targets ...Targets) (remove func() error, err error) {
-	text, err := json.Marshal(targets)
-	if err != nil {
-		return nil, err
-	}
-	path := filepath.Join(b.targets(), name+".json")
-	remove = func() error {
-		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	b.OnStop(remove)
-	return remove, os.WriteFile(path, text, 0o644)
 }
 
 // rules are the rule files as absolute paths, for Prometheus reads them relative
@@ -123,6 +96,19 @@ func (b *Bed) Query(ctx context.Context, expr string) (model.Vector, error) {
 		return nil, fmt.Errorf("query %q: %w", expr, err)
 	}
 	return answer.Data.Result, nil
+}
+
+// AwaitQuery waits for a minute at most until a PromQL expression has a result.
+func (b *Bed) AwaitQuery(ctx context.Context, expr string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return poll(ctx, func(ctx context.Context) error {
+		found, err := b.Query(ctx, expr)
+		if err == nil && len(found) == 0 {
+			err = fmt.Errorf("%s has no result", expr)
+		}
+		return err
+	})
 }
 
 // getJSON reads the JSON at a URL into into.

@@ -48,7 +48,7 @@ func (b *Bed) watch(ctx context.Context, s Site) (forget func() error, err error
 			return err
 		})
 	}
-	targets := []Targets{
+	targets := []targetGroup{
 		{[]string{strings.TrimPrefix(s.Bed.APIServer, "https://")}, map[string]string{"job": "apiserver", "cluster": s.Cluster, "__scheme__": "https", "__metrics_path__": "/metrics/slis"}},
 		{[]string{blackboxAddress}, map[string]string{"job": "cluster", "cluster": s.Cluster, "instance": s.URL, "__metrics_path__": "/probe", "__param_target": s.URL}},
 	}
@@ -62,9 +62,9 @@ func (b *Bed) watch(ctx context.Context, s Site) (forget func() error, err error
 		if err != nil {
 			return nil, err
 		}
-		targets = append(targets, Targets{[]string{archiveAddress}, map[string]string{"job": "archive", "cluster": s.Cluster}})
+		targets = append(targets, targetGroup{[]string{archiveAddress}, map[string]string{"job": "archive", "cluster": s.Cluster}})
 	}
-	return b.AddTargets(s.Cluster, targets...)
+	return b.addTargets(s.Cluster, targets...)
 }
 
 // startBlackbox starts the exporter that looks at what users reach.

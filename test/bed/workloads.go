@@ -24,6 +24,10 @@ func (b *Bed) startWorkloads(ctx context.Context) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
+	mesh := filepath.Join(b.Dir, "mesh") // where the API's pods find each other
+	if err := os.MkdirAll(mesh, 0o755); err != nil {
+		return err
+	}
 	var files []string
 	for _, name := range workloadFiles {
 		text, err := manifests.ReadFile("manifests/" + name)
@@ -38,6 +42,7 @@ func (b *Bed) startWorkloads(ctx context.Context) error {
 			"PostgresData":   b.postgresData(),
 			"RedisIP":        redisIP,
 			"API":            b.binaries.API,
+			"Mesh":           mesh,
 		})
 		if err != nil {
 			return err

@@ -26,6 +26,7 @@ func TestBedHasEverySeries(t *testing.T) {
 		`count(kube_pod_container_status_restarts_total{namespace="x0tta6bl4"}) >= 5`,
 		`count(up{job="api", namespace="x0tta6bl4", pod=~"x0tta6bl4-api-.+"} == 1) == 3`,
 		`count(process_resident_memory_bytes{job="api", namespace="x0tta6bl4"} > 1e6) == 3`,
+		`count(mesh_peer_up{job="mesh", namespace="x0tta6bl4", pod=~".+", peer=~".+"} == 1) == 6`,
 	} {
 		eventually(t, 30*time.Second, holds(t, b, expr))
 	}

@@ -26,6 +26,8 @@ var healing = map[string]struct {
 	"disk-space": {right: "create jobs.batch", writes: 1, check: (*daemon).checkJob},
 	"memory-hog": {right: "create pods --subresource=eviction", writes: 1},
 	"node-lost":  {right: "patch nodes", writes: 2}, // the cordon, and the eviction of what ran there
+
+	"network-partition": {right: "patch deployments.apps", writes: 1, check: (*daemon).checkWaitedForNetwork},
 }
 
 // The main job on real parts, for faults that the kubelet does not heal by

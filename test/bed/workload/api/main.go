@@ -1,19 +1,23 @@
 // Api is the workload that stands for a stateless service: it answers /health,
-// and counts its requests in /metrics beside what its process takes. While its
-// pod's folder holds a file "broken" it neither starts nor stays up, and while it
-// holds a file "leaking" each request costs memory that it does not give back, up
-// to nearly its limit; so that a fresh pod is a healthy one.
+// and says in /metrics how many requests it had, what its process takes and how
+// it stands with its peers (mesh.go). While its pod's folder holds a file "broken"
+// it neither starts nor stays up, and while it holds a file "leaking" each request
+// costs memory that it does not give back, up to nearly its limit; so that a fresh
+// pod is a healthy one.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"log"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +33,7 @@ var requests = promauto.NewCounter(prometheus.CounterOpts{
 
 func main() {
 	listen := flag.String("listen-address", ":8080", "address to serve on")
+	registry := flag.String("mesh-registry", "", "folder in which all pods of the service find each other")
 	flag.Parse()
 	broken := filepath.Join(os.Getenv("POD_DIR"), "broken")
 	refuse := func() {
@@ -38,7 +43,9 @@ func main() {
 	}
 	refuse()
 	leaking := filepath.Join(os.Getenv("POD_DIR"), "leaking")
+	peers := newMesh(os.Getenv("POD_NAME"), *listen, *registry, filepath.Join(os.Getenv("POD_DIR"), "quarantine"))
 
+	prometheus.MustRegister(peers)
 	countOurselves()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
@@ -50,8 +57,15 @@ func main() {
 		fmt.Fprintln(w, "ok")
 	})
 	mux.Handle("GET /metrics", promhttp.Handler())
+	mux.HandleFunc("GET "+pingPath, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	log.Fatal(server.ListenAndServe())
+	go func() { log.Fatal(server.ListenAndServe()) }()
+
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := peers.run(ctx); err != nil {
+		log.Fatal(err)
+	}
 }
 
 // What a request costs that leaks, and how much of it is kept at most: a bed's pod
