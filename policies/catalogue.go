@@ -28,6 +28,9 @@ type Catalogue struct {
 	// Elsewhere returns the namespace in which an action does something beside
 	// what it does to its target, "" for none.
 	Elsewhere func(action string, args json.RawMessage) string
+	// Names returns the name server, and which name's records an action changes
+	// there, "" for none.
+	Names func(action string, args json.RawMessage) (server, name string)
 	// Destructive tells whether an action ends something whose traces end with
 	// it, so that what there is to be seen must be kept before.
 	Destructive func(action string) bool

@@ -23,7 +23,17 @@ func testCatalogue() Catalogue {
 				ServiceAccount string            `json:"service_account"`
 			}{}
 		},
-		"cordon":   func() any { return &struct{}{} },
+		"cordon": func() any { return &struct{}{} },
+		"dns": func() any {
+			return &struct {
+				Server  string   `json:"server"`
+				Name    string   `json:"name"`
+				From    []string `json:"from"`
+				To      []string `json:"to"`
+				TTL     string   `json:"ttl"`
+				Restore bool     `json:"restore"`
+			}{}
+		},
 		"uncordon": func() any { return &struct{}{} },
 		"drain": func() any {
 			return &struct {
@@ -57,6 +67,17 @@ func testCatalogue() Catalogue {
 			}{}
 		},
 		"postgres": func() any { return &fileArgs{} },
+		"dns": func() any {
+			return &struct {
+				Name   string   `json:"name"`
+				Equals []string `json:"equals"`
+			}{}
+		},
+		"http": func() any {
+			return &struct {
+				URL string `json:"url"`
+			}{}
+		},
 		"backup": func() any {
 			return &struct {
 				Dir    string `json:"dir"`
@@ -98,6 +119,13 @@ func testCatalogue() Catalogue {
 			_, from, _ := strings.Cut(string(args), "cronjob/")
 			namespace, _, _ := strings.Cut(from, "/")
 			return namespace
+		},
+		Names: func(action string, args json.RawMessage) (string, string) {
+			var to struct{ Server, Name string }
+			if json.Unmarshal(args, &to) != nil || action != "dns" {
+				return "", ""
+			}
+			return to.Server, to.Name
 		},
 		Destructive: func(action string) bool { return action != "scale" && !strings.HasSuffix(action, "cordon") },
 		Stops: func(action string, args json.RawMessage) bool {

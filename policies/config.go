@@ -16,6 +16,7 @@ type Config struct {
 	Alertmanagers []Endpoint
 	Prometheus    *Endpoint // nil: there is none, and no PromQL can be asked
 	Clusters      []Cluster // at least one; one of them is called Cluster
+	NameServers   []NameServer
 	People        []Person
 	Slack         *Slack     // nil: not used
 	PagerDuty     *PagerDuty // nil: not used

@@ -46,6 +46,7 @@ func (r *configReader) read(v value) {
 		"alertmanagers":  func(v value) { v.list("Alertmanagers", r.alertmanager) },
 		"prometheus":     func(v value) { c.Prometheus = r.endpoint(v) },
 		"clusters":       func(v value) { clusters = v; v.list("clusters", r.cluster) },
+		"name_servers":   func(v value) { v.list("name servers", r.nameServer) },
 		"people":         func(v value) { v.list("people", r.person) },
 		"notify":         func(v value) { notify = v; r.notify(v) },
 		"runbooks":       func(v value) { r.rungs = v.runbooks(r.config.Runbooks) },

@@ -95,6 +95,7 @@ func (v value) unknown(child value, known []string) {
 // missing says what to write when a required key is not there.
 var missing = map[string]string{
 	"actions":       "say how many acts are allowed, for example actions: 3",
+	"address":       "say where it is, for example address: ns1.example.com",
 	"alertmanagers": "say who tells of alerts, for example alertmanagers: [{url: http://localhost:9093}]",
 	"all":           "say what must be seen, for example all: [{rollout: $target}]",
 	"channel":       "say where incidents are shown, for example channel: \"#incidents\"",
@@ -104,6 +105,7 @@ var missing = map[string]string{
 	"end_time":      "say when it ends, for example end_time: '17:00'",
 	"file":          "say which file holds it, for example file: /etc/remediated/oncall.key",
 	"files":         "say which files, for example files: [policies/*.yaml]",
+	"key":           "say by which key it knows us, for example key: {name: remediated, secret_file: /etc/remediated/dns.key}",
 	"max":           "say how old it may be, for example max: 24h",
 	"name":          "give it one: people read it in reports and commands",
 	"newest":        "say how to ask for the time of the newest good backup, in PromQL and as Unix time",
@@ -113,6 +115,7 @@ var missing = map[string]string{
 	"query":         "say what is asked, in PromQL",
 	"routing_keys":  "say whom PagerDuty pages, for example routing_keys: {oncall: {file: /etc/remediated/oncall.key}}",
 	"rto":           "say how soon it must work again, for example rto: 5m",
+	"secret_file":   "say which file holds the secret, for example secret_file: /etc/remediated/dns.key",
 	"severity":      "P1, P2 or P3: it decides who hears of it and when",
 	"start_time":    "say when it begins, for example start_time: '09:00'",
 	"tell":          "say who is told, for example tell: oncall",
@@ -122,4 +125,5 @@ var missing = map[string]string{
 	"wait":          "say how long to wait before the next one is told, for example wait: 5m",
 	"when":          `say which alerts it is for, for example when: ['alertname="PostgresDown"']`,
 	"within":        "say by when, for example within: 3m",
+	"zones":         "say which zones may be changed there, for example zones: [shop.example.com]",
 }

@@ -141,6 +141,7 @@ func (r *policyReader) check(w *written) {
 		w.at.fail("a policy with steps needs a target", "write for example target: deployment/shop/db, or target: owner/$namespace/$pod")
 	}
 	r.checkActs(w)
+	r.checkNamed(w)
 	r.checkTaken(w)
 	r.checkDepends(w)
 	r.confine(w)

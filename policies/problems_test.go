@@ -19,6 +19,7 @@ policies:
   - {files: [team/*.yml], namespaces: [shop, shop-test]}
 alertmanagers: [{url: http://localhost:9093}]
 prometheus: {url: http://localhost:9090}
+name_servers: [{name: primary, address: ns1.example.com, key: {name: remediated, secret_file: dns.key}, zones: [shop.example.com]}]
 people: [{name: anna, slack: U1, roles: [operator, approver]}]
 notify:
   slack: {token_file: slack-token, channel: "#incidents"}

@@ -66,7 +66,7 @@ func TestCheckRules(t *testing.T) {
 func TestCheckRulesOfTheWatchdog(t *testing.T) {
 	for alert, want := range map[string]string{
 		"Watchdog": "",
-		"Watchdg":  `remediated.yml:12:19: warning: no rule raises the alert Watchdg: did you mean "Watchdog"? It is at rules.yml:20`,
+		"Watchdg":  `remediated.yml:13:19: warning: no rule raises the alert Watchdg: did you mean "Watchdog"? It is at rules.yml:20`,
 	} {
 		l, problems := loadCase(t, "config-watchdog", goodConfig+"watchdog: {when: ['alertname=\""+alert+"\"'], within: 5m}\n")
 		if l == nil {

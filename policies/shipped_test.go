@@ -60,6 +60,8 @@ func wantShipped(t *testing.T, l *Loaded) {
 		{"postgres-down", remediate.P2, 5 * time.Minute, map[string]string{"alertname": "PostgresDown", "job": "database"}},
 		{"disk-space", remediate.P3, 10 * time.Minute, map[string]string{"alertname": "DiskSpaceRunningOut", "instance": "x:9100", "mountpoint": "/y"}},
 		{"data-lost", remediate.P1, 2 * time.Hour, map[string]string{"alertname": "DataLost", "database": "x", "table": "y", "good_until": "2026-01-14T10:30:00Z"}},
+		{"cluster-lost", remediate.P1, 45 * time.Minute, map[string]string{"alertname": "ClusterLost", "cluster": "prod"}},
+		{"cluster-back", remediate.P2, 45 * time.Minute, map[string]string{"alertname": "FailBack", "cluster": "prod"}},
 		{"bad-release", remediate.P2, 5 * time.Minute, map[string]string{"alertname": "RolloutStuck", "namespace": "x", "deployment": "y"}},
 		{"network-partition", remediate.P2, 30 * time.Minute, map[string]string{"alertname": "NetworkPartition", "job": "mesh", "namespace": "x"}},
 		{"redis-down", remediate.P3, time.Minute, map[string]string{"alertname": "RedisDown", "job": "cache"}},

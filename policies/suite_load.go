@@ -10,12 +10,14 @@ import (
 )
 
 // standIn is the configuration of tests that name none: one by which everybody
-// can be told in every way.
+// can be told in every way, and that has what the shipped policies name.
 const standIn = `cluster: test
 policies: [{files: []}]
 alertmanagers: [{url: http://localhost:9093}]
 prometheus: {url: http://localhost:9090}
-people: [{name: somebody, roles: [operator, approver]}]
+clusters: [{name: test}, {name: dr}]
+name_servers: [{name: primary, address: localhost, key: {name: test, secret_file: key}, zones: [example]}]
+people: [{name: somebody, roles: [operator, approver]}, {name: another, roles: [operator, approver]}]
 notify:
   alertmanager: {raise: true}
   slack: {token_file: slack, channel: "#incidents"}

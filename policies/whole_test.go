@@ -18,6 +18,7 @@ policies: [{files: [policies/*.yml]}]
 alertmanagers: [{url: "http://localhost:9093/am/", basic_auth: {username: me, password_file: am.password}}]
 prometheus: {url: http://localhost:9090}
 clusters: [{name: prod, kubeconfig: kube/config, context: admin}]
+name_servers: [{name: primary, address: ns1.example.com, key: {name: remediated, secret_file: dns.key}, zones: [shop.example.com]}]
 people: [{name: anna, slack: U1, pagerduty: P1, token_file: /etc/anna, roles: [operator, approver]}]
 notify:
   templates: [words/*.tmpl]

@@ -84,7 +84,8 @@ func (d *daemon) newOutside(c *policies.Config) (*outside, error) {
 	if err != nil {
 		host = "" // it only names us in Events
 	}
-	if out.act, err = action.New(action.Options{Clusters: clusters, Instance: host, Changed: w.breaker}); err != nil {
+	acting := action.Options{Clusters: clusters, NameServers: nameServersOf(c.NameServers), Instance: host, Changed: w.breaker}
+	if out.act, err = action.New(acting); err != nil {
 		return nil, err
 	}
 	if err := d.newDeadMan(c, out); err != nil {
@@ -132,6 +133,14 @@ func clustersOf(all []policies.Cluster) (map[string]*rest.Config, error) {
 		out[c.Name] = rc
 	}
 	return out, nil
+}
+
+func nameServersOf(all []policies.NameServer) map[string]action.NameServer {
+	out := map[string]action.NameServer{}
+	for _, s := range all {
+		out[s.Name] = action.NameServer{Address: s.Address, Key: s.Key, Algorithm: s.Algorithm, SecretFile: s.SecretFile, Zones: s.Zones}
+	}
+	return out
 }
 
 func newAlertmanager(c *policies.Config, o options, w *watcher) (*alertmanager.Client, error) {

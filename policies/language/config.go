@@ -13,6 +13,7 @@ var ofConfig = []Object{
 		{"alertmanagers", listOf(object("server")), Required, "All Alertmanagers of the cluster."},
 		{"prometheus", object("server"), "nothing can be asked in PromQL", "Who is asked what policies ask in PromQL."},
 		{"clusters", listOf(object("cluster")), "the one that the daemon runs in, or the current context", "How to reach the Kubernetes cluster; one has the name that `cluster` says."},
+		{"name_servers", listOf(object("name server")), "policies change no DNS name", "The DNS servers at which policies may change what names lead to."},
 		{"people", listOf(object("person")), "everybody who reaches the page may do everything", "Who may give commands."},
 		{"notify", object("notify"), "people are told nothing", "How people are told."},
 		{"runbooks", object("runbooks"), "those that `deploy/remediated.example.yml` shows", "Who hears of an incident and when."},
@@ -48,6 +49,17 @@ var ofConfig = []Object{
 		{"name", name, Required, "Its name."},
 		{"kubeconfig", orEmpty(path), "that of the pod, or of the user", "A kubeconfig file."},
 		{"context", orEmpty(text("text", "")), "the current one", "A context of the kubeconfig."},
+	}},
+	{"name server", "The primary of DNS zones that policies may change. Policies name it, and neither its address nor its key.", []Field{
+		{"name", name, Required, "What policies call it."},
+		{"address", domain, Required, "Its host, with a port where it is not 53."},
+		{"key", object("key of a name server"), Required, "The key by which it knows us."},
+		{"zones", listOf(domain), Required, "The zones whose names may be changed, as it has them."},
+	}},
+	{"key of a name server", "A key of TSIG (RFC 8945), by which updates are signed.", []Field{
+		{"name", domain, Required, "Its name."},
+		{"algorithm", word("hmac-sha256", "hmac-sha384", "hmac-sha512"), "`hmac-sha256`", "How it signs."},
+		{"secret_file", path, Required, "The file with its secret in base64, as `tsig-keygen` prints it."},
 	}},
 	{"person", "One human, however they press.", []Field{
 		{"name", plain, Required, "The name they give, or the user they log in as."},

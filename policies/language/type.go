@@ -59,6 +59,7 @@ var (
 	matcher    = text("matcher", `[=~]\s*"`)
 	target     = text("kind/namespace/name", `^([^/]+/)?((deployment|statefulset|daemonset|pod|owner)/[^/]+|node)/[^/]+$`)
 	url        = text("URL", `^https?://`)
+	domain     = text("DNS name", `^[^\s*?!/]+$`)
 	clock      = text("time of day", `^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`)
 	digestTime = text("time of day", `^([01]?[0-9]|2[0-3]):[0-5][0-9]$`)
 	zone       = text("time zone", `\S`)

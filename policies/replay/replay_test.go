@@ -25,6 +25,7 @@ func kinds() policies.Catalogue {
 		AsksPrometheus: func(string, json.RawMessage) bool { return false },
 		Targets:        func(string) []string { return []string{"deployment"} },
 		Elsewhere:      func(string, json.RawMessage) string { return "" },
+		Names:          func(string, json.RawMessage) (string, string) { return "", "" },
 		Destructive:    func(string) bool { return true },
 		Stops:          func(string, json.RawMessage) bool { return false },
 	}

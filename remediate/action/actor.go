@@ -21,6 +21,8 @@ import (
 type Options struct {
 	// Clusters are the Kubernetes clusters by name.
 	Clusters map[string]*rest.Config
+	// NameServers are those whose zones may be changed, by name.
+	NameServers map[string]NameServer
 	// Instance names this daemon in Events, for example the host's name; ""
 	// is "remediated".
 	Instance string
@@ -36,9 +38,10 @@ const DefaultTimeout = 10 * time.Second
 
 // Actor carries out acts. It is safe for use by many goroutines.
 type Actor struct {
-	clusters map[string]*cluster
-	instance string
-	timeout  time.Duration
+	clusters    map[string]*cluster
+	nameServers map[string]*nameServer
+	instance    string
+	timeout     time.Duration
 
 	mu sync.Mutex
 	// sent holds the acts whose first request may have been carried out
@@ -61,7 +64,7 @@ type cluster struct {
 
 // New returns an Actor. It connects to nothing yet.
 func New(o Options) (*Actor, error) {
-	a := &Actor{clusters: map[string]*cluster{}, instance: o.Instance, timeout: o.Timeout, sent: map[string]sending{}}
+	a := &Actor{clusters: map[string]*cluster{}, nameServers: newNameServers(o.NameServers, o.Changed), instance: o.Instance, timeout: o.Timeout, sent: map[string]sending{}}
 	if a.instance == "" {
 		a.instance = kube.Manager
 	}

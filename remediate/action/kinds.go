@@ -61,9 +61,16 @@ type stopping interface {
 	stops() bool
 }
 
+// naming is an act that changes what a DNS name leads to.
+type naming interface {
+	act
+	changes() (server, name string)
+}
+
 var kinds = map[string]kind{
 	"cordon":         {cordonDoc, cordonExample, []string{kube.Node}, false, nodeRules, cordonWrites, nowhere, parse[cordon]},
 	"delete_pod":     {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, deletePodWrites, nowhere, parse[deletePod]},
+	"dns":            {dnsDoc, dnsExample, everyKind, false, dnsRules, dnsWrites, nowhere, parse[dnsRecords]},
 	"drain":          {drainDoc, drainExample, []string{kube.Node}, true, drainRules, drainWrites, nowhere, parse[drain]},
 	"evict_pod":      {evictPodDoc, evictPodExample, []string{kube.Pod}, true, evictPodRules, evictPodWrites, nowhere, parse[evictPod]},
 	"http_call":      {httpCallDoc, httpCallExample, everyKind, true, httpCallRules, httpCallWrites, nowhere, parse[httpCall]},
@@ -116,6 +123,20 @@ func Stops(kind string, args json.RawMessage) bool {
 	what, err := k.parse(args)
 	s, may := what.(stopping)
 	return err == nil && may && s.stops()
+}
+
+// Names returns the name server, and which name's records an act of this kind
+// with these arguments changes there, "" for none.
+func Names(kind string, args json.RawMessage) (server, name string) {
+	k, ok := kinds[kind]
+	if !ok {
+		return "", ""
+	}
+	what, err := k.parse(args)
+	if n, may := what.(naming); err == nil && may {
+		return n.changes()
+	}
+	return "", ""
 }
 
 // MergeRules returns the smallest set of rules that allows what all of the

@@ -140,9 +140,9 @@ func (a *scale) judge(ctx context.Context, t *attempt) (*kube.Workload, *scaling
 }
 
 // look reads the target. To set back what we did, it is no matter what else goes
-// on: pods that do not come up look like a rollout.
+// on: pods that do not come up, or not yet, look like a rollout.
 func (a *scale) look(ctx context.Context, t *attempt) (*kube.Workload, *remediate.Result) {
-	if a.Restore {
+	if a.Restore || t.Act.Undo {
 		return t.same(ctx)
 	}
 	return t.look(ctx)

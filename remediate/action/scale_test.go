@@ -214,6 +214,22 @@ func TestRestoreDuringTheRollout(t *testing.T) {
 	noted(t, d, 2, "", "", "")
 }
 
+// What was started from nothing is stopped again as undo while its pods do not come
+// up, and otherwise not.
+func TestStopDuringTheRollout(t *testing.T) {
+	a := newAPI(t)
+	d := a.addDeployment()
+	*d.Spec.Replicas, d.Status = 0, appsv1.DeploymentStatus{ObservedGeneration: 1}
+	actor := a.actor(t)
+	performed(t, actor, a.scaling(t, actor, `{"replicas":1}`), remediate.OK, "scaled from 0 to 1")
+	s := a.scaling(t, actor, `{"replicas":0,"floor":0}`) // its status still has none updated
+	s.ID = "j-i42-a1-u1"
+	performed(t, actor, s, remediate.Refused, "a rollout is in progress")
+	s.Act.Undo = true
+	performed(t, actor, s, remediate.OK, "scaled from 1 to 0")
+	noted(t, d, 0, "0", "0", "j-i42-a1-u1")
+}
+
 func TestScaleWhoseAnswerIsLost(t *testing.T) {
 	for _, args := range []string{`{"replicas":5}`, `{"restore":true}`} {
 		for name, tc := range map[string]struct {

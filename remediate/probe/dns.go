@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
 
 	"github.com/x0tta6bl4/remediated/remediate"
-	"github.com/x0tta6bl4/remediated/remediate/internal/args"
+	"github.com/x0tta6bl4/remediated/remediate/internal/rrset"
 )
 
 const (
@@ -33,17 +32,12 @@ type dnsLookup struct {
 	Any    []string `json:"any,omitempty"`    // at least one of these
 }
 
-var dnsTypes = map[string]uint16{"A": dns.TypeA, "AAAA": dns.TypeAAAA, "CNAME": dns.TypeCNAME}
-
 func (a *dnsLookup) validate() error {
-	sample := args.Sample(a.Name)
-	_, isName := dns.IsDomainName(sample)
+	if err := rrset.CheckName(a.Name); err != nil {
+		return err
+	}
 	switch {
-	case a.Name == "":
-		return errors.New(`"name" is missing`)
-	case !isName || strings.ContainsAny(sample, " \t\n\\"):
-		return fmt.Errorf(`"name" %q: want a name such as shop.example.com`, a.Name)
-	case dnsTypes[a.kind()] == 0:
+	case rrset.Types[a.kind()] == 0:
 		return fmt.Errorf(`"type" %q: want A, AAAA or CNAME`, a.Type)
 	case a.Equals != nil && a.Any != nil:
 		return errors.New(`"equals" cannot stand beside "any"`)
@@ -59,7 +53,7 @@ func (a *dnsLookup) validate() error {
 	}
 	for argument, list := range map[string][]string{"equals": a.Equals, "any": a.Any} {
 		for _, want := range list {
-			if err := a.fits(want); err != nil {
+			if err := rrset.Check(a.kind(), want); err != nil {
 				return fmt.Errorf(`"%s": %w`, argument, err)
 			}
 		}
@@ -68,23 +62,6 @@ func (a *dnsLookup) validate() error {
 }
 
 func (a *dnsLookup) kind() string { return cmp.Or(a.Type, "A") }
-
-// fits says why a value can be of no record of this type.
-func (a *dnsLookup) fits(want string) error {
-	if a.kind() == "CNAME" {
-		if _, ok := dns.IsDomainName(args.Sample(want)); !ok || want == "" {
-			return fmt.Errorf("%q is not a name", want)
-		}
-		return nil
-	}
-	if args.Sample(want) != want {
-		return nil // it is known only when an alert is there
-	}
-	if ip, err := netip.ParseAddr(want); err != nil || ip.Is4() != (a.kind() == "A") {
-		return fmt.Errorf("%q is not an address of type %s", want, a.kind())
-	}
-	return nil
-}
 
 // withPort adds the port of DNS to a host that comes without one.
 func withPort(server string) string {
@@ -101,14 +78,14 @@ func (a *dnsLookup) put(ctx context.Context, _ *Prober, _ remediate.Question) (r
 	if err != nil {
 		return remediate.Answer{}, err
 	}
-	said, err := exchange(ctx, server, dns.Fqdn(a.Name), dnsTypes[a.kind()])
+	said, err := exchange(ctx, server, dns.Fqdn(a.Name), rrset.Types[a.kind()])
 	if err != nil {
 		return remediate.Answer{}, err
 	}
 	if said.Rcode == dns.RcodeNameError {
 		return remediate.Answer{Text: fmt.Sprintf("%s does not exist, says %s", a.Name, server)}, nil
 	}
-	ok, text := a.judge(records(said, dnsTypes[a.kind()]))
+	ok, text := a.judge(rrset.Values(said.Answer, rrset.Types[a.kind()]))
 	return remediate.Answer{OK: ok, Text: text}, nil
 }
 
@@ -150,46 +127,9 @@ func exchange(ctx context.Context, server, name string, kind uint16) (*dns.Msg, 
 	return said, nil
 }
 
-// records are those of one type in an answer, in order, each once. Those on the
-// way there, the names that a name is another word for, are not.
-func records(said *dns.Msg, kind uint16) []string {
-	var out []string
-	for _, r := range said.Answer {
-		if r.Header().Rrtype != kind {
-			continue
-		}
-		switch r := r.(type) {
-		case *dns.A:
-			out = append(out, r.A.String())
-		case *dns.AAAA:
-			out = append(out, r.AAAA.String())
-		case *dns.CNAME:
-			out = append(out, plainName(r.Target))
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// plainName is a name as it is compared and shown.
-func plainName(s string) string { return strings.TrimSuffix(dns.CanonicalName(s), ".") }
-
-// plain is a record's value as [records] has it.
-func (a *dnsLookup) plain(want string) string {
-	if ip, err := netip.ParseAddr(want); err == nil {
-		return ip.String()
-	}
-	return plainName(want)
-}
-
 func (a *dnsLookup) judge(found []string) (ok bool, text string) {
 	is := fmt.Sprintf("%s is %s", a.Name, strings.Join(found, ", "))
-	var want []string
-	for _, w := range slices.Concat(a.Equals, a.Any) {
-		want = append(want, a.plain(w))
-	}
-	slices.Sort(want)
-	want = slices.Compact(want)
+	want := rrset.Plain(slices.Concat(a.Equals, a.Any)...)
 	switch {
 	case len(found) == 0:
 		return false, fmt.Sprintf("%s has no record of type %s", a.Name, a.kind())

@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-const apiServerAddress = "127.0.0.1:6443"
+const apiServerPort = 6443
 
 //go:embed config/audit-policy.yaml
 var auditPolicy []byte
@@ -35,18 +35,15 @@ var identities = map[string]identity{
 }
 
 // startAPIServer starts kube-apiserver with RBAC and audit log. It makes its own
-// certificate; the users' tokens are drawn anew for each bed.
+// certificate.
 func (b *Bed) startAPIServer(ctx context.Context) error {
-	if err := b.writeCredentials(); err != nil {
-		return fmt.Errorf("make the control plane's credentials: %w", err)
-	}
 	err := b.start(ctx, part{
 		name: "kube-apiserver",
 		command: []string{b.binaries.APIServer,
-			"--etcd-servers=http://" + etcdAddress,
+			"--etcd-servers=http://" + b.etcdAddress(),
 			"--bind-address=127.0.0.1",
 			"--advertise-address=127.0.0.1",
-			"--secure-port=6443",
+			fmt.Sprintf("--secure-port=%d", apiServerPort+b.shift),
 			"--cert-dir=" + b.kube("certs"),
 			"--token-auth-file=" + b.kube("tokens.csv"),
 			"--authorization-mode=Node,RBAC",
@@ -83,6 +80,7 @@ func (b *Bed) apiServerReady(ctx context.Context) error {
 // kube is a path in the control plane's folder.
 func (b *Bed) kube(name string) string { return filepath.Join(b.Dir, "kube", name) }
 
+// writeCredentials draws the users' tokens, anew for each bed.
 func (b *Bed) writeCredentials() error {
 	if err := os.MkdirAll(b.kube("certs"), 0o755); err != nil {
 		return err

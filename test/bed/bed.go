@@ -84,8 +84,10 @@ type Bed struct {
 	options  Options
 	binaries Binaries
 	client   kubernetes.Interface
+	shift    int // of the control plane's usual ports
 
 	mu    sync.Mutex
+	parts []*process
 	stops []func() error      // what Stop does, the last first
 	nodes map[string]*process // that were added
 }
@@ -137,7 +139,7 @@ func newBed(o Options, binaries Binaries) (*Bed, error) {
 		AdminKubeconfig: filepath.Join(dir, "kube", "admin.kubeconfig"),
 		KubectlPath:     binaries.Kubectl,
 		NodeAgentPath:   binaries.NodeAgent,
-		APIServer:       "https://" + apiServerAddress,
+		APIServer:       "https://" + b.loopback(apiServerPort),
 		Prometheus:      "http://" + prometheusAddress,
 		Alertmanager:    "http://" + alertmanagerAddress,
 		Pushgateway:     "http://" + pushgatewayAddress,
@@ -180,6 +182,13 @@ func (b *Bed) up(ctx context.Context) error {
 // startControlPlane returns when the API server answers and its controllers,
 // scheduler and node work.
 func (b *Bed) startControlPlane(ctx context.Context) error {
+	if err := b.writeCredentials(); err != nil {
+		return fmt.Errorf("make the control plane's credentials: %w", err)
+	}
+	return b.runControlPlane(ctx)
+}
+
+func (b *Bed) runControlPlane(ctx context.Context) error {
 	if err := b.startEtcd(ctx); err != nil {
 		return err
 	}
@@ -208,12 +217,18 @@ func (b *Bed) start(ctx context.Context, p part) error {
 	if err != nil {
 		return err
 	}
+	b.mu.Lock()
+	b.parts = append(b.parts, proc)
+	b.mu.Unlock()
 	b.OnStop(func() error {
 		proc.end()
 		return nil
 	})
 	return nil
 }
+
+// loopback is the address of a port of the control plane.
+func (b *Bed) loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port+b.shift) }
 
 // OnStop adds a step to Stop, which does the last first: what a scenario adds to
 // the bed, it takes away again.

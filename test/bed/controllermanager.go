@@ -3,6 +3,7 @@ package bed
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -19,6 +20,7 @@ func (b *Bed) startControllerManager(ctx context.Context) error {
 			"--authentication-kubeconfig=" + config,
 			"--authorization-kubeconfig=" + config,
 			"--bind-address=127.0.0.1",
+			fmt.Sprintf("--secure-port=%d", 10257+b.shift),
 			"--cert-dir=" + b.kube("controller-manager-certs"),
 			"--service-account-private-key-file=" + b.kube("service-account.key"),
 			"--root-ca-file=" + b.kube("certs/apiserver.crt"),

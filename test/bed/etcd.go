@@ -6,10 +6,8 @@ import (
 	"syscall"
 )
 
-const (
-	etcdAddress     = "127.0.0.1:2379"
-	etcdPeerAddress = "127.0.0.1:2380"
-)
+func (b *Bed) etcdAddress() string     { return b.loopback(2379) }
+func (b *Bed) etcdPeerAddress() string { return b.loopback(2380) }
 
 // startEtcd starts the API server's store. The cluster is thrown away: nothing
 // is worth an fsync or a clean end.
@@ -18,14 +16,14 @@ func (b *Bed) startEtcd(ctx context.Context) error {
 		name: "etcd",
 		command: []string{b.binaries.Etcd,
 			"--data-dir", filepath.Join(b.Dir, "etcd"),
-			"--listen-client-urls", "http://" + etcdAddress,
-			"--advertise-client-urls", "http://" + etcdAddress,
-			"--listen-peer-urls", "http://" + etcdPeerAddress,
-			"--initial-advertise-peer-urls", "http://" + etcdPeerAddress,
-			"--initial-cluster", "default=http://" + etcdPeerAddress,
+			"--listen-client-urls", "http://" + b.etcdAddress(),
+			"--advertise-client-urls", "http://" + b.etcdAddress(),
+			"--listen-peer-urls", "http://" + b.etcdPeerAddress(),
+			"--initial-advertise-peer-urls", "http://" + b.etcdPeerAddress(),
+			"--initial-cluster", "default=http://" + b.etcdPeerAddress(),
 			"--unsafe-no-fsync",
 		},
-		ready: ready("http://" + etcdAddress + "/readyz"),
+		ready: ready("http://" + b.etcdAddress() + "/readyz"),
 		stop:  syscall.SIGKILL,
 	})
 }

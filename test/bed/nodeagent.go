@@ -17,9 +17,8 @@ func NodeName(n int) string { return fmt.Sprintf("process-%d", n) }
 const MaxNodes = 4
 
 // nodeIdentity is the name of a node's kubeconfig, and nodeUser whom it is for.
-func nodeIdentity(n int) string     { return fmt.Sprintf("node-%d", n) }
-func nodeUser(n int) identity       { return identity{"system:node:" + NodeName(n), "system:nodes"} }
-func nodeAgentAddress(n int) string { return fmt.Sprintf("127.0.0.1:%d", 10250+100*(n-1)) }
+func nodeIdentity(n int) string { return fmt.Sprintf("node-%d", n) }
+func nodeUser(n int) identity   { return identity{"system:node:" + NodeName(n), "system:nodes"} }
 
 // startNodeAgent starts the kubelet whose pods are local processes.
 func (b *Bed) startNodeAgent(ctx context.Context) error { return b.start(ctx, b.nodeAgent(1)) }
@@ -33,7 +32,8 @@ func (b *Bed) nodeAgent(n int) part {
 		"--kubeconfig=" + b.kube(nodeIdentity(n)+".kubeconfig"),
 		"--node-name=" + name,
 		"--root-dir=" + b.podsDir(),
-		"--listen-address=" + nodeAgentAddress(n),
+		"--listen-address=" + b.loopback(10250+100*(n-1)),
+		"--pod-network=" + b.podNetwork(),
 		fmt.Sprintf("--pod-block=%d", 1+64*(n-1)),
 		"--tls-cert-file=" + b.kube("certs/apiserver.crt"),
 		"--tls-private-key-file=" + b.kube("certs/apiserver.key"),

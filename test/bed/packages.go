@@ -16,6 +16,7 @@ import (
 // network, and a browser for the page.
 var Packages = []string{
 	"age",
+	"bind9",
 	"chromium",
 	"curl",
 	"jq",
@@ -24,6 +25,7 @@ var Packages = []string{
 	"postgresql",
 	"prometheus",
 	"prometheus-alertmanager",
+	"prometheus-blackbox-exporter",
 	"prometheus-node-exporter",
 	"prometheus-postgres-exporter",
 	"prometheus-pushgateway",

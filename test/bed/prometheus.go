@@ -29,6 +29,9 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(b.targets(), 0o755); err != nil {
+		return err
+	}
 	discovery, err := b.startDiscovery()
 	if err != nil {
 		return fmt.Errorf("serve where the pods are: %w", err)
@@ -43,6 +46,7 @@ func (b *Bed) startPrometheus(ctx context.Context) error {
 		"KubeStateMetrics":    kubeStateMetricsAddress,
 		"NodeExporter":        nodeExporterAddress,
 		"Pushgateway":         pushgatewayAddress,
+		"AddedTargets":        filepath.Join(b.targets(), "*.json"),
 		"Discovery":           discovery,
 		"PodJobs":             []string{"api", "mesh"},
 	})

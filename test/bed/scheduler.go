@@ -1,6 +1,11 @@
 package bed
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
+
+const schedulerPort = 10259
 
 // startScheduler starts kube-scheduler.
 func (b *Bed) startScheduler(ctx context.Context) error {
@@ -12,11 +17,12 @@ func (b *Bed) startScheduler(ctx context.Context) error {
 			"--authentication-kubeconfig=" + config,
 			"--authorization-kubeconfig=" + config,
 			"--bind-address=127.0.0.1",
+			fmt.Sprintf("--secure-port=%d", schedulerPort+b.shift),
 			"--cert-dir=" + b.kube("scheduler-certs"),
 			"--leader-elect=false",
 			"--kube-api-qps=1000",
 			"--kube-api-burst=2000",
 		},
-		ready: readyTLS("https://127.0.0.1:10259/readyz"),
+		ready: readyTLS("https://" + b.loopback(schedulerPort) + "/readyz"),
 	})
 }

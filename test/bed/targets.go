@@ -2,7 +2,10 @@ package bed
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // targetGroup is one entry of what Prometheus reads, from a file or over HTTP, to
@@ -22,4 +25,20 @@ func writeTargets(path string, groups []targetGroup) error {
 		return err
 	}
 	return os.Rename(path+".tmp", path)
+}
+
+// targets is the folder of what is added to what Prometheus scrapes.
+func (b *Bed) targets() string { return filepath.Join(b.Dir, "targets") }
+
+// addTargets has Prometheus scrape more, until remove or the bed's Stop.
+func (b *Bed) addTargets(name string, groups ...targetGroup) (remove func() error, err error) {
+	path := filepath.Join(b.targets(), name+".json")
+	remove = func() error {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	b.OnStop(remove)
+	return remove, writeTargets(path, groups)
 }

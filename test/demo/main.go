@@ -70,8 +70,10 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	step("Prometheus sees it, Alertmanager calls, remediated decides, acts and looks whether it helped ...")
-	if err := s.approve(ctx, scenario.Approver); err != nil {
-		return err
+	for _, name := range scenario.Approvers {
+		if err := s.approve(ctx, name); err != nil {
+			return err
+		}
 	}
 	if scenario.Return != nil {
 		if err := s.awaitFact(ctx, "healed/1", "it is healed"); err != nil {
@@ -149,10 +151,16 @@ func setUp(ctx context.Context, b *bed.Bed, scenario scenarios.Scenario) (_ *sur
 	if err != nil {
 		return nil, err
 	}
-	if err := s.configure(b, cmp.Or(scenario.Policies, scenarios.Policies), kubeconfig, key); err != nil {
+	place := scenarios.Place{Own: "demo", Here: "demo"}
+	if scenario.Place != nil {
+		if place, err = scenario.Place(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.configure(b, cmp.Or(scenario.Policies, scenarios.Policies), kubeconfig, key, place); err != nil {
 		return nil, err
 	}
-	if err := s.grant(ctx, b); err != nil {
+	if err := s.grant(ctx, b, place.Here); err != nil {
 		return nil, err
 	}
 	return s, s.start(ctx)
@@ -160,9 +168,9 @@ func setUp(ctx context.Context, b *bed.Bed, scenario scenarios.Scenario) (_ *sur
 
 // grant gives the ServiceAccount the smallest roles that the policies need, and
 // fences it in.
-func (s *surroundings) grant(ctx context.Context, b *bed.Bed) error {
+func (s *surroundings) grant(ctx context.Context, b *bed.Bed, cluster string) error {
 	for _, what := range []string{"rbac", "fence"} {
-		printed, err := exec.CommandContext(ctx, program("remedy"), "policy", what, "--namespace="+bed.Namespace, s.path("remediated.yml")).Output()
+		printed, err := exec.CommandContext(ctx, program("remedy"), "policy", what, "--namespace="+bed.Namespace, "--cluster="+cluster, s.path("remediated.yml")).Output()
 		if err != nil {
 			return fmt.Errorf("remedy policy %s: %w", what, err)
 		}
@@ -198,12 +206,8 @@ func (s *surroundings) start(ctx context.Context) error {
 	})
 }
 
-// approve says yes to the plan that waits, in the name of a person. Without a name
-// nothing waits for one.
+// approve says yes to the plan that waits, in the name of a person.
 func (s *surroundings) approve(ctx context.Context, name string) error {
-	if name == "" {
-		return nil
-	}
 	var plan string
 	err := s.await(ctx, "a plan waits for a person", func() bool {
 		plan = waiting(ctx)

@@ -24,6 +24,7 @@ import (
 	"github.com/x0tta6bl4/remediated/test/doubles/pagerduty"
 	"github.com/x0tta6bl4/remediated/test/doubles/slack"
 	"github.com/x0tta6bl4/remediated/test/scenarios"
+	"github.com/x0tta6bl4/remediated/test/vault"
 )
 
 // Where the daemon under test is found: its default addresses, in the bed's
@@ -67,15 +68,16 @@ type daemon struct {
 
 // setup is what a test changes of the usual set-up.
 type setup struct {
-	policies   string // YAML; "" is the usual ones
-	kubeconfig string // "" is that of the daemon's own ServiceAccount
-	runbooks   string // YAML; "" is the shipped ones
-	people     string // YAML; "" is nobody by name
-	slack      string // more of the configuration of Slack, beginning with a comma
-	watchdog   string // YAML; "" is that none is expected
-	raise      bool   // what there is to say is raised at the Alertmanagers, too
-	storage    string // "" is a new folder
-	keep       bool   // do not start it yet
+	policies   string          // YAML; "" is the usual ones
+	kubeconfig string          // "" is that of the daemon's own ServiceAccount
+	place      scenarios.Place // where the bed's cluster is not all; it is called bed otherwise
+	runbooks   string          // YAML; "" is the shipped ones
+	people     string          // YAML; "" is nobody by name
+	slack      string          // more of the configuration of Slack, beginning with a comma
+	watchdog   string          // YAML; "" is that none is expected
+	raise      bool            // what there is to say is raised at the Alertmanagers, too
+	storage    string          // "" is a new folder
+	keep       bool            // do not start it yet
 	env        []string
 	flags      []string
 
@@ -138,6 +140,7 @@ func (d *daemon) withDefaults(s setup) setup {
 		s.alertmanagers = []string{d.bed.Alertmanager}
 	}
 	s.policies = cmp.Or(s.policies, scenarios.Policies)
+	s.place = cmp.Or(s.place, scenarios.Place{Own: "bed", Here: "bed"})
 	s.storage = cmp.Or(s.storage, filepath.Join(d.dir, "data"))
 	s.poll = cmp.Or(s.poll, 2*time.Second)
 	s.minUptime = cmp.Or(s.minUptime, time.Second)
@@ -156,10 +159,12 @@ func (d *daemon) configure(s setup) {
 	d.write("pagerduty.token", pagerduty.DefaultToken)
 	d.write("db.dsn", d.bed.PostgresDSN)
 	d.write("orders.dsn", scenarios.OrdersDSN)
+	d.write("dr.dsn", vault.StandbyDSN)
 	var config bytes.Buffer
 	err := template.Must(template.New("").Parse(daemonConfig)).Execute(&config, map[string]any{
 		"Bed": d.bed.Addresses, "Kubeconfig": s.kubeconfig, "Channel": slack.DefaultChannel.ID,
 		"Alertmanagers": s.alertmanagers, "Runbooks": s.runbooks, "People": s.people, "SlackMore": s.slack, "Raise": s.raise, "Watchdog": s.watchdog,
+		"Place": s.place,
 		"Slack": d.people.SlackURL + "/api/", "PagerDuty": d.people.PagerDutyURL,
 	})
 	if err != nil {
@@ -182,11 +187,11 @@ func (d *daemon) write(name, text string) {
 }
 
 const daemonConfig = `
-cluster: bed
+cluster: {{.Place.Own}}
 policies: [{files: [policies.yaml]}]
 alertmanagers: [{{range .Alertmanagers}}{url: "{{.}}"}, {{end}}]
 prometheus: {url: "{{.Bed.Prometheus}}"}
-clusters: [{name: bed, kubeconfig: "{{.Kubeconfig}}"}]
+clusters: [{name: {{.Place.Here}}, kubeconfig: "{{.Kubeconfig}}"}{{.Place.Clusters}}]
 notify:
   alertmanager: {raise: {{.Raise}}}
   slack: {token_file: slack.token, signing_secret_file: slack.signing, channel: {{.Channel}}, api_url: "{{.Slack}}"{{.SlackMore}}}
@@ -201,6 +206,7 @@ digests: none
 {{with .Watchdog}}watchdog: {{.}}{{end}}
 {{with .People}}people: {{.}}{{end}}
 {{with .Runbooks}}runbooks: {{.}}{{end}}
+{{.Place.More}}
 `
 
 // start starts the program and waits until it is ready.

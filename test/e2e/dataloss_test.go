@@ -196,21 +196,6 @@ func (l *loss) must(err error) {
 
 func (l *loss) rename(from, to string) { l.t.Helper(); l.must(os.Rename(from, to)) }
 
-// say gives a word about the plan that waits, as a person does by the command line.
-func (l *loss) say(word string, more ...string) {
-	l.t.Helper()
-	var shown struct {
-		Approval struct {
-			Hash string `json:"hash"`
-		} `json:"approval"`
-	}
-	l.must(ask("/api/v1/incidents/1", &shown))
-	args := append([]string{"incident", word, "i1", "--plan=" + shown.Approval.Hash, "--by=anna", "--url=" + webURL}, more...)
-	if out, code := operate(l.t, args...); code != 0 {
-		l.t.Fatalf("remedy %v: %s", args, out)
-	}
-}
-
 // changes are what the daemon asked the cluster to change, Events apart.
 func (l *loss) changes() []bed.AuditEvent {
 	l.t.Helper()

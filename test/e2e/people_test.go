@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -133,5 +134,28 @@ func (d *daemon) checkBridge() {
 	own := slices.DeleteFunc(d.people.Slack.Channels(), func(c slack.Channel) bool { return !strings.HasPrefix(c.Name, "inc-") })
 	if len(own) != 1 || !own[0].Archived {
 		d.t.Errorf("Slack has the bridges %+v, want one, archived", own)
+	}
+}
+
+// say gives anna's word about the plan of the first incident, which waits for it.
+func (d *daemon) say(word string, more ...string) { d.t.Helper(); d.sayOf(1, "anna", word, more...) }
+
+// sayOf gives somebody's word about the plan of an incident, by the command line.
+func (d *daemon) sayOf(incident int, whose, word string, more ...string) {
+	d.t.Helper()
+	var shown struct {
+		Approval struct {
+			Hash string `json:"hash"`
+		} `json:"approval"`
+	}
+	eventually(d.t, 30*time.Second, func() string {
+		if err := ask(fmt.Sprintf("/api/v1/incidents/%d", incident), &shown); err != nil || shown.Approval.Hash == "" {
+			return fmt.Sprintf("no plan of i%d waits for a word: %v", incident, err)
+		}
+		return ""
+	})
+	args := append([]string{"incident", word, fmt.Sprint("i", incident), "--plan=" + shown.Approval.Hash, "--by=" + whose, "--url=" + webURL}, more...)
+	if out, code := operate(d.t, args...); code != 0 {
+		d.t.Fatalf("remedy %v: %s", args, out)
 	}
 }

@@ -116,9 +116,9 @@ var never = []string{
 
 // grantPrinted gives the daemon's account what remedy prints for a
 // configuration, in place of what the other tests give it, and fences it in.
-func grantPrinted(t *testing.T, b *bed.Bed, config string) {
+func grantPrinted(t *testing.T, b *bed.Bed, config string, flags ...string) {
 	t.Helper()
-	of := []string{config, "--namespace=" + bed.Namespace, "--service-account=" + account}
+	of := append([]string{config, "--namespace=" + bed.Namespace, "--service-account=" + account}, flags...)
 	printed := remedy(t, append([]string{"policy", "rbac"}, of...)...) + remedy(t, append([]string{"policy", "fence"}, of...)...)
 	kubectl := func(stdin string, args ...string) {
 		t.Helper()

@@ -13,7 +13,7 @@ import (
 // whole again: the policy waits for that, and a person says yes to its restart.
 var networkPartition = Scenario{
 	Name: "network-partition", Fault: "The network between the API's pods is cut, and mended: they gave each other up meanwhile, and do not find together.",
-	Policies: PartitionPolicies, Policy: "network-partition", Objective: 30 * time.Minute, Approver: "anna",
+	Policies: PartitionPolicies, Policy: "network-partition", Objective: 30 * time.Minute, Approvers: []string{"anna"},
 	Strike: cutForGood, Works: MeshWorks,
 }
 

@@ -15,7 +15,7 @@ import (
 // yes to the shipped policy's drain, has the node back, and uncordons it.
 var nodeLost = Scenario{
 	Name: "node-lost", Fault: "A node is lost: its agent is stopped (SIGSTOP), and nobody hears of what runs there.",
-	Policies: acting("node-lost.yaml"), Policy: "node-lost", Objective: 10 * time.Minute, Approver: "anna",
+	Policies: acting("node-lost.yaml"), Policy: "node-lost", Objective: 10 * time.Minute, Approvers: []string{"anna"},
 	Setup: setUpNodes, Strike: loseNode, Return: returnNode, Works: nodeWorks,
 }
 

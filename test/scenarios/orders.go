@@ -30,16 +30,13 @@ type Orders struct {
 // OpenOrders starts all of it and returns when there is a backup, and it is known
 // to which moment there is to go back.
 func OpenOrders(ctx context.Context, b *bed.Bed) (_ *Orders, err error) {
-	if err := b.Apply(ctx, "{apiVersion: v1, kind: Namespace, metadata: {name: "+OrdersNamespace+"}}"); err != nil {
-		return nil, err
-	}
 	o := &Orders{bed: b}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, o.Close())
 		}
 	}()
-	if _, err := b.Kubectl(ctx, "", "wait", "--namespace", OrdersNamespace, "--for=create", "serviceaccount/default", "--timeout=30s"); err != nil {
+	if err := openNamespace(ctx, b); err != nil {
 		return nil, err
 	}
 	if o.Vault, err = vault.Open(ctx, b, OrdersNamespace); err != nil {
@@ -64,6 +61,15 @@ func OpenOrders(ctx context.Context, b *bed.Bed) (_ *Orders, err error) {
 		return nil, err
 	}
 	return o, awaitCounted(ctx, b, time.Now())
+}
+
+// openNamespace makes the orders' namespace, in which pods can be made then.
+func openNamespace(ctx context.Context, b *bed.Bed) error {
+	if err := b.Apply(ctx, "{apiVersion: v1, kind: Namespace, metadata: {name: "+OrdersNamespace+"}}"); err != nil {
+		return err
+	}
+	_, err := b.Kubectl(ctx, "", "wait", "--namespace", OrdersNamespace, "--for=create", "serviceaccount/default", "--timeout=30s")
+	return err
 }
 
 // write starts those who write an order now and then, as long as they can.

@@ -63,10 +63,13 @@ type Scenario struct {
 	Strike func(context.Context, *bed.Bed) error
 
 	// What only some need: policies of their own, what must be there before them,
-	// which the bed's Stop ends, and a person who approves the plan.
-	Policies string // YAML; "" is Policies
-	Setup    func(context.Context, *bed.Bed) error
-	Approver string
+	// which the bed's Stop ends, and the people who approve the plan.
+	Policies  string // YAML; "" is Policies
+	Setup     func(context.Context, *bed.Bed) error
+	Approvers []string
+	// Place is where the daemon is, when the bed's own cluster is not all that it
+	// deals with. It is asked after Setup.
+	Place func(context.Context) (Place, error)
 	// Return is what people do when it is healed, and without which the alert does
 	// not end.
 	Return func(context.Context, *bed.Bed) error
@@ -94,12 +97,21 @@ var All = []Scenario{
 	}, {
 		Name: "data-loss", Fault: "Somebody drops the table of the orders, while orders come in.",
 		Policy: "data-lost", Objective: 2 * time.Hour, Paged: true, Strike: changeOrders("DROP TABLE orders"),
-		Policies: DataLossPolicies, Setup: openOrders, Approver: "anna",
+		Policies: DataLossPolicies, Setup: openOrders, Approvers: []string{"anna"},
 	}, {
 		Name: "bad-release", Fault: "A release of the API runs, and its pods never become ready: the rollout is stuck.",
 		Policy: "bad-release", Objective: 5 * time.Minute, Strike: release("x0tta6bl4-api"),
 		Setup: repaired,
-	}, diskFull, memoryHog, cacheOutOfMemory, databaseRefuses, nodeLost, networkPartition,
+	}, diskFull, memoryHog, cacheOutOfMemory, databaseRefuses, nodeLost, networkPartition, clusterFailure(),
+}
+
+// Place says how a daemon is configured that deals with more than the bed's own
+// cluster.
+type Place struct {
+	Own      string // the cluster that policies act on that name no other
+	Here     string // what the bed's own is called
+	Clusters string // YAML: others, each after a comma
+	More     string // YAML: more of the configuration
 }
 
 func openOrders(ctx context.Context, b *bed.Bed) error {

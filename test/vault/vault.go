@@ -35,6 +35,9 @@ const (
 	Database = "x0tta6bl4"
 	// DSN is how the superuser connects to it from the bed.
 	DSN = "postgresql://postgres@" + IP + ":5432/" + Database + "?sslmode=disable&connect_timeout=2"
+	// StandbyIP and StandbyDSN are those of a standby.
+	StandbyIP  = "10.244.0.51"
+	StandbyDSN = "postgresql://postgres@" + StandbyIP + ":5432/" + Database + "?sslmode=disable&connect_timeout=2"
 
 	cipherPass   = "a passphrase of the test"
 	userPassword = "a password of the test"
@@ -45,17 +48,32 @@ type Vault struct {
 	Bed       *bed.Bed
 	Namespace string
 
-	dir      string // for all; its folders belong to the user postgres
-	cred     *syscall.Credential
-	bin      string // of PostgreSQL
-	admin    kubernetes.Interface
-	cronJobs map[string]*batchv1.CronJob
-	roles    map[string]*rbacv1.Role
+	dir        string // for all; its folders belong to the user postgres
+	ip         string // where its server answers
+	repository string // of the backups
+	cred       *syscall.Credential
+	bin        string // of PostgreSQL
+	admin      kubernetes.Interface
+	cronJobs   map[string]*batchv1.CronJob
+	roles      map[string]*rbacv1.Role
 }
 
 // Open starts the server in a namespace that there is, without any backup yet.
-func Open(ctx context.Context, b *bed.Bed, namespace string) (v *Vault, err error) {
-	v = &Vault{Bed: b, Namespace: namespace, cronJobs: map[string]*batchv1.CronJob{}, roles: map[string]*rbacv1.Role{}}
+func Open(ctx context.Context, b *bed.Bed, namespace string) (*Vault, error) {
+	v := &Vault{Bed: b, Namespace: namespace, ip: IP}
+	return v, v.open(ctx, v.readManifests, v.initServer, v.makeServer, v.startServer, v.addUser)
+}
+
+// Standby readies another cluster to go on with what is backed up: its server is
+// scaled to 0 and has no data, and the Job that restores is there to be run.
+func (v *Vault) Standby(ctx context.Context, b *bed.Bed, namespace string) (*Vault, error) {
+	s := &Vault{Bed: b, Namespace: namespace, ip: StandbyIP, repository: v.repository}
+	return s, s.open(ctx, s.readManifests, s.makeServer, func(ctx context.Context) error { return s.CronJob(ctx, "postgres-restore", nil) })
+}
+
+// open lays out the folders and takes the steps. When it fails, no folder is left.
+func (v *Vault) open(ctx context.Context, steps ...func(context.Context) error) (err error) {
+	v.cronJobs, v.roles = map[string]*batchv1.CronJob{}, map[string]*rbacv1.Role{}
 	defer func() {
 		if err != nil {
 			os.RemoveAll(v.dir)
@@ -63,22 +81,26 @@ func Open(ctx context.Context, b *bed.Bed, namespace string) (v *Vault, err erro
 	}()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if len(found) == 0 {
-		return nil, fmt.Errorf("PostgreSQL is missing: run \"go run ./test/bed/cmd/bed packages\"")
+		return fmt.Errorf("PostgreSQL is missing: run \"go run ./test/bed/cmd/bed packages\"")
 	}
 	v.bin = found[len(found)-1]
-	cfg, err := clientcmd.BuildConfigFromFlags("", b.AdminKubeconfig)
+	cfg, err := clientcmd.BuildConfigFromFlags("", v.Bed.AdminKubeconfig)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if v.admin, err = kubernetes.NewForConfig(cfg); err != nil {
-		return nil, err
+		return err
 	}
-	for _, step := range []func(context.Context) error{v.layOut, v.readManifests, v.initServer, v.startServer, v.addUser} {
+	if err := v.layOut(); err != nil {
+		return err
+	}
+	v.repository = cmp.Or(v.repository, v.Path("repository"))
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return v, nil
+	return nil
 }
 
 // Close has the Pushgateway forget what the Jobs left with it, and removes the
@@ -97,7 +119,7 @@ var folders = []string{"data", "repository", "scratch", "config", "lock"}
 
 // layOut makes the folders, and copies what is shipped to where the user postgres
 // can read it.
-func (v *Vault) layOut(context.Context) (err error) {
+func (v *Vault) layOut() (err error) {
 	if v.dir, err = os.MkdirTemp(v.Bed.Dir, "backup-"); err != nil {
 		return err
 	}
@@ -214,15 +236,15 @@ func (v *Vault) Environment() map[string]string {
 		"PGBACKREST_CONFIG":            v.Path("shipped/pgbackrest.conf"),
 		"PGBACKREST_STANZA":            "main",
 		"PGBACKREST_REPO1_CIPHER_PASS": cipherPass,
-		"PGBACKREST_REPO1_PATH":        v.Path("repository"),
+		"PGBACKREST_REPO1_PATH":        v.repository,
 		"PGBACKREST_PG1_PATH":          v.Path("data/main"),
 		"PGBACKREST_LOCK_PATH":         v.Path("lock"),
-		"PGHOST":                       IP,
+		"PGHOST":                       v.ip,
 		"PGUSER":                       "backup",
 		"PGPASSWORD":                   userPassword,
 		"PGDATA":                       v.Path("data/main"),
 		"SCRATCH":                      v.Path("scratch/postgres"),
-		"BACKUP_LOG":                   v.Path("repository/BACKUP_LOG.md"),
+		"BACKUP_LOG":                   filepath.Join(v.repository, "BACKUP_LOG.md"),
 		"PUSHGATEWAY_URL":              v.Bed.Pushgateway,
 		"POSTGRES_OPTIONS":             "-c dynamic_shared_memory_type=mmap",
 		"CONFIG_DIR":                   v.Path("config"),
@@ -230,20 +252,20 @@ func (v *Vault) Environment() map[string]string {
 	}
 }
 
-// startServer runs the server in a Deployment. It is there when it answers.
-func (v *Vault) startServer(ctx context.Context) error {
+// makeServer makes the server's Deployment, at 0 replicas.
+func (v *Vault) makeServer(ctx context.Context) error {
 	var env strings.Builder
 	for name, value := range v.Environment() {
 		if strings.HasPrefix(name, "PGBACKREST_") || name == "PATH" {
 			fmt.Fprintf(&env, "\n            - {name: %s, value: %q}", name, value)
 		}
 	}
-	err := v.Bed.Apply(ctx, fmt.Sprintf(`
+	return v.Bed.Apply(ctx, fmt.Sprintf(`
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: postgres, namespace: %[1]s}
 spec:
-  replicas: 1
+  replicas: 0
   strategy: {type: Recreate}
   selector: {matchLabels: {app: postgres}}
   template:
@@ -258,12 +280,11 @@ spec:
           command: [%[3]s/postgres, -D, %[4]s, -c, 'listen_addresses=$(POD_IP)', -c, unix_socket_directories=, -c, dynamic_shared_memory_type=mmap]
           readinessProbe: {tcpSocket: {port: 5432}, periodSeconds: 1}
           env: %[5]s
-`, v.Namespace, IP, v.bin, v.Path("data/main"), env.String()))
-	if err != nil {
-		return err
-	}
-	return v.Scale(ctx, 1)
+`, v.Namespace, v.ip, v.bin, v.Path("data/main"), env.String()))
 }
+
+// startServer starts it. It is there when it answers.
+func (v *Vault) startServer(ctx context.Context) error { return v.Scale(ctx, 1) }
 
 // addUser makes the database, and the user that backs up.
 func (v *Vault) addUser(context.Context) error {
@@ -286,7 +307,7 @@ func (v *Vault) Scale(ctx context.Context, replicas int) error {
 	}
 	return await(ctx, 30*time.Second, func() error {
 		if replicas > 0 {
-			_, err := v.Try("psql", "--host="+IP, "--username=postgres", "--command=SELECT 1", "postgres")
+			_, err := v.Try("psql", "--host="+v.ip, "--username=postgres", "--command=SELECT 1", "postgres")
 			return err
 		}
 		pods, err := v.admin.CoreV1().Pods(v.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=postgres"})
@@ -347,5 +368,5 @@ func (v *Vault) SQL(database, statements string) (string, error) {
 }
 
 func (v *Vault) psql(database string, args ...string) (string, error) {
-	return v.Try("psql", append([]string{"--host=" + IP, "--username=postgres", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", database}, args...)...)
+	return v.Try("psql", append([]string{"--host=" + v.ip, "--username=postgres", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", database}, args...)...)
 }

@@ -22,6 +22,7 @@ func New() policies.Catalogue {
 		Probe:          probe.Validate,
 		AsksPrometheus: probe.AsksPrometheus,
 		Stops:          action.Stops,
+		Names:          action.Names,
 	}
 	targets, destructive := map[string][]string{}, map[string]bool{}
 	for _, k := range action.Kinds() {

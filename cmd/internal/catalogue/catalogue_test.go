@@ -38,7 +38,7 @@ func TestShippedPoliciesLoad(t *testing.T) {
 	if err != nil || len(files) < 3 {
 		t.Fatalf("shipped policies: %v, %v", files, err)
 	}
-	loaded := load(t, dir, "people: [{name: anna, slack: U1, roles: [approver]}]\npolicies: [{files: ['*.yaml']}]")
+	loaded := load(t, dir, "people: [{name: anna, slack: U1, roles: [approver]}, {name: ben, slack: U2, roles: [approver]}]\npolicies: [{files: ['*.yaml']}]")
 	if len(loaded.Rulebook.Policies) < 3 {
 		t.Errorf("%d policies", len(loaded.Rulebook.Policies))
 	}
@@ -288,7 +288,7 @@ func TestEvidenceOfWhatThereIs(t *testing.T) {
 		}
 	}
 	c := catalogue.New()
-	leave := []string{"cordon", "isolate", "lift_isolation", "pause", "resume", "uncordon"} // the processes as they are
+	leave := []string{"cordon", "dns", "isolate", "lift_isolation", "pause", "resume", "uncordon"} // the processes as they are
 	for _, kind := range c.Actions {
 		if c.Destructive(kind) == slices.Contains(leave, kind) {
 			t.Errorf("%s is said to be destructive: %v", kind, c.Destructive(kind))
@@ -346,6 +346,7 @@ cluster: prod
 alertmanagers: [{url: 'http://localhost:9093'}]
 prometheus: {url: 'http://localhost:9090'}
 clusters: [{name: prod}, {name: dr}]
+name_servers: [{name: primary, address: ns1.ops.example, key: {name: remediated, secret_file: k}, zones: [shop.example]}]
 notify: {pagerduty: {routing_keys: {oncall: {file: k}, manager: {file: k}, director: {file: k}}}}
 `
 

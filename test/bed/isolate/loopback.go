@@ -10,8 +10,9 @@ import (
 
 // PodNetwork is local to the namespace as a whole: every address in it can be
 // bound and reached. Pods need addresses outside of 127/8, for EndpointSlices
-// refuse loopback addresses.
-var PodNetwork = netip.MustParsePrefix("10.244.0.1/16")
+// refuse loopback addresses. It is two networks in one: 10.244 is that of the
+// bed's own cluster, 10.245 that of another one.
+var PodNetwork = netip.MustParsePrefix("10.244.0.1/15")
 
 // Check tells whether this process is where a bed can be started.
 func Check() error {
