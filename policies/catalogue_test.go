@@ -23,8 +23,10 @@ func testCatalogue() Catalogue {
 				ServiceAccount string            `json:"service_account"`
 			}{}
 		},
-		"cordon":   func() any { return &struct{}{} },
-		"uncordon": func() any { return &struct{}{} },
+		"isolate":        func() any { return &struct{}{} },
+		"lift_isolation": func() any { return &struct{}{} },
+		"cordon":         func() any { return &struct{}{} },
+		"uncordon":       func() any { return &struct{}{} },
 		"drain": func() any {
 			return &struct {
 				Force          bool `json:"force"`
@@ -101,6 +103,7 @@ type fileArgs struct {
 	DSNFile string `json:"dsn_file"`
 	Query   string `json:"query"`
 	Rows    any    `json:"rows"`
+	Newest  any    `json:"newest"`
 }
 
 func fits(args json.RawMessage, to any) error {

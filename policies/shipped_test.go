@@ -60,6 +60,7 @@ func wantShipped(t *testing.T, l *Loaded) {
 		{"postgres-down", remediate.P2, 5 * time.Minute, map[string]string{"alertname": "PostgresDown", "job": "database"}},
 		{"disk-space", remediate.P3, 10 * time.Minute, map[string]string{"alertname": "DiskSpaceRunningOut", "instance": "x:9100", "mountpoint": "/y"}},
 		{"data-lost", remediate.P1, 2 * time.Hour, map[string]string{"alertname": "DataLost", "database": "x", "table": "y", "good_until": "2026-01-14T10:30:00Z"}},
+		{"security-breach", remediate.P1, 2 * time.Hour, map[string]string{"alertname": "PostgresCredentialStolen", "role": "x0tta6bl4_api_a"}},
 		{"bad-release", remediate.P2, 5 * time.Minute, map[string]string{"alertname": "RolloutStuck", "namespace": "x", "deployment": "y"}},
 		{"redis-down", remediate.P3, time.Minute, map[string]string{"alertname": "RedisDown", "job": "cache"}},
 		{"redis-full", remediate.P3, time.Minute, map[string]string{"alertname": "RedisMemoryFull", "job": "cache"}},
