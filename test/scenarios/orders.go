@@ -88,21 +88,13 @@ spec:
 
 // awaitCounted waits until the orders were counted and could be restored as of a time.
 func awaitCounted(ctx context.Context, b *bed.Bed, since time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	return vault.Await(ctx, time.Minute, func() error {
 		seen, err := b.Query(ctx, "postgres_restorable_timestamp_seconds")
-		if err == nil && len(seen) == 1 && float64(seen[0].Value) > float64(since.Unix()) {
-			return nil
+		if err == nil && (len(seen) != 1 || float64(seen[0].Value) <= float64(since.Unix())) {
+			err = fmt.Errorf("the orders are not counted, or could not be restored: they are as of %v", seen)
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("waiting until the orders are counted and could be restored: they are as of %v (%w)", seen, errors.Join(ctx.Err(), err))
-		}
-	}
+		return err
+	})
 }
 
 // changeOrders changes the orders by an SQL statement once what is there was counted: so it is

@@ -99,7 +99,7 @@ var All = []Scenario{
 		Name: "bad-release", Fault: "A release of the API runs, and its pods never become ready: the rollout is stuck.",
 		Policy: "bad-release", Objective: 5 * time.Minute, Strike: release("x0tta6bl4-api"),
 		Setup: repaired,
-	}, diskFull, cacheOutOfMemory, databaseRefuses, nodeLost,
+	}, securityBreach(), diskFull, cacheOutOfMemory, databaseRefuses, nodeLost,
 }
 
 func openOrders(ctx context.Context, b *bed.Bed) error {
