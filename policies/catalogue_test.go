@@ -34,7 +34,9 @@ func testCatalogue() Catalogue {
 				Restore bool     `json:"restore"`
 			}{}
 		},
-		"uncordon": func() any { return &struct{}{} },
+		"isolate":        func() any { return &struct{}{} },
+		"lift_isolation": func() any { return &struct{}{} },
+		"uncordon":       func() any { return &struct{}{} },
 		"drain": func() any {
 			return &struct {
 				Force          bool `json:"force"`
@@ -138,6 +140,7 @@ type fileArgs struct {
 	DSNFile string `json:"dsn_file"`
 	Query   string `json:"query"`
 	Rows    any    `json:"rows"`
+	Newest  any    `json:"newest"`
 }
 
 func fits(args json.RawMessage, to any) error {

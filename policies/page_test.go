@@ -18,11 +18,12 @@ import (
 
 const page = "../docs/policies.md"
 
-// TestPageExample loads the page's example as it stands there.
+// TestPageExample loads the page's first example as it stands there. All of them,
+// with the kinds that there are, are loaded in cmd/internal/catalogue.
 func TestPageExample(t *testing.T) {
 	blocks := regexp.MustCompile("(?s)```yaml\n(policies:.*?)```").FindAllStringSubmatch(read(t, page), -1)
-	if len(blocks) != 1 {
-		t.Fatalf("%s has %d blocks that are a policy file, want one", page, len(blocks))
+	if len(blocks) == 0 {
+		t.Fatalf("%s has no block that is a policy file", page)
 	}
 	l, problems := loadCase(t, "policy-page", blocks[0][1])
 	if len(problems) > 0 {

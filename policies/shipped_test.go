@@ -62,6 +62,7 @@ func wantShipped(t *testing.T, l *Loaded) {
 		{"data-lost", remediate.P1, 2 * time.Hour, map[string]string{"alertname": "DataLost", "database": "x", "table": "y", "good_until": "2026-01-14T10:30:00Z"}},
 		{"cluster-lost", remediate.P1, 45 * time.Minute, map[string]string{"alertname": "ClusterLost", "cluster": "prod"}},
 		{"cluster-back", remediate.P2, 45 * time.Minute, map[string]string{"alertname": "FailBack", "cluster": "prod"}},
+		{"security-breach", remediate.P1, 2 * time.Hour, map[string]string{"alertname": "PostgresCredentialStolen", "role": "x0tta6bl4_api_a"}},
 		{"bad-release", remediate.P2, 5 * time.Minute, map[string]string{"alertname": "RolloutStuck", "namespace": "x", "deployment": "y"}},
 		{"network-partition", remediate.P2, 30 * time.Minute, map[string]string{"alertname": "NetworkPartition", "job": "mesh", "namespace": "x"}},
 		{"redis-down", remediate.P3, time.Minute, map[string]string{"alertname": "RedisDown", "job": "cache"}},

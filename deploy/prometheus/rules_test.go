@@ -118,6 +118,9 @@ func TestSpoiltRules(t *testing.T) {
 		"an upgrade":                                     {"            and on () max(up{job=\"apiserver\"}) == 1\n        for: 2m", "            and on () max(up{job=\"apiserver\"}) == 1\n        for: 30s", "ClusterLost"},
 		"what is lost grows when all is lost":            {"            and on (cluster) max by (cluster) (up{job=\"apiserver\"}) == 1\n", "", "cluster_archive_lag_seconds"},
 		"another database's archive":                     {`last_archive_age{job="database"}`, "last_archive_age", "cluster_archive_lag_seconds"},
+		"a credential that was changed since":            {"            unless on (role) max by (role) (postgres_foreign_session_timestamp_seconds) <= on (role) max by (role) (postgres_credential_timestamp_seconds)\n", "", "PostgresCredentialStolen"},
+		"used at the moment when it was made":            {"<= on (role) max by (role) (postgres_credential", "< on (role) max by (role) (postgres_credential", "PostgresCredentialStolen"},
+		"a role that is closed":                          {"            unless on (role) max by (role) (postgres_role_login) == 0\n", "", "PostgresCredentialStolen"},
 		"a tenth and a bit of memory":                    {"MemTotal_bytes < 0.1", "MemTotal_bytes < 0.12", "MemoryPressure"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -159,17 +162,19 @@ type rule struct {
 	Labels map[string]string `yaml:"labels"`
 }
 
-// TestTheBedCountsAlike: what the end-to-end tests and the demo show of lost data is
-// true of the rules that are shipped, which only wait longer.
+// TestTheBedCountsAlike: what the end-to-end tests and the demo show of lost data and
+// of a stolen credential is true of the rules that are shipped, which only wait longer.
 func TestTheBedCountsAlike(t *testing.T) {
-	shipped, there := inGroup(t, rules, "remediated-data"), inGroup(t, "../../test/bed/config/rules.yml", "bed-data")
-	for name, r := range there {
-		if want := shipped[name]; r.Expr != want.Expr || !maps.Equal(r.Labels, want.Labels) {
-			t.Errorf("%s of the bed is %s with %v, shipped is %s with %v", name, r.Expr, r.Labels, want.Expr, want.Labels)
+	for group, least := range map[string]int{"data": 3, "access": 1} {
+		shipped, there := inGroup(t, rules, "remediated-"+group), inGroup(t, "../../test/bed/config/rules.yml", "bed-"+group)
+		for name, r := range there {
+			if want := shipped[name]; r.Expr != want.Expr || !maps.Equal(r.Labels, want.Labels) {
+				t.Errorf("%s of the bed is %s with %v, shipped is %s with %v", name, r.Expr, r.Labels, want.Expr, want.Labels)
+			}
 		}
-	}
-	if len(there) < 3 {
-		t.Errorf("the bed has only %d of the rules", len(there))
+		if len(there) < least {
+			t.Errorf("the bed has only %d of the rules of %s", len(there), group)
+		}
 	}
 }
 

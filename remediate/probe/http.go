@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	httpDoc     = "a URL answers GET with a status, and where they are given with a text, a value in its JSON, and a certificate that stays valid"
+	httpDoc     = "a URL answers GET with a status, and where they are given with a text, a value in its JSON, and a certificate that stays valid or is a new one"
 	httpExample = `http: {url: "http://shop.shop/healthz", status: 200, contains: ok}`
 
 	maxBody = 1 << 20
@@ -106,7 +106,7 @@ func (a *httpGet) judge(resp *http.Response, body []byte, took time.Duration) (r
 		f.add(a.JSON.judge(body))
 	}
 	if a.Certificate != nil {
-		f.add(a.Certificate.judge(resp.TLS, time.Now()))
+		a.Certificate.judge(&f, resp.TLS, time.Now())
 	}
 	return f.answer()
 }

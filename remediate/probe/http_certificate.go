@@ -15,23 +15,53 @@ import (
 // certificate is what is wanted of a server's certificate, beside that it is
 // valid: without that there is no connection.
 type certificate struct {
-	ValidFor model.Duration `json:"valid_for"` // from now on
+	ValidFor model.Duration `json:"valid_for,omitempty"` // from now on
+	// IssuedWithin is how long ago it may have begun to be valid, as it says itself.
+	// Some date that back, Let's Encrypt by an hour: add that to the time that the
+	// change of a certificate takes.
+	IssuedWithin model.Duration `json:"issued_within,omitempty"`
 }
 
 func (c *certificate) validate() error {
-	if c != nil && c.ValidFor <= 0 {
-		return errors.New(`"valid_for" is missing: want for how long the certificate must be valid, such as 168h`)
+	if c != nil && c.ValidFor <= 0 && c.IssuedWithin <= 0 {
+		return errors.New(`"certificate": want "valid_for", for how long it must be valid, such as 168h, or "issued_within", how long ago it may have begun to be, such as 2h`)
 	}
 	return nil
 }
 
-// judge looks at when the chain ends that was verified: with its first
+// judge looks at what is wanted of the certificate that the server showed.
+func (c *certificate) judge(f *findings, state *tls.ConnectionState, now time.Time) {
+	if state == nil || len(state.VerifiedChains) == 0 {
+		f.add(false, "", errors.New("the server's certificate was not verified"))
+		return
+	}
+	if c.ValidFor > 0 {
+		f.add(c.judgeEnd(state, now))
+	}
+	if c.IssuedWithin > 0 {
+		f.add(c.judgeBegin(state.PeerCertificates[0], now))
+	}
+}
+
+// judgeBegin looks at the server's own certificate: those above it stay when it is
+// changed. One of the future would not have been verified, unless by a clock that
+// was set since.
+func (c *certificate) judgeBegin(own *x509.Certificate, now time.Time) (ok bool, text string, err error) {
+	age := now.Sub(own.NotBefore)
+	text = fmt.Sprintf("the certificate is valid since %s, which is %s ago", own.NotBefore.UTC().Format(time.RFC3339), rough(age))
+	switch {
+	case age < 0:
+		return false, fmt.Sprintf("the certificate is valid from %s on, which is in the future", own.NotBefore.UTC().Format(time.RFC3339)), nil
+	case age > time.Duration(c.IssuedWithin):
+		return false, fmt.Sprintf("%s, want at most %s", text, c.IssuedWithin), nil
+	}
+	return true, text, nil
+}
+
+// judgeEnd looks at when the chain ends that was verified: with its first
 // certificate to expire, which is not always the server's own. Of several
 // chains the longest counts.
-func (c *certificate) judge(state *tls.ConnectionState, now time.Time) (ok bool, text string, err error) {
-	if state == nil || len(state.VerifiedChains) == 0 {
-		return false, "", errors.New("the server's certificate was not verified")
-	}
+func (c *certificate) judgeEnd(state *tls.ConnectionState, now time.Time) (ok bool, text string, err error) {
 	var last *x509.Certificate
 	for _, chain := range state.VerifiedChains {
 		if first := firstToExpire(chain); last == nil || first.NotAfter.After(last.NotAfter) {

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
@@ -78,12 +80,18 @@ func TestHTTPSaysNoWhereSomethingIsNotKnown(t *testing.T) {
 // signed makes a certificate that ends after so long, by parent, nil for itself.
 func signed(t *testing.T, name string, valid time.Duration, parent *tls.Certificate) *tls.Certificate {
 	t.Helper()
+	return issued(t, name, time.Now().Add(-time.Hour), time.Now().Add(valid), parent)
+}
+
+// issued makes a certificate that is valid between two times.
+func issued(t *testing.T, name string, from, until time.Time, parent *tls.Certificate) *tls.Certificate {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(valid),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: until,
 		IsCA: name != "leaf", BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	by, with := c, any(key)
@@ -103,18 +111,21 @@ func signed(t *testing.T, name string, valid time.Duration, parent *tls.Certific
 	return out
 }
 
+// serve answers with a certificate, and returns by which URL.
+func serve(t *testing.T, c *tls.Certificate) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{*c}}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
 func TestHTTPCertificate(t *testing.T) {
 	const day = 24 * time.Hour
 	ca := signed(t, "ca", 100*day, nil)
 	trusted := file(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Leaf.Raw})))
-	serve := func(c *tls.Certificate) string {
-		s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-		s.TLS = &tls.Config{Certificates: []tls.Certificate{*c}}
-		s.Config.ErrorLog = log.New(io.Discard, "", 0)
-		s.StartTLS()
-		t.Cleanup(s.Close)
-		return s.URL
-	}
 	for name, tc := range map[string]struct {
 		leaf, between time.Duration // 0: none
 		file          string
@@ -134,10 +145,62 @@ func TestHTTPCertificate(t *testing.T) {
 		if tc.between != 0 {
 			parent = signed(t, "between", tc.between, ca)
 		}
-		url := serve(signed(t, "leaf", tc.leaf, parent))
+		url := serve(t, signed(t, "leaf", tc.leaf, parent))
 		a := patient(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"ca_file":%q,"certificate":{"valid_for":"168h"}}`, url, tc.file))
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || !strings.Contains(a.Err, tc.err) || (tc.err == "") != (a.Err == "") {
 			t.Errorf("%s: %+v", name, a)
+		}
+	}
+}
+
+// What was there before the change is not taken for what came with it: neither a
+// certificate that is still valid, nor one that is not yet.
+func TestHTTPCertificateIsNew(t *testing.T) {
+	const day = 24 * time.Hour
+	now := time.Now()
+	ca := issued(t, "ca", now.Add(-90*day), now.Add(90*day), nil) // those above stay as they are
+	trusted := file(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Leaf.Raw})))
+	for name, tc := range map[string]struct {
+		age  time.Duration
+		want string // the arguments
+		ok   bool
+		text string
+	}{
+		"new":                         {90 * time.Minute, `"issued_within":"2h"`, true, "which is 1h30m"},
+		"the old one":                 {20 * day, `"issued_within":"2h"`, false, "want at most 2h"},
+		"a bit too old":               {2*time.Hour + time.Minute, `"issued_within":"2h"`, false, "which is 2h1m"},
+		"of the future":               {-time.Minute, `"issued_within":"2h"`, false, "not yet valid"},
+		"new and for long enough":     {time.Minute, `"issued_within":"2h","valid_for":"168h"`, true, "is valid for"},
+		"new and not for long":        {time.Minute, `"issued_within":"2h","valid_for":"60d"`, false, "want 60d"},
+		"for long enough and not new": {20 * day, `"issued_within":"2h","valid_for":"168h"`, false, "want at most 2h"},
+	} {
+		url := serve(t, issued(t, "leaf", now.Add(-tc.age), now.Add(30*day), ca))
+		a := patient(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"ca_file":%q,"certificate":{%s}}`, url, trusted, tc.want))
+		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || a.Err != "" {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+}
+
+// The clock may be set between the handshake and the look, and what was not
+// verified has no date that counts.
+func TestCertificateIsJudgedByItsDates(t *testing.T) {
+	own := issued(t, "leaf", time.Now(), time.Now().Add(time.Hour), nil).Leaf
+	c := certificate{IssuedWithin: model.Duration(time.Hour)}
+	for name, tc := range map[string]struct {
+		state *tls.ConnectionState
+		text  string
+		err   string
+	}{
+		"of the future": {&tls.ConnectionState{PeerCertificates: []*x509.Certificate{own}, VerifiedChains: [][]*x509.Certificate{{own}}}, "which is in the future", ""},
+		"not verified":  {&tls.ConnectionState{PeerCertificates: []*x509.Certificate{own}}, "", "was not verified"},
+		"without TLS":   {nil, "", "was not verified"},
+	} {
+		var f findings
+		c.judge(&f, tc.state, own.NotBefore.Add(-time.Minute))
+		a, err := f.answer()
+		if a.OK || !strings.Contains(a.Text, tc.text) || (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
+			t.Errorf("%s: %+v, %v", name, a, err)
 		}
 	}
 }

@@ -17,7 +17,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/x0tta6bl4/remediated/remediate"
-	"github.com/x0tta6bl4/remediated/test/bed"
 	"github.com/x0tta6bl4/remediated/test/scenarios"
 	"github.com/x0tta6bl4/remediated/test/vault"
 )
@@ -187,27 +186,12 @@ func (l *loss) one(query string) string {
 	return got
 }
 
-func (l *loss) must(err error) {
-	l.t.Helper()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-}
-
 func (l *loss) rename(from, to string) { l.t.Helper(); l.must(os.Rename(from, to)) }
-
-// changes are what the daemon asked the cluster to change, Events apart.
-func (l *loss) changes() []bed.AuditEvent {
-	l.t.Helper()
-	all, err := l.bed.Mutations(bed.Namespace, account, l.begun)
-	l.must(err)
-	return slices.DeleteFunc(all, func(e bed.AuditEvent) bool { return e.Object.Resource == "events" })
-}
 
 // untouched wants that nothing was done so far.
 func (l *loss) untouched() {
 	l.t.Helper()
-	if done := l.changes(); len(done) > 0 {
+	if done := l.changes(l.begun); len(done) > 0 {
 		l.t.Errorf("the cluster was told %+v", done)
 	}
 	l.sameFolder()
@@ -249,7 +233,7 @@ func (l *loss) asItWas() {
 func (l *loss) wantRequests(want ...string) (job batchv1.Job) {
 	l.t.Helper()
 	var got []string
-	for _, e := range l.changes() {
+	for _, e := range l.changes(l.begun) {
 		if e.Response.Code >= 300 {
 			l.t.Errorf("%s %s was answered %d", e.Verb, e.URI, e.Response.Code)
 		}
@@ -297,60 +281,4 @@ func (l *loss) remembers() {
 	if !strings.Contains(report, "1 of 1 (100 %)") {
 		l.t.Error("the report does not count it as in time")
 	}
-}
-
-// checkOrder wants evidence to be kept, and the plan to be approved by name, before
-// the first act.
-func (l *loss) checkOrder() {
-	l.t.Helper()
-	asked, kept, approved := "", false, false
-	for _, f := range l.facts() {
-		switch b := f.Body.(type) {
-		case remediate.Started:
-			if b.Ask != nil && b.Ask.Purpose == remediate.ForEvidence {
-				asked = b.ID
-			}
-			if b.Act != nil {
-				if !kept || !approved {
-					l.t.Errorf("%s was begun with evidence kept: %t, approved: %t", b.ID, kept, approved)
-				}
-				return
-			}
-		case remediate.Finished:
-			kept = kept || b.ID == asked && b.Outcome == remediate.OK
-		case remediate.CommandGiven:
-			approved = approved || b.Command == remediate.Approve && b.By == "anna"
-		}
-	}
-	l.t.Error("nothing was done")
-}
-
-// checkToldOf wants these words in the thread.
-func (l *loss) checkToldOf(words ...string) {
-	l.t.Helper()
-	var all []string
-	for _, m := range l.people.Slack.Messages() {
-		if m.ThreadTS != "" {
-			all = append(all, linesOf(l.t, m)...)
-		}
-	}
-	text := strings.Join(all, "\n")
-	for _, w := range words {
-		if !strings.Contains(text, w) {
-			l.t.Errorf("the thread does not tell of %q:\n%s", w, text)
-		}
-	}
-}
-
-// checkShown wants these words in the incident's one message, as it was at some time.
-func (l *loss) checkShown(words string) {
-	l.t.Helper()
-	for _, m := range l.people.Slack.Messages() {
-		for _, c := range append(m.Earlier, m.Content) {
-			if m.ThreadTS == "" && strings.Contains(c.Text+string(c.Blocks), words) {
-				return
-			}
-		}
-	}
-	l.t.Errorf("the message never showed %q", words)
 }

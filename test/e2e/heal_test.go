@@ -36,8 +36,9 @@ var healing = map[string]struct {
 // and is inside of the fence that is.
 func TestHeals(t *testing.T) {
 	for _, scenario := range scenarios.All {
-		if scenario.Name == "data-loss" || scenario.Name == "cluster-failure" {
-			continue // TestDataLoss and TestClusterFailure tell of them
+		switch scenario.Name {
+		case "data-loss", "security-breach", "cluster-failure":
+			continue // TestDataLoss, TestBreach and TestClusterFailure tell of them
 		}
 		t.Run(scenario.Name, func(t *testing.T) { heals(t, scenario) })
 	}

@@ -29,7 +29,7 @@ func (v *Vault) Job(ctx context.Context, cronJob, name string, env map[string]st
 	if err != nil {
 		return false, "", err
 	}
-	err = await(ctx, 3*time.Minute, func() (err error) {
+	err = Await(ctx, 3*time.Minute, func() (err error) {
 		if job, err = jobs.Get(ctx, name, metav1.GetOptions{}); err == nil && job.Status.Succeeded+job.Status.Failed == 0 {
 			err = fmt.Errorf("the Job %s has not ended", name)
 		}

@@ -305,7 +305,7 @@ func (v *Vault) Scale(ctx context.Context, replicas int) error {
 	if err != nil {
 		return err
 	}
-	return await(ctx, 30*time.Second, func() error {
+	return Await(ctx, 30*time.Second, func() error {
 		if replicas > 0 {
 			_, err := v.Try("psql", "--host="+v.ip, "--username=postgres", "--command=SELECT 1", "postgres")
 			return err
@@ -318,8 +318,8 @@ func (v *Vault) Scale(ctx context.Context, replicas int) error {
 	})
 }
 
-// await polls until nothing is missing any more.
-func await(ctx context.Context, within time.Duration, missing func() error) error {
+// Await polls until nothing is missing any more.
+func Await(ctx context.Context, within time.Duration, missing func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)

@@ -276,6 +276,36 @@ func TestTheProbesOfThePageAreValid(t *testing.T) {
 	}
 }
 
+// The policies that the page shows are loaded as they stand there, and what stands in
+// one for what the next act counts on is asked.
+func TestThePoliciesOfThePageAreValid(t *testing.T) {
+	b, err := os.ReadFile("../../../docs/policies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)```yaml\n(policies:.*?)```").FindAllStringSubmatch(string(b), -1)
+	if len(shown) < 2 {
+		t.Fatalf("only %d policy files are shown", len(shown))
+	}
+	asked := 0
+	for _, block := range shown {
+		dir := t.TempDir()
+		write(t, dir, "p.yaml", block[1])
+		for _, p := range load(t, dir, "people: [{name: anna, roles: [approver]}]\npolicies: [{files: ['p.yaml']}]").Rulebook.Policies {
+			for _, s := range p.Steps {
+				for _, act := range s.Do {
+					if act.Verify != nil {
+						asked += len(act.Verify.All)
+					}
+				}
+			}
+		}
+	}
+	if asked < 2 {
+		t.Errorf("only %d looks stand between two acts", asked)
+	}
+}
+
 // Before a process ends, what there is to be seen of it is kept, unless the
 // policy says otherwise.
 func TestEvidenceOfWhatThereIs(t *testing.T) {

@@ -47,7 +47,8 @@ func (c *container) command(argv []string) (*exec.Cmd, error) {
 }
 
 // environment holds the pod's own facts and the container's env. Of the
-// downward API it knows the fields that name these facts.
+// downward API it knows the fields that name these facts, and of Secrets what was
+// in them when the container was started.
 func (c *container) environment() map[string]string {
 	o := c.pod.object
 	c.pod.mu.Lock()
@@ -61,8 +62,14 @@ func (c *container) environment() map[string]string {
 		"metadata.name": o.Name, "metadata.namespace": o.Namespace, "metadata.uid": string(o.UID),
 		"status.podIP": ip, "spec.nodeName": c.pod.agent.node,
 	}
+	c.mu.Lock()
+	secrets := c.secrets
+	c.mu.Unlock()
 	for _, e := range c.spec.Env {
 		vars[e.Name] = e.Value
+		if value, ok := secrets[e.Name]; ok {
+			vars[e.Name] = value
+		}
 		if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
 			vars[e.Name] = fields[e.ValueFrom.FieldRef.FieldPath]
 		}

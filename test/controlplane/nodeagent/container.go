@@ -22,7 +22,8 @@ type container struct {
 	backOff backOff
 
 	mu      sync.Mutex
-	process *os.Process // nil while nothing runs
+	process *os.Process       // nil while nothing runs
+	secrets map[string]string // of its environment, as of its last start
 }
 
 func newContainer(p *pod, index int, spec *v1.Container) *container {
@@ -33,7 +34,7 @@ func newContainer(p *pod, index int, spec *v1.Container) *container {
 // restart policy is satisfied.
 func (c *container) run() {
 	for restarts := int32(0); ; restarts++ {
-		if c.pod.isEnding() {
+		if c.pod.isEnding() || !c.awaitSecrets() {
 			return
 		}
 		exit := c.runOnce(restarts)

@@ -5,7 +5,8 @@
 // Everything that a controller, an operator or a probe can see is kept as the
 // kubelet keeps it: phases and conditions, restart counts, CrashLoopBackOff,
 // readiness and liveness probes, graceful termination, logs (also of the
-// previous container), exec and events. There are no volumes, init containers,
+// previous container), exec and events, and env that takes its values from Secrets
+// by secretKeyRef. There are no volumes, init containers,
 // startup probes, resource limits or service addresses.
 //
 // What an image would say is said by annotations of the pod:
