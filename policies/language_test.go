@@ -33,11 +33,14 @@ func TestReferenceIsTheLanguage(t *testing.T) {
 			p := &policyReader{catalogue: testCatalogue(), config: &r.config}
 			return policiesOf(p.read(v))
 		},
+		"tests": casesOf,
 	}
 	texts := map[string][]string{
 		"config":   {wholeConfig, read(t, "testdata/language/config.yml")},
 		"policies": {wholePolicy, read(t, "testdata/language/policies.yml")},
+		"tests":    {suiteOfConfig, read(t, "testdata/language/tests.yml")},
 	}
+	layPolicies(t)
 	for _, f := range language.Files() {
 		t.Run(f.Name, func(t *testing.T) {
 			used, held := map[string]bool{}, 0
@@ -46,7 +49,7 @@ func TestReferenceIsTheLanguage(t *testing.T) {
 				l.file(f, text)
 				held += l.held
 			}
-			if held < 10 {
+			if held < map[string]int{"config": 10, "policies": 10, "tests": 3}[f.Name] {
 				t.Errorf("only %d defaults were looked at", held)
 			}
 			for _, o := range f.Objects() {
@@ -138,6 +141,9 @@ func (l *languageTest) object(name string, node *yaml.Node, path string) {
 		key, child := node.Content[i].Value, node.Content[i+1]
 		field := o.Field(key)
 		if field == nil {
+			field = ofKind(o, key)
+		}
+		if field == nil {
 			l.t.Errorf("%s: the reference of %s does not have the key %s, which is read", path, name, key)
 			continue
 		}
@@ -146,6 +152,16 @@ func (l *languageTest) object(name string, node *yaml.Node, path string) {
 		l.byDefault(*field, node, i, path)
 		l.value(field.Type, child, strings.TrimPrefix(path+"."+key, "."))
 	}
+}
+
+// ofKind is the key that an object has for a kind, nil when it has none.
+func ofKind(o *language.Object, key string) *language.Field {
+	for _, f := range o.OfKinds(testKinds()) {
+		if f.Name == key {
+			return &f
+		}
+	}
+	return nil
 }
 
 // literal is a default that begins as it would be written.
@@ -192,7 +208,7 @@ func (l *languageTest) keys(o *language.Object, node *yaml.Node, path string) {
 	}
 	known = slices.DeleteFunc(known, func(key string) bool { return isSecret(path+"."+key, key) })
 	var described, required []string
-	for _, f := range o.All() {
+	for _, f := range slices.Concat(o.All(), o.OfKinds(testKinds())) {
 		described = append(described, f.Name)
 		if f.Required() {
 			required = append(required, f.Name)
@@ -228,7 +244,7 @@ func (l *languageTest) value(typ language.Type, node *yaml.Node, path string) {
 	if typ.Or != nil && len(l.with(node, strange)) == 0 {
 		l.t.Errorf("%s: the reader takes any word", path)
 	}
-	if typ.Form == language.FormWord && node.Kind == yaml.ScalarNode {
+	if (typ.Form == language.FormWord || typ.Form == language.FormReply) && node.Kind == yaml.ScalarNode {
 		l.words(typ.Words, node, path)
 	}
 	switch {
@@ -302,12 +318,28 @@ func wrongValues(t language.Type) []string {
 		return []string{"0", "1.1", "70%"}
 	case language.FormDuration:
 		return []string{"5", "0s", "soon", "5 m", "1m1h", "[5m]"}
-	case language.FormList, language.FormMap:
-		return []string{"a", "[]", "{}"}
+	case language.FormList:
+		return notEmpty(t, "[]", "a", "{}")
+	case language.FormMap:
+		return notEmpty(t, "{}", "a", "[]")
+	case language.FormSince:
+		return []string{"5", "soon", "5 m", "1m1h", "-5m", "[5m]", "{a: b}", `""`}
+	case language.FormReply:
+		return []string{strange, "ok in 3s", "ok after soon", "after 3s", "[ok]", "{a: b}", "1", `""`}
+	case language.FormScalar:
+		return []string{"[a]", "{a: b}"}
 	case language.FormObject:
 		return []string{"a", "[a]"}
 	}
 	return []string{"a", "[a]"} // settings, actions and probes
+}
+
+// notEmpty adds what has nothing in it to wrong values, unless that is right.
+func notEmpty(t language.Type, nothing string, wrong ...string) []string {
+	if t.Empty {
+		return wrong
+	}
+	return append(wrong, nothing)
 }
 
 // rightValues are some that a type takes.
@@ -323,11 +355,31 @@ func rightValues(t language.Type) []string {
 		return []string{"1", "0.01"}
 	case language.FormDuration:
 		return []string{"1ms", "1h30m", "7d"}
+	case language.FormSince:
+		return []string{"0", "0s", "0h0m", "1ms", "1h30m", "7d"}
+	case language.FormReply:
+		return replies(t.Words)
+	case language.FormScalar:
+		return []string{"a", `""`, "3", "0.5", "true", "2024-01-01", "null"}
 	}
-	if t.Empty {
+	switch {
+	case t.Empty && t.Form == language.FormList:
+		return []string{"[]"}
+	case t.Empty && t.Form == language.FormMap:
+		return []string{"{}"}
+	case t.Empty:
 		return []string{`""`}
 	}
 	return nil
+}
+
+// replies are ways to say how something ends.
+func replies(words []string) []string {
+	var out []string
+	for _, w := range words {
+		out = append(out, w, w+" after 3s", w+" after 0", "'"+w+": why'", "' "+w+"  after 1h30m : why not: this '")
+	}
+	return out
 }
 
 // TestReferenceNames holds the names that the reference says against the code's.

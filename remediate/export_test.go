@@ -25,6 +25,11 @@ func IndexesFit(s *State, books Rulebooks) error {
 	if !reflect.DeepEqual(naive.index.waiters, s.index.waiters) {
 		return fmt.Errorf("those who wait are %v, should be %v", s.index.waiters, naive.index.waiters)
 	}
+	for id, d := range s.index.digested {
+		if s.Incidents[id] == nil || d.digest != d.notice.digest() {
+			return fmt.Errorf("i%d is to show %+v, with the digest %s", id, d.notice, d.digest)
+		}
+	}
 	h := &handler{books: books, s: s, now: s.At}
 	for _, i := range s.Incidents {
 		if s.index.touched[i.ID] {

@@ -22,8 +22,9 @@ type index struct {
 	digest   time.Time                  // when to see about the digest
 	waiters  map[string]map[uint64]bool // by what they wait for
 	wakes    wakes
-	touched  map[uint64]bool // changed since they were last decided about
-	queue    queue           // those of touched, in the order in which they are decided about
+	digested map[uint64]digested // what was last found of what incidents are to show in Slack
+	touched  map[uint64]bool     // changed since they were last decided about
+	queue    queue               // those of touched, in the order in which they are decided about
 }
 
 func newIndex() index {
@@ -35,6 +36,7 @@ func newIndex() index {
 		drills:   map[uint64]bool{},
 		waiters:  map[string]map[uint64]bool{},
 		wakes:    wakes{at: map[uint64]int{}},
+		digested: map[uint64]digested{},
 		touched:  map[uint64]bool{},
 	}
 }
@@ -151,6 +153,7 @@ func (x *index) dropAlert(id AlertID, incident uint64) {
 // drop forgets the incident; its alerts and key went when it closed.
 func (x *index) drop(i *Incident) {
 	delete(x.touched, i.ID)
+	delete(x.digested, i.ID)
 	x.wakes.set(i.ID, time.Time{})
 }
 

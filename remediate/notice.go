@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -73,6 +74,34 @@ type Attempt struct {
 // pages tells whether it is about somebody who is called.
 func (n Notice) pages() bool {
 	return n.Action == "trigger" || n.Action == "acknowledge" || n.Action == "resolve"
+}
+
+// same tells whether two notices are the same to the last field.
+func (n *Notice) same(o *Notice) bool {
+	return n.Key == o.Key && n.Replaces == o.Replaces && n.Incident == o.Incident && n.Action == o.Action && n.Status == o.Status &&
+		n.Policy == o.Policy && n.Severity == o.Severity && n.Target == o.Target && n.Alert == o.Alert && n.Summary == o.Summary &&
+		n.Firing == o.Firing && n.Drill == o.Drill && n.Opened == o.Opened && n.Healed == o.Healed && n.Closed == o.Closed &&
+		n.Took == o.Took && n.Objective == o.Objective && n.Due == o.Due && n.Missed == o.Missed && n.Impact == o.Impact &&
+		n.Why == o.Why && n.Rung == o.Rung && n.Acked == o.Acked && n.Plan == o.Plan && n.Step == o.Step &&
+		slices.Equal(n.Labels, o.Labels) && slices.Equal(n.Attempts, o.Attempts) && slices.Equal(n.Lines, o.Lines)
+}
+
+// digested is a notice and its digest.
+type digested struct {
+	notice Notice
+	digest string
+}
+
+// digestOf is the digest of what an incident is to show. It is looked at whenever
+// something is decided, which mostly changes nothing there, and to see that costs
+// far less than another digest.
+func (x *index) digestOf(n *Notice) string {
+	if last, ok := x.digested[n.Incident]; ok && last.notice.same(n) {
+		return last.digest
+	}
+	d := digested{*n, n.digest()}
+	x.digested[n.Incident] = d
+	return d.digest
 }
 
 // digest tells one content of a notice from another.

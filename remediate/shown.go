@@ -101,7 +101,7 @@ func (h *handler) notice(i *Incident, destination string) (Notice, bool) {
 	shown := i.Shown[destination]
 	switch destination {
 	case Slack:
-		return n, n.digest() != shown.Digest
+		return n, h.s.index.digestOf(&n) != shown.Digest
 	case SlackThread:
 		n = Notice{Key: n.Key, Incident: n.Incident, Action: "show", Status: n.Status, Policy: n.Policy, Severity: n.Severity, Opened: n.Opened, Drill: n.Drill}
 		n.Lines = slices.Clone(i.Lines[:min(len(i.Lines), maxLinesAtOnce)])

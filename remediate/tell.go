@@ -37,12 +37,15 @@ func (h *handler) tell(i *Incident) {
 	h.drop(i)
 	behind := false
 	for _, d := range h.destinations(i) {
+		if i.telling(d) {
+			continue // it is pending, so the incident is not filed, whatever there is to show
+		}
 		n, wanted := h.notice(i, d)
 		if !wanted {
 			continue
 		}
 		behind = true
-		if i.telling(d) || i.retryOf(d, n).After(h.now) {
+		if i.retryOf(d, n).After(h.now) {
 			continue
 		}
 		h.emit(Started{
@@ -114,9 +117,12 @@ func (h *handler) nextTell(i *Incident) time.Time {
 		at = i.Closed.Add(tellGiveUp)
 	}
 	for _, d := range h.destinations(i) {
+		if i.Shown[d].Failures == 0 || i.telling(d) {
+			continue // before what is to be shown is put together, which costs most of it
+		}
 		n, wanted := h.notice(i, d)
 		t := i.retryOf(d, n)
-		if !wanted || t.IsZero() || i.telling(d) {
+		if !wanted || t.IsZero() {
 			continue
 		}
 		if at.IsZero() || t.Before(at) {

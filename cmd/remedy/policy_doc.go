@@ -15,7 +15,7 @@ func (c *cli) docCommand(cmd *kingpin.CmdClause) {
 		names = append(names, f.Name)
 	}
 	doc := cmd.Command("doc", "Print the reference of the policy language: each key, action and probe, as Markdown.")
-	file := doc.Flag("schema", "Print the JSON Schema of a kind of file instead, for editors: policies or config.").
+	file := doc.Flag("schema", "Print the JSON Schema of a kind of file instead, for editors: policies, config or tests.").
 		PlaceHolder("FILE").Enum(names...)
 	c.commands[doc.FullCommand()] = func(context.Context) error { return c.doc(*file) }
 }

@@ -25,6 +25,7 @@ func Files() []File {
 	return []File{
 		{"policies", "policy file"},
 		{"config", "configuration"},
+		{"tests", "test file"},
 	}
 }
 
@@ -46,7 +47,7 @@ func (o *Object) Beside() string { return beside[o.Name] }
 type Field struct {
 	Name    string
 	Type    Type
-	Default string // what holds without it, in words; Required when it must be there
+	Default string // what holds without it, in words; Required when it must be there, or Choice
 	Doc     string // one sentence
 }
 
@@ -84,7 +85,7 @@ func Find(name string) *Object {
 }
 
 // objects are all of them.
-var objects = slices.Concat(ofPolicies, ofGuards, ofRunbooks, ofSteps, ofConfig, ofNotify)
+var objects = slices.Concat(ofPolicies, ofGuards, ofRunbooks, ofSteps, ofConfig, ofNotify, ofTests)
 
 // Objects returns the objects that may stand in a file, its root first and each
 // before those that stand in it.
@@ -108,6 +109,17 @@ func (f File) Objects() []Object {
 		next = append(inner, next...)
 	}
 	return out
+}
+
+// takes tells whether a value of a form may stand in the file.
+func (f File) takes(form Form) bool {
+	return slices.ContainsFunc(f.Objects(), func(o Object) bool {
+		return slices.ContainsFunc(o.Fields, func(field Field) bool { return field.Type.takes(form) })
+	})
+}
+
+func (t Type) takes(form Form) bool {
+	return t.Form == form || t.Of != nil && t.Of.takes(form) || t.Or != nil && t.Or.takes(form)
 }
 
 // objects are the names of the objects that may stand in a value of the type.

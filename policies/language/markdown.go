@@ -16,6 +16,7 @@ func Markdown(kinds Kinds) []byte {
 		"action and probe. A **duration** has a unit, as in `30s`, `5m`, `1h30m` or `7d`, and is longer than nothing. A **share** is above\n" +
 		"0 and up to 1. A **matcher** is Alertmanager's, with its value in double quotes: `'alertname=\"PostgresDown\"'`. Where `$label` may\n" +
 		"stand, `${label}` may, too.\n\n")
+	d.printf("A **time** of a test is a duration since its beginning, and `0s` is the beginning.\n\n")
 	d.printf("Editors know all of this by the schemas in [schema](schema): [how to set them](workbench.md#in-an-editor).\n")
 	said := map[string]bool{}
 	for _, f := range Files() {
@@ -52,7 +53,14 @@ func (d *page) object(o Object, root bool) {
 	}
 	d.printf("\n%s\n\n| key | takes | default | what it is |\n|---|---|---|---|\n", o.Doc)
 	for _, f := range o.Fields {
-		d.printf("| `%s` | %s | %s | %s |\n", f.Name, f.Type.words(), f.Default, f.Doc)
+		doc := f.Doc
+		if of := o.SaidOf(f.Name); of != nil {
+			doc += " Beside " + code(of, ", ") + "."
+		}
+		d.printf("| `%s` | %s | %s | %s |\n", f.Name, f.Type.words(), f.Default, doc)
+	}
+	if o.OfKinds(Kinds{Actions: []Kind{{}}}) != nil {
+		d.printf("\nBeside them each kind of [action](#actions) is a key, with the\nanswers %s, and each kind of [probe](#probes), with %s.\n", code(actEnds.Words, ", "), code(checkEnds.Words, ", "))
 	}
 	if o.Beside() != "" {
 		d.printf("\nBeside them: [%s](#%s).\n", o.Beside(), anchor(o.Beside()))
@@ -107,6 +115,11 @@ func (t Type) words() string {
 		s = "list: " + t.Of.words()
 	case FormMap:
 		s = "mapping of names: " + t.Of.words()
+		if t.Must != "" {
+			s += ", `" + t.Must + "` among them"
+		}
+	case FormReply:
+		s = "answer: " + code(t.Words, ", ")
 	case FormObject:
 		s = fmt.Sprintf("[%s](#%s)", t.Object, anchor(t.Object))
 	case FormText, FormSettings:

@@ -4,6 +4,8 @@ import "github.com/x0tta6bl4/remediated/remediate"
 
 var severity = word(string(remediate.P1), string(remediate.P2), string(remediate.P3))
 
+var mode = word(string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct))
+
 // ofPolicies are the objects around a policy.
 var ofPolicies = []Object{
 	{"policy file", "A file of policies, one of those that `remediated.yml` names.", []Field{
@@ -15,7 +17,7 @@ var ofPolicies = []Object{
 		{"per", setOf(label), "all alerts of the policy are one incident", "The labels whose values make it one incident."},
 		{"continue", truth, "`false`", "Whether policies further down look at the alert too."},
 		{"severity", either(severity, object("severity")), Required, "Who hears of it and when."},
-		{"mode", word(string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct)),
+		{"mode", mode,
 			"`observe`; there is none to set where there are no steps", "Whether it only says what it would do, asks a human first, or acts."},
 		{"target", target, "required where there are steps", "What is acted on; `$label` takes a label's value, `owner` is the workload that owns the pod of that name, a node is `node/name`, and before what is in another of the configured clusters stands that cluster's name: `dr/deployment/shop/db`."},
 		{"guards", object("guards"), "as said there", "What is asked before every act."},

@@ -3,6 +3,7 @@ package language
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -15,12 +16,15 @@ type schema map[string]any
 // Schema returns the JSON Schema of a kind of file. A file that the daemon loads
 // satisfies it; one that satisfies it may still not make sense as a whole.
 func (f File) Schema(kinds Kinds) ([]byte, error) {
-	definitions := schema{"action": oneKind(kinds.Actions, otherTarget, withinOne, seenNext), "probe": oneKind(kinds.Probes, otherTarget)}
+	definitions := schema{}
+	if f.takes(FormAction) {
+		definitions["action"], definitions["probe"] = oneKind(kinds.Actions, otherTarget, withinOne, seenNext), oneKind(kinds.Probes, otherTarget)
+	}
 	objects := f.Objects()
 	for _, o := range objects[1:] {
-		definitions[key(o.Name)] = o.schema()
+		definitions[key(o.Name)] = o.schema(kinds)
 	}
-	root := objects[0].schema()
+	root := objects[0].schema(kinds)
 	root["$schema"] = dialect
 	root["title"] = "remediated: " + f.Root
 	root["definitions"] = definitions
@@ -35,22 +39,60 @@ func (f File) Schema(kinds Kinds) ([]byte, error) {
 // key is the name of an object among the definitions.
 func key(name string) string { return strings.ReplaceAll(name, " ", "-") }
 
-func (o *Object) schema() schema {
+func (o *Object) schema(kinds Kinds) schema {
 	properties, required := schema{}, []string{}
-	for _, f := range o.All() {
+	for _, f := range slices.Concat(o.All(), o.OfKinds(kinds)) {
 		s := f.Type.schema()
-		s["description"] = f.description()
+		s["description"] = o.description(f)
 		if f.Required() {
 			required = append(required, f.Name)
 		}
 		properties[f.Name] = s
 	}
-	return schema{"type": "object", "description": unmarked(o.Doc), "properties": properties, "required": required, "additionalProperties": false}
+	s := schema{"type": "object", "description": unmarked(o.Doc), "properties": properties, "required": required, "additionalProperties": false}
+	o.together(s)
+	return s
+}
+
+// together adds which keys stand beside each other.
+func (o *Object) together(s schema) {
+	if choice := o.Choice(); choice != nil {
+		s["oneOf"] = oneOf(choice)
+	}
+	beside := schema{}
+	for _, f := range o.Fields {
+		if of := o.SaidOf(f.Name); of != nil {
+			beside[f.Name] = schema{"anyOf": oneOf(of)}
+		}
+		if needs := o.Needs(f.Name); needs != nil {
+			beside[f.Name] = needs
+		}
+	}
+	if len(beside) > 0 {
+		s["dependencies"] = beside
+	}
+}
+
+// oneOf are schemas of which each wants one of the keys.
+func oneOf(keys []string) []schema {
+	var out []schema
+	for _, k := range keys {
+		out = append(out, schema{"required": []string{k}})
+	}
+	return out
+}
+
+// description is what an editor shows of a key of the object.
+func (o *Object) description(f Field) string {
+	if of := o.SaidOf(f.Name); of != nil {
+		return f.description() + " Beside: " + strings.Join(of, ", ") + "."
+	}
+	return f.description()
 }
 
 // description is what an editor shows of a key.
 func (f Field) description() string {
-	if f.Required() {
+	if f.Required() || f.Default == Choice {
 		return unmarked(f.Doc)
 	}
 	return unmarked(f.Doc + " Default: " + f.Default + ".")
@@ -62,11 +104,14 @@ func unmarked(s string) string { return strings.ReplaceAll(s, "`", "") }
 
 // schema is what a type takes.
 func (t Type) schema() schema {
-	s := t.plain()
-	if t.Or != nil {
-		return schema{"anyOf": []schema{s, t.Or.plain()}}
+	if t.Or == nil {
+		return t.plain()
 	}
-	return s
+	var any []schema
+	for next := &t; next != nil; next = next.Or {
+		any = append(any, next.plain())
+	}
+	return schema{"anyOf": any}
 }
 
 func (t Type) plain() schema {
@@ -86,19 +131,46 @@ func (t Type) plain() schema {
 	case FormDuration:
 		return longer()
 	case FormList:
-		s := schema{"type": "array", "items": t.Of.schema(), "minItems": 1}
-		if t.Unique {
-			s["uniqueItems"] = true
-		}
-		return s
+		return t.list()
 	case FormMap:
-		return schema{"type": "object", "propertyNames": schema{"pattern": t.Pattern}, "additionalProperties": t.Of.schema(), "minProperties": 1}
+		return t.mapping()
+	case FormSince:
+		return sinceBeginning()
+	case FormReply:
+		return text("how it ends", `^\s*(`+strings.Join(t.Words, "|")+`)(\s+after\s+[0-9][0-9a-z]*)?\s*(:.*)?$`).schema()
+	case FormScalar:
+		return schema{"type": []string{"string", "number", "boolean", "null"}}
 	case FormObject:
 		return schema{"$ref": "#/definitions/" + key(t.Object)}
 	case FormAction, FormProbe:
 		return schema{"$ref": "#/definitions/" + string(t.Form)}
 	}
 	return schema{"type": "object"} // settings that are not ours
+}
+
+func (t Type) list() schema {
+	s := schema{"type": "array", "items": t.Of.schema(), "minItems": 1}
+	if t.Unique {
+		s["uniqueItems"] = true
+	}
+	if t.Empty {
+		delete(s, "minItems")
+	}
+	return s
+}
+
+func (t Type) mapping() schema {
+	s := schema{"type": "object", "additionalProperties": t.Of.schema(), "minProperties": 1}
+	if t.Pattern != "" {
+		s["propertyNames"] = schema{"pattern": t.Pattern}
+	}
+	if t.Must != "" {
+		s["required"] = []string{t.Must}
+	}
+	if t.Empty {
+		delete(s, "minProperties")
+	}
+	return s
 }
 
 func (t Type) text() schema {
@@ -114,7 +186,7 @@ func (t Type) text() schema {
 	default:
 		s["pattern"] = t.Pattern
 	}
-	s[patternMessage] = "Want: " + t.What + "."
+	s[patternMessage] = unmarked("Want: " + t.What + ".")
 	return s
 }
 
@@ -136,6 +208,15 @@ func longer() schema {
 	return schema{
 		"type": "string", "pattern": durationPattern, patternMessage: message, typeMessage: message,
 		"allOf": []schema{{"pattern": notZero, patternMessage: "Want a duration that is longer than nothing."}},
+	}
+}
+
+// sinceBeginning is a duration, or nothing.
+func sinceBeginning() schema {
+	const message = "Want a time since the beginning of the test, for example 0s, 90s, 5m or 1h30m."
+	return schema{
+		"type": []string{"string", "integer"}, "pattern": `^0$|` + durationPattern, "minimum": 0, "maximum": 0, patternMessage: message, typeMessage: message,
+		"allOf": []schema{{"pattern": `[0-9]`, patternMessage: message}},
 	}
 }
 

@@ -57,19 +57,37 @@ func schemas(t *testing.T) map[string]*jsonschema.Schema {
 	return out
 }
 
+// parse reads YAML as editors do, for which a point in time is a text.
 func parse(t *testing.T, text string) any {
 	t.Helper()
+	var node yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+		t.Fatal(err)
+	}
+	timesAreTexts(&node)
 	var doc any
-	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
+	if err := node.Decode(&doc); err != nil {
 		t.Fatal(err)
 	}
 	return doc
 }
 
+func timesAreTexts(node *yaml.Node) {
+	if node.Kind == yaml.ScalarNode && node.ShortTag() == "!!timestamp" {
+		node.Tag = "!!str"
+	}
+	for _, child := range node.Content {
+		timesAreTexts(child)
+	}
+}
+
 // kindOf is the kind of file that a case of the loader's tests is.
 func kindOf(name string) string {
-	if strings.HasPrefix(filepath.Base(name), "config") {
+	switch base := filepath.Base(name); {
+	case strings.HasPrefix(base, "config"):
 		return "config"
+	case strings.HasPrefix(base, "tests"), strings.HasSuffix(base, ".test.yaml"):
+		return "tests"
 	}
 	return "policies"
 }
@@ -78,7 +96,7 @@ func kindOf(name string) string {
 func TestGoodFilesSatisfyTheSchema(t *testing.T) {
 	all := schemas(t)
 	var seen int
-	for _, pattern := range []string{"../testdata/good/*.yml", "../testdata/language/*.yml"} {
+	for _, pattern := range []string{"../testdata/good/*.yml", "../testdata/language/*.yml", "../replay/testdata/*.test.yaml"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -125,6 +143,65 @@ func TestBadFilesDoNot(t *testing.T) {
 		}
 		if all[kindOf(name)].Validate(parse(t, string(text))) == nil {
 			t.Errorf("%s satisfies the schema", name)
+		}
+	}
+}
+
+// Of the files of tests that are refused, the schema refuses those that are built
+// wrong: each of these lines by itself.
+func TestBadTestsDoNot(t *testing.T) {
+	tests := schemas(t)["tests"]
+	for _, name := range []string{"both", "expect", "keys", "moves", "neither", "world"} {
+		text, err := os.ReadFile(filepath.Join("../testdata/suites", name+".test.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tests.Validate(parse(t, string(text))) == nil {
+			t.Errorf("%s satisfies the schema", name)
+		}
+	}
+	const good = `
+policies: [good.yaml]
+tests:
+  - name: one
+    world: {restart: ok}
+    when: [{at: 0s, run: i1}]
+    expect: [{at: 0s, opened: i1}]
+`
+	if err := tests.Validate(parse(t, good)); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []struct{ from, to string }{
+		{"policies: [good.yaml]", "policies: []"}, {"policies: [good.yaml]", "policies: [good.yaml]\nstart: yesterday"}, {"name: one", "nam: one"},
+		{"restart: ok", "restrat: ok"}, {"restart: ok", "restart: fine"}, {"restart: ok", "rollout: silent"}, {"restart: ok", "postgres: ok in 3s"},
+		{"restart: ok", "redis: ok after soon"}, {"restart: ok", "delete_pod: {}"}, {"restart: ok", "workload: broken"},
+		{"restart: ok", "workload: {replicas: -1}"}, {"restart: ok", "workload: {mode: off}"},
+		{"restart: ok", "cluster: ill"}, {"restart: ok", "cluster: {nodes: many}"}, {"restart: ok", "queries: {up: high}"}, {"restart: ok", "queries: up"},
+		{"restart: ok", "queries: {at: {ago: never}}"}, {"restart: ok", "tells: {slack: refused}"},
+		{"0s, run: i1", "now, run: i1"}, {"at: 0s, run: i1", "run: i1"}, {"0s, run: i1", "0s"}, {"run: i1", "run: i1, ack: i1"}, {"run: i1", "ack: one"},
+		{"run: i1", "alert: {namespace: shop}"}, {"run: i1", "alert: good"}, {"run: i1", "alert: {alertname: [good]}"}, {"run: i1", "run: i1, fired: 1h"},
+		{"run: i1", "override: i1"}, {"run: i1", "override: i1, guard: cooldown"}, {"run: i1", "severity: i1"}, {"run: i1", "pause: shop"}, {"run: i1", "mode: all, to: sleep"},
+		{"[{at: 0s, run: i1}]", "[]"}, {"opened: i1", "opend: i1"}, {"opened: i1", "opened: good"}, {"opened: i1", "opened: i1, act: i1"},
+		{"opened: i1", "healed: i1, guard: busy"}, {"opened: i1", "act: i1, kind: [restart]"}, {"at: 0s, opened: i1", "opened: i1"}, {"[{at: 0s, opened: i1}]", "none"},
+	} {
+		text := strings.Replace(good, bad.from, bad.to, 1)
+		if text == good || tests.Validate(parse(t, text)) == nil {
+			t.Errorf("with %q in the place of %q the tests satisfy the schema", bad.to, bad.from)
+		}
+	}
+}
+
+// The schema's times since the beginning are Prometheus's durations, as they are
+// written.
+func TestTimes(t *testing.T) {
+	tests := schemas(t)["tests"]
+	for _, s := range []string{
+		"0", "0s", "0h0m", "1ms", "30s", "1h30m", "1y2w3d4h5m6s7ms", `"0"`, "5", `""`, "null", "m", "now", "-5m", "1m1h", "1.5h", "5M", "1h 30m", "1us", "0.5", "true",
+	} {
+		_, err := model.ParseDuration(strings.Trim(s, `"`))
+		text := "{policies: [a], tests: [{name: a, when: [{at: " + s + ", run: i1}], expect: []}]}"
+		if got := tests.Validate(parse(t, text)) == nil; got != (err == nil) {
+			t.Errorf("%s satisfies the schema: %v, want %v", s, got, err == nil)
 		}
 	}
 }

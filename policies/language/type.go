@@ -18,6 +18,9 @@ const (
 	FormSettings Form = "settings" // a mapping whose keys are not ours
 	FormAction   Form = "action"   // one kind of action with its arguments, and what may stand beside it
 	FormProbe    Form = "probe"    // one kind of probe with its arguments
+	FormSince    Form = "time"     // since the beginning of a test; 0s is the beginning
+	FormReply    Form = "answer"   // how something ends in a test: one of Words, after how long, and why
+	FormScalar   Form = "value"    // a text, or what YAML takes for something else, as it is written
 )
 
 // Type is what a key takes.
@@ -30,11 +33,12 @@ type Type struct {
 	// for any. It is one for Go and for editors alike.
 	Pattern   string
 	Low, High int
-	Integer   bool  // a text that may be written as a whole number, too
-	Empty     bool  // a text that may be ""
-	Unique    bool  // a list whose items differ
-	Of        *Type // of a list or a map
-	Or        *Type // what may be written in its place
+	Integer   bool   // a text that may be written as a whole number, too
+	Empty     bool   // a text that may be "", a list or a map that may have nothing in it
+	Unique    bool   // a list whose items differ
+	Of        *Type  // of a list or a map
+	Or        *Type  // what may be written in its place
+	Must      string // of a map: a name that must be among its own; "" when there is none
 }
 
 // Types without anything to be set.
@@ -46,6 +50,8 @@ var (
 	settings = Type{Form: FormSettings, What: "settings of Prometheus"}
 	action   = Type{Form: FormAction}
 	probe    = Type{Form: FormProbe}
+	since    = Type{Form: FormSince}
+	scalar   = Type{Form: FormScalar}
 )
 
 // Texts.
@@ -65,11 +71,17 @@ var (
 	zone       = text("time zone", `\S`)
 	person     = text("ID of a person in Slack", `^[UW][A-Z0-9]{6,20}$`)
 	called     = text("ID of a person or a group in Slack", `^[UWS][A-Z0-9]{6,20}$`)
+	moment     = text("point in time", `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{1,2}:[0-9]{2}:[0-9]{2}([.,][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})$`)
+	incident   = orNumber(text("incident: `i1` is the first", `^i?0*[1-9][0-9]*$`))
+	scope      = text("`all`, `policy/NAME` or `namespace/NAME`", `^(all$|policy/|namespace/)`)
 	weekdays   = listOf(text("day or range of days", `^[A-Za-z]+(:[A-Za-z]+)?$`))
 	monthDays  = listOf(orNumber(text("day or range of days", `^-?[0-9]+(:-?[0-9]+)?$`)))
 	months     = listOf(orNumber(text("month or range of months", `^[A-Za-z0-9]+(:[A-Za-z0-9]+)?$`)))
 	years      = listOf(orNumber(text("year or range of years", `^[0-9]+(:[0-9]+)?$`)))
 )
+
+// alertLabels are the labels of an alert in a test.
+var alertLabels = Type{Form: FormMap, Of: &scalar, Must: "alertname"}
 
 func text(what, pattern string) Type { return Type{Form: FormText, What: what, Pattern: pattern} }
 
@@ -97,6 +109,12 @@ func orNumber(t Type) Type {
 	t.Integer = true
 	return t
 }
+
+// reply is an answer that ends in one of the words.
+func reply(words ...string) Type { return Type{Form: FormReply, Words: words} }
+
+// orNone is a list or a map that may have nothing in it.
+func orNone(t Type) Type { return orEmpty(t) }
 
 // orEmpty is a text that may be "".
 func orEmpty(t Type) Type {

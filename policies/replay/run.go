@@ -30,26 +30,33 @@ func (o *Outcome) Passed() bool {
 const journalName = "testtest"
 
 // Run lives through one test. The wall's clock is read for Took alone.
-func Run(book *remediate.Rulebook, c policies.Case) *Outcome {
+func Run(book *remediate.Rulebook, c policies.Case) *Outcome { return inMode(book, c.Mode).run(c) }
+
+// moded is a rulebook with all of its policies in one mode, or why it cannot be
+// had. All tests of that mode share it.
+type moded struct {
+	book *remediate.Rulebook
+	err  error
+}
+
+func (m moded) run(c policies.Case) *Outcome {
 	began := time.Now()
-	o := &Outcome{Case: c}
-	o.Err = o.live(book)
+	o := &Outcome{Case: c, Err: m.err}
+	if m.err == nil {
+		o.Book, o.Err = m.book, o.live(m.book)
+	}
 	o.Took = time.Since(began)
 	return o
 }
 
 func (o *Outcome) live(book *remediate.Rulebook) error {
-	var err error
-	if o.Book, err = inMode(book, o.Case.Mode); err != nil {
-		return err
-	}
-	t := newTeller(o.Case.Start, o.Book)
+	t := newTeller(o.Case.Start, book)
 	l, err := Begin(o.Case.Start, journalName, func(f remediate.Fact) { o.follow(t, f) })
 	if err != nil {
 		return err
 	}
 	w := newWorld(l, o.Case.World)
-	if err := l.Load(o.Book); err != nil {
+	if err := l.Load(book); err != nil {
 		return err
 	}
 	for _, m := range o.Case.Moves {
@@ -72,9 +79,9 @@ func (o *Outcome) follow(t *teller, f remediate.Fact) {
 }
 
 // inMode is the rulebook with all of its policies in a mode.
-func inMode(book *remediate.Rulebook, mode remediate.Mode) (*remediate.Rulebook, error) {
+func inMode(book *remediate.Rulebook, mode remediate.Mode) moded {
 	if mode == "" {
-		return book, nil
+		return moded{book, nil}
 	}
 	other := *book
 	other.Policies = slices.Clone(book.Policies)
@@ -83,7 +90,7 @@ func inMode(book *remediate.Rulebook, mode remediate.Mode) (*remediate.Rulebook,
 			other.Policies[i].Mode = mode
 		}
 	}
-	return &other, other.Compile()
+	return moded{&other, other.Compile()}
 }
 
 // move lets something happen from outside.
@@ -140,12 +147,17 @@ func (w *world) command(c remediate.Command) error {
 // returns their outcomes in order.
 func RunAll(s *policies.Suite, keep func(policies.Case) bool, atOnce int) []*Outcome {
 	var cases []policies.Case
+	books := map[remediate.Mode]moded{}
 	for _, c := range s.Cases {
-		if keep(c) {
-			cases = append(cases, c)
+		if !keep(c) {
+			continue
+		}
+		cases = append(cases, c)
+		if _, had := books[c.Mode]; !had {
+			books[c.Mode] = inMode(s.Rulebook, c.Mode)
 		}
 	}
 	out := make([]*Outcome, len(cases))
-	inParallel(len(cases), atOnce, func(n int) { out[n] = Run(s.Rulebook, cases[n]) })
+	inParallel(len(cases), atOnce, func(n int) { out[n] = books[cases[n].Mode].run(cases[n]) })
 	return out
 }

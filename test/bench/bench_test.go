@@ -212,6 +212,22 @@ func TestMatchersAgree(t *testing.T) {
 	}
 }
 
+// A program that does not run all of the tests is not measured.
+func TestTestsThatDidNotRunAreNoMeasurement(t *testing.T) {
+	dir := t.TempDir()
+	if err := writePolicyTests(dir, 2); err != nil {
+		t.Fatal(err)
+	}
+	for _, program := range [][]string{{"echo", "1 of 2 tests passed"}, {"sh", "-c", "echo 2 of 2 tests passed; exit 1"}, {"./none"}} {
+		if s, err := tester("x", dir, "2 of 2 tests passed", nil, program...).measure(t.Context()); err == nil {
+			t.Errorf("%v was measured: %v", program, s)
+		}
+	}
+	if s, err := tester("x", dir, "2 of 2 tests passed", nil, "echo", "2 of 2 tests passed").measure(t.Context()); err != nil || s.value <= 0 {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
 // One process opens incidents, another finds them, and says so when it finds
 // others.
 func TestMemoryOfOpenIncidents(t *testing.T) {
@@ -274,6 +290,7 @@ func TestArgumentsAreChecked(t *testing.T) {
 		{[]string{"--sample=0s"}, "some time"},
 		{[]string{"--output=xml"}, "xml"},
 		{[]string{"--daemon=/no/such", "run", "bed"}, "make build"},
+		{[]string{"--remedy=/no/such", "run", "tests"}, "make build"},
 		{[]string{"in-bed"}, "REMEDIATED_BED"},
 		{[]string{"--dir=" + os.DevNull + "/x", "run", "match"}, "folder"},
 	} {

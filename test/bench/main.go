@@ -7,7 +7,8 @@
 // minutes on the same machine, and it is the ratio that says something: the
 // absolute numbers are this machine's. docs/performance.md explains each row.
 //
-// One subject is one file: intake.go, handle.go, match.go, memory.go and bed.go.
+// One subject is one file: intake.go, handle.go, match.go, policytests.go,
+// memory.go and bed.go.
 package main
 
 import (
@@ -42,6 +43,7 @@ type options struct {
 	rounds int           // how often everything is measured, in turn
 	sample time.Duration // one measurement of a rate
 	daemon string        // the program that is measured on the bed
+	remedy string        // the program whose policy tests are measured
 
 	cpuProfile string // where to write one of this process; "" is nowhere
 }
@@ -54,6 +56,7 @@ var subjects = []struct {
 	{"intake", "webhooks that are durably taken, through HTTP", measureIntake},
 	{"handle", "facts that are decided on, without any input or output", measureHandle},
 	{"match", "alerts that are matched against the policies", measureMatch},
+	{"tests", "policy tests that are read and lived through", measurePolicyTests},
 	{"memory", "resident memory, of a process of its own", measureMemory},
 	{"bed", "from the webhook to the PATCH, on a real control plane", measureBed},
 }
@@ -72,6 +75,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	app.Flag("rounds", "How often everything is measured, in turn.").Default("3").IntVar(&o.rounds)
 	app.Flag("sample", "How long a rate is measured.").Default("300ms").DurationVar(&o.sample)
 	app.Flag("daemon", "The program that is measured on the bed.").Default("bin/remediated").StringVar(&o.daemon)
+	app.Flag("remedy", "The program whose policy tests are measured.").Default("bin/remedy").StringVar(&o.remedy)
 	app.Flag("cpuprofile", "File for a CPU profile of the benchmark.").StringVar(&o.cpuProfile)
 	app.Command("run", "Measure and print.").Default().Arg("subject", "What to measure: "+subjectNames()+". Default: all.").StringsVar(&names)
 	c.flags(app)

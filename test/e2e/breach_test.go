@@ -144,7 +144,7 @@ func (h *breach) isNotUsed() {
 // What the tellers run is not what it was: it gets no new password, and stays cut
 // off, until it is rolled back.
 func (h *breach) isTamperedWith() {
-	h.change("/spec/template/spec/containers/0/command/2", `"while echo 'INSERT INTO orders DEFAULT VALUES;'; do sleep 0.5; done | tee /dev/null | psql --no-psqlrc --quiet"`)
+	h.change("/spec/template/spec/containers/0/command/2", `"while echo 'INSERT INTO transfers DEFAULT VALUES;'; do sleep 0.5; done | tee /dev/null | psql --no-psqlrc --quiet"`)
 	h.rolledOut()
 	before := h.secret()
 	h.steal()
@@ -257,7 +257,7 @@ func (h *breach) wantIsolated(want bool) {
 	}
 }
 
-// checkInUse wants the tellers to be at work by this role, and all orders there.
+// checkInUse wants the tellers to be at work by this role, and all transfers there.
 func (h *breach) checkInUse(role string) {
 	h.t.Helper()
 	h.must(h.bank.AtWork(h.t.Context()))
@@ -267,8 +267,8 @@ func (h *breach) checkInUse(role string) {
 	if got := h.secret()["username"]; got != role {
 		h.t.Errorf("the Secret names %s, want %s", got, role)
 	}
-	if got := h.one("SELECT count(*) FROM orders WHERE id <= 1000"); got != "1000" {
-		h.t.Errorf("of the first 1000 orders there are %s", got)
+	if got := h.one("SELECT count(*) FROM transfers WHERE id <= 1000"); got != "1000" {
+		h.t.Errorf("of the first 1000 transfers there are %s", got)
 	}
 	h.wantIsolated(false)
 }

@@ -32,9 +32,10 @@ const (
 )
 
 // elsewhere has what is shipped for one namespace be about the bank. The database
-// keeps its name.
+// keeps its name. Its table is not that of the orders, for how many of these there
+// were is remembered for hours.
 var elsewhere = strings.NewReplacer(
-	`database="x0tta6bl4"`, `database="`+vault.Database+`"`,
+	`database="x0tta6bl4"`, `database="`+vault.Database+`"`, "public.orders", "public.transfers",
 	"x0tta6bl4-api", Teller, "x0tta6bl4_api", Teller, "x0tta6bl4", BankNamespace,
 )
 
@@ -83,7 +84,7 @@ func OpenBank(ctx context.Context, b *bed.Bed) (_ *Bank, err error) {
 			return nil, err
 		}
 	}
-	if err := k.Again(ctx, "postgres-count", map[string]string{"TABLES": "public.orders"}); err != nil {
+	if err := k.Again(ctx, "postgres-count", map[string]string{"TABLES": "public.transfers"}); err != nil {
 		return nil, err
 	}
 	return k, k.awaitCounted(ctx)
@@ -119,9 +120,9 @@ func (k *Bank) makeRoles(ctx context.Context) error {
 CREATE ROLE teller NOLOGIN;
 CREATE ROLE teller_a LOGIN PASSWORD '`+first+`' IN ROLE teller;
 CREATE ROLE teller_b NOLOGIN IN ROLE teller;
-CREATE TABLE orders (id bigserial PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT clock_timestamp(), amount int NOT NULL DEFAULT 1);
-ALTER TABLE orders OWNER TO teller;
-INSERT INTO orders SELECT FROM generate_series(1, 1000);`)
+CREATE TABLE transfers (id bigserial PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT clock_timestamp(), amount int NOT NULL DEFAULT 1);
+ALTER TABLE transfers OWNER TO teller;
+INSERT INTO transfers SELECT FROM generate_series(1, 1000);`)
 	if err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (k *Bank) secret(ctx context.Context, namespace, name string, data map[stri
 	return err
 }
 
-// employ starts those who write an order now and then, each by one session that
+// employ starts those who write a transfer now and then, each by one session that
 // has the name of its pod.
 func (k *Bank) employ(ctx context.Context) error {
 	return k.bed.Apply(ctx, fmt.Sprintf(`
@@ -152,7 +153,7 @@ spec:
       containers:
         - name: teller
           image: teller
-          command: [bash, -c, 'while echo "INSERT INTO orders DEFAULT VALUES;"; do sleep 0.5; done | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1']
+          command: [bash, -c, 'while echo "INSERT INTO transfers DEFAULT VALUES;"; do sleep 0.5; done | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1']
           env:
             - {name: PGHOST, value: %[4]s}
             - {name: PGDATABASE, value: %[5]s}
@@ -163,12 +164,12 @@ spec:
 `, Teller, BankNamespace, Tellers, vault.IP, vault.Database, TellerSecret))
 }
 
-// awaitCounted waits until the orders and those who are connected were counted.
+// awaitCounted waits until the transfers and those who are connected were counted.
 func (k *Bank) awaitCounted(ctx context.Context) error {
 	return vault.Await(ctx, time.Minute, func() error {
-		seen, err := k.bed.Query(ctx, `postgres_role_login{role="teller_a"} == 1 and on () postgres_table_rows > 1000`)
+		seen, err := k.bed.Query(ctx, `postgres_role_login{role="teller_a"} == 1 and on () postgres_table_rows{table="public.transfers"} > 1000`)
 		if err == nil && len(seen) != 1 {
-			err = errors.New("the orders and the sessions are not counted")
+			err = errors.New("the transfers and the sessions are not counted")
 		}
 		return cmp.Or(err, k.AtWork(ctx))
 	})

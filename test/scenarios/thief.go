@@ -24,8 +24,8 @@ type Thief struct {
 	ended    chan error
 }
 
-// Steal takes the credential that the tellers use now, connects by it, reads the
-// orders and changes one.
+// Steal takes the credential that the tellers use now, connects by it, and
+// changes a transfer.
 func (t *Thief) Steal(ctx context.Context, b *bed.Bed) error {
 	s, err := b.Client().CoreV1().Secrets(BankNamespace).Get(ctx, TellerSecret, metav1.GetOptions{})
 	if err != nil {
@@ -48,7 +48,7 @@ func (t *Thief) Steal(ctx context.Context, b *bed.Bed) error {
 	b.OnStop(func() error { t.End(); return nil })
 	// It is long at one statement, and so hears at once that it is ended; and when
 	// the thief goes, the server notices it.
-	const deeds = "SET client_connection_check_interval = '200ms'; UPDATE orders SET amount = 1000000 WHERE id = 1 RETURNING 'changed'; SELECT pg_sleep(3600);\n"
+	const deeds = "SET client_connection_check_interval = '200ms'; UPDATE transfers SET amount = 1000000 WHERE id = 1 RETURNING 'changed'; SELECT pg_sleep(3600);\n"
 	const done = "changed"
 	_, refused := io.WriteString(in, deeds)
 	first := make([]byte, len(done))
@@ -101,7 +101,7 @@ func (t *Thief) End() {
 func securityBreach() Scenario {
 	t := new(Thief)
 	return Scenario{
-		Name: "security-breach", Fault: "Somebody has the password of the tellers, connects by it from elsewhere, and changes an order.",
+		Name: "security-breach", Fault: "Somebody has the password of the tellers, connects by it from elsewhere, and changes a transfer.",
 		Policy: "security-breach", Objective: 2 * time.Hour, Paged: true, Strike: t.Steal,
 		Policies: SecurityBreachPolicies, Setup: openBank, Approvers: []string{"anna"},
 		Works: func(ctx context.Context, _ *bed.Bed) error { return t.LockedOut(ctx) },

@@ -24,6 +24,7 @@ const docs = "../../../docs"
 var schemaFiles = map[string]string{
 	"policies": docs + "/schema/policies.schema.json",
 	"config":   docs + "/schema/remediated.schema.json",
+	"tests":    docs + "/schema/policy-tests.schema.json",
 }
 
 // What is checked in is what is printed.
@@ -118,17 +119,23 @@ func TestShippedFilesSatisfyTheSchemas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, ".test.yaml") })
-	if len(names) < 3 {
-		t.Errorf("only %v were looked at", names)
-	}
+	seen := map[string]int{}
 	for _, name := range names {
-		satisfies(t, all["policies"], name, readFile(t, name))
+		kind := "policies"
+		if strings.HasSuffix(name, ".test.yaml") {
+			kind = "tests"
+		}
+		seen[kind]++
+		satisfies(t, all[kind], name, readFile(t, name))
+	}
+	if seen["policies"] < 3 || seen["tests"] != seen["policies"] {
+		t.Errorf("only %v were looked at", names)
 	}
 	const example = "../../../deploy/remediated.example.yml"
 	satisfies(t, all["config"], example, readFile(t, example))
 
 	policy := readFile(t, "../../../policies/shipped/postgres-down.yaml")
+	tests := readFile(t, "../../../policies/shipped/postgres-down.test.yaml")
 	for _, slip := range []struct{ file, text, from, to string }{
 		{"policies", policy, "severity:", "severty:"},
 		{"policies", policy, "severity: P2", "severity: P4"},
@@ -137,6 +144,10 @@ func TestShippedFilesSatisfyTheSchemas(t *testing.T) {
 		{"policies", policy, "restart: {}", "reboot: {}"},
 		{"policies", policy, "restart: {}", "restart: {force: true}"},
 		{"policies", policy, "within: 3m}", "}"},
+		{"tests", tests, "policies:", "policy:"},
+		{"tests", tests, "mode: act", "mode: do"},
+		{"tests", tests, "act: i1, kind: restart", "act: i1, guard: restart"},
+		{"tests", tests, "opened: i1", "opend: i1"},
 		{"config", readFile(t, example), "cluster: prod\n", ""},
 		{"config", readFile(t, example), "page: never", "page: seldom"},
 		{"config", readFile(t, example), "replica_labels: [replica, prometheus_replica]", "replica_labels: replica"},
