@@ -36,32 +36,34 @@ func (c *certificate) judge(f *findings, state *tls.ConnectionState, now time.Ti
 		return
 	}
 	if c.ValidFor > 0 {
-		f.add(c.judgeEnd(state, now))
+		ok, text := c.judgeEnd(state, now)
+		f.add(ok, text, nil)
 	}
 	if c.IssuedWithin > 0 {
-		f.add(c.judgeBegin(state.PeerCertificates[0], now))
+		ok, text := c.judgeBegin(state.PeerCertificates[0], now)
+		f.add(ok, text, nil)
 	}
 }
 
 // judgeBegin looks at the server's own certificate: those above it stay when it is
 // changed. One of the future would not have been verified, unless by a clock that
 // was set since.
-func (c *certificate) judgeBegin(own *x509.Certificate, now time.Time) (ok bool, text string, err error) {
+func (c *certificate) judgeBegin(own *x509.Certificate, now time.Time) (ok bool, text string) {
 	age := now.Sub(own.NotBefore)
 	text = fmt.Sprintf("the certificate is valid since %s, which is %s ago", own.NotBefore.UTC().Format(time.RFC3339), rough(age))
 	switch {
 	case age < 0:
-		return false, fmt.Sprintf("the certificate is valid from %s on, which is in the future", own.NotBefore.UTC().Format(time.RFC3339)), nil
+		return false, fmt.Sprintf("the certificate is valid from %s on, which is in the future", own.NotBefore.UTC().Format(time.RFC3339))
 	case age > time.Duration(c.IssuedWithin):
-		return false, fmt.Sprintf("%s, want at most %s", text, c.IssuedWithin), nil
+		return false, fmt.Sprintf("%s, want at most %s", text, c.IssuedWithin)
 	}
-	return true, text, nil
+	return true, text
 }
 
 // judgeEnd looks at when the chain ends that was verified: with its first
 // certificate to expire, which is not always the server's own. Of several
 // chains the longest counts.
-func (c *certificate) judgeEnd(state *tls.ConnectionState, now time.Time) (ok bool, text string, err error) {
+func (c *certificate) judgeEnd(state *tls.ConnectionState, now time.Time) (ok bool, text string) {
 	var last *x509.Certificate
 	for _, chain := range state.VerifiedChains {
 		if first := firstToExpire(chain); last == nil || first.NotAfter.After(last.NotAfter) {
@@ -74,9 +76,9 @@ func (c *certificate) judgeEnd(state *tls.ConnectionState, now time.Time) (ok bo
 	}
 	text = fmt.Sprintf("%s is valid for %s, until %s", of, rough(left), last.NotAfter.UTC().Format(time.RFC3339))
 	if left < time.Duration(c.ValidFor) {
-		return false, fmt.Sprintf("%s, want %s", text, c.ValidFor), nil
+		return false, fmt.Sprintf("%s, want %s", text, c.ValidFor)
 	}
-	return true, text, nil
+	return true, text
 }
 
 func firstToExpire(chain []*x509.Certificate) *x509.Certificate {

@@ -54,8 +54,11 @@ func (t *Thief) Steal(ctx context.Context, b *bed.Bed) error {
 	first := make([]byte, len(done))
 	_, silent := io.ReadFull(out, first)
 	go func() { t.ended <- t.session.Wait() }()
-	if err := errors.Join(refused, silent); err != nil || string(first) != done {
-		return fmt.Errorf("the thief is not let in: %q, %v", first, err)
+	if err := errors.Join(refused, silent); err != nil {
+		return fmt.Errorf("the thief is not let in: %w", err)
+	}
+	if string(first) != done {
+		return fmt.Errorf("the thief is told %q", first)
 	}
 	return nil
 }
