@@ -24,7 +24,7 @@ func testCatalogue() Catalogue {
 			}{}
 		},
 		"cordon": func() any { return &struct{}{} },
-		"dns": func() any {
+		"dns_update": func() any {
 			return &struct {
 				Server  string   `json:"server"`
 				Name    string   `json:"name"`
@@ -124,7 +124,7 @@ func testCatalogue() Catalogue {
 		},
 		Names: func(action string, args json.RawMessage) (string, string) {
 			var to struct{ Server, Name string }
-			if json.Unmarshal(args, &to) != nil || action != "dns" {
+			if json.Unmarshal(args, &to) != nil || action != "dns_update" {
 				return "", ""
 			}
 			return to.Server, to.Name

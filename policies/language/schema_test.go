@@ -22,7 +22,7 @@ var kinds = language.Kinds{
 		{Name: "scale", Doc: "scales", Arguments: []language.Argument{{Name: "replicas", Type: "integer", Required: true}}},
 		{Name: "cordon", Doc: "cordons"}, {Name: "uncordon", Doc: "uncordons"},
 		{Name: "drain", Doc: "drains", Arguments: []language.Argument{{Name: "force", Type: "boolean"}, {Name: "delete_empty_dir", Type: "boolean"}, {Name: "max_parallel", Type: "integer"}}},
-		{Name: "dns", Doc: "leads elsewhere", Arguments: []language.Argument{{Name: "server", Type: "string", Required: true}, {Name: "name", Type: "string", Required: true}, {Name: "from", Type: "array"}, {Name: "to", Type: "array"}}},
+		{Name: "dns_update", Doc: "leads elsewhere", Arguments: []language.Argument{{Name: "server", Type: "string", Required: true}, {Name: "name", Type: "string", Required: true}, {Name: "from", Type: "array"}, {Name: "to", Type: "array"}}},
 	},
 	Probes: []language.Kind{
 		{Name: "rollout", Doc: "is rolled out"}, {Name: "pods", Doc: "are ready"},

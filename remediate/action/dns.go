@@ -21,7 +21,7 @@ import (
 
 const (
 	dnsDoc     = "replaces the records of one DNS name by a signed update of its primary, and notes what was there; restore: true puts that back"
-	dnsExample = `dns: {server: primary, name: api.shop.example, from: [192.0.2.10], to: [198.51.100.20], ttl: 60s}`
+	dnsExample = `dns_update: {server: primary, name: api.shop.example, from: [192.0.2.10], to: [198.51.100.20], ttl: 60s}`
 
 	defaultTTL = model.Duration(time.Minute)
 	maxTTL     = model.Duration(24 * time.Hour)
@@ -103,7 +103,7 @@ func dnsRules(target string, _ json.RawMessage) []rbacv1.PolicyRule {
 }
 
 func dnsWrites(target string, _ json.RawMessage) []Write {
-	return eventWrites("dns", kindsOf(target)...)
+	return eventWrites("dns_update", kindsOf(target)...)
 }
 
 func (a *dnsRecords) perform(ctx context.Context, t *attempt) remediate.Result {

@@ -25,7 +25,7 @@ const (
 func (a *api) dnsPlan(t *testing.T, args string) remediate.Started {
 	t.Helper()
 	a.addDeployment()
-	s := a.plan(t, a.actor(t), "dns", web)
+	s := a.plan(t, a.actor(t), "dns_update", web)
 	s.Act.Args = json.RawMessage(args)
 	return s
 }
@@ -44,7 +44,7 @@ func TestDNS(t *testing.T) {
 	actor, s := p.actor(t, a, nil), a.dnsPlan(t, failover)
 	performed(t, actor, s, remediate.OK, "api.shop.example A was 192.0.2.10 and is 198.51.100.20 for 60 s, says primary")
 	p.has(newRecord, ourMark)
-	if len(a.events) != 1 || a.events[0].Action != "dns" || !strings.Contains(a.events[0].Note, "198.51.100.20") {
+	if len(a.events) != 1 || a.events[0].Action != "dns_update" || !strings.Contains(a.events[0].Note, "198.51.100.20") {
 		t.Errorf("events %+v", a.events)
 	}
 
@@ -355,11 +355,11 @@ func TestDNSArguments(t *testing.T) {
 		{`{"server":"p","name":"a.b","from":["192.0.2.1"],"to":["192.0.2.2"],"ttl":"2d"}`, "up to 1d"},
 		{`{"server":"p","name":"a.b","address":"192.0.2.1:53","restore":true}`, "unknown field"},
 	} {
-		if err := Validate("dns", []byte(tc.args)); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if err := Validate("dns_update", []byte(tc.args)); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want %q", tc.args, err, tc.want)
 		}
 	}
-	if server, name := Names("dns", []byte(failover)); server != "primary" || name != "api.shop.example" {
+	if server, name := Names("dns_update", []byte(failover)); server != "primary" || name != "api.shop.example" {
 		t.Errorf("it is about %q at %q", name, server)
 	}
 	for _, other := range []string{"restart", "none"} {

@@ -70,7 +70,7 @@ type naming interface {
 var kinds = map[string]kind{
 	"cordon":         {cordonDoc, cordonExample, []string{kube.Node}, false, nodeRules, cordonWrites, nowhere, parse[cordon]},
 	"delete_pod":     {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, deletePodWrites, nowhere, parse[deletePod]},
-	"dns":            {dnsDoc, dnsExample, everyKind, false, dnsRules, dnsWrites, nowhere, parse[dnsRecords]},
+	"dns_update":     {dnsDoc, dnsExample, everyKind, false, dnsRules, dnsWrites, nowhere, parse[dnsRecords]},
 	"drain":          {drainDoc, drainExample, []string{kube.Node}, true, drainRules, drainWrites, nowhere, parse[drain]},
 	"evict_pod":      {evictPodDoc, evictPodExample, []string{kube.Pod}, true, evictPodRules, evictPodWrites, nowhere, parse[evictPod]},
 	"http_call":      {httpCallDoc, httpCallExample, everyKind, true, httpCallRules, httpCallWrites, nowhere, parse[httpCall]},

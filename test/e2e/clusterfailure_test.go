@@ -84,7 +84,7 @@ func TestClusterFailure(t *testing.T) {
 	}
 	f.stop()
 	f.checkHealed("cluster-lost", 45*time.Minute)
-	f.checkActed("job", "scale", "scale", "dns")
+	f.checkActed("job", "scale", "scale", "dns_update")
 	f.checkNothingRefused(f.lost)
 	f.checkSlack(1)
 	f.checkPaged(true)
@@ -132,8 +132,8 @@ func TestClusterFailureIsNotMended(t *testing.T) {
 	f.awaitFiled(1)
 	f.stop()
 	f.checkActed("job",
-		"job", "scale", "scale", "dns", "dns", "scale", "scale",
-		"job", "scale", "scale", "dns")
+		"job", "scale", "scale", "dns_update", "dns_update", "scale", "scale",
+		"job", "scale", "scale", "dns_update")
 	f.checkNothingRefused(f.lost)
 	f.checkDecidedAgain()
 }
@@ -169,7 +169,7 @@ func TestClusterFailureAndBack(t *testing.T) {
 	resolve(t, f.bed, asked)
 	f.awaitFiled(2)
 	f.stop()
-	f.checkActed("job", "scale", "scale", "dns", "scale", "scale", "scale", "job", "scale", "dns")
+	f.checkActed("job", "scale", "scale", "dns_update", "scale", "scale", "scale", "job", "scale", "dns_update")
 	f.checkDecidedAgain()
 }
 

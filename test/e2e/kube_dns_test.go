@@ -70,7 +70,7 @@ func (r *renamed) by(cfg *rest.Config, change func(*action.NameServer)) *action.
 
 func (r *renamed) act(args string) remediate.Started {
 	r.Helper()
-	s := r.plan("dns", r.target("deployment", "web"))
+	s := r.plan("dns_update", r.target("deployment", "web"))
 	s.Act.Args = []byte(args)
 	return s
 }
@@ -173,7 +173,7 @@ func TestKubeDNSRights(t *testing.T) {
 // what it did.
 func TestKubeDNSNeedsItsRules(t *testing.T) {
 	r := openNameServer(t)
-	i := slices.IndexFunc(action.Kinds(), func(k action.Kind) bool { return k.Name == "dns" })
+	i := slices.IndexFunc(action.Kinds(), func(k action.Kind) bool { return k.Name == "dns_update" })
 	rules := action.MergeRules(action.Kinds()[i].Rules("deployment", nil)...)
 	r.perform(r.by(r.user("remediated", rules), nil), r.act(toStandby), remediate.OK, "is 198.51.100.20")
 	n := 0

@@ -29,7 +29,7 @@ func TestClusterLostIsAsShipped(t *testing.T) {
 	if got, want := procedure(t, back(t, here)), procedure(t, back(t, strings.ReplaceAll(string(shipped), ", service_account: postgres-restore", ""))); !reflect.DeepEqual(got, want) {
 		t.Errorf("the way back of the scenario is\n%+v\nshipped is\n%+v", got, want)
 	}
-	if got := procedure(t, strings.Replace(here, "    - dns: {server: primary, name: api.shop.example, restore: true}\n", "", 1)); reflect.DeepEqual(got, want) {
+	if got := procedure(t, strings.Replace(here, "    - dns_update: {server: primary, name: api.shop.example, restore: true}\n", "", 1)); reflect.DeepEqual(got, want) {
 		t.Error("a part of the undo can be left out, and it is not seen")
 	}
 }
