@@ -143,6 +143,7 @@ func (r *policyReader) check(w *written) {
 	r.checkActs(w)
 	r.checkTaken(w)
 	r.checkDepends(w)
+	r.checkSilences(w)
 	r.confine(w)
 	r.checkLimits(w)
 	w.checkAbsent()

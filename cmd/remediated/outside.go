@@ -84,7 +84,7 @@ func (d *daemon) newOutside(c *policies.Config) (*outside, error) {
 	if err != nil {
 		host = "" // it only names us in Events
 	}
-	if out.act, err = action.New(action.Options{Clusters: clusters, Instance: host, Changed: w.breaker}); err != nil {
+	if out.act, err = action.New(action.Options{Clusters: clusters, Silencer: out.alertmanager, Instance: host, Changed: w.breaker}); err != nil {
 		return nil, err
 	}
 	if err := d.newDeadMan(c, out); err != nil {

@@ -27,6 +27,7 @@ func kinds() policies.Catalogue {
 		Elsewhere:      func(string, json.RawMessage) string { return "" },
 		Destructive:    func(string) bool { return true },
 		Stops:          func(string, json.RawMessage) bool { return false },
+		Silences:       func(string, json.RawMessage) []string { return nil },
 	}
 }
 

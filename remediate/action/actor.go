@@ -21,6 +21,8 @@ import (
 type Options struct {
 	// Clusters are the Kubernetes clusters by name.
 	Clusters map[string]*rest.Config
+	// Silencer silences alerts for people. Nil: nothing can be silenced.
+	Silencer Silencer
 	// Instance names this daemon in Events, for example the host's name; ""
 	// is "remediated".
 	Instance string
@@ -37,6 +39,7 @@ const DefaultTimeout = 10 * time.Second
 // Actor carries out acts. It is safe for use by many goroutines.
 type Actor struct {
 	clusters map[string]*cluster
+	silencer Silencer // nil: none
 	instance string
 	timeout  time.Duration
 
@@ -61,7 +64,7 @@ type cluster struct {
 
 // New returns an Actor. It connects to nothing yet.
 func New(o Options) (*Actor, error) {
-	a := &Actor{clusters: map[string]*cluster{}, instance: o.Instance, timeout: o.Timeout, sent: map[string]sending{}}
+	a := &Actor{clusters: map[string]*cluster{}, silencer: o.Silencer, instance: o.Instance, timeout: o.Timeout, sent: map[string]sending{}}
 	if a.instance == "" {
 		a.instance = kube.Manager
 	}

@@ -22,6 +22,7 @@ func New() policies.Catalogue {
 		Probe:          probe.Validate,
 		AsksPrometheus: probe.AsksPrometheus,
 		Stops:          action.Stops,
+		Silences:       action.Silences,
 	}
 	targets, destructive := map[string][]string{}, map[string]bool{}
 	for _, k := range action.Kinds() {
