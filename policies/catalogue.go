@@ -37,6 +37,9 @@ type Catalogue struct {
 	// Stops tells whether an action with these arguments leaves nothing running:
 	// somebody must approve that.
 	Stops func(action string, args json.RawMessage) bool
+	// Silences returns the matchers of the alerts that an action with these
+	// arguments silences, none when it silences nothing.
+	Silences func(action string, args json.RawMessage) []string
 }
 
 // half is the half of the catalogue that may be used in one place, and what is

@@ -44,6 +44,13 @@ func testCatalogue() Catalogue {
 				MaxParallel    int  `json:"max_parallel"`
 			}{}
 		},
+		"silence": func() any {
+			return &struct {
+				Alert []string `json:"alert"`
+				For   string   `json:"for"`
+			}{}
+		},
+		"unsilence": func() any { return &struct{}{} },
 		"rollback": func() any {
 			return &struct {
 				Drift string `json:"drift"`
@@ -132,6 +139,13 @@ func testCatalogue() Catalogue {
 		Destructive: func(action string) bool { return action != "scale" && !strings.HasSuffix(action, "cordon") },
 		Stops: func(action string, args json.RawMessage) bool {
 			return action == "scale" && string(args) == `{"replicas":0}`
+		},
+		Silences: func(action string, args json.RawMessage) []string {
+			var a struct{ Alert []string }
+			if action != "silence" || json.Unmarshal(args, &a) != nil {
+				return nil
+			}
+			return a.Alert
 		},
 	}
 }

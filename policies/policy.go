@@ -144,6 +144,7 @@ func (r *policyReader) check(w *written) {
 	r.checkNamed(w)
 	r.checkTaken(w)
 	r.checkDepends(w)
+	r.checkSilences(w)
 	r.confine(w)
 	r.checkLimits(w)
 	w.checkAbsent()

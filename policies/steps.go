@@ -39,6 +39,7 @@ func (r *policyReader) step(v value, w *written) remediate.Step {
 		s.Evidence = slices.ContainsFunc(slices.Concat(s.Do, s.Undo), func(d remediate.Do) bool { return r.catalogue.Destructive(d.Kind) })
 	}
 	r.checkStops(v, w.acts[before:])
+	r.checkSilenced(v, s)
 	if undo.node != nil && len(s.Do) == 1 {
 		undo.warn("this is never done: undo takes back what was done before a later action failed", "leave it out where do has one action only")
 	}

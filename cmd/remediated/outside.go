@@ -84,7 +84,7 @@ func (d *daemon) newOutside(c *policies.Config) (*outside, error) {
 	if err != nil {
 		host = "" // it only names us in Events
 	}
-	acting := action.Options{Clusters: clusters, NameServers: nameServersOf(c.NameServers), Instance: host, Changed: w.breaker}
+	acting := action.Options{Clusters: clusters, NameServers: nameServersOf(c.NameServers), Silencer: out.alertmanager, Instance: host, Changed: w.breaker}
 	if out.act, err = action.New(acting); err != nil {
 		return nil, err
 	}

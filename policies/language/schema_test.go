@@ -21,6 +21,7 @@ var kinds = language.Kinds{
 		{Name: "job", Doc: "runs", Arguments: []language.Argument{{Name: "from", Type: "string", Required: true}}},
 		{Name: "scale", Doc: "scales", Arguments: []language.Argument{{Name: "replicas", Type: "integer", Required: true}}},
 		{Name: "cordon", Doc: "cordons"}, {Name: "uncordon", Doc: "uncordons"},
+		{Name: "silence", Doc: "silences", Arguments: []language.Argument{{Name: "alert", Type: "array", Required: true}, {Name: "for", Type: "string", Required: true}}}, {Name: "unsilence", Doc: "ends that"},
 		{Name: "drain", Doc: "drains", Arguments: []language.Argument{{Name: "force", Type: "boolean"}, {Name: "delete_empty_dir", Type: "boolean"}, {Name: "max_parallel", Type: "integer"}}},
 		{Name: "dns_update", Doc: "leads elsewhere", Arguments: []language.Argument{{Name: "server", Type: "string", Required: true}, {Name: "name", Type: "string", Required: true}, {Name: "from", Type: "array"}, {Name: "to", Type: "array"}}},
 	},

@@ -28,6 +28,7 @@ func kinds() policies.Catalogue {
 		Names:          func(string, json.RawMessage) (string, string) { return "", "" },
 		Destructive:    func(string) bool { return true },
 		Stops:          func(string, json.RawMessage) bool { return false },
+		Silences:       func(string, json.RawMessage) []string { return nil },
 	}
 }
 

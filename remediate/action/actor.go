@@ -23,6 +23,8 @@ type Options struct {
 	Clusters map[string]*rest.Config
 	// NameServers are those whose zones may be changed, by name.
 	NameServers map[string]NameServer
+	// Silencer silences alerts for people. Nil: nothing can be silenced.
+	Silencer Silencer
 	// Instance names this daemon in Events, for example the host's name; ""
 	// is "remediated".
 	Instance string
@@ -40,6 +42,7 @@ const DefaultTimeout = 10 * time.Second
 type Actor struct {
 	clusters    map[string]*cluster
 	nameServers map[string]*nameServer
+	silencer    Silencer // nil: none
 	instance    string
 	timeout     time.Duration
 
@@ -64,7 +67,7 @@ type cluster struct {
 
 // New returns an Actor. It connects to nothing yet.
 func New(o Options) (*Actor, error) {
-	a := &Actor{clusters: map[string]*cluster{}, nameServers: newNameServers(o.NameServers, o.Changed), instance: o.Instance, timeout: o.Timeout, sent: map[string]sending{}}
+	a := &Actor{clusters: map[string]*cluster{}, nameServers: newNameServers(o.NameServers, o.Changed), silencer: o.Silencer, instance: o.Instance, timeout: o.Timeout, sent: map[string]sending{}}
 	if a.instance == "" {
 		a.instance = kube.Manager
 	}

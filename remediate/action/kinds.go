@@ -67,6 +67,12 @@ type naming interface {
 	changes() (server, name string)
 }
 
+// silencing is an act that silences alerts for people.
+type silencing interface {
+	act
+	silences() (matchers []string)
+}
+
 var kinds = map[string]kind{
 	"cordon":         {cordonDoc, cordonExample, []string{kube.Node}, false, nodeRules, cordonWrites, nowhere, parse[cordon]},
 	"delete_pod":     {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, deletePodWrites, nowhere, parse[deletePod]},
@@ -82,7 +88,9 @@ var kinds = map[string]kind{
 	"resume":         {resumeDoc, resumeExample, []string{kube.Deployment}, false, pauseRules, resumeWrites, nowhere, parse[resume]},
 	"rollback":       {rollbackDoc, rollbackExample, []string{kube.Deployment}, true, rollbackRules, rollbackWrites, nowhere, parse[rollback]},
 	"scale":          {scaleDoc, scaleExample, []string{kube.Deployment, kube.StatefulSet}, true, scaleRules, scaleWrites, nowhere, parse[scale]},
+	"silence":        {silenceDoc, silenceExample, everyKind, false, silenceRules, silenceWrites, nowhere, parse[silence]},
 	"uncordon":       {uncordonDoc, uncordonExample, []string{kube.Node}, false, nodeRules, uncordonWrites, nowhere, parse[uncordon]},
+	"unsilence":      {unsilenceDoc, unsilenceExample, everyKind, false, silenceRules, unsilenceWrites, nowhere, parse[unsilence]},
 }
 
 // everyKind are all kinds of targets, for acts that do not touch them.
@@ -137,6 +145,20 @@ func Names(kind string, args json.RawMessage) (server, name string) {
 		return n.changes()
 	}
 	return "", ""
+}
+
+// Silences returns the matchers of the alerts that an act of this kind with these
+// arguments silences, none when it silences nothing.
+func Silences(kind string, args json.RawMessage) (matchers []string) {
+	k, ok := kinds[kind]
+	if !ok {
+		return nil
+	}
+	what, err := k.parse(args)
+	if s, may := what.(silencing); err == nil && may {
+		return s.silences()
+	}
+	return nil
 }
 
 // MergeRules returns the smallest set of rules that allows what all of the

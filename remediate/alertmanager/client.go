@@ -36,6 +36,9 @@ type Options struct {
 	// does not list counts as resolved: it forgets all alerts when it stops,
 	// and Prometheus needs a while to tell it again. Default 5 min.
 	MinUptime time.Duration
+	// Gossip is how long word of a silence may take between the Alertmanagers of
+	// a cluster. Default 5 s.
+	Gossip time.Duration
 	// ReplicaLabels returns the labels that are not part of an alert's
 	// identity. It is asked each time, since a rulebook may be reloaded.
 	// nil: there are none.
@@ -53,7 +56,7 @@ type Options struct {
 // Request is one request to one Alertmanager.
 type Request struct {
 	Alertmanager string // host:port, and the path if there is one
-	Operation    string // alerts, silences, status or raise
+	Operation    string // alerts, silences, status, raise, silence or unsilence
 	Took         time.Duration
 	Err          error // nil when it was answered
 }
@@ -90,8 +93,8 @@ func New(o Options) (*Client, error) {
 	if len(o.URLs) == 0 {
 		return nil, errors.New("alertmanager client: Options.URLs is empty: name all Alertmanagers of the cluster")
 	}
-	if o.Timeout < 0 || o.MinUptime < 0 {
-		return nil, fmt.Errorf("alertmanager client: Options.Timeout is %s and MinUptime %s: want 0 for the default, or more", o.Timeout, o.MinUptime)
+	if o.Timeout < 0 || o.MinUptime < 0 || o.Gossip < 0 {
+		return nil, fmt.Errorf("alertmanager client: Options.Timeout is %s, MinUptime %s and Gossip %s: want 0 for the default, or more", o.Timeout, o.MinUptime, o.Gossip)
 	}
 	return connect(o.orDefaults())
 }
@@ -102,6 +105,7 @@ func (o Options) orDefaults() Options {
 		o.HTTP = &http.Client{}
 	}
 	o.Timeout, o.MinUptime = cmp.Or(o.Timeout, 5*time.Second), cmp.Or(o.MinUptime, 5*time.Minute)
+	o.Gossip = cmp.Or(o.Gossip, 5*time.Second)
 	if o.ReplicaLabels == nil {
 		o.ReplicaLabels = func() []string { return nil }
 	}

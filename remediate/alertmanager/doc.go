@@ -19,6 +19,9 @@
 // silenced it, until when and why. Silences and inhibitions of our own making
 // suppress nothing here: they are no human's word to stop.
 //
+// The client also silences, for the time of a procedure ([Client.Silence]), and
+// ends that again ([Client.Unsilence]).
+//
 // Both hold alerts to the same limits, so that whatever one of them took the
 // other takes too.
 package alertmanager

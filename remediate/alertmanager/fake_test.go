@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,10 +37,14 @@ type fake struct {
 	status   http.Handler // gives the status in its place
 	posted   []models.PostableAlerts
 	refuses  http.Handler // takes posts in its place
+	members  []*fake      // they hear of its silences
+	mute     http.Handler // answers in its place when silences are made or ended
+	after    bool         // and only after it has done it
+	made     *atomic.Int32
 }
 
 func newFake(alerts ...*models.GettableAlert) *fake {
-	return &fake{alerts: alerts, cluster: models.ClusterStatusStatusReady, started: time.Now().Add(-time.Hour)}
+	return &fake{alerts: alerts, cluster: models.ClusterStatusStatusReady, started: time.Now().Add(-time.Hour), made: new(atomic.Int32)}
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -52,6 +60,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.broken.ServeHTTP(w, r)
 	case r.URL.Path == "/api/v2/alerts":
 		f.list(w, r)
+	case r.URL.Path == "/api/v2/silences" && r.Method == http.MethodPost, strings.HasPrefix(r.URL.Path, "/api/v2/silence/"):
+		f.hush(w, r)
 	case r.URL.Path == "/api/v2/silences" && f.hushed != nil:
 		f.hushed.ServeHTTP(w, r)
 	case r.URL.Path == "/api/v2/silences":
@@ -85,6 +95,57 @@ func (f *fake) take(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.posted = append(f.posted, posts) // and nothing is answered but 200
+}
+
+// hush makes and ends silences.
+func (f *fake) hush(w http.ResponseWriter, r *http.Request) {
+	if f.mute != nil {
+		if f.after {
+			f.change(httptest.NewRecorder(), r)
+		}
+		f.mute.ServeHTTP(w, r)
+		return
+	}
+	f.change(w, r)
+}
+
+// change makes or ends a silence as Alertmanager does.
+func (f *fake) change(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodDelete {
+		f.expire(w, path.Base(r.URL.Path))
+		return
+	}
+	var p models.PostableSilence
+	if err := json.NewDecoder(r.Body).Decode(&p); err != nil || p.Validate(strfmt.Default) != nil {
+		respond(w, http.StatusBadRequest, "it is no silence")
+		return
+	}
+	id := fmt.Sprintf("%08x-54b8-4e0a-9d5c-0b6f1d1f0e11", f.made.Add(1))
+	g := silenced(id, *p.CreatedBy, *p.Comment, time.Time(*p.EndsAt))
+	g.Matchers = p.Matchers
+	f.silences = append(f.silences, g)
+	for _, o := range f.members {
+		o.mu.Lock()
+		o.silences = append(o.silences, g)
+		o.mu.Unlock()
+	}
+	respond(w, http.StatusOK, map[string]string{"silenceID": id})
+}
+
+func (f *fake) expire(w http.ResponseWriter, id string) {
+	for _, g := range f.silences {
+		switch {
+		case *g.ID != id:
+		case *g.Status.State == models.SilenceStatusStateExpired:
+			respond(w, http.StatusInternalServerError, "silence "+id+" already expired")
+			return
+		default:
+			*g.Status.State = models.SilenceStatusStateExpired // the others of its cluster have the same
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+	}
+	w.WriteHeader(http.StatusNotFound)
 }
 
 // list matches as Alertmanager does: with its own parser.

@@ -15,6 +15,7 @@ import (
 // silence is what people want to know of one.
 type silence struct {
 	id, by, comment string
+	state           string // active, pending or expired
 	endsAt, changed time.Time
 }
 
@@ -81,7 +82,8 @@ func (c *Client) silences(ctx context.Context, ids []string) map[string]silence 
 	found := make([][]silence, len(c.peers))
 	var wg sync.WaitGroup
 	for i, p := range c.peers {
-		wg.Go(func() { found[i] = p.silences(ctx) })
+		// What nobody tells of keeps its id and stays a stop.
+		wg.Go(func() { found[i], _ = p.silences(ctx) })
 	}
 	wg.Wait()
 	wanted, out := map[string]bool{}, map[string]silence{}
@@ -101,10 +103,9 @@ func (c *Client) silences(ctx context.Context, ids []string) map[string]silence 
 	return out
 }
 
-// silences returns all silences that this Alertmanager has, none when it does
-// not say. Expired ones are among them: one may end between the listing of
-// what it silenced and this.
-func (p *peer) silences(ctx context.Context) []silence {
+// silences returns all silences that this Alertmanager has. Expired ones are
+// among them: one may end between the listing of what it silenced and this.
+func (p *peer) silences(ctx context.Context) ([]silence, error) {
 	var listed models.GettableSilences
 	err := p.do(ctx, "silences", func(ctx context.Context) error {
 		ok, err := p.api.Silence.GetSilences(clientsilence.NewGetSilencesParamsWithContext(ctx).WithTimeout(p.o.Timeout))
@@ -118,17 +119,21 @@ func (p *peer) silences(ctx context.Context) []silence {
 		return nil
 	})
 	if err != nil {
-		return nil // it was observed; what is not known keeps its id and stays a stop
+		return nil, err
 	}
 	out := make([]silence, 0, len(listed))
 	for _, g := range listed {
 		if g == nil || g.ID == nil || g.CreatedBy == nil || g.Comment == nil || g.EndsAt == nil || g.UpdatedAt == nil {
 			continue
 		}
-		out = append(out, silence{
+		s := silence{
 			id: *g.ID, by: *g.CreatedBy, comment: *g.Comment,
 			endsAt: time.Time(*g.EndsAt), changed: time.Time(*g.UpdatedAt),
-		})
+		}
+		if g.Status != nil && g.Status.State != nil {
+			s.state = *g.Status.State
+		}
+		out = append(out, s)
 	}
-	return out
+	return out, nil
 }

@@ -12,7 +12,7 @@ import (
 // way must not stop that remedy. Our own alerts are known by their labels, see
 // [remediate.Labels.Own].
 
-// OwnCreator is who made the silences that are ours.
+// OwnCreator is who made the silences that are ours, see [silence.mark].
 const OwnCreator = "remediated"
 
 // stops are what Alertmanager says suppresses an alert. Each list is sorted.
@@ -93,7 +93,7 @@ func (r register) words(s stops) []string {
 	for _, id := range s.silences {
 		if known, ok := r.silences[id]; !ok {
 			out = append(out, "silence "+oneLine(id, maxName))
-		} else if known.by != OwnCreator {
+		} else if known.mark() == "" {
 			out = append(out, known.String())
 		}
 	}

@@ -186,10 +186,13 @@ func TestInhibitionIsNotNewsEachTime(t *testing.T) {
 	}
 }
 
+// ownWords are the comment of a silence of ours.
+var ownWords = commentOf(remediate.Started{ID: "q4m2x7kd-i42-a1", Incident: 42})
+
 // ours are what suppresses an alert and is no stop.
 func ours() map[string]*fake {
 	hushed := newFake(listed(down, "s-1"))
-	hushed.silences = models.GettableSilences{silenced("s-1", OwnCreator, "while it is restarted", noon)}
+	hushed.silences = models.GettableSilences{silenced("s-1", OwnCreator, ownWords, noon)}
 	mother := listed(own)
 	held := newFake(inhibited(down, mother), mother)
 	both := newFake(inhibited(down, mother), mother)
@@ -211,6 +214,13 @@ func TestOurOwnDoingIsNoStop(t *testing.T) {
 	}
 }
 
+// otherwise is an alert that is silenced in another way than ours.
+func otherwise(by, comment string) *fake {
+	f := ours()["silence"]
+	f.silences[0] = silenced("s-1", by, comment, noon)
+	return f
+}
+
 // What only looks like ours, and what others do besides, stays a stop.
 func TestWhatIsNotOursStops(t *testing.T) {
 	half := listed(models.LabelSet{"alertname": "RemediationRunning"})
@@ -222,16 +232,15 @@ func TestWhatIsNotOursStops(t *testing.T) {
 	muted := ours()["both"]
 	muted.alerts[0].Status.MutedBy = []string{"weekend"}
 	for name, f := range map[string]*fake{
-		"silence by a name like ours": func() *fake {
-			f := ours()["silence"]
-			f.silences[0] = silenced("s-1", "Remediated", "", noon)
-			return f
-		}(),
-		"alert without our label":    newFake(inhibited(down, half), half),
-		"alert without our name":     newFake(inhibited(down, named), named),
-		"another alert besides ours": newFake(inhibited(down, mother, source), mother, source),
-		"another silence besides":    besides,
-		"muted besides":              muted,
+		"silence by a name like ours":      otherwise("Remediated", ownWords),
+		"ours that somebody took over":     otherwise("anna", ownWords),
+		"our name and somebody's comment":  otherwise(OwnCreator, "maintenance"),
+		"our name and words further below": otherwise(OwnCreator, "see "+ownWords),
+		"alert without our label":          newFake(inhibited(down, half), half),
+		"alert without our name":           newFake(inhibited(down, named), named),
+		"another alert besides ours":       newFake(inhibited(down, mother, source), mother, source),
+		"another silence besides":          besides,
+		"muted besides":                    muted,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := clientOf(t, Options{}, f)

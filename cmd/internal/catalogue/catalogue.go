@@ -23,6 +23,7 @@ func New() policies.Catalogue {
 		AsksPrometheus: probe.AsksPrometheus,
 		Stops:          action.Stops,
 		Names:          action.Names,
+		Silences:       action.Silences,
 	}
 	targets, destructive := map[string][]string{}, map[string]bool{}
 	for _, k := range action.Kinds() {
