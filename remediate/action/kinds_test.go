@@ -31,7 +31,7 @@ func TestExamples(t *testing.T) {
 
 func TestValidateRefuses(t *testing.T) {
 	for _, tc := range []struct{ kind, args, want string }{
-		{"reboot", `{}`, `no action "reboot"; there is cordon, delete_pod, dns, drain, evict_pod, `},
+		{"reboot", `{}`, `no action "reboot"; there is cordon, delete_pod, dns_update, drain, evict_pod, `},
 		{"restart", `{"force":true}`, `unknown field "force"`},
 		{"delete_pod", `{"bypass_pdb":"yes"}`, "bypass_pdb"},
 		{"drain", `{"max_parallel":51}`, `"max_parallel" is 51: want 1 to 50`},
