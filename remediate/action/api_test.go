@@ -458,6 +458,24 @@ func cut(n int, when bool) func(http.ResponseWriter, *http.Request, bool) bool {
 	}
 }
 
+// lost are ways in which the answer to the one write of an act is not that it was
+// carried out, and what the act has come to then.
+func lost() map[string]struct {
+	fault   func(http.ResponseWriter, *http.Request, bool) bool
+	outcome string
+} {
+	return map[string]struct {
+		fault   func(http.ResponseWriter, *http.Request, bool) bool
+		outcome string
+	}{
+		"after it was done":  {cut(1, true), remediate.OK},
+		"before it was done": {cut(1, false), remediate.Unknown},
+		"500":                {answer(says(500, metav1.StatusReasonInternalError, "etcdserver: request timed out")), remediate.Unknown},
+		"503":                {answer(says(503, metav1.StatusReasonServiceUnavailable, "shutting down")), remediate.Later},
+		"forbidden":          {answer(says(403, metav1.StatusReasonForbidden, "cannot patch resource")), remediate.Failed},
+	}
+}
+
 // What is acted on.
 
 var web = remediate.Target{Cluster: "prod", Kind: "deployment", Namespace: "shop", Name: "web"}

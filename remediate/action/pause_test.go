@@ -173,16 +173,7 @@ func TestPauseOfWhatIsManaged(t *testing.T) {
 
 func TestPauseWhoseAnswerIsLost(t *testing.T) {
 	for _, kind := range []string{"pause", "resume"} {
-		for name, tc := range map[string]struct {
-			fault   func(http.ResponseWriter, *http.Request, bool) bool
-			outcome string
-		}{
-			"after it was done":  {cut(1, true), remediate.OK},
-			"before it was done": {cut(1, false), remediate.Unknown},
-			"500":                {answer(says(500, metav1.StatusReasonInternalError, "etcdserver: request timed out")), remediate.Unknown},
-			"503":                {answer(says(503, metav1.StatusReasonServiceUnavailable, "shutting down")), remediate.Later},
-			"forbidden":          {answer(says(403, metav1.StatusReasonForbidden, "cannot patch resource")), remediate.Failed},
-		} {
+		for name, tc := range lost() {
 			t.Run(kind+" "+name, func(t *testing.T) {
 				a := newAPI(t)
 				if d := a.rolling(); kind == "resume" {

@@ -224,16 +224,7 @@ func TestRollbackAcceptsDrift(t *testing.T) {
 }
 
 func TestRollbackWhoseAnswerIsLost(t *testing.T) {
-	for name, tc := range map[string]struct {
-		fault   func(http.ResponseWriter, *http.Request, bool) bool
-		outcome string
-	}{
-		"after it was done":  {cut(1, true), remediate.OK},
-		"before it was done": {cut(1, false), remediate.Unknown},
-		"500":                {answer(says(500, metav1.StatusReasonInternalError, "etcdserver: request timed out")), remediate.Unknown},
-		"503":                {answer(says(503, metav1.StatusReasonServiceUnavailable, "shutting down")), remediate.Later},
-		"forbidden":          {answer(says(403, metav1.StatusReasonForbidden, "cannot patch resource")), remediate.Failed},
-	} {
+	for name, tc := range lost() {
 		t.Run(name, func(t *testing.T) {
 			a := newAPI(t)
 			a.released("good", "bad")

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,7 +45,7 @@ func openFailover(t *testing.T) *failover {
 	}
 	f := &failover{Sites: sites, daemon: startDaemon(t, b, setup{policies: scenarios.ClusterLostPolicies, people: twoPeople, place: place, keep: true})}
 	grantPrinted(t, b, filepath.Join(f.dir, "remediated.yml"), "--cluster=dr")
-	eventually(t, 20*time.Second, func() string { return f.unanswered(scenarios.LostIP) })
+	eventually(t, 20*time.Second, func() string { return unanswered(healthOf(scenarios.LostIP)) })
 	f.start()
 	return f
 }
@@ -206,24 +205,13 @@ func (f *failover) lose() {
 	f.t.Helper()
 	f.lost = time.Now()
 	f.Lose()
-	if why := f.unanswered(scenarios.LostIP); why == "" {
+	if why := unanswered(healthOf(scenarios.LostIP)); why == "" {
 		f.t.Fatal("the cluster is gone, and answers")
 	}
 }
 
-// unanswered says why what serves at an address does not, "" when it does.
-func (f *failover) unanswered(ip string) string {
-	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	r, err := client.Get("http://" + ip + ":8080/health")
-	if err != nil {
-		return err.Error()
-	}
-	r.Body.Close()
-	if r.StatusCode != http.StatusOK {
-		return r.Status
-	}
-	return ""
-}
+// healthOf is where what serves at an address says how it is.
+func healthOf(ip string) string { return "http://" + ip + ":8080/health" }
 
 // standsBy wants that nothing runs in dr, and that the name has no mark of ours.
 func (f *failover) standsBy() {

@@ -224,8 +224,12 @@ func (d *daemon) start() {
 }
 
 // notReady says why the daemon is not, "" when it is.
-func notReady() string {
-	r, err := http.Get(webURL + "/-/ready")
+func notReady() string { return unanswered(webURL + "/-/ready") }
+
+// unanswered says why nobody answers 200 at an address, "" when somebody does.
+func unanswered(url string) string {
+	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := client.Get(url)
 	if err != nil {
 		return err.Error()
 	}

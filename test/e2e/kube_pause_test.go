@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -213,21 +212,5 @@ func TestKubePauseRules(t *testing.T) {
 		s.releasing(nil)
 		return s, s.plan("pause", s.target("deployment", "web"))
 	}
-	s, what := try()
-	s.perform(s.may("remediated", rules), what, remediate.OK, "paused")
-	for right, fewer := range without(rules) {
-		s, what := try()
-		r := s.may("remediated", fewer).Perform(t.Context(), what)
-		verb, resource, _ := strings.Cut(right, " ")
-		if want := fmt.Sprintf("cannot %s resource %q", verb, resource); !strings.Contains(r.Text, want) {
-			t.Errorf("without %s: %+v, want %q said", right, r, want)
-		}
-		if resource == "events" {
-			continue // it is done, and says that its Event could not be written
-		}
-		if r.Outcome != remediate.Failed {
-			t.Errorf("without %s: %+v", right, r)
-		}
-		s.isPaused(false, "")
-	}
+	eachIsNeeded(t, rules, try, "paused", func(s *shop) { s.isPaused(false, "") })
 }

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -67,6 +68,30 @@ func (s *shop) denied(user string, r rbacv1.PolicyRule) string {
 		}
 	}
 	return ""
+}
+
+// eachIsNeeded wants an act to be carried out by rules, and by none that lack one
+// of their rights: then what is missing is named, and nothing is done. Each time it
+// is tried anew.
+func eachIsNeeded(t *testing.T, rules []rbacv1.PolicyRule, try func() (*shop, remediate.Started), done string, undone func(*shop)) {
+	t.Helper()
+	s, what := try()
+	s.perform(s.may("remediated", rules), what, remediate.OK, done)
+	for right, fewer := range without(rules) {
+		s, what := try()
+		r := s.may("remediated", fewer).Perform(t.Context(), what)
+		verb, resource, _ := strings.Cut(right, " ")
+		if want := fmt.Sprintf("cannot %s resource %q", verb, resource); !strings.Contains(r.Text, want) {
+			t.Errorf("without %s: %+v, want %q said", right, r, want)
+		}
+		if resource == "events" {
+			continue // it is done, and says that its Event could not be written
+		}
+		if r.Outcome != remediate.Failed {
+			t.Errorf("without %s: %+v", right, r)
+		}
+		undone(s)
+	}
 }
 
 // without returns each way to take one right away from rules.
