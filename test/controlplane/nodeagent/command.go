@@ -57,6 +57,7 @@ func (c *container) environment() map[string]string {
 	vars := map[string]string{
 		"POD_NAME": o.Name, "POD_NAMESPACE": o.Namespace, "POD_IP": ip,
 		"NODE_NAME": c.pod.agent.node, "POD_DIR": c.pod.dir(),
+		"HOME": c.pod.dir(), // there is no image of which it could be, and what is left there must not be left on the host
 	}
 	fields := map[string]string{
 		"metadata.name": o.Name, "metadata.namespace": o.Namespace, "metadata.uid": string(o.UID),
