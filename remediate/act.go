@@ -100,9 +100,8 @@ func (h *handler) takeBack(i *Incident) bool {
 
 // goOn follows an act that ended: with a look at what the next one counts on,
 // with that act, when nobody stopped us meanwhile, and in the end with looking
-// whether it helped. After an
-// act that nobody knows the end of nothing more is done: what comes next in a
-// procedure counts on what came before.
+// whether it helped. After an act that nobody knows the end of nothing more is
+// done: what comes next in a procedure counts on what came before.
 func (h *handler) goOn(i *Incident) {
 	if i.Acted == len(i.Plan.Acts) || i.Doubt {
 		h.verify(i)

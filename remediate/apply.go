@@ -263,8 +263,8 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 // one began to wait, those of the one before were let go of.
 func (i *Incident) approve(by string, at time.Time) {
 	i.Approved = i.Hash
-	i.Approvals = slices.DeleteFunc(i.Approvals, func(a Approved) bool { return a.By == by })
-	i.Approvals = append(i.Approvals, Approved{by, at})
+	i.Approvals = slices.DeleteFunc(i.Approvals, func(a Approving) bool { return a.By == by })
+	i.Approvals = append(i.Approvals, Approving{by, at})
 }
 
 // rerun clears what stood in the way of an incident that a human wants tried.

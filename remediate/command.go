@@ -55,7 +55,7 @@ func (h *handler) approved(i *Incident, by string) bool {
 		return false
 	}
 	_, within := p.Steps[i.Step].Approval.terms()
-	return slices.ContainsFunc(i.approvals(h.now, within), func(a Approved) bool { return a.By == by })
+	return slices.ContainsFunc(i.approvals(h.now, within), func(a Approving) bool { return a.By == by })
 }
 
 // note takes what somebody learned from an incident. That is known best when it

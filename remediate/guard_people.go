@@ -162,7 +162,7 @@ func (v *view) approval(hash string) Verdict {
 	m := v.mode().Mode
 	by := v.p.Steps[v.step].Approval
 	people, within := by.terms()
-	var fresh []Approved
+	var fresh []Approving
 	if v.i.Approved == hash {
 		fresh = v.i.approvals(v.h.now, within)
 	}
@@ -220,11 +220,11 @@ func (a *ApprovalBy) terms() (people int, within time.Duration) {
 const defaultApproval = 10 * time.Minute
 
 // approvals are those that still hold, the oldest first.
-func (i *Incident) approvals(now time.Time, within time.Duration) []Approved {
-	return slices.DeleteFunc(slices.Clone(i.Approvals), func(a Approved) bool { return now.Sub(a.At) >= within })
+func (i *Incident) approvals(now time.Time, within time.Duration) []Approving {
+	return slices.DeleteFunc(slices.Clone(i.Approvals), func(a Approving) bool { return now.Sub(a.At) >= within })
 }
 
-func approvers(all []Approved) string {
+func approvers(all []Approving) string {
 	var names []string
 	for _, a := range all {
 		names = append(names, a.By)
@@ -232,7 +232,7 @@ func approvers(all []Approved) string {
 	return strings.Join(names, " and ")
 }
 
-func tooFew(all []Approved) string {
+func tooFew(all []Approving) string {
 	if len(all) == 0 {
 		return "nobody"
 	}

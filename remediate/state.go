@@ -127,7 +127,7 @@ type Incident struct {
 	Base      int          `json:"base,omitempty"`     // Tries when a human last said run: attempts are counted from there
 	Hash      string       `json:"hash,omitempty"`
 	Approved  string       `json:"approved,omitempty"`  // hash of the plan that humans approved, or some of those who must
-	Approvals []Approved   `json:"approvals,omitempty"` // by whom, once each
+	Approvals []Approving  `json:"approvals,omitempty"` // by whom, once each
 	Refused   string       `json:"refused,omitempty"`   // who denied the plan
 	Acked     string       `json:"acked,omitempty"`
 	AckedAt   time.Time    `json:"ackedAt,omitzero"`
@@ -173,8 +173,8 @@ type Overriding struct {
 	At     time.Time `json:"at"`
 }
 
-// Approved is a human's word that a plan be carried out.
-type Approved struct {
+// Approving is a human's word that a plan be carried out.
+type Approving struct {
 	By string    `json:"by"`
 	At time.Time `json:"at"`
 }

@@ -191,14 +191,7 @@ func TestKubePauseRefuses(t *testing.T) {
 			s := openShop(t)
 			s.releasing(nil)
 			what := s.plan("pause", s.target("deployment", "web"))
-			if tc.then != nil {
-				tc.then(s)
-			}
-			actor := s.actor(nil)
-			if tc.during != nil {
-				actor = s.actor(once(http.MethodPatch, func() { tc.during(s) }))
-			}
-			s.perform(actor, what, remediate.Refused, tc.text)
+			s.performAmid(what, tc.then, tc.during, remediate.Refused, tc.text)
 			s.isPaused(false, "")
 		})
 	}

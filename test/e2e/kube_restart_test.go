@@ -127,14 +127,7 @@ func TestKubeRestartRefuses(t *testing.T) {
 			s := openShop(t)
 			s.deployment(nil)
 			what := s.plan("restart", s.target("deployment", "web"))
-			if tc.then != nil {
-				tc.then(s)
-			}
-			actor := s.actor(nil)
-			if tc.during != nil {
-				actor = s.actor(once(http.MethodPatch, func() { tc.during(s) }))
-			}
-			s.perform(actor, what, tc.outcome, tc.text)
+			s.performAmid(what, tc.then, tc.during, tc.outcome, tc.text)
 			if tc.text != remediate.RefusedGone && web(s).Spec.Template.Annotations[mark] == what.ID {
 				t.Error("it was restarted")
 			}

@@ -204,14 +204,7 @@ func TestKubeRollbackRefuses(t *testing.T) {
 				tc.before(s)
 			}
 			what := s.plan("rollback", s.target("deployment", "web"))
-			if tc.then != nil {
-				tc.then(s)
-			}
-			actor := s.actor(nil)
-			if tc.during != nil {
-				actor = s.actor(once(http.MethodPatch, func() { tc.during(s) }))
-			}
-			s.perform(actor, what, remediate.Refused, tc.text)
+			s.performAmid(what, tc.then, tc.during, remediate.Refused, tc.text)
 			if tc.image != "" {
 				s.has(tc.image, "")
 			}

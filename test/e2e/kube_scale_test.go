@@ -146,14 +146,7 @@ func TestKubeScaleRefuses(t *testing.T) {
 				tc.before(s)
 			}
 			what := s.scaling(s.target("deployment", "web"), tc.args)
-			if tc.then != nil {
-				tc.then(s)
-			}
-			actor := s.actor(nil)
-			if tc.during != nil {
-				actor = s.actor(once(http.MethodPatch, func() { tc.during(s) }))
-			}
-			s.perform(actor, what, tc.outcome, tc.text)
+			s.performAmid(what, tc.then, tc.during, tc.outcome, tc.text)
 			if tc.text == remediate.RefusedGone {
 				return
 			}

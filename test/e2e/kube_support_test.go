@@ -168,6 +168,20 @@ func (s *shop) perform(a *action.Actor, what remediate.Started, outcome, text st
 	}
 }
 
+// performAmid performs what was judged when something has happened since, and when
+// something happens between its look and its write; nil is nothing.
+func (s *shop) performAmid(what remediate.Started, since, between func(*shop), outcome, text string) {
+	s.Helper()
+	if since != nil {
+		since(s)
+	}
+	actor := s.actor(nil)
+	if between != nil {
+		actor = s.actor(once(http.MethodPatch, func() { between(s) }))
+	}
+	s.perform(actor, what, outcome, text)
+}
+
 // crashing makes a Deployment whose one pod runs on the bed's node, fails, and
 // has failed once more by the time this returns.
 func (s *shop) crashing() *corev1.Pod {

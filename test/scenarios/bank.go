@@ -139,29 +139,14 @@ func (k *Bank) secret(ctx context.Context, namespace, name string, data map[stri
 // employ starts those who write a transfer now and then, each by one session that
 // has the name of its pod.
 func (k *Bank) employ(ctx context.Context) error {
-	return k.bed.Apply(ctx, fmt.Sprintf(`
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: %[1]s, namespace: %[2]s}
-spec:
-  replicas: %[3]d
-  selector: {matchLabels: {app: %[1]s}}
-  template:
-    metadata: {labels: {app: %[1]s}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-        - name: teller
-          image: teller
-          command: [bash, -c, 'while echo "INSERT INTO transfers DEFAULT VALUES;"; do sleep 0.5; done | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1']
-          env:
-            - {name: PGHOST, value: %[4]s}
-            - {name: PGDATABASE, value: %[5]s}
-            - {name: PGCONNECT_TIMEOUT, value: "2"}
-            - {name: PGAPPNAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
-            - {name: PGUSER, valueFrom: {secretKeyRef: {name: %[6]s, key: username}}}
-            - {name: PGPASSWORD, valueFrom: {secretKeyRef: {name: %[6]s, key: password}}}
-`, Teller, BankNamespace, Tellers, vault.IP, vault.Database, TellerSecret))
+	return k.bed.Apply(ctx, deployment(Teller, BankNamespace, Tellers, "", fmt.Sprintf(`command: [bash, -c, 'while echo "INSERT INTO transfers DEFAULT VALUES;"; do sleep 0.5; done | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1']
+env:
+- {name: PGHOST, value: %[1]s}
+- {name: PGDATABASE, value: %[2]s}
+- {name: PGCONNECT_TIMEOUT, value: "2"}
+- {name: PGAPPNAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+- {name: PGUSER, valueFrom: {secretKeyRef: {name: %[3]s, key: username}}}
+- {name: PGPASSWORD, valueFrom: {secretKeyRef: {name: %[3]s, key: password}}}`, vault.IP, vault.Database, TellerSecret)))
 }
 
 // awaitCounted waits until the transfers and those who are connected were counted.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/test/bed"
@@ -74,7 +75,18 @@ func openNamespace(ctx context.Context, b *bed.Bed) error {
 
 // write starts those who write an order now and then, as long as they can.
 func (o *Orders) write(ctx context.Context) error {
-	return o.bed.Apply(ctx, fmt.Sprintf(`
+	return o.bed.Apply(ctx, deployment(OrdersWriter, OrdersNamespace, OrdersWriters, "", fmt.Sprintf(
+		`command: [sh, -c, 'while sleep 0.5; do psql --quiet --command="INSERT INTO orders DEFAULT VALUES" "$0"; done', %q]`, OrdersDSN)))
+}
+
+// deployment is one of so many pods, each with one container, which is as the lines
+// say, and with an address if one is given.
+func deployment(name, namespace string, replicas int, ip, container string) string {
+	annotations := ""
+	if ip != "" {
+		annotations = "nodeagent/pod-ip: " + ip
+	}
+	return fmt.Sprintf(`
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: %[1]s, namespace: %[2]s}
@@ -82,14 +94,14 @@ spec:
   replicas: %[3]d
   selector: {matchLabels: {app: %[1]s}}
   template:
-    metadata: {labels: {app: %[1]s}}
+    metadata: {labels: {app: %[1]s}, annotations: {%[4]s}}
     spec:
       terminationGracePeriodSeconds: 1
       containers:
-        - name: writer
-          image: writer
-          command: [sh, -c, 'while sleep 0.5; do psql --quiet --command="INSERT INTO orders DEFAULT VALUES" "$0"; done', %[4]q]
-`, OrdersWriter, OrdersNamespace, OrdersWriters, OrdersDSN))
+        - name: %[1]s
+          image: %[1]s
+          %[5]s
+`, name, namespace, replicas, annotations, strings.ReplaceAll(container, "\n", "\n          "))
 }
 
 // awaitCounted waits until the orders were counted and could be restored as of a time.

@@ -92,23 +92,8 @@ func (s *Sites) serve(ctx context.Context) error {
 		ip       string
 		replicas int
 	}{{s.Prod, LostIP, 1}, {s.bed, StandbyIP, 0}} {
-		err := at.cluster.Apply(ctx, fmt.Sprintf(`
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: %[1]s, namespace: %[2]s}
-spec:
-  replicas: %[3]d
-  selector: {matchLabels: {app: %[1]s}}
-  template:
-    metadata: {labels: {app: %[1]s}, annotations: {nodeagent/pod-ip: %[4]s}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-        - name: api
-          image: api
-          command: [%[5]s, '--listen-address=$(POD_IP):8080']
-          readinessProbe: {httpGet: {path: /health, port: 8080}, periodSeconds: 1}
-`, SitesAPI, OrdersNamespace, at.replicas, at.ip, binaries.API))
+		err := at.cluster.Apply(ctx, deployment(SitesAPI, OrdersNamespace, at.replicas, at.ip, fmt.Sprintf(`command: [%s, '--listen-address=$(POD_IP):8080']
+readinessProbe: {httpGet: {path: /health, port: 8080}, periodSeconds: 1}`, binaries.API)))
 		if err != nil {
 			return err
 		}
