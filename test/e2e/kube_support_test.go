@@ -251,8 +251,10 @@ func (s *shop) rolledOut() {
 				s.ready(p)
 			}
 		}
-		if d := s.settled("web"); d.Status.Replicas != *d.Spec.Replicas || d.Status.AvailableReplicas != *d.Spec.Replicas {
-			return fmt.Sprintf("rolling out: %+v", d.Status)
+		// Halfway there may be as many pods as at the end, all of which serve.
+		d := s.settled("web")
+		if n, st := *d.Spec.Replicas, d.Status; st.Replicas != n || st.UpdatedReplicas != n || st.AvailableReplicas != n {
+			return fmt.Sprintf("rolling out: %+v", st)
 		}
 		return ""
 	})
