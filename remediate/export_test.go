@@ -59,3 +59,9 @@ func GuardNames() []string {
 	}
 	return append(names, "approval")
 }
+
+// The formats of the states that checkpoints of journals may have.
+const (
+	FirstTrimmed = firstTrimmed
+	StateFormat  = stateFormat
+)

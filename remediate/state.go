@@ -250,8 +250,13 @@ func NewState() *State {
 func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 
 // stateFormat counts the changes of what State remembers. A snapshot of
-// another format lacks what a fold would have gathered, so it is not used.
-const stateFormat = 7
+// another format lacks what a fold would have gathered, so it is not used while
+// the records are there. A field that is added must mean, when it is empty, what
+// was meant before it was there: see [Reinstate].
+const (
+	stateFormat  = 8
+	firstTrimmed = 7 // the first one that journals were trimmed with
+)
 
 // ErrOtherFormat is returned for a snapshot that another release wrote. Fold
 // the records anew.
@@ -260,15 +265,27 @@ var ErrOtherFormat = errors.New("the snapshot is of another format")
 // Restore returns the state that Snapshot wrote, its indexes rebuilt. The
 // wakes need the rulebooks: see [State.Rewake]. It returns [ErrOtherFormat] for
 // what another release wrote.
-func Restore(b []byte) (*State, error) {
+func Restore(b []byte) (*State, error) { return restore(b, stateFormat) }
+
+// Reinstate is [Restore] for a state that stands for records which are gone, so
+// that it cannot be folded anew: what an older release wrote is taken as it is,
+// and [ErrOtherFormat] returned for what a newer one did.
+func Reinstate(b []byte) (*State, error) { return restore(b, firstTrimmed) }
+
+// restore reads a state of a format from oldest to ours.
+func restore(b []byte, oldest int) (*State, error) {
 	s := NewState()
 	s.Format = 0
 	if err := json.Unmarshal(b, s); err != nil {
 		return nil, fmt.Errorf("snapshot of the state: %w", err)
 	}
-	if s.Format != stateFormat {
+	switch {
+	case s.Format > stateFormat:
+		return nil, fmt.Errorf("snapshot of the state: %w: %d, this release reads up to %d: start the newer release again", ErrOtherFormat, s.Format, stateFormat)
+	case s.Format < oldest:
 		return nil, fmt.Errorf("snapshot of the state: %w: %d, not %d", ErrOtherFormat, s.Format, stateFormat)
 	}
+	s.Format = stateFormat
 	s.reindex()
 	return s, nil
 }
@@ -287,6 +304,18 @@ func (s *State) Fold(r Record) error {
 	s.Apply(f)
 	s.Head = r.Sum
 	return nil
+}
+
+// OldestOpen is when the oldest incident was opened that is not over, zero when
+// there is none.
+func (s *State) OldestOpen() time.Time {
+	var oldest time.Time
+	for _, i := range s.Incidents {
+		if oldest.IsZero() || i.Opened.Before(oldest) {
+			oldest = i.Opened
+		}
+	}
+	return oldest
 }
 
 // Degrade makes the guard journal deny every act, for the reason given: what

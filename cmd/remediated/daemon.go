@@ -103,8 +103,10 @@ func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 	d.engine = engine.New(engine.Options{
 		Open: d.openJournal, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
 		Release: release(), Hold: d.options.hold, Observe: crashAfterFact(d.observe), Log: d.log,
+		Retention: d.options.keep.kept(),
 	})
 	d.watch.waiting(d.engine.OldestWaiting)
+	d.watch.space(func() (journal.Space, error) { return d.journal.Load().Space(context.Background()) })
 	d.raiser = d.newRaiser()
 	d.kill = newKillSwitch(d.options.storage, d.engine, d.log)
 	ended := make(chan struct{})

@@ -28,6 +28,7 @@ type options struct {
 	tokens      []string
 	poll        time.Duration
 	minUptime   time.Duration
+	keep        retention
 	hold        bool       // a new release only observes at first
 	days        flags.Span // so much is decided again by a new release
 	log         promslog.Config
@@ -47,6 +48,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 
 	app.Flag("config.file", "The configuration.").Default("remediated.yml").StringVar(&o.config)
 	app.Flag("storage.path", "Folder of the journal.").Default("data").StringVar(&o.storage)
+	o.keep.flags(app)
 	o.web.WebListenAddresses = app.Flag("web.listen-address", "Address for the page, the API and the metrics. Repeatable.").Default("127.0.0.1:9095").Strings()
 	o.web.WebConfigFile = app.Flag("web.config.file", "TLS and authentication for them, in the format of Prometheus's exporter toolkit.").Default("").String()
 	o.web.WebSystemdSocket = new(bool)
@@ -75,6 +77,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 func (o options) validate() error {
 	if o.days <= 0 {
 		return fmt.Errorf("--upgrade.days=%s would compare nothing: give for example 7d", &o.days)
+	}
+	if err := o.keep.validate(); err != nil {
+		return err
 	}
 	who, err := authenticationOf(*o.web.WebConfigFile)
 	if err != nil {

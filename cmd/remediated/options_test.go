@@ -55,6 +55,10 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--help"}, 0, "--upgrade.days=7d"},
 		{[]string{"--upgrade.days=week"}, 2, `"week" is no time span: write for example 7d or 36h`},
 		{[]string{"--upgrade.days=0s"}, 2, `--upgrade.days=0s would compare nothing: give for example 7d`},
+		{[]string{"--help"}, 0, "--storage.retention.time=90d"},
+		{[]string{"--storage.retention.time=12h"}, 2, "--storage.retention.time=12h is less than a day: give for example 90d, or 0s for ever"},
+		{[]string{"--storage.retention.size=1MB"}, 2, "--storage.retention.size=1MiB is less than 16MB: give for example 512MB"},
+		{[]string{"--storage.retention.reserve=much"}, 2, "much"},
 		{[]string{"--config.file=" + filepath.Join(t.TempDir(), "lost.yml")}, 2, "lost.yml"},
 		{[]string{"--config.file=" + file(t, "remediated.yml", "policies: 7\n")}, 1, "remediated.yml:1:11"},
 	} {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
 // Journal keeps records in order. Append is all or nothing and durable when it
@@ -28,13 +29,16 @@ type Journal interface {
 	// before the fact that names them by their digest.
 	Keep(ctx context.Context, blob []byte) (digest string, err error)
 	Load(ctx context.Context, digest string) ([]byte, error)
-	Trim(ctx context.Context, checkpoint remediate.Checkpoint) error
+	// Trim cuts off the records up to and with the checkpoint, and the blobs that
+	// only they named, but for those that are needed by its state.
+	Trim(ctx context.Context, checkpoint remediate.Checkpoint, needed []string) error
 	// Checkpoint is what the records begin behind, false when they begin with
 	// the first.
 	Checkpoint(ctx context.Context) (remediate.Checkpoint, bool, error)
 	// Snapshot is the newest one that can be trusted, a cache: false is no harm.
 	Snapshot(ctx context.Context) (remediate.Checkpoint, bool, error)
 	SaveSnapshot(ctx context.Context, snapshot remediate.Checkpoint) error
+	Space(ctx context.Context) (journal.Space, error)
 	Close() error
 }
 
@@ -64,6 +68,7 @@ type Options struct {
 
 	Queue         int           // inputs that wait, per queue; 0 is 1024
 	SnapshotEvery uint64        // records between snapshots; 0 is 20,000
+	Retention     Retention     // the zero value: all is kept
 	Mend          time.Duration // between tries to get a failed journal back; 0 is 10 s
 }
 
@@ -117,9 +122,13 @@ type Engine struct {
 	mendAt   time.Time
 	saved    uint64 // records in the last snapshot
 	saving   chan error
-	epoch    int    // counts the times that the state was folded anew
-	stop     func() // ends all performances
-	perform  context.Context
+
+	retaining chan struct{} // closed when what is being cut off is; nil: nothing is
+	retainAt  time.Time     // when to look next at what need not be kept
+
+	epoch   int    // counts the times that the state was folded anew
+	stop    func() // ends all performances
+	perform context.Context
 
 	snapshotting bool
 }
@@ -254,6 +263,7 @@ func (e *Engine) close() error {
 		<-p.ended
 	}
 	e.awaitSnapshot() // it reads from the journal
+	e.awaitRetaining()
 	if e.journal == nil {
 		return nil
 	}

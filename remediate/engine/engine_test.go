@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -452,6 +453,8 @@ type rig struct {
 
 	release string
 	hold    bool
+	keep    engine.Retention
+	log     bytes.Buffer
 	ended   chan error
 
 	mu   sync.Mutex
@@ -473,7 +476,7 @@ func (r *rig) run() {
 	r.cancel, r.ended = cancel, make(chan error, 1)
 	r.engine = engine.New(engine.Options{
 		Open: r.disk.open, Name: func() string { return "q4m2x7kd" }, Performer: r, Rulebook: book(r.t), SnapshotEvery: 10,
-		Release: r.release, Hold: r.hold,
+		Release: r.release, Hold: r.hold, Retention: r.keep, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 	})
 	go func() { r.ended <- r.engine.Run(ctx) }()
 	<-r.engine.Ready()
@@ -514,10 +517,11 @@ func (r *rig) submit(in remediate.Input) {
 	}
 }
 
+// facts are those that were not trimmed.
 func (r *rig) facts() []remediate.Fact {
 	r.t.Helper()
 	var fs []remediate.Fact
-	for rec, err := range r.disk.mem.Read(r.t.Context(), 1) {
+	for rec, err := range r.disk.mem.Read(r.t.Context(), r.begins().Seq+1) {
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -544,8 +548,12 @@ type disk struct {
 	opened atomic.Int32
 	full   atomic.Bool
 	lost   atomic.Bool
-	fails  atomic.Int32
-	hung   atomic.Pointer[chan struct{}] // an append returns when it is closed
+
+	untrimmable atomic.Bool
+
+	fails atomic.Int32
+	room  atomic.Int64                  // what is left on it, 0: enough
+	hung  atomic.Pointer[chan struct{}] // an append returns when it is closed
 }
 
 // hang keeps what is written from being answered until release is called.

@@ -100,6 +100,7 @@ func (e *Engine) work(ctx context.Context, batch []request) error {
 	}
 	e.performLater()
 	e.snapshot()
+	e.retain()
 	return nil
 }
 

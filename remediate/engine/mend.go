@@ -42,6 +42,7 @@ func (e *Engine) mend(ctx context.Context) {
 func (e *Engine) reopen(ctx context.Context) {
 	if e.journal != nil {
 		e.awaitSnapshot()
+		e.awaitRetaining()
 		if err := e.journal.Close(); err != nil {
 			e.opt.Log.Error("close the failed journal", "err", err)
 		}

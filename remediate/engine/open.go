@@ -76,6 +76,12 @@ func behind(ctx context.Context, j Journal) (*remediate.State, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("read the snapshot: %w", err)
 	}
+	return trimmed(ctx, j)
+}
+
+// trimmed is the state of the checkpoint, else that before the first record. It
+// stands for records that are gone, so it is read whatever release wrote it.
+func trimmed(ctx context.Context, j Journal) (*remediate.State, error) {
 	c, ok, err := j.Checkpoint(ctx)
 	switch {
 	case err != nil:
@@ -83,7 +89,7 @@ func behind(ctx context.Context, j Journal) (*remediate.State, error) {
 	case !ok:
 		return remediate.NewState(), nil
 	}
-	return remediate.Restore(c.State)
+	return remediate.Reinstate(c.State)
 }
 
 // foldOn folds the records after the state's, up to one of them.

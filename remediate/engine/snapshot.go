@@ -40,9 +40,15 @@ func saveSnapshot(ctx context.Context, j Journal, upTo uint64) error {
 	if err := foldOn(ctx, j, state, upTo); err != nil {
 		return err
 	}
-	b, err := state.Snapshot()
+	c, err := checkpointOf(state)
 	if err != nil {
 		return err
 	}
-	return j.SaveSnapshot(ctx, remediate.Checkpoint{Seq: state.Seq, At: state.At, Head: state.Head, State: b}.Seal())
+	return j.SaveSnapshot(ctx, c)
+}
+
+// checkpointOf seals the state.
+func checkpointOf(s *remediate.State) (remediate.Checkpoint, error) {
+	b, err := s.Snapshot()
+	return remediate.Checkpoint{Seq: s.Seq, At: s.At, Head: s.Head, State: b}.Seal(), err
 }

@@ -33,6 +33,9 @@ func (s *SQLite) Append(ctx context.Context, after uint64, records []remediate.R
 		if err := insertRecords(ctx, tx, records); err != nil {
 			return last, err
 		}
+		if err := nameBlobs(ctx, tx, facts); err != nil {
+			return last, err
+		}
 		return next, projectAll(ctx, tx, facts)
 	})
 	if err != nil {

@@ -101,6 +101,33 @@ func BenchmarkReadExport(b *testing.B) {
 	b.ReportMetric(float64(c.Seq)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
 
+// BenchmarkTrim cuts 500 records off journals of 11,000 and of 110,000: nobody
+// can write meanwhile, however much there is that stays.
+func BenchmarkTrim(b *testing.B) {
+	for _, incidents := range []uint64{1_000, 10_000} {
+		b.Run(fmt.Sprint(incidents*11), func(b *testing.B) {
+			j := open(b, b.TempDir(), journal.Options{})
+			var c journaltest.Chain
+			var cuts []remediate.Checkpoint
+			for i := range incidents {
+				journaltest.Append(b, j, c.Next(b, journaltest.Story(i+1)...))
+				if i%45 == 44 {
+					cuts = append(cuts, c.Checkpoint("{}"))
+				}
+			}
+			b.ResetTimer()
+			for n := range b.N {
+				if n == len(cuts) {
+					b.Fatal("there is nothing left: run it with fewer rounds, -benchtime 20x")
+				}
+				if err := j.Trim(b.Context(), cuts[n], nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkOpen opens a journal of 20,000 records, with a look at its whole
 // structure and without.
 func BenchmarkOpen(b *testing.B) {

@@ -8,6 +8,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 // ErrDamagedBlob says that what is kept under a digest is not what was kept.
@@ -15,17 +18,19 @@ import (
 var ErrDamagedBlob = errors.New("what is kept under this digest is damaged")
 
 // Keep keeps blob, durably when it returns, and returns its SHA-256 in
-// hexadecimal. What is there already is not written again.
+// hexadecimal. It stays until a trim behind the last record that names it, or
+// that was there when it was kept.
 func (s *SQLite) Keep(ctx context.Context, blob []byte) (digest string, err error) {
 	sum := sha256.Sum256(blob)
 	digest = hex.EncodeToString(sum[:])
-	if there, err := s.Load(ctx, digest); err == nil && bytes.Equal(there, blob) {
-		return digest, nil
-	}
 	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
 		last, err := readHead(ctx, tx)
 		if err != nil {
 			return last, err
+		}
+		there, err := loadBlob(ctx, tx, digest)
+		if err == nil && bytes.Equal(there, blob) {
+			return last, nameBlob(ctx, tx, sum[:], last.seq)
 		}
 		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO blobs (digest, seq, bytes) VALUES (?, ?, ?)", sum[:], int64(last.seq), append([]byte{}, blob...))
 		return last, err
@@ -34,6 +39,60 @@ func (s *SQLite) Keep(ctx context.Context, blob []byte) (digest string, err erro
 		return "", fmt.Errorf("keep a blob: %w", err)
 	}
 	return digest, nil
+}
+
+// nameBlobs notes which blobs the facts name.
+func nameBlobs(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
+	for _, f := range facts {
+		for _, b := range remediate.BlobsOf(f.Body) {
+			digest, err := hex.DecodeString(b.Digest)
+			if err != nil {
+				continue // nothing can be kept under it
+			}
+			if err := nameBlob(ctx, tx, digest, f.Seq); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// nameBlob notes that a blob is needed as long as the record numbered seq.
+func nameBlob(ctx context.Context, tx *sql.Tx, digest []byte, seq uint64) error {
+	_, err := tx.ExecContext(ctx, "UPDATE blobs SET seq = ?2 WHERE digest = ?1 AND seq < ?2", digest, int64(seq))
+	return err
+}
+
+// oldBlobs returns the digests of the blobs that no record from seq on names.
+// One at seq may have been kept for the record after it.
+func oldBlobs(ctx context.Context, q querier, seq uint64) (digests [][]byte, err error) {
+	rows, err := q.QueryContext(ctx, "SELECT digest FROM blobs WHERE seq < ?", int64(seq))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var digest []byte
+		if err := rows.Scan(&digest); err != nil {
+			return nil, err
+		}
+		digests = append(digests, digest)
+	}
+	return digests, rows.Err()
+}
+
+// cutBlobs deletes those of the blobs that no record from seq on names by now,
+// and that are not needed nevertheless.
+func cutBlobs(ctx context.Context, tx *sql.Tx, seq uint64, blobs [][]byte, needed []string) error {
+	for _, digest := range blobs {
+		if slices.Contains(needed, hex.EncodeToString(digest)) {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM blobs WHERE digest = ? AND seq < ?", digest, int64(seq)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Load returns the blob kept under digest, [ErrNotKept] when there is none,
@@ -46,7 +105,7 @@ func (s *SQLite) Load(ctx context.Context, digest string) ([]byte, error) {
 }
 
 // loadBlob is [SQLite.Load] on any connection.
-func loadBlob(ctx context.Context, db *sql.DB, digest string) ([]byte, error) {
+func loadBlob(ctx context.Context, db querier, digest string) ([]byte, error) {
 	want, err := hex.DecodeString(digest)
 	if err != nil || len(want) != sha256.Size {
 		return nil, fmt.Errorf("load %q: not a SHA-256: %w", digest, ErrNotKept)

@@ -207,7 +207,7 @@ func (a *appender) staysBroken(first error) error {
 	_, list := a.Incidents(ctx, journal.Filter{})
 	for name, err := range map[string]error{
 		"append": a.Append(ctx, a.chain.Seq, nil), "keep": keep, "load": load, "read": read, "incidents": list,
-		"trim": a.Trim(ctx, a.chain.Checkpoint("")), "rebuild": a.Rebuild(ctx), "close": a.Close(),
+		"trim": a.Trim(ctx, a.chain.Checkpoint(""), nil), "rebuild": a.Rebuild(ctx), "close": a.Close(),
 	} {
 		if err == nil || !strings.Contains(err.Error(), cause) {
 			return fmt.Errorf("%s after the failure: %v, want %s", name, err, cause)

@@ -140,7 +140,7 @@ func (e *exporting) begin(ctx context.Context, first remediate.Record, behind re
 			return err
 		}
 	}
-	return e.blob(ctx, exportBlob{Blob: e.header.Rulebook, Is: isRulebook})
+	return e.blob(ctx, exportBlob{Blob: e.header.Rulebook, Is: remediate.BlobRulebook})
 }
 
 // telling returns the fact of a record if it may say something of the journal as
@@ -165,16 +165,9 @@ var (
 
 // named returns the blobs that a fact names, as far as they are exported.
 func (e *exporting) named(body remediate.Body) (all []exportBlob) {
-	switch b := body.(type) {
-	case remediate.RulebookLoaded:
-		all = append(all, exportBlob{Blob: b.Digest, Is: isRulebook})
-	case remediate.Opened:
-		all = append(all, exportBlob{Blob: b.Rulebook, Is: isRulebook})
-	case remediate.Finished:
-		for _, a := range b.Answers {
-			if a.Kind == isEvidence && e.header.Evidence {
-				all = append(all, exportBlob{Blob: a.Values[remediate.ValueDigest], Is: isEvidence})
-			}
+	for _, b := range remediate.BlobsOf(body) {
+		if b.Is == remediate.BlobRulebook || b.Is == remediate.BlobEvidence && e.header.Evidence {
+			all = append(all, exportBlob{Blob: b.Digest, Is: b.Is})
 		}
 	}
 	return all

@@ -77,16 +77,10 @@ type exportCheckpoint struct {
 	Checkpoint remediate.Checkpoint `json:"checkpoint"`
 }
 
-// What a blob is.
-const (
-	isRulebook = "rulebook"
-	isEvidence = "evidence"
-)
-
 // exportBlob is something that a record after it names.
 type exportBlob struct {
 	Blob  string `json:"blob"` // its digest
-	Is    string `json:"is"`
+	Is    string `json:"is"`   // a rulebook or evidence
 	Bytes []byte `json:"bytes"`
 }
 

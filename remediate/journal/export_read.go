@@ -77,7 +77,7 @@ func (e *Export) read(ctx context.Context, take func(remediate.Record) bool) (ex
 
 // keep keeps a rulebook. Evidence may be large, and nobody asks for it.
 func (e *Export) keep(b exportBlob) {
-	if b.Is == isRulebook {
+	if b.Is == remediate.BlobRulebook {
 		e.mu.Lock()
 		e.rulebooks[b.Blob] = b.Bytes
 		e.mu.Unlock()
@@ -288,7 +288,7 @@ func (l *lines) blob() (exportBlob, error) {
 	if err := parse(l.line, &b); err != nil {
 		return b, l.damage("what it is about: %v", err)
 	}
-	if sum := sha256.Sum256(b.Bytes); hex.EncodeToString(sum[:]) != b.Blob || b.Is != isRulebook && b.Is != isEvidence || l.blobs[b.Blob] {
+	if sum := sha256.Sum256(b.Bytes); hex.EncodeToString(sum[:]) != b.Blob || b.Is != remediate.BlobRulebook && b.Is != remediate.BlobEvidence || l.blobs[b.Blob] {
 		return b, fmt.Errorf("%s %.12s: %w: %w", b.Is, b.Blob, l.damage("what it is about is damaged"), ErrDamagedBlob)
 	}
 	l.blobs[b.Blob] = true

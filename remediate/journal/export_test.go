@@ -69,7 +69,7 @@ func (s told) trim(t testing.TB) {
 	t.Helper()
 	j, err := journal.Open(context.Background(), s.dir, journal.Options{})
 	if err == nil {
-		err = errors.Join(j.Trim(context.Background(), s.half), j.Close())
+		err = errors.Join(j.Trim(context.Background(), s.half, []string{s.rulebook}), j.Close())
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -22,14 +22,20 @@ type Memory struct {
 	snapshot   remediate.Checkpoint // Seq 0: none
 	records    []remediate.Record   // records[0] follows the checkpoint
 	last       head
-	blobs      map[string][]byte
+	blobs      map[string]memoryBlob // by digest
 	incidents  map[uint64]*IncidentRow
 	alerts     map[remediate.AlertID]string
 }
 
+// memoryBlob is what is kept, and the last record that needs it.
+type memoryBlob struct {
+	seq   uint64
+	bytes []byte
+}
+
 // NewMemory returns an empty journal.
 func NewMemory() *Memory {
-	return &Memory{blobs: map[string][]byte{}, incidents: map[uint64]*IncidentRow{}, alerts: map[remediate.AlertID]string{}}
+	return &Memory{blobs: map[string]memoryBlob{}, incidents: map[uint64]*IncidentRow{}, alerts: map[remediate.AlertID]string{}}
 }
 
 // NewMemoryAfter returns a journal that goes on after c, as if what c stands
@@ -72,8 +78,13 @@ func (m *Memory) Append(ctx context.Context, after uint64, records []remediate.R
 	return nil
 }
 
-// project brings the history up to date.
+// project brings the history up to date, and notes which blobs the fact names.
 func (m *Memory) project(f remediate.Fact) {
+	for _, named := range remediate.BlobsOf(f.Body) {
+		if b, ok := m.blobs[named.Digest]; ok {
+			m.blobs[named.Digest] = memoryBlob{f.Seq, b.bytes}
+		}
+	}
 	if b, ok := f.Body.(remediate.AlertFiring); ok {
 		m.alerts[b.ID] = b.Alert.Name()
 	}
@@ -119,7 +130,7 @@ func (m *Memory) Keep(ctx context.Context, blob []byte) (digest string, err erro
 	defer m.mu.Unlock()
 	sum := sha256.Sum256(blob)
 	digest = hex.EncodeToString(sum[:])
-	m.blobs[digest] = append([]byte{}, blob...)
+	m.blobs[digest] = memoryBlob{m.last.seq, append([]byte{}, blob...)}
 	return digest, nil
 }
 
@@ -134,12 +145,12 @@ func (m *Memory) Load(ctx context.Context, digest string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("load %q: %w", digest, ErrNotKept)
 	}
-	return append([]byte{}, b...), nil
+	return append([]byte{}, b.bytes...), nil
 }
 
 // Trim makes c the checkpoint and cuts off the records up to and with c.Seq.
 // See [SQLite.Trim].
-func (m *Memory) Trim(ctx context.Context, c remediate.Checkpoint) error {
+func (m *Memory) Trim(ctx context.Context, c remediate.Checkpoint, needed []string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("trim journal: %w", err)
 	}
@@ -160,6 +171,11 @@ func (m *Memory) Trim(ctx context.Context, c remediate.Checkpoint) error {
 	for id, row := range m.incidents {
 		if row.Status == remediate.StatusClosed && row.LastSeq <= c.Seq {
 			delete(m.incidents, id)
+		}
+	}
+	for digest, b := range m.blobs {
+		if b.seq < c.Seq && !slices.Contains(needed, digest) {
+			delete(m.blobs, digest)
 		}
 	}
 	return nil

@@ -98,7 +98,7 @@ func (r *Reading) Behind(ctx context.Context) (*remediate.State, error) {
 	if err != nil || c.Seq == 0 {
 		return nil, err
 	}
-	s, err := remediate.Restore(c.State)
+	s, err := remediate.Reinstate(c.State)
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoint of %s: %w", r.dir, err)
 	}

@@ -99,7 +99,7 @@ func TestReadingBeginsBehindTheCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Trim(t.Context(), remediate.Checkpoint{Seq: 3, At: state.At, Head: state.Head, State: snapshot}.Seal()); err != nil {
+	if err := j.Trim(t.Context(), remediate.Checkpoint{Seq: 3, At: state.At, Head: state.Head, State: snapshot}.Seal(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := r.Behind(t.Context()); err != nil || s.Seq != 3 || s.Head != records[2].Sum {
@@ -110,7 +110,7 @@ func TestReadingBeginsBehindTheCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	other = bytes.Replace(other, []byte(`{"format":`), []byte(`{"format":9`), 1)
-	if err := j.Trim(t.Context(), remediate.Checkpoint{Seq: 4, At: records[3].At, Head: records[3].Sum, State: other}.Seal()); err != nil {
+	if err := j.Trim(t.Context(), remediate.Checkpoint{Seq: 4, At: records[3].At, Head: records[3].Sum, State: other}.Seal(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Behind(t.Context()); !errors.Is(err, remediate.ErrOtherFormat) {

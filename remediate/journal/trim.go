@@ -10,11 +10,20 @@ import (
 
 // Trim makes c the checkpoint and cuts off the records up to and with c.Seq,
 // in one transaction, and with them the history of incidents that ended
-// before. It refuses a checkpoint that was not sealed, was made from other
-// records than these, or lies behind the one that is there; the same again is
-// no error. The time of the checkpoint is kept in milliseconds.
-func (s *SQLite) Trim(ctx context.Context, c remediate.Checkpoint) error {
-	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
+// before, and the blobs that only they named; those that the checkpoint's own
+// state names are given as needed, see [remediate.State.Blobs]. It refuses a
+// checkpoint that was not sealed, was made from other records than these, or
+// lies behind the one that is there; the same again is no error. The time of the
+// checkpoint is kept in milliseconds.
+func (s *SQLite) Trim(ctx context.Context, c remediate.Checkpoint, needed []string) error {
+	if err := s.state(); err != nil {
+		return fmt.Errorf("trim journal: %w", err)
+	}
+	blobs, err := oldBlobs(ctx, s.reader, c.Seq)
+	if err != nil {
+		return fmt.Errorf("trim journal: %w", err)
+	}
+	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
 		last, err := readHead(ctx, tx)
 		if err != nil {
 			return last, err
@@ -30,7 +39,10 @@ func (s *SQLite) Trim(ctx context.Context, c remediate.Checkpoint) error {
 		if c.Seq == old.Seq {
 			return last, nil
 		}
-		return last, cut(ctx, tx, c)
+		if err := cut(ctx, tx, old, c); err != nil {
+			return last, err
+		}
+		return last, cutBlobs(ctx, tx, c.Seq, blobs, needed)
 	})
 	if err != nil {
 		return fmt.Errorf("trim journal: %w", err)
@@ -39,23 +51,60 @@ func (s *SQLite) Trim(ctx context.Context, c remediate.Checkpoint) error {
 }
 
 // cut stores the checkpoint and deletes what it stands for.
-func cut(ctx context.Context, tx *sql.Tx, c remediate.Checkpoint) error {
+func cut(ctx context.Context, tx *sql.Tx, old, c remediate.Checkpoint) error {
+	if err := forget(ctx, tx, old, c.Seq); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO checkpoint (id, seq, at, head, state, sum) VALUES (1, ?, ?, ?, ?, ?)",
 		int64(c.Seq), c.At.UnixMilli(), c.Head[:], append([]byte{}, c.State...), c.Sum[:])
 	if err != nil {
 		return err
 	}
-	for _, statement := range []string{
-		"DELETE FROM facts WHERE seq <= ?",
-		"DELETE FROM incident_facts WHERE seq <= ?",
-		"DELETE FROM incidents WHERE last <= ? AND status = 'closed'",
-		"DELETE FROM alerts WHERE seq <= ?",
-	} {
-		if _, err := tx.ExecContext(ctx, statement, int64(c.Seq)); err != nil {
+	_, err = tx.ExecContext(ctx, "DELETE FROM facts WHERE seq <= ?", int64(c.Seq))
+	return err
+}
+
+// forget deletes the history of the records up to and with seq, page by page.
+// What to look at is said by the records: to search the history for it would
+// take longer the more there is that stays.
+func forget(ctx context.Context, tx *sql.Tx, old remediate.Checkpoint, seq uint64) error {
+	p, at := prepared{tx, map[string]*sql.Stmt{}}, headOf(old)
+	for at.seq < seq {
+		page, err := readPage(ctx, tx, at.seq+1, seq)
+		if err == nil && len(page) == 0 {
+			err = &remediate.DamageError{Seq: at.seq + 1, Why: "it is missing"}
+		}
+		if err != nil {
 			return err
 		}
+		next, facts, err := at.extend(page)
+		if err != nil {
+			return err
+		}
+		for _, f := range facts {
+			if err := forgetFact(ctx, p, f, seq); err != nil {
+				return err
+			}
+		}
+		at = next
 	}
 	return nil
+}
+
+// forgetFact deletes what the history says of f, and its incident, if that ended
+// by then.
+func forgetFact(ctx context.Context, p prepared, f remediate.Fact, seq uint64) error {
+	if b, ok := f.Body.(remediate.AlertFiring); ok {
+		return p.exec(ctx, "DELETE FROM alerts WHERE id = ? AND seq <= ?", b.ID[:], int64(seq))
+	}
+	id := remediate.IncidentOf(f.Body)
+	if id == 0 {
+		return nil
+	}
+	if err := p.exec(ctx, "DELETE FROM incident_facts WHERE incident = ? AND seq = ?", int64(id), int64(f.Seq)); err != nil {
+		return err
+	}
+	return p.exec(ctx, "DELETE FROM incidents WHERE id = ? AND last <= ? AND status = 'closed'", int64(id), int64(seq))
 }
 
 // Checkpoint returns the checkpoint behind which records were trimmed, false

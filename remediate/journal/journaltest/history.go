@@ -180,7 +180,7 @@ func testHistoryTrim(t *testing.T, h History) {
 	Append(t, h, c.Next(t, append([]remediate.Body{Founding()}, Story(1)...)...))
 	open := Story(2)
 	Append(t, h, c.Next(t, open[:4]...))
-	if err := h.Trim(t.Context(), c.Checkpoint("")); err != nil {
+	if err := h.Trim(t.Context(), c.Checkpoint(""), nil); err != nil {
 		t.Fatal(err)
 	}
 	if row := one(t, h); row.ID != 2 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,7 @@ type Journal interface {
 	Read(ctx context.Context, from uint64) iter.Seq2[remediate.Record, error]
 	Keep(ctx context.Context, blob []byte) (digest string, err error)
 	Load(ctx context.Context, digest string) ([]byte, error)
-	Trim(ctx context.Context, checkpoint remediate.Checkpoint) error
+	Trim(ctx context.Context, checkpoint remediate.Checkpoint, needed []string) error
 	Checkpoint(ctx context.Context) (remediate.Checkpoint, bool, error)
 	SaveSnapshot(ctx context.Context, c remediate.Checkpoint) error
 	Snapshot(ctx context.Context) (remediate.Checkpoint, bool, error)
@@ -42,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) Journal) {
 		{"records are its own", testOwnership},
 		{"blobs", testBlobs},
 		{"trim", testTrim},
+		{"trim blobs", testTrimBlobs},
 		{"trim refused", testTrimRefused},
 		{"snapshot", testSnapshot},
 		{"cancelled", testCancelled},
@@ -254,7 +256,7 @@ func testTrim(t *testing.T, j Journal) {
 	Append(t, j, rest)
 
 	for range 2 { // the second time says so again
-		if err := j.Trim(t.Context(), checkpoint); err != nil {
+		if err := j.Trim(t.Context(), checkpoint, nil); err != nil {
 			t.Fatal(err)
 		}
 		have, ok, err := j.Checkpoint(t.Context())
@@ -269,11 +271,57 @@ func testTrim(t *testing.T, j Journal) {
 		}
 	}
 	all := c.Checkpoint("state after all")
-	if err := j.Trim(t.Context(), all); err != nil {
+	if err := j.Trim(t.Context(), all, nil); err != nil {
 		t.Fatal(err)
 	}
 	Holds(t, j, all.Seq+1, nil)
 	Append(t, j, c.Next(t, Story(3)...)) // the chain goes on over the cut
+}
+
+// testTrimBlobs: a blob stays as long as a record names it, or may come to name
+// it, or the checkpoint's state needs it.
+func testTrimBlobs(t *testing.T, j Journal) {
+	var c Chain
+	keep := func(text string) string {
+		digest, err := j.Keep(t.Context(), []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digest
+	}
+	loaded := func(digest string) { Append(t, j, c.Next(t, remediate.RulebookLoaded{Digest: digest})) }
+	Append(t, j, c.Next(t, Founding()))
+	unnamed, first, needed, again := keep("named by none"), keep("the first"), keep("needed"), keep("the first, and once more")
+	for _, digest := range []string{first, needed, again} {
+		loaded(digest)
+	}
+	begin := c.Checkpoint("the second was loaded")
+	if keep("the first, and once more") != again {
+		t.Error("the same has another digest")
+	}
+	loaded(again)
+	cut := c.Checkpoint("the first was loaded again")
+	early := keep("before the record that names it")
+	there := func(when string, want ...string) {
+		t.Helper()
+		for name, digest := range map[string]string{"unnamed": unnamed, "first": first, "needed": needed, "again": again, "early": early} {
+			_, err := j.Load(t.Context(), digest)
+			if is := slices.Contains(want, name); is && err != nil || !is && !errors.Is(err, journal.ErrNotKept) {
+				t.Errorf("%s, the blob %s: %v, want it to be there: %t", when, name, err, is)
+			}
+		}
+	}
+	there("before", "unnamed", "first", "needed", "again", "early")
+	if err := j.Trim(t.Context(), begin, []string{needed}); err != nil {
+		t.Fatal(err)
+	}
+	there("trimmed", "needed", "again", "early")
+	if err := j.Trim(t.Context(), cut, []string{again}); err != nil {
+		t.Fatal(err)
+	}
+	there("trimmed to the end", "again", "early")
+	loaded(early)
+	there("and then named", "again", "early")
 }
 
 func testTrimRefused(t *testing.T, j Journal) {
@@ -286,28 +334,28 @@ func testTrimRefused(t *testing.T, j Journal) {
 
 	changed := good
 	changed.State = []byte("evil")
-	wantDamage(t, j.Trim(t.Context(), changed), good.Seq)
+	wantDamage(t, j.Trim(t.Context(), changed, nil), good.Seq)
 
 	foreign := good
 	foreign.Head[0] ^= 1
-	wantDamage(t, j.Trim(t.Context(), foreign.Seal()), good.Seq)
+	wantDamage(t, j.Trim(t.Context(), foreign.Seal(), nil), good.Seq)
 
 	ahead := Chain{Seq: c.Seq + 5, At: c.At}
-	if err := j.Trim(t.Context(), ahead.Checkpoint("")); !errors.Is(err, journal.ErrLost) {
+	if err := j.Trim(t.Context(), ahead.Checkpoint(""), nil); !errors.Is(err, journal.ErrLost) {
 		t.Errorf("a checkpoint ahead of the journal: %v, want ErrLost", err)
 	}
 	if _, ok, _ := j.Checkpoint(t.Context()); ok {
 		t.Error("a refused checkpoint was kept")
 	}
-	if err := j.Trim(t.Context(), good); err != nil {
+	if err := j.Trim(t.Context(), good, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Trim(t.Context(), early); !errors.Is(err, journal.ErrTrimmed) {
+	if err := j.Trim(t.Context(), early, nil); !errors.Is(err, journal.ErrTrimmed) {
 		t.Errorf("a checkpoint behind the one there is: %v, want ErrTrimmed", err)
 	}
 	other := good
 	other.State = []byte("another state")
-	if err := j.Trim(t.Context(), other.Seal()); !errors.Is(err, journal.ErrTrimmed) {
+	if err := j.Trim(t.Context(), other.Seal(), nil); !errors.Is(err, journal.ErrTrimmed) {
 		t.Errorf("another checkpoint in its place: %v, want ErrTrimmed", err)
 	}
 }
@@ -332,7 +380,7 @@ func testSnapshot(t *testing.T, j Journal) {
 			t.Fatalf("snapshot %+v, %v, %v, want %+v", have, ok, err, save)
 		}
 	}
-	if err := j.Trim(t.Context(), second); err != nil {
+	if err := j.Trim(t.Context(), second, nil); err != nil {
 		t.Fatal(err)
 	}
 	if have, ok, err := j.Snapshot(t.Context()); ok || err != nil {
@@ -357,7 +405,7 @@ func testCancelled(t *testing.T, j Journal) {
 	_, keep := j.Keep(ctx, []byte("x"))
 	for name, err := range map[string]error{
 		"append": j.Append(ctx, 1, next.Next(t, Story(1)...)),
-		"trim":   j.Trim(ctx, c.Checkpoint("")),
+		"trim":   j.Trim(ctx, c.Checkpoint(""), nil),
 		"keep":   keep,
 		"save":   j.SaveSnapshot(ctx, c.Checkpoint("")),
 	} {

@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// Retention is how much of the past is kept. What is open is kept in any case.
+type Retention struct {
+	Time    time.Duration // what is older may go; 0: nothing is too old
+	Size    int64         // of all that is kept, in bytes; 0: no matter how much
+	Reserve int64         // bytes that are to be had when the disk fills: the oldest goes first; 0: none
+}
+
+const (
+	retainEvery = time.Hour
+	// maxAgeCut is how much of the journal's time goes at once for its age. A
+	// clock that is wrong by months must not cost the past before somebody sees
+	// to it.
+	maxAgeCut = 24 * time.Hour
+	// maxCut is how many records one write cuts off, while others wait for it: a
+	// few milliseconds.
+	maxCut = 250
+)
+
+// retain cuts off in the background what need not be kept any longer.
+func (e *Engine) retain() {
+	now := e.clock.told
+	if e.degraded != nil || now.Before(e.retainAt) || e.opt.Retention == (Retention{}) {
+		return
+	}
+	e.awaitRetaining() // the one before, long ended
+	e.retainAt = now.Add(retainEvery)
+	c := cutting{journal: e.journal, Retention: e.opt.Retention, now: now, open: e.state.OldestOpen()}
+	e.retaining = make(chan struct{})
+	go func() {
+		defer close(e.retaining)
+		records, until, err := c.all(e.perform)
+		if records > 0 {
+			e.opt.Log.Info("the journal was trimmed", "records", records, "until", until)
+		}
+		if err != nil && e.perform.Err() == nil {
+			e.opt.Log.Warn("the journal could not be trimmed; it is tried again in an hour", "err", err)
+		}
+	}()
+}
+
+// awaitRetaining waits for what is being cut off. A journal that broke off, or
+// an engine that ends, ends it at once.
+func (e *Engine) awaitRetaining() {
+	if e.retaining != nil {
+		<-e.retaining
+		e.retaining = nil
+	}
+}
+
+// cutting cuts off the beginning of a journal, a piece at a time.
+type cutting struct {
+	journal Journal
+	Retention
+	now  time.Time
+	open time.Time // when the oldest open incident was opened; zero: none is open
+}
+
+// all cuts off all that may go now, and returns how many records that were and
+// up to when.
+func (c cutting) all(ctx context.Context) (records uint64, until time.Time, err error) {
+	state, err := trimmed(ctx, c.journal)
+	if err != nil {
+		return 0, until, err
+	}
+	begun := state.Seq
+	old, err := c.old(ctx, state)
+	for more := true; more && err == nil; {
+		var before time.Time
+		if before, err = c.before(ctx, old); err == nil {
+			more, err = c.piece(ctx, state, before)
+		}
+	}
+	return state.Seq - begun, state.At, err
+}
+
+// old is before when records are too old that come after those of state.
+func (c cutting) old(ctx context.Context, state *remediate.State) (time.Time, error) {
+	if c.Time == 0 {
+		return time.Time{}, nil
+	}
+	for r, err := range c.journal.Read(ctx, state.Seq+1) {
+		if err != nil {
+			return time.Time{}, err
+		}
+		return earlier(c.now.Add(-c.Time), r.At.Add(maxAgeCut)), nil
+	}
+	return time.Time{}, nil // there is none
+}
+
+// before is when a record must have been written to go: long enough ago or,
+// while space is short, at any time, but never since something opened that is
+// not over.
+func (c cutting) before(ctx context.Context, old time.Time) (time.Time, error) {
+	space, err := c.journal.Space(ctx)
+	if err != nil {
+		return old, err
+	}
+	if c.Size > 0 && space.Used > c.Size || space.Room < c.Reserve {
+		old = c.now
+	}
+	if !c.open.IsZero() {
+		old = earlier(old, c.open)
+	}
+	return old, nil
+}
+
+// piece cuts off some records that were written before then, if there are any.
+// Records of one moment stay together: they are of one decision.
+func (c cutting) piece(ctx context.Context, state *remediate.State, before time.Time) (bool, error) {
+	begun := state.Seq
+	for r, err := range c.journal.Read(ctx, state.Seq+1) {
+		if err != nil {
+			return false, err
+		}
+		if !r.At.Before(before) || r.Seq > begun+maxCut && r.At.After(state.At) {
+			break
+		}
+		if err := state.Fold(r); err != nil {
+			return false, err
+		}
+	}
+	if state.Seq == begun {
+		return false, nil
+	}
+	checkpoint, err := checkpointOf(state)
+	if err != nil {
+		return false, err
+	}
+	return true, c.journal.Trim(ctx, checkpoint, state.Blobs())
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
