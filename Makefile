@@ -37,6 +37,7 @@ vet: ## Look for what a compiler does not see
 	go vet ./...
 	go vet -tags e2e ./test/e2e/
 	go vet -tags crash ./cmd/remediated/
+	go vet -tags nosync ./remediate/journal
 	cd test/controlplane && go vet ./nodeagent/...
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 
@@ -55,6 +56,12 @@ FIRST ?= 1
 .PHONY: simulate
 simulate: ## Live through more of them: SEEDS=20000 from FIRST=1 on
 	go run ./test/simulate/cmd/simulate -seed $(FIRST) -seeds $(SEEDS)
+
+.PHONY: torture
+torture: setup build ## Kill the daemon 1,000 times under load and cut its power 200 times, as root, and count what that cost
+	go build -tags nosync -o bin/remediated-nosync ./cmd/remediated
+	go build -o bin/torture ./test/torture
+	bin/torture --unsync bin/remediated-nosync
 
 .PHONY: mutants
 mutants: ## Plant bugs in the decider and see that each is noticed

@@ -222,7 +222,7 @@ var (
 		"_txlock":       {"immediate"},
 		"_busy_timeout": {"1000"}, // ms; only an operator's own sqlite3 can be in the way
 		"_journal_mode": {"WAL"},
-		"_synchronous":  {"FULL"}, // a commit is on the disk when it returns
+		"_synchronous":  {synchronous},
 		"_pragma":       {"wal_autocheckpoint(0)", "cell_size_check(1)", "trusted_schema(0)"},
 	}
 	readerParameters = url.Values{
