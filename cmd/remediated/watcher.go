@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"math"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,7 +10,6 @@ import (
 	cversion "github.com/prometheus/client_golang/prometheus/collectors/version"
 
 	"github.com/x0tta6bl4/remediated/remediate"
-	"github.com/x0tta6bl4/remediated/remediate/journal"
 	"github.com/x0tta6bl4/remediated/remediate/alertmanager"
 )
 
@@ -101,26 +99,6 @@ func (w *watcher) waiting(oldest func() time.Duration) {
 		Name: "remediated_intake_oldest_waiting_seconds",
 		Help: "How long the oldest input (an alert, a command, an answer) has waited to be written down; 0 when none waits.",
 	}, func() float64 { return oldest().Seconds() }))
-}
-
-// space shows how much of the disk the journal takes: NaN while that is not
-// known, as of a journal that broke off and is not open again.
-func (w *watcher) space(of func() (journal.Space, error)) {
-	for name, show := range map[string]struct {
-		help  string
-		value func(journal.Space) int64
-	}{
-		"used": {"What the journal takes of its disk; what a trim gave back is not counted in.", func(s journal.Space) int64 { return s.Used }},
-		"room": {"What the journal can still write: what is free on its disk, and what a trim gave back.", func(s journal.Space) int64 { return s.Room }},
-	} {
-		w.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "remediated_journal_" + name + "_bytes", Help: show.help}, func() float64 {
-			s, err := of()
-			if err != nil {
-				return math.NaN()
-			}
-			return float64(show.value(s))
-		}))
-	}
 }
 
 // fact hears of every fact after it is durable. It is called by the loop only.

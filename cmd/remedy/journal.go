@@ -20,7 +20,8 @@ func (c *cli) journalCommands(cmd *kingpin.CmdClause) {
 	c.onJournal(again, func(ctx context.Context, j past) error { return c.replay(ctx, j, time.Duration(*span)) })
 	c.exportCommand(cmd)
 	check := cmd.Command("check", "Walk along the chain of a journal, or of an export, and say how far it goes; or which record is the first that is not as it was written, with exit code 1.")
-	c.onJournal(check, c.checkJournal)
+	was := check.Flag("was", "Record that must still be the one that it was, as NUMBER:HEAD: from the metrics remediated_journal_last_record and remediated_journal_head of another day. Repeatable.").Strings()
+	c.onJournal(check, func(ctx context.Context, j past) error { return c.checkJournal(ctx, j, *was) })
 }
 
 // since gives a command a flag for how far back it looks: 0 is all.

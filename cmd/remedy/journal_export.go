@@ -99,9 +99,17 @@ func toFile(path string, write func(io.Writer) error) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
-// checkJournal walks along the chain of a journal, and says how far it goes.
-func (c *cli) checkJournal(ctx context.Context, j past) error {
+// checkJournal walks along the chain of a journal, and says how far it goes, and
+// whether records are what they were.
+func (c *cli) checkJournal(ctx context.Context, j past, was []string) error {
+	marks, err := marksOf(was)
+	if err != nil {
+		return err
+	}
 	found, err := j.Check(ctx)
+	if err == nil {
+		err = stillAre(ctx, j, marks)
+	}
 	if c.output == "json" {
 		report := struct {
 			journal.Extent
@@ -131,6 +139,7 @@ func (c *cli) showExtent(e journal.Extent, is string) {
 		{{text: "  of"}, {text: e.From.Format(time.RFC3339) + " to " + e.To.Format(time.RFC3339)}},
 		{{text: "  journal"}, {text: or(e.Journal, "not said: its first record was trimmed")}},
 		{{text: "  head"}, {text: e.Head.String()}},
+		{{text: "  was"}, {text: fmt.Sprintf("%d:%d", e.Last, e.Head.Mark())}},
 		{{text: "  blobs"}, {text: fmt.Sprint(e.Blobs)}},
 	}
 	if len(e.Missing) > 0 {

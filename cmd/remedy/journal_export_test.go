@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -79,6 +81,12 @@ func TestExportFromTheMiddle(t *testing.T) {
 	}
 }
 
+// scientific is how a metric writes a number.
+func scientific(n string) string {
+	f, _ := strconv.ParseFloat(n, 64)
+	return strconv.FormatFloat(f, 'e', -1, 64)
+}
+
 func TestJournalCheck(t *testing.T) {
 	dir := acted(t)
 	out, errs, code := remedied(t, "journal", "check", "--storage.path", dir)
@@ -89,6 +97,24 @@ func TestJournalCheck(t *testing.T) {
 	}
 	if code != exitOK || t.Failed() {
 		t.Errorf("exit code %d, got\n%s%s", code, out, errs)
+	}
+	was := regexp.MustCompile(`  was      (\d+):(\d+)\n`).FindStringSubmatch(out)
+	if was == nil {
+		t.Fatalf("it does not say what the last record is: %s", out)
+	}
+	for flag, says := range map[string]string{
+		was[1] + ":" + was[2]:             "",
+		was[1] + ":" + scientific(was[2]): "",
+		was[1] + ":1.5":                   "it is NUMBER:HEAD",
+		was[1] + ":1":                     "record " + was[1] + " is another one than it was: its head is " + was[2] + ", and was 1",
+		"999999:1":                        "record 999999 is not there",
+		"999999":                          "it is NUMBER:HEAD, two whole numbers",
+		"0:1":                             "it is NUMBER:HEAD",
+		"head:1":                          "it is NUMBER:HEAD",
+	} {
+		if _, errs, code := remedied(t, "journal", "check", "--was", flag, "--storage.path", dir); (code == exitOK) != (says == "") || !strings.Contains(errs, says) {
+			t.Errorf("--was %s: exit code %d, %q, want %q", flag, code, errs, says)
+		}
 	}
 	path := exportOf(t, dir, "x")
 	b, err := os.ReadFile(path)
