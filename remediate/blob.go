@@ -44,14 +44,18 @@ func BlobsOf(b Body) []Blob {
 	return all
 }
 
-// Blobs returns the digests of the blobs without which nobody can go on from
-// the state, in order: the rulebooks that something is decided by, and the
+// Blobs returns the blobs without which nobody can go on from the state, in the
+// order of their digests: the rulebooks that something is decided by, and the
 // evidence of what is about to be done.
-func (s *State) Blobs() []string {
-	need := map[string]bool{s.Rulebook: true}
+func (s *State) Blobs() []Blob {
+	need := map[string]string{s.Rulebook: BlobRulebook}
 	for _, i := range s.Incidents {
-		need[i.Rulebook], need[i.Evidence] = true, true
+		need[i.Rulebook], need[i.Evidence] = BlobRulebook, BlobEvidence
 	}
 	delete(need, "")
-	return slices.Sorted(maps.Keys(need))
+	var all []Blob
+	for _, digest := range slices.Sorted(maps.Keys(need)) {
+		all = append(all, Blob{digest, need[digest]})
+	}
+	return all
 }

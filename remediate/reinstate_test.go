@@ -58,7 +58,7 @@ func TestReinstate(t *testing.T) {
 			t.Errorf("%s comes to\n%s\nwant\n%s", file, again, was)
 		}
 		i := s.Incidents[1]
-		if i == nil || len(i.Approvals) != 1 || i.Status != StatusApproval || len(s.Blobs()) != 1 || s.Blobs()[0] != s.Rulebook || !s.OldestOpen().Equal(i.Opened) {
+		if i == nil || len(i.Approvals) != 1 || i.Status != StatusApproval || len(s.Blobs()) != 1 || s.Blobs()[0] != (Blob{Digest: s.Rulebook, Is: BlobRulebook}) || !s.OldestOpen().Equal(i.Opened) {
 			t.Errorf("%s: incident 1 is %+v; blobs %v", file, i, s.Blobs())
 		}
 	}

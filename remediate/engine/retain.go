@@ -135,7 +135,11 @@ func (c cutting) piece(ctx context.Context, state *remediate.State, before time.
 	if err != nil {
 		return false, err
 	}
-	return true, c.journal.Trim(ctx, checkpoint, state.Blobs())
+	var needed []string
+	for _, b := range state.Blobs() {
+		needed = append(needed, b.Digest)
+	}
+	return true, c.journal.Trim(ctx, checkpoint, needed)
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -108,7 +108,7 @@ func (e *exporting) take(ctx context.Context, r remediate.Record, since time.Tim
 			return err
 		}
 	}
-	for _, blob := range e.named(body) {
+	for _, blob := range e.exported(remediate.BlobsOf(body)) {
 		if err := e.blob(ctx, blob); err != nil {
 			return err
 		}
@@ -140,7 +140,31 @@ func (e *exporting) begin(ctx context.Context, first remediate.Record, behind re
 			return err
 		}
 	}
-	return e.blob(ctx, exportBlob{Blob: e.header.Rulebook, Is: remediate.BlobRulebook})
+	if err := e.blob(ctx, exportBlob{Blob: e.header.Rulebook, Is: remediate.BlobRulebook}); err != nil {
+		return err
+	}
+	return e.open(ctx, behind)
+}
+
+// open writes the blobs that the state before the first record names: what was
+// open there is decided by them.
+func (e *exporting) open(ctx context.Context, behind remediate.Checkpoint) error {
+	if behind.Seq == 0 || behind.Seq != e.header.After.Seq {
+		return nil // of another record's state nothing is known
+	}
+	s, err := remediate.Reinstate(behind.State)
+	if errors.Is(err, remediate.ErrOtherFormat) {
+		return nil // a newer release knows what to do with it
+	}
+	if err != nil {
+		return err
+	}
+	for _, b := range e.exported(s.Blobs()) {
+		if err := e.blob(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // telling returns the fact of a record if it may say something of the journal as
@@ -163,9 +187,9 @@ var (
 	finishedKind = remediate.KindOf(remediate.Finished{})
 )
 
-// named returns the blobs that a fact names, as far as they are exported.
-func (e *exporting) named(body remediate.Body) (all []exportBlob) {
-	for _, b := range remediate.BlobsOf(body) {
+// exported returns those of the blobs that are exported.
+func (e *exporting) exported(blobs []remediate.Blob) (all []exportBlob) {
+	for _, b := range blobs {
 		if b.Is == remediate.BlobRulebook || b.Is == remediate.BlobEvidence && e.header.Evidence {
 			all = append(all, exportBlob{Blob: b.Digest, Is: b.Is})
 		}

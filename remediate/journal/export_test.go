@@ -468,3 +468,48 @@ func FuzzExport(f *testing.F) {
 		}
 	})
 }
+
+// What was open when a journal was trimmed is decided by the rulebook that it was
+// opened under, which is therefore in the export as well.
+func TestExportHasWhatTheStateNeeds(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{})
+	keep := func(blob string) string {
+		digest, err := j.Keep(t.Context(), []byte(blob))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digest
+	}
+	older, newer := keep("the one that it was opened under"), keep("the one that governs now")
+	story := journaltest.Story(1)
+	opened := story[1].(remediate.Opened)
+	opened.Rulebook = older
+	var c journaltest.Chain
+	state := remediate.NewState()
+	for _, r := range c.Next(t, journaltest.Founding(), remediate.RulebookLoaded{Digest: older}, story[0], opened, remediate.RulebookLoaded{Digest: newer}) {
+		journaltest.Append(t, j, []remediate.Record{r})
+		if err := state.Fold(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := state.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Trim(t.Context(), c.Checkpoint(string(b)), []string{older, newer}); err != nil {
+		t.Fatal(err)
+	}
+	journaltest.Append(t, j, c.Next(t, story[2:]...))
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	export, extent := exported(t, dir, journal.ExportOptions{})
+	_, e, err := imported(t, export)
+	if err != nil || extent.Blobs != 2 || len(extent.Missing) > 0 {
+		t.Fatalf("%+v, %v", extent, err)
+	}
+	if got, err := e.Load(t.Context(), older); err != nil || string(got) != "the one that it was opened under" {
+		t.Errorf("the older rulebook is %q, %v", got, err)
+	}
+}
