@@ -51,37 +51,39 @@ func (a *apply) validate() error {
 		return fmt.Errorf(`"drift" is %q: want accept, or leave it out`, a.Drift)
 	case slices.Contains(a.Over, ""):
 		return errors.New(`"over": one of the field managers is empty`)
-	case m.isMade() && (a.From != nil || a.Over != nil || a.Drift != ""):
+	case m.isMade() && (m.from != nil || a.Over != nil || a.Drift != ""):
 		return fmt.Errorf(`a %s is made, never changed: leave out "from", "over" and "drift"`, m.kind)
 	}
 	return nil
 }
 
 func applyRules(target string, raw json.RawMessage) []rbacv1.PolicyRule {
-	return append(sameRules(target), append(objectRules(raw, "create"), eventRule)...)
+	m, err := manifestOf(raw)
+	switch {
+	case err != nil:
+		return nil // no loaded policy says so
+	case m.isMade(): // what is not there yet has no name by which it could be allowed: the fence knows it
+		return append(sameRules(target), m.rule("get"), kube.Rule(m.group, []string{m.resource}, "create"), eventRule)
+	}
+	return append(sameRules(target), m.rule("get", "patch"), eventRule)
 }
 
 func unapplyRules(target string, raw json.RawMessage) []rbacv1.PolicyRule {
-	return append(sameRules(target), append(objectRules(raw, "delete"), eventRule)...)
+	m, err := manifestOf(raw)
+	switch {
+	case err != nil:
+		return nil
+	case m.isMade():
+		return append(sameRules(target), m.rule("get", "delete"), eventRule)
+	}
+	return append(sameRules(target), m.rule("get", "patch"), eventRule)
 }
 
-// objectRules are for the one object that is changed, or is made or deleted. What
-// is made has no name yet by which it could be allowed: the fence knows it.
-func objectRules(raw json.RawMessage, verb string) []rbacv1.PolicyRule {
-	m, err := manifestOf(raw)
-	if err != nil {
-		return nil // no loaded policy says so
-	}
-	if !m.isMade() {
-		verb = "patch"
-	}
-	rules := []rbacv1.PolicyRule{kube.Rule(m.group, []string{m.resource}, "get"), kube.Rule(m.group, []string{m.resource}, verb)}
-	for i := range rules {
-		if rules[i].Verbs[0] != "create" {
-			rules[i].ResourceNames = []string{m.name}
-		}
-	}
-	return rules
+// rule is the permission to do verbs to the one object.
+func (m *manifest) rule(verbs ...string) rbacv1.PolicyRule {
+	r := kube.Rule(m.group, []string{m.resource}, verbs...)
+	r.ResourceNames = []string{m.name}
+	return r
 }
 
 func (a *apply) perform(ctx context.Context, t *attempt) remediate.Result {
@@ -131,16 +133,16 @@ func (a *apply) setting(m *manifest, t *attempt) setting {
 	return setting{
 		manifest: m, to: m.sets, mark: t.ID, over: a.Over,
 		judge: func(o *subject) *remediate.Result { return a.judge(m, o, t) },
-		done:  fmt.Sprintf("set %s from %s to %s", m, inWords(a.From), inWords(m.sets)),
+		done:  fmt.Sprintf("set %s from %s to %s", m, inWords(m.from), inWords(m.sets)),
 	}
 }
 
 // setBack is how it gets back what was there.
 func (a *apply) setBack(m *manifest, t *attempt) setting {
 	return setting{
-		manifest: m, to: a.From, over: a.Over,
+		manifest: m, to: m.from, over: a.Over,
 		judge: func(o *subject) *remediate.Result { return a.judgeBack(m, o, t) },
-		done:  fmt.Sprintf("set %s back to %s", m, inWords(a.From)),
+		done:  fmt.Sprintf("set %s back to %s", m, inWords(m.from)),
 	}
 }
 
@@ -164,8 +166,8 @@ func (a *apply) judge(m *manifest, o *subject, t *attempt) *remediate.Result {
 		return new(ok("%s is so already, by somebody else; it stays theirs and nothing was sent", m))
 	case mark != "":
 		return new(refused("%s still has what %.60s applied to it, or somebody changed that since: have unapply take it back, or remove the annotation %s", m, mark, appliedAnnotation))
-	case !maps.Equal(now, a.From):
-		return new(refused("%s is %s, and the policy is for %s: somebody changed it, or the policy is out of date", m, inWords(now), inWords(a.From)))
+	case !maps.Equal(now, m.from):
+		return new(refused("%s is %s, and the policy is for %s: somebody changed it, or the policy is out of date", m, inWords(now), inWords(m.from)))
 	}
 	if why := o.refuses(a.Drift == driftAccept); why != "" {
 		return new(refused("the %s: %s", m.called(), why))
@@ -181,17 +183,17 @@ func (a *apply) judgeBack(m *manifest, o *subject, t *attempt) *remediate.Result
 	}
 	mark, now := o.mark(), m.of(o)
 	switch {
-	case mark == "" && (t.again || t.Act.Undo || maps.Equal(now, a.From)):
+	case mark == "" && (t.again || t.Act.Undo || maps.Equal(now, m.from)):
 		return new(ok("nothing of ours is applied to %s, or no longer", m))
 	case mark == "":
 		return new(refused("%s is %s, and not by us: it has no annotation %s; who set it must set it back", m, inWords(now), appliedAnnotation))
 	case t.Act.Undo && !t.ofThisAttempt(mark):
 		return new(ok("%s was set by %.60s before, and stays so", m, mark))
-	case !maps.Equal(now, m.sets) && !maps.Equal(now, a.From):
+	case !maps.Equal(now, m.sets) && !maps.Equal(now, m.from):
 		return new(refused("somebody else changed %s since %.60s set it to %s: it is %s; set it by hand and remove the annotation %s", m, mark, inWords(m.sets), inWords(now), appliedAnnotation))
 	}
 	for key := range m.sets {
-		if _, stays := a.From[key]; stays || m.isWhole() {
+		if _, stays := m.from[key]; stays || m.isWhole() {
 			continue
 		}
 		if by := o.othersOf(m.part, key); len(by) > 0 {

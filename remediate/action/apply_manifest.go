@@ -24,6 +24,7 @@ type manifest struct {
 	appliable
 	name string
 	sets map[string]string // of what is changed
+	from map[string]string // what is there before
 	spec any               // of what is made, as JSON knows it
 }
 
@@ -67,11 +68,11 @@ type (
 
 // manifestOf reads the manifest in the arguments of apply and unapply.
 func manifestOf(raw json.RawMessage) (*manifest, error) {
-	var a apply
-	if err := args.Decode(raw, &a); err != nil {
+	a, err := parse[apply](raw)
+	if err != nil {
 		return nil, err
 	}
-	return a.read()
+	return a.(*apply).read()
 }
 
 func (a *apply) read() (*manifest, error) {
@@ -103,7 +104,7 @@ func (a *apply) read() (*manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.appliable = appliables[i]
+	m.appliable, m.from = appliables[i], a.From
 	return m, nil
 }
 

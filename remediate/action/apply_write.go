@@ -7,68 +7,59 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/x0tta6bl4/remediated/remediate/internal/args"
 )
 
 func applyWrites(target string, raw json.RawMessage) []Write {
-	var a apply
-	if args.Decode(raw, &a) != nil {
+	m, err := manifestOf(raw)
+	if err != nil {
 		return nil // no loaded policy says so
 	}
-	m, err := a.read()
-	if err != nil {
-		return nil
-	}
-	w := Write{
-		Doc: "to set " + m.String() + " as a policy says, from what it says", Operation: "UPDATE", Group: m.group, Resource: m.resource,
-		Named: "variables.name", Name: m.name,
-	}
+	w := m.write("UPDATE", "to set "+m.String()+" as a policy says, from what it says", every(
+		m.nothingBeside(),
+		m.holds("oldObject", m.from),
+		m.holds("object", m.sets),
+		marked("object"+annotations, appliedAnnotation),
+	))
 	if m.isMade() {
-		w.Doc, w.Operation, w.Named = "to make the "+m.called()+" as a policy says", "CREATE", "object.metadata.name"
-		w.As = every(
+		w = m.write("CREATE", "to make the "+m.called()+" as a policy says", every(
 			byUs,
 			only("object.metadata", "annotations", "creationTimestamp", "generation", "managedFields", "name", "namespace", "uid"),
 			only("object"+annotations, appliedAnnotation),
 			marked("object"+annotations, appliedAnnotation),
 			"object.spec == "+literal(m.spec),
-		)
-	} else {
-		w.As = every(m.nothingBeside(), m.holds("oldObject", a.From), m.holds("object", m.sets), marked("object"+annotations, appliedAnnotation))
+		))
+		w.Named = "object.metadata.name"
 	}
 	return append(eventWrites("apply", kindsOf(target)...), w)
 }
 
 func unapplyWrites(target string, raw json.RawMessage) []Write {
-	var a apply
-	if args.Decode(raw, &a) != nil {
-		return nil
-	}
-	m, err := a.read()
+	m, err := manifestOf(raw)
 	if err != nil {
 		return nil
 	}
 	was := marked("oldObject"+annotations, appliedAnnotation)
-	w := Write{
-		Doc: "to set " + m.String() + " back to what a policy says it was", Operation: "UPDATE", Group: m.group, Resource: m.resource,
-		Named: "variables.name", Name: m.name,
-	}
+	w := m.write("UPDATE", "to set "+m.String()+" back to what a policy says it was", every(
+		m.nothingBeside(),
+		was,
+		fmt.Sprintf("(%s || %s)", m.holds("oldObject", m.sets), m.holds("oldObject", m.from)), // or somebody has put it back already
+		m.holds("object", m.from),
+		fmt.Sprintf("(!has(object%[1]s) || !(%[2]q in object%[1]s))", annotations, appliedAnnotation),
+	))
 	if m.isMade() {
-		w.Doc, w.Operation = "to delete the "+m.called()+" that it made, that very one", "DELETE"
-		w.As = every(
+		w = m.write("DELETE", "to delete the "+m.called()+" that it made, that very one", every(
 			was,
 			"oldObject.spec == "+literal(m.spec),
 			`has(request.options.preconditions) && has(request.options.preconditions.uid)`,
 			only("request.options", "apiVersion", "kind", "preconditions", "dryRun"),
-		)
-	} else {
-		w.As = every(m.nothingBeside(), was,
-			fmt.Sprintf("(%s || %s)", m.holds("oldObject", m.sets), m.holds("oldObject", a.From)), // or somebody has put it back already
-			m.holds("object", a.From),
-			fmt.Sprintf("(!has(object%[1]s) || !(%[2]q in object%[1]s))", annotations, appliedAnnotation),
-		)
+		))
 	}
 	return append(eventWrites("unapply", kindsOf(target)...), w)
+}
+
+// write is a write to the one object.
+func (m *manifest) write(operation, doc, as string) Write {
+	return Write{Doc: doc, Operation: operation, Group: m.group, Resource: m.resource, Named: "variables.name", Name: m.name, As: as}
 }
 
 // nothingBeside holds when we change what the manifest is about and our mark, and
