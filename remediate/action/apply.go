@@ -189,6 +189,8 @@ func (a *apply) judgeBack(m *manifest, o *subject, t *attempt) *remediate.Result
 		return new(refused("%s is %s, and not by us: it has no annotation %s; who set it must set it back", m, inWords(now), appliedAnnotation))
 	case t.Act.Undo && !t.ofThisAttempt(mark):
 		return new(ok("%s was set by %.60s before, and stays so", m, mark))
+	case maps.Equal(now, m.from) && !m.isWhole(): // the mark may be that of other keys
+		return new(ok("%s is as it was before, and the annotation %s stays; nothing was sent", m, appliedAnnotation))
 	case !maps.Equal(now, m.sets) && !maps.Equal(now, m.from):
 		return new(refused("somebody else changed %s since %.60s set it to %s: it is %s; set it by hand and remove the annotation %s", m, mark, inWords(m.sets), inWords(now), appliedAnnotation))
 	}

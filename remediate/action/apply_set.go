@@ -122,8 +122,8 @@ func (t *attempt) set(ctx context.Context, s setting) remediate.Result {
 			return ok("%s", s.done)
 		case isFieldConflict(e.err):
 			return refused("another field manager owns what would be set: %s; where it may be taken from there, name that manager under over", text(e.err))
-		case apierrors.IsConflict(e.err), kube.IsGone(e.err):
-			continue // it changed since it was judged: judge it anew
+		case apierrors.IsConflict(e.err), kube.IsGone(e.err), apierrors.IsInvalid(e.err) && hasCause(e.err, "metadata.uid"):
+			continue // it changed, or is another one, since it was judged: judge it anew
 		}
 		r := t.unsent(e)
 		if r.Outcome == remediate.Unknown {

@@ -66,7 +66,11 @@ func (a *api) applySubject(r *http.Request, o *subject) *metav1.Status {
 	var said subject
 	a.decode(r, &said)
 	switch {
-	case said.UID != o.UID, said.ResourceVersion != o.ResourceVersion:
+	case said.UID != o.UID:
+		s := says(422, metav1.StatusReasonInvalid, "metadata.uid: Invalid value: field is immutable")
+		s.Details.Causes = []metav1.StatusCause{{Field: "metadata.uid", Message: "field is immutable"}}
+		return s
+	case said.ResourceVersion != o.ResourceVersion:
 		return says(409, metav1.StatusReasonConflict, "the object has been modified")
 	case q.Get("force") == "false" && slices.ContainsFunc(o.ManagedFields, func(e metav1.ManagedFieldsEntry) bool { return !isOurApply(e) }):
 		s := says(409, metav1.StatusReasonConflict, "Apply failed with conflicts")
@@ -304,6 +308,11 @@ func TestApplyKeys(t *testing.T) {
 	performed(t, a.actor(t), a.applying(t, "unapply", aFlag), remediate.OK, "set the data of the ConfigMap flags back to closed=no")
 	if want := map[string]string{"closed": "no", "color": "blue", "earlier": "ours"}; !maps.Equal(o.Data, want) {
 		t.Errorf("got %v", o.Data)
+	}
+	o.Annotations = map[string]string{appliedAnnotation: "j-i7-a1"} // of other keys
+	performed(t, a.actor(t), a.applying(t, "unapply", aFlag), remediate.OK, "is as it was before, and the annotation remediated/applied stays")
+	if o.mark() == "" {
+		t.Error("another's mark was taken away")
 	}
 }
 

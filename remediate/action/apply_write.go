@@ -38,11 +38,14 @@ func unapplyWrites(target string, raw json.RawMessage) []Write {
 	if err != nil {
 		return nil
 	}
-	was := marked("oldObject"+annotations, appliedAnnotation)
+	was, before := marked("oldObject"+annotations, appliedAnnotation), m.holds("oldObject", m.sets)
+	if m.isWhole() { // somebody may have put it back already, and our mark is left
+		before = fmt.Sprintf("(%s || %s)", before, m.holds("oldObject", m.from))
+	}
 	w := m.write("UPDATE", "to set "+m.String()+" back to what a policy says it was", every(
 		m.nothingBeside(),
 		was,
-		fmt.Sprintf("(%s || %s)", m.holds("oldObject", m.sets), m.holds("oldObject", m.from)), // or somebody has put it back already
+		before,
 		m.holds("object", m.from),
 		fmt.Sprintf("(!has(object%[1]s) || !(%[2]q in object%[1]s))", annotations, appliedAnnotation),
 	))
