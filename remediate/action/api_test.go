@@ -43,6 +43,7 @@ type api struct {
 	logs        map[string]string // of pods
 	isolations  map[string]*networkingv1.NetworkPolicy
 	nodes       map[string]*corev1.Node
+	subjects    map[string]*subject // of apply, by resource/name
 	replicaSets []appsv1.ReplicaSet
 	autoscalers []autoscalingv2.HorizontalPodAutoscaler
 	events      []eventsv1.Event
@@ -58,7 +59,7 @@ func newAPI(t *testing.T) *api {
 	t.Helper()
 	a := &api{t: t, deployments: map[string]*appsv1.Deployment{}, sets: map[string]*appsv1.StatefulSet{}, pods: map[string]*corev1.Pod{},
 		cronJobs: map[string]*batchv1.CronJob{}, jobs: map[string]*batchv1.Job{}, logs: map[string]string{},
-		isolations: map[string]*networkingv1.NetworkPolicy{}, nodes: map[string]*corev1.Node{}}
+		isolations: map[string]*networkingv1.NetworkPolicy{}, nodes: map[string]*corev1.Node{}, subjects: map[string]*subject{}}
 	a.Server = httptest.NewServer(a)
 	t.Cleanup(a.Close)
 	return a
@@ -117,6 +118,8 @@ func (a *api) serve(r *http.Request) (any, *metav1.Status) {
 	switch {
 	case strings.Contains(r.URL.Path, "/events"):
 		return a.event(r)
+	case strings.Contains(r.URL.Path, "/services"), strings.Contains(r.URL.Path, "/configmaps"), strings.Contains(r.URL.Path, "/poddisruptionbudgets"):
+		return a.subject(r, strings.Join(part[slices.Index(part, "shop")+1:], "/"))
 	case strings.Contains(r.URL.Path, "/apis/batch/"):
 		return a.batch(r, part[4], part[5:])
 	case name == "horizontalpodautoscalers":

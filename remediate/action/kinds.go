@@ -74,6 +74,7 @@ type silencing interface {
 }
 
 var kinds = map[string]kind{
+	"apply":          {applyDoc, applyExample, everyKind, false, applyRules, applyWrites, nowhere, parse[apply]},
 	"cordon":         {cordonDoc, cordonExample, []string{kube.Node}, false, nodeRules, cordonWrites, nowhere, parse[cordon]},
 	"delete_pod":     {deletePodDoc, deletePodExample, []string{kube.Pod}, true, deletePodRules, deletePodWrites, nowhere, parse[deletePod]},
 	"dns_update":     {dnsDoc, dnsExample, everyKind, false, dnsRules, dnsWrites, nowhere, parse[dnsRecords]},
@@ -89,6 +90,7 @@ var kinds = map[string]kind{
 	"rollback":       {rollbackDoc, rollbackExample, []string{kube.Deployment}, true, rollbackRules, rollbackWrites, nowhere, parse[rollback]},
 	"scale":          {scaleDoc, scaleExample, []string{kube.Deployment, kube.StatefulSet}, true, scaleRules, scaleWrites, nowhere, parse[scale]},
 	"silence":        {silenceDoc, silenceExample, everyKind, false, silenceRules, silenceWrites, nowhere, parse[silence]},
+	"unapply":        {unapplyDoc, unapplyExample, everyKind, false, unapplyRules, unapplyWrites, nowhere, parse[unapply]},
 	"uncordon":       {uncordonDoc, uncordonExample, []string{kube.Node}, false, nodeRules, uncordonWrites, nowhere, parse[uncordon]},
 	"unsilence":      {unsilenceDoc, unsilenceExample, everyKind, false, silenceRules, unsilenceWrites, nowhere, parse[unsilence]},
 }

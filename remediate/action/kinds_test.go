@@ -31,7 +31,7 @@ func TestExamples(t *testing.T) {
 
 func TestValidateRefuses(t *testing.T) {
 	for _, tc := range []struct{ kind, args, want string }{
-		{"reboot", `{}`, `no action "reboot"; there is cordon, delete_pod, dns_update, drain, evict_pod, `},
+		{"reboot", `{}`, `no action "reboot"; there is apply, cordon, delete_pod, dns_update, drain, evict_pod, `},
 		{"restart", `{"force":true}`, `unknown field "force"`},
 		{"delete_pod", `{"bypass_pdb":"yes"}`, "bypass_pdb"},
 		{"drain", `{"max_parallel":51}`, `"max_parallel" is 51: want 1 to 50`},
@@ -70,6 +70,14 @@ func TestRulesAreNoWiderThanNeeded(t *testing.T) {
 		verb, resource     string
 		want               bool
 	}{
+		{"apply", "deployment", toMaintenance, "patch", "services", true},
+		{"apply", "deployment", toMaintenance, "create", "services", false},
+		{"apply", "deployment", toMaintenance, "patch", "deployments", false},
+		{"apply", "deployment", aBudget, "create", "poddisruptionbudgets", true},
+		{"apply", "deployment", aBudget, "patch", "poddisruptionbudgets", false},
+		{"apply", "deployment", aBudget, "delete", "poddisruptionbudgets", false},
+		{"unapply", "deployment", aBudget, "delete", "poddisruptionbudgets", true},
+		{"unapply", "deployment", aBudget, "create", "poddisruptionbudgets", false},
 		{"restart", "deployment", `{}`, "patch", "deployments", true},
 		{"restart", "deployment", `{}`, "patch", "statefulsets", false},
 		{"restart", "deployment", `{}`, "create", "pods/eviction", false},
@@ -119,7 +127,7 @@ var writeVerbs = map[string]string{"CREATE": "create", "UPDATE": "patch", "DELET
 func TestWritesAreWhatTheRulesAllow(t *testing.T) {
 	for _, k := range Kinds() {
 		for _, target := range append(slices.Clone(k.Targets), "") {
-			for _, args := range []string{`{}`, `{"bypass_pdb":true}`, `{"replicas":3}`, `{"restore":true}`} {
+			for _, args := range []string{`{}`, `{"bypass_pdb":true}`, `{"replicas":3}`, `{"restore":true}`, toMaintenance, aFlag, aBudget} {
 				if Validate(k.Name, json.RawMessage(args)) != nil {
 					continue
 				}

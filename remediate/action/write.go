@@ -22,7 +22,8 @@ type Write struct {
 	Group     string // "" is the core group
 	Resource  string // in the plural, with its subresource: pods/eviction
 	Where     string // the expression that holds for where it is; "": the target's namespace
-	Named     string // the expression that is the target's name; "", beside Where: any
+	Named     string // the expression that is its name; "", beside Where: any
+	Name      string // the name of what is written where that is not the target's; "": the target's
 	Prefix    string // what stands before the target's name
 	Suffix    string // a regular expression for what follows the target's name; "": nothing
 	As        string // holds when it is as the act sends it, and changes nothing else

@@ -182,7 +182,9 @@ func somewhere(w action.Write, places map[place]bool) string {
 	}
 	names := map[string][]string{} // by namespace
 	for p := range places {
-		names[p.namespace] = append(names[p.namespace], p.name)
+		if name := cmp.Or(w.Name, p.name); !slices.Contains(names[p.namespace], name) {
+			names[p.namespace] = append(names[p.namespace], name)
+		}
 	}
 	var out []string
 	for _, namespace := range slices.Sorted(maps.Keys(names)) {

@@ -23,9 +23,16 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 // objects act on more than their own target, some of it in another cluster.
 var objects = []string{aPolicy("a", "act", "deployment/shop/db", "restart: {}, target: statefulset/queue/jobs}, {restart: {}, target: dr/deployment/shop/db")}
 
+// What is applied: one that is changed, and one that is made.
+const (
+	maintenance = `{manifest: {apiVersion: v1, kind: Service, metadata: {name: shop}, spec: {selector: {app: maintenance}}}, from: {app: shop}}`
+	shut        = `{manifest: {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: shut}, spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}}}`
+)
+
 // rights are policies, whose roles and fence are in testdata; those in the
 // cluster dr where the name says so.
 var rights = map[string][]string{
+	"applied": {aPolicy("a", "act", "deployment/$namespace/web", "apply: "+maintenance+"}, {unapply: "+maintenance+"}, {apply: "+shut+"}, {unapply: "+shut)},
 	"node":    {strings.ReplaceAll(aPolicy("a", "act", "node/$node", "cordon: {}}, {uncordon: {}}, {drain: {}"), "[namespace, pod]", "[node]")},
 	"named":   {aPolicy("a", "act", "deployment/shop/db", "restart: {}")},
 	"objects": objects, "objects-dr": objects,

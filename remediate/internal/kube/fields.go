@@ -8,9 +8,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// owners returns the managers of the field at path, by managedFields: who may
+// Owners returns the managers of the field at path, by managedFields: who may
 // have set it, and when that manager last changed anything of the object.
-func owners(entries []metav1.ManagedFieldsEntry, path ...string) []metav1.ManagedFieldsEntry {
+func Owners(entries []metav1.ManagedFieldsEntry, path ...string) []metav1.ManagedFieldsEntry {
 	var out []metav1.ManagedFieldsEntry
 	for _, e := range entries {
 		if e.FieldsV1 != nil && has(e.FieldsV1.GetRawBytes(), path) {
@@ -61,7 +61,7 @@ func (w *Workload) changedByOthers() time.Time {
 // does not say when is the last choice.
 func (w *Workload) lastChange() *metav1.ManagedFieldsEntry {
 	var last *metav1.ManagedFieldsEntry
-	for _, e := range owners(w.Meta.ManagedFields, "spec", "template") {
+	for _, e := range Owners(w.Meta.ManagedFields, "spec", "template") {
 		if e.Manager != Manager && (last == nil || last.Time == nil || last.Time.Before(e.Time)) {
 			last = &e
 		}
@@ -79,7 +79,7 @@ func (w *Workload) MarkIsLeft() bool {
 		return false
 	}
 	left := false
-	for _, e := range owners(w.Meta.ManagedFields, "spec", "template", "metadata", "annotations", AttemptAnnotation) {
+	for _, e := range Owners(w.Meta.ManagedFields, "spec", "template", "metadata", "annotations", AttemptAnnotation) {
 		if e.Operation != metav1.ManagedFieldsOperationUpdate && e.Manager != Manager {
 			return false
 		}

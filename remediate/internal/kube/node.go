@@ -75,7 +75,7 @@ func (w *Workload) CordonIsOurs() bool {
 	if !w.Cordoned() || w.CordonedBy() == "" {
 		return false
 	}
-	setters := owners(w.Meta.ManagedFields, "spec", "unschedulable")
+	setters := Owners(w.Meta.ManagedFields, "spec", "unschedulable")
 	return len(setters) == 1 && setters[0].Manager == Manager
 }
 

@@ -34,7 +34,7 @@ func (w *Workload) PauseIsOurs() bool {
 	if !w.Paused() || w.PausedBy() == "" {
 		return false
 	}
-	setters := owners(w.Meta.ManagedFields, "spec", "paused")
+	setters := Owners(w.Meta.ManagedFields, "spec", "paused")
 	return len(setters) == 1 && setters[0].Manager == Manager
 }
 

@@ -231,7 +231,7 @@ func (w *Workload) RestartedBy() string {
 		at = "a time that cannot be read"
 	}
 	by := "somebody"
-	for _, e := range owners(w.Meta.ManagedFields, "spec", "template", "metadata", "annotations", RestartedAnnotation) {
+	for _, e := range Owners(w.Meta.ManagedFields, "spec", "template", "metadata", "annotations", RestartedAnnotation) {
 		by = fmt.Sprintf("somebody (field manager %.60q)", e.Manager)
 	}
 	return fmt.Sprintf("%s at %s", by, at)
@@ -280,7 +280,7 @@ func (w *Workload) ChangedBy() string {
 // AppliedAt returns when our annotation was last changed, to the second and by
 // the API server's clock; zero when it never was.
 func (w *Workload) AppliedAt() time.Time {
-	for _, e := range owners(w.Meta.ManagedFields, "spec", "template", "metadata", "annotations", AttemptAnnotation) {
+	for _, e := range Owners(w.Meta.ManagedFields, "spec", "template", "metadata", "annotations", AttemptAnnotation) {
 		if e.Manager == Manager && e.Time != nil {
 			return e.Time.Time
 		}
