@@ -86,6 +86,9 @@ func (h *handler) nextRung(i *Incident) time.Time {
 func (h *handler) regularRung(i *Incident) time.Time {
 	book := h.runbook(i)
 	_, silenced := h.silencers(i)
+	if _, quiet := h.quiet(i); quiet {
+		return time.Time{}
+	}
 	if i.Ladder.Told >= book.rungs() || i.Acked != "" || !i.Closed.IsZero() || !i.Healed.IsZero() || silenced {
 		return time.Time{}
 	}

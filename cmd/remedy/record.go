@@ -140,6 +140,9 @@ func scenario(r record.Record) string {
 	if r.Drill != "" {
 		s += "; a drill, " + r.Drill
 	}
+	if r.Live != "" {
+		s += "; broken on purpose, by the live drill " + r.Live
+	}
 	if r.ToldOnly != "" {
 		s += "; told only: " + r.ToldOnly
 	}

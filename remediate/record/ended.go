@@ -55,7 +55,7 @@ func (i *incident) record(now time.Time) Record {
 	r.Attempts = slices.Clone(r.Attempts)
 	r.RTO = i.rto(now)
 	r.Ending = i.ending()
-	r.PageSaved = r.Ending == ByAutomation && len(r.Called) == 0 && i.pagesOnNeed()
+	r.PageSaved = r.Ending == ByAutomation && len(r.Called) == 0 && r.Live == "" && i.pagesOnNeed()
 	return r
 }
 

@@ -24,6 +24,7 @@ type Record struct {
 	Severity remediate.Severity `json:"severity"` // in the end
 	ToldOnly string             `json:"toldOnly,omitempty"`
 	Drill    string             `json:"drill,omitempty"` // which drill it was; "" when it was none
+	Live     string             `json:"live,omitempty"`  // which live drill it was announced by: it was broken on purpose
 	Found    bool               `json:"found,omitempty"` // it fired before we were there, and was never released
 	Times    Times              `json:"times"`
 	Attempts []Attempt          `json:"attempts,omitempty"`

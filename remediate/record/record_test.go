@@ -399,3 +399,21 @@ func TestADrillIsCountedApart(t *testing.T) {
 		t.Errorf("%+v", sum)
 	}
 }
+
+// What was broken on purpose is mended in earnest, and says so; it is counted apart.
+func TestALiveDrillIsCountedApart(t *testing.T) {
+	var s story
+	begun := opened(1, "db", P2)
+	broken := begun[1].(Opened)
+	broken.Live = "db-stops"
+	s.tell(0, begun[0], broken)
+	s.tell(1, Healed{Incident: 1, Attempt: "a1", FirstGood: at(1)})
+	s.tell(9, Closed{Incident: 1, Why: "verified, and its alerts resolved", Verified: true})
+	r := records(t, s)[0]
+	if r.Live != "db-stops" || !r.RTO.Measured || r.PageSaved {
+		t.Errorf("%+v", r)
+	}
+	if sum := record.Sum(at(-60), at(60), []record.Record{r}); sum.Drills != 1 || sum.Total.Incidents != 0 {
+		t.Errorf("%+v", sum)
+	}
+}
