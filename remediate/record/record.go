@@ -29,7 +29,8 @@ type Record struct {
 	Times    Times              `json:"times"`
 	Attempts []Attempt          `json:"attempts,omitempty"`
 	RTO      RTO                `json:"rto"`
-	RPO      *RPO               `json:"rpo,omitempty"` // absent: it was not measured
+	RPO      *RPO               `json:"rpo,omitempty"`   // absent: it was not measured, or there was nothing to measure
+	NoRPO    string             `json:"noRPO,omitempty"` // why it is absent
 	Issues   []Issue            `json:"issues,omitempty"`
 	Called   []Call             `json:"called,omitempty"`
 	Words    []Word             `json:"words,omitempty"` // what people said, less what they learned

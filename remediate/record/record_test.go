@@ -279,12 +279,12 @@ func TestRPO(t *testing.T) {
 	}{
 		"young":                       {"db", unix(-8), []Started{act(1, 1, "restart")}, "10m true"},
 		"too old, and overridden":     {"db", unix(-100), []Started{act(1, 1, "restart")}, "1h42m false"},
-		"nothing is done":             {"db", unix(-8), nil, "not measured"},
-		"not known":                   {"db", Answer{Kind: "promql", Err: "connection refused"}, []Started{act(1, 1, "restart")}, "not measured"},
-		"an old value, and an error":  {"db", Answer{Kind: "promql", Err: "stale", Values: unix(-8).Values}, []Started{act(1, 1, "restart")}, "not measured"},
-		"no time":                     {"db", Answer{Kind: "promql", Values: map[string]string{ValueNumber: "NaN"}}, []Started{act(1, 1, "restart")}, "not measured"},
-		"a policy that asks for none": {"web", unix(-8), []Started{act(1, 1, "restart")}, "not measured"},
-		"only taken back":             {"db", unix(-8), []Started{{ID: "j-i1-a1", Incident: 1, Act: &Act{Attempt: "j-i1-a1", Kind: "restart", Undo: true}}}, "not measured"},
+		"nothing is done":             {"db", unix(-8), nil, "nothing was done that data could be lost by"},
+		"not known":                   {"db", Answer{Kind: "promql", Err: "connection refused"}, []Started{act(1, 1, "restart")}, "not measured: how old the newest good backup was is not known"},
+		"an old value, and an error":  {"db", Answer{Kind: "promql", Err: "stale", Values: unix(-8).Values}, []Started{act(1, 1, "restart")}, "not measured: how old the newest good backup was is not known"},
+		"no time":                     {"db", Answer{Kind: "promql", Values: map[string]string{ValueNumber: "NaN"}}, []Started{act(1, 1, "restart")}, "not measured: how old the newest good backup was is not known"},
+		"a policy that asks for none": {"web", unix(-8), []Started{act(1, 1, "restart")}, "no data was restored: its policy asks for no backup"},
+		"only taken back":             {"db", unix(-8), []Started{{ID: "j-i1-a1", Incident: 1, Act: &Act{Attempt: "j-i1-a1", Kind: "restart", Undo: true}}}, "not measured: how old the newest good backup was is not known"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s story
@@ -293,9 +293,10 @@ func TestRPO(t *testing.T) {
 			for _, a := range c.acts {
 				s.tell(2, a)
 			}
-			got := "not measured"
-			if rpo := records(t, s)[0].RPO; rpo != nil {
-				got = fmt.Sprint(rpo.Age, " ", rpo.Met)
+			r := records(t, s)[0]
+			got := r.NoRPO
+			if r.RPO != nil {
+				got += fmt.Sprint(r.RPO.Age, " ", r.RPO.Met)
 			}
 			if got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
