@@ -35,9 +35,9 @@ type State struct {
 	Opens      []time.Time             `json:"opens"` // when incidents were opened, the last ones
 	Storm      uint64                  `json:"storm"` // the incident of the storm that is on, 0 when there is none
 	Paused     map[string]CommandGiven `json:"paused"`
-	Modes      map[string]CommandGiven `json:"modes"`  // what may be done at most, by scope
-	Drills     map[string]Drilling     `json:"drills"` // the one that was begun last, by policy
-	Live       map[string]Drilling     `json:"live"`   // likewise of the live ones
+	Modes      map[string]CommandGiven `json:"modes"`          // what may be done at most, by scope
+	Drills     map[string]Drilling     `json:"drills"`         // the one that was begun last, by policy
+	Live       map[string]Drilling     `json:"live,omitempty"` // likewise of the live ones
 	Digests    Digests                 `json:"digests"`
 	Mute       Mute                    `json:"mute,omitzero"`        // since when Slack takes nothing
 	Introduced []time.Time             `json:"introduced,omitempty"` // when incidents were first shown, the last ones that nobody was called for
