@@ -30,7 +30,7 @@ func (h *handler) liveDrill(c CommandGiven) error {
 	if n, open := h.openOf(name); open {
 		return refuse("incident i%d of policy %s is open: what is broken already is no drill", n, name)
 	}
-	if i := h.earnest(); i != nil && i.Live == "" {
+	if i := h.earnest(); i != nil {
 		return refuse("incident i%d is open, %s and not healed: nobody practises while people are needed", i.ID, i.Severity)
 	}
 	all := map[string]string{DrillLabel: fmt.Sprintf("l%d", h.s.Seq+1)}

@@ -104,7 +104,7 @@ func Run(ctx context.Context, d Daemon, h Hands, s Scenario) (Result, error) {
 // announce tells the daemon what is about to be broken. What it returns says that
 // it is over; it is called by itself when not all of it could be announced.
 func announce(ctx context.Context, d Daemon, s Scenario) (over func() error, err error) {
-	a := Announcement{Drill: s.Name, Labels: s.Labels, For: s.Within + model.Duration(repairWithin), Page: s.Page}
+	a := Announcement{Drill: s.Name, Labels: s.Labels, For: s.Within + model.Duration(repairWithin+seenWithin+sayWithin), Page: s.Page}
 	var told []string
 	over = func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sayWithin)

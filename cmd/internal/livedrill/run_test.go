@@ -209,7 +209,7 @@ func away(from, lasts time.Duration) func(time.Duration) error {
 func TestTheDaemonIsTold(t *testing.T) {
 	shop := scene
 	shop.Labels, shop.Page = map[string]string{"namespace": "shop"}, true
-	began := "db database-stops map[namespace:shop] 15m true +0s, app database-stops map[] 15m true +0s"
+	began := "db database-stops map[namespace:shop] 17m true +0s, app database-stops map[] 17m true +0s"
 	for name, c := range map[string]struct {
 		change    func(*stage)
 		offAt     time.Duration
