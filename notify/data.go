@@ -23,6 +23,7 @@ type Data struct {
 	Tone     string // good, busy, wait, bad or quiet: how it stands at one glance
 	Severity string // P1, P2, P3
 	Drill    string // which drill it is; "" when it is none
+	Live     string // which live drill broke it on purpose; "" when none did, or it is over and not mended
 	Policy   string
 	Target   string // prod/deployment/shop/db
 	Alert    string // alertname
@@ -83,7 +84,7 @@ type cleaner func(text string, limit int) string
 func dataOf(n remediate.Notice, link string, clean cleaner) *Data {
 	d := &Data{
 		ID: ID(n), Key: clean(n.Key, maxName), Incident: n.Incident, Action: clean(n.Action, maxName),
-		Status: clean(string(n.Status), maxName), Tone: string(ToneOf(n)), Severity: clean(string(n.Severity), maxName), Drill: clean(n.Drill, maxName),
+		Status: clean(string(n.Status), maxName), Tone: string(ToneOf(n)), Severity: clean(string(n.Severity), maxName), Drill: clean(n.Drill, maxName), Live: clean(n.Live, maxName),
 		Policy: clean(n.Policy, maxName), Target: clean(n.Target.String(), maxTarget), Alert: clean(n.Alert, maxName),
 		Labels: labels(n.Labels, clean), Summary: clean(n.Summary, maxProse), Firing: max(n.Firing, 0),
 		Opened: present(n.Opened), Healed: present(n.Healed), Closed: present(n.Closed), Lasted: lasted(n),

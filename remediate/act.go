@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -24,7 +25,7 @@ func (v *view) plan() (*Plan, string) {
 	}
 	for n, d := range step.Undo {
 		a := v.actOf(n, d)
-		a.Undo, a.Template = true, "" // what we did ourselves may have changed it
+		a.Undo, a.Template, a.Revision, a.Change = true, "", "", "" // what we did ourselves may have changed it
 		p.Undo = append(p.Undo, a)
 	}
 	all := slices.Concat(p.Acts, p.Undo)
@@ -46,10 +47,34 @@ func (v *view) actOf(n int, d Do) Act {
 		args = nil // cannot be: it was filled in when the incident was opened
 	}
 	s := v.sight(d.Target)
-	return Act{
+	a := Act{
 		Step: v.step, Index: n, Kind: d.Kind, Target: s.Target, Args: args,
 		UID: s.Values[ValueUID], Template: s.Values[ValueTemplate],
 	}
+	if d.Kind == "rollback" {
+		a.Revision, a.Change = s.Values[ValueRevision], s.Values[ValueChange]
+	}
+	return a
+}
+
+// changes names those acts of the plan of which was seen what they come to, as
+// it stands behind the plan's hash. Which object it is of goes without saying
+// where it is what the incident is about.
+func (p *Plan) changes(own Target) string {
+	var all []string
+	for _, a := range p.Acts {
+		switch {
+		case a.Change == "":
+		case a.Target == own:
+			all = append(all, a.Kind+a.comesTo())
+		default:
+			all = append(all, a.String())
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(all, ", then ")
 }
 
 // act begins one act of the plan.

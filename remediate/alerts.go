@@ -99,7 +99,7 @@ func (h *handler) join(id AlertID, a Alert, p *Policy, found bool) {
 	h.emit(Opened{
 		Incident: h.s.Last + 1, Alert: id, Policy: p.Name, Rulebook: book.Digest(), Key: key,
 		Severity: p.severityOf(a.Labels), Target: target, ToldOnly: toldOnly, Found: found,
-		Drill: a.Labels.Get(DrillLabel),
+		Drill: a.Labels.Get(DrillLabel), Live: h.liveOf(p.Name, a, found),
 	})
 }
 

@@ -225,6 +225,9 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 	case Drill, EndDrill:
 		s.drilled(b, at)
 		return
+	case LiveDrill:
+		s.announced(b, at)
+		return
 	}
 	i := s.Incidents[b.Incident]
 	if i == nil {

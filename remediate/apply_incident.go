@@ -10,7 +10,7 @@ import (
 func (s *State) opened(b Opened, f Fact) {
 	i := &Incident{
 		ID: b.Incident, Key: b.Key, Policy: b.Policy, Rulebook: b.Rulebook, Severity: b.Severity,
-		Target: b.Target, ToldOnly: b.ToldOnly, Found: b.Found, Drill: b.Drill, Opened: f.At, Since: f.At, Status: StatusDeciding,
+		Target: b.Target, ToldOnly: b.ToldOnly, Found: b.Found, Drill: b.Drill, Live: b.Live, Opened: f.At, Since: f.At, Status: StatusDeciding,
 		Alerts: map[AlertID]Labels{}, Firing: map[AlertID]bool{}, Shown: map[string]Showed{},
 		Alert: s.Heard.Alert,
 	}

@@ -62,7 +62,7 @@ func (h *handler) ask(i *Incident, p *Policy) {
 // workloadArgs are the arguments of the question about an object.
 type workloadArgs struct {
 	Headroom bool   `json:"headroom,omitempty"`
-	For      string `json:"for,omitempty"` // what alone would be done to it, where less is refused of it then
+	For      string `json:"for,omitempty"` // what would be done to it, where more is asked or less refused then
 }
 
 func (a workloadArgs) json() json.RawMessage {
@@ -73,15 +73,26 @@ func (a workloadArgs) json() json.RawMessage {
 	return b
 }
 
+// beside are the kinds of acts that do nothing to the object that they stand with.
+var beside = []string{"dns_update", "silence", "unsilence"}
+
 // purposeOf asks what is refused of an object that the next step does nothing to
 // but pause or resume its rollout: that one is under way, or paused, is what that
-// is for. What is done to it first is asked about.
+// is for. What is done to it first is asked about. Of one that is rolled back it
+// asks to what.
 func (h *handler) purposeOf(i *Incident, t Target) (a workloadArgs) {
 	p := h.policy(i)
 	if p == nil || len(p.Steps) == 0 {
 		return a
 	}
-	for _, kind := range p.Steps[h.nextStep(i, p)].kindsOn(t, i.Target, i.Alert.Labels) {
+	kinds := p.Steps[h.nextStep(i, p)].kindsOn(t, i.Target, i.Alert.Labels)
+	if slices.Contains(kinds, "rollback") {
+		return workloadArgs{For: "rollback"}
+	}
+	for _, kind := range kinds {
+		if slices.Contains(beside, kind) {
+			continue
+		}
 		if kind != "pause" && kind != "resume" {
 			return workloadArgs{}
 		}

@@ -22,7 +22,7 @@ func (h *handler) command(c CommandGiven) error {
 		return h.scoped(c)
 	case Accept:
 		return h.accept(c)
-	case Drill, EndDrill:
+	case Drill, EndDrill, LiveDrill:
 		return h.drill(c)
 	case Note:
 		return h.note(c)

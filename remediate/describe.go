@@ -139,6 +139,9 @@ func describeOpened(b Opened) string {
 	if b.Drill != "" {
 		s += "; it is a drill, " + b.Drill
 	}
+	if b.Live != "" {
+		s += "; it was broken on purpose, by the live drill " + b.Live
+	}
 	return s
 }
 
@@ -170,7 +173,7 @@ func describeHealed(b Healed) string {
 func describeStarted(b Started) string {
 	switch {
 	case b.Act != nil:
-		return fmt.Sprintf("%s: %s %s", b.ID, b.Act.Kind, b.Act.Target)
+		return fmt.Sprintf("%s: %s", b.ID, b.Act)
 	case b.Tell != nil:
 		s := fmt.Sprintf("%s: tell %s: %s, %s", b.ID, b.Tell.Destination, b.Tell.Notice.Action, b.Tell.Notice.Status)
 		if n := len(b.Tell.Notice.Lines); n > 0 {

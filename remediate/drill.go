@@ -36,6 +36,7 @@ type Drilling struct {
 	Labels Labels    `json:"labels"` // of its alert
 	Since  time.Time `json:"since"`
 	Until  time.Time `json:"until"`
+	Page   bool      `json:"page,omitempty"` // a live one: people are called as in earnest
 }
 
 // drill begins or ends one.
@@ -48,8 +49,11 @@ func (h *handler) drill(c CommandGiven) error {
 	given := CommandGiven{Command: c.Command, By: c.By, Scope: c.Scope, Reason: c.Reason, Via: c.Via}
 	before, begun := h.s.Drills[name]
 	on := begun && before.Until.After(h.now)
-	if c.Command == EndDrill {
-		if !on {
+	switch c.Command {
+	case LiveDrill:
+		return h.liveDrill(c)
+	case EndDrill:
+		if !on && !h.s.Live[name].Until.After(h.now) {
 			return refuse("there is no drill of policy %s", name)
 		}
 		h.emit(given)
@@ -129,6 +133,7 @@ func (s *State) drilled(b CommandGiven, at time.Time) {
 	name := strings.TrimPrefix(b.Scope, "policy/")
 	if b.Command == EndDrill {
 		delete(s.Drills, name)
+		s.unannounced(name)
 		return
 	}
 	lasts, err := lastsOf(b.Value)
@@ -170,7 +175,7 @@ func (i *Incident) wouldDo() string {
 	}
 	var acts []string
 	for _, a := range i.Plan.Acts {
-		acts = append(acts, a.Kind+" "+a.Target.String())
+		acts = append(acts, a.String())
 	}
 	return "; it would be done: " + strings.Join(acts, ", then ")
 }

@@ -55,6 +55,31 @@ func TestADrillIsRaisedUntilItIsOver(t *testing.T) {
 	}
 }
 
+// What people are shown says that it was broken on purpose, as long as that is so
+// and when it is over; not of what is left broken.
+func TestALiveDrillIsShownAsOneUntilItIsInEarnest(t *testing.T) {
+	for name, c := range map[string]struct{ then, want string }{
+		"while it is on":              {"", "l1"},
+		"when it is mended":           {"world act=ok\nreport i1-a1 ok\nend-drill policy/db by=anna", "l1"},
+		"when it is closed":           {"report i1-a1 failed\nclose i1 by=anna\nend-drill policy/db by=anna", "l1"},
+		"when it is over, and is not": {"end-drill policy/db by=anna", ""},
+		"when its time is over":       {"pass 61s", ""},
+	} {
+		w := newWorld(t)
+		w.play(drillBook + "world act=silent\nlive-drill policy/db by=anna value=1m remediated_drill=l1\nalert DbDown job=database namespace=shop\n" + c.then + "\npass 1s")
+		shown := "?"
+		for _, f := range w.heard {
+			if b, ok := f.Body.(Started); ok && b.Tell != nil && b.Tell.Destination == Slack {
+				shown = b.Tell.Notice.Live
+			}
+		}
+		if shown != c.want || w.state.Last != 1 {
+			t.Errorf("%s: shown as %q, want %q", name, shown, c.want)
+		}
+		w.checkLaws()
+	}
+}
+
 func TestADrillTakesAName(t *testing.T) {
 	w := newWorld(t)
 	w.play(drillBook + "drill policy/db by=anna namespace=shop remediated_drill=2026-Q4")

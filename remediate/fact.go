@@ -178,7 +178,10 @@ const (
 	Accept   = "accept"   // the release that Value names may act, whatever it decides otherwise
 	Drill    = "drill"    // practise the policy of Scope: an alert with Labels fires for Value, and says that it is a drill
 	EndDrill = "end-drill"
-	Note     = "note" // what was learned from the incident, in Reason; also when it is over
+	// LiveDrill announces that something is broken on purpose, for which the policy
+	// of Scope is: what has Labels and fires within Value is that.
+	LiveDrill = "live-drill"
+	Note      = "note" // what was learned from the incident, in Reason; also when it is over
 )
 
 // Itself is who gives a command that is the daemon's own: that a policy whose
@@ -191,11 +194,12 @@ type CommandGiven struct {
 	By       string `json:"by"`
 	Incident uint64 `json:"incident,omitempty"`
 	Plan     string `json:"plan,omitempty"`  // Approve, Deny: hash of the plan, or the beginning of it
-	Scope    string `json:"scope,omitempty"` // Pause, Resume, SetMode: "all", "policy/NAME" or "namespace/NAME"; Drill, EndDrill: "policy/NAME"
+	Scope    string `json:"scope,omitempty"` // Pause, Resume, SetMode: "all", "policy/NAME" or "namespace/NAME"; Drill, LiveDrill, EndDrill: "policy/NAME"
 	Reason   string `json:"reason,omitempty"`
 	Guard    string `json:"guard,omitempty"`  // Override: the guard's name
-	Value    string `json:"value,omitempty"`  // SetMode: a Mode; Rate: a Severity; Accept: a release; Drill: for how long
-	Labels   Labels `json:"labels,omitempty"` // Drill: of the alert
+	Value    string `json:"value,omitempty"`  // SetMode: a Mode; Rate: a Severity; Accept: a release; Drill, LiveDrill: for how long
+	Labels   Labels `json:"labels,omitempty"` // Drill, LiveDrill: of the alert, and the drill's name
+	Page     bool   `json:"page,omitempty"`   // LiveDrill: people are called as in earnest
 	Via      string `json:"via,omitempty"`    // how it was heard: slack, pagerduty; "" is the API
 }
 
@@ -223,6 +227,8 @@ type Opened struct {
 	Found    bool   `json:"found,omitempty"`
 	// Drill is the value of [DrillLabel]: nothing is done, and nobody is called.
 	Drill string `json:"drill,omitempty"`
+	// Live is the live drill that it was announced by: it was broken on purpose.
+	Live string `json:"live,omitempty"`
 }
 
 // Joined adds an alert to an open incident.
@@ -465,6 +471,8 @@ const (
 	ValueMode            = "mode"            // workload: the remediated/mode annotation of the object
 	ValueNamespaceMode   = "namespaceMode"   // workload: that of its namespace
 	ValueChangedBy       = "changedBy"       // workload: who changed its pod template last beside us, for people
+	ValueRevision        = "revision"        // workload, for a rollback: hash of the pod template that would be put back
+	ValueChange          = "change"          // workload, for a rollback: from which revision to which, for people
 	ValueNodes           = "nodes"           // cluster: how many there are
 	ValueNodesReady      = "nodesReady"      // cluster: how many of them are ready
 	ValueControlPlane    = "controlPlane"    // cluster: "ready", or what is amiss
@@ -489,7 +497,20 @@ type Act struct {
 	Args     json.RawMessage `json:"args,omitempty"`
 	UID      string          `json:"uid,omitempty"`      // the object must still be this one
 	Template string          `json:"template,omitempty"` // and its pod template this
+	Revision string          `json:"revision,omitempty"` // rollback: what is put back must still be this pod template
+	Change   string          `json:"change,omitempty"`   // what it comes to, for who approves it, where that was seen
 	Undo     bool            `json:"undo,omitempty"`     // it takes back what a procedure that broke off had done
+}
+
+// String says what is done, to what, and what that comes to.
+func (a Act) String() string { return a.Kind + " " + a.Target.String() + a.comesTo() }
+
+// comesTo is Change behind what else is said of an act, "" when nothing is known.
+func (a Act) comesTo() string {
+	if a.Change == "" {
+		return ""
+	}
+	return " " + a.Change
 }
 
 // Plan is what would be done if all guards allow: what a human approves.

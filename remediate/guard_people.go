@@ -158,7 +158,7 @@ func (h *handler) silencers(i *Incident) (by []string, all bool) {
 
 // approval asks humans when the mode or the step wants it. What was approved is
 // a plan: another one needs another approval.
-func (v *view) approval(hash string) Verdict {
+func (v *view) approval(plan *Plan, hash string) Verdict {
 	m := v.mode().Mode
 	by := v.p.Steps[v.step].Approval
 	people, within := by.terms()
@@ -182,7 +182,7 @@ func (v *view) approval(hash string) Verdict {
 		case v.i.Status == StatusApproval && v.i.Hash == hash:
 			return deny(time.Time{}, "%s approved plan %s in time", tooFew(v.i.Approvals), hash)
 		}
-		return Verdict{Decision: Approval, Reason: v.waits(hash, people, within), Until: v.h.now.Add(within)}
+		return Verdict{Decision: Approval, Reason: v.waits(hash, people, within) + plan.changes(v.own().Target), Until: v.h.now.Add(within)}
 	}()
 	verdict.Guard = "approval"
 	return verdict

@@ -229,6 +229,9 @@ func (h *handler) wake(i *Incident) time.Time {
 	}
 	by(h.measureAt(i))
 	by(h.nextRung(i))
+	if until, quiet := h.quiet(i); quiet {
+		by(until)
+	}
 	by(h.rerouteAt(i))
 	by(h.reportAt(i))
 	by(h.nextTell(i))

@@ -86,6 +86,9 @@ func (h *handler) nextRung(i *Incident) time.Time {
 func (h *handler) regularRung(i *Incident) time.Time {
 	book := h.runbook(i)
 	_, silenced := h.silencers(i)
+	if _, quiet := h.quiet(i); quiet {
+		return time.Time{}
+	}
 	if i.Ladder.Told >= book.rungs() || i.Acked != "" || !i.Closed.IsZero() || !i.Healed.IsZero() || silenced {
 		return time.Time{}
 	}
@@ -145,18 +148,24 @@ func (h *handler) silent(i *Incident) bool {
 	return p == nil || p.Mode == ModeObserve && i.Drill == ""
 }
 
-// runbook is the policy's own for the incident's severity, or everybody's.
+// runbook is the policy's own for the incident's severity, or everybody's. What a
+// policy promises later than everybody's says is not missed before.
 func (h *handler) runbook(i *Incident) Runbook {
 	book := h.books[i.Rulebook]
 	if book == nil {
 		return Runbook{}
 	}
-	if p := book.Policy(i.Policy); p != nil {
-		if own, ok := p.Runbooks[i.Severity]; ok {
-			return own
-		}
+	p, all := book.Policy(i.Policy), book.Runbooks[i.Severity]
+	if p == nil {
+		return all
 	}
-	return book.Runbooks[i.Severity]
+	if own, ok := p.Runbooks[i.Severity]; ok {
+		return own
+	}
+	if all.Objective > 0 {
+		all.Objective = max(all.Objective, p.Objective)
+	}
+	return all
 }
 
 // rungs is how many there are through all repeats.

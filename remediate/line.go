@@ -1,6 +1,9 @@
 package remediate
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // What is told of an incident in its thread, line by line, as facts are folded.
 
@@ -26,7 +29,7 @@ func (i *Incident) line(b Body) string {
 		if b.Act == nil {
 			return ""
 		}
-		return fmt.Sprintf("%s: %s %s", b.ID, b.Act.Kind, b.Act.Target)
+		return fmt.Sprintf("%s: %s", b.ID, b.Act)
 	case Finished:
 		return i.finishedLine(b)
 	case Healed:
@@ -71,6 +74,8 @@ func (i *Incident) finishedLine(b Finished) string {
 		return ""
 	case b.ID == i.Attempts[n-1].ID:
 		return b.ID + ": " + i.Attempts[n-1].Result
+	case strings.HasPrefix(b.ID, i.Attempts[n-1].ID+"-"): // a further act of it, or one that takes back
+		return b.ID + ": " + b.Outcome + said(b.Text)
 	case i.Attempts[n-1].Verify == b.Outcome+said(b.Text):
 		return "verification: " + i.Attempts[n-1].Verify
 	}

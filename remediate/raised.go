@@ -31,7 +31,8 @@ const raiseLease = 5 * time.Minute
 // They are: each of our own alerts that fires (RemediationStorm and so on);
 // [ApprovalAlert] for each plan that waits for a human; [FailedAlert] for what
 // we do not mend; and [InProgressAlert] for each alert whose page is held.
-// Nothing is raised for what is closed, silenced, only found firing, or of a
+// Of what a live drill broke only the last is raised, unless people are called for
+// it. Nothing is raised for what is closed, silenced, only found firing, or of a
 // policy that observes: people are told nothing of that. The alert of a drill that
 // is on is raised as well, and comes back to us like any other.
 func Raised(s *State, books Rulebooks, now time.Time) []Alert {
@@ -42,7 +43,8 @@ func Raised(s *State, books Rulebooks, now time.Time) []Alert {
 		if !h.speaks(i) {
 			continue
 		}
-		if a, fires := h.raisedOf(i); fires {
+		_, quiet := h.quiet(i)
+		if a, fires := h.raisedOf(i); fires && !quiet {
 			a.EndsAt = now.Add(raiseLease)
 			out = append(out, a)
 		}

@@ -63,6 +63,21 @@ func TestNothingIsRaisedInADrill(t *testing.T) {
 	}
 }
 
+// What is broken on purpose is not said to be left unmended while somebody is at it,
+// unless people are called for it.
+func TestOfALiveDrillNoFailureIsRaised(t *testing.T) {
+	for page, want := range map[string]string{"": "", " page=true": "Failed"} {
+		w := newWorld(t)
+		w.play(raisedBook + "live-drill policy/db by=anna remediated_drill=l1" + page + "\npause all by=anna reason=deploying\nalert DbDown namespace=shop\npass 7s")
+		if got := names(w); got != want {
+			t.Errorf("with%s: raised %q, want %q", page, got, want)
+		}
+		if w.play("end-drill policy/db by=anna"); names(w) != "Failed" {
+			t.Errorf("with%s, when it is over: raised %q", page, names(w))
+		}
+	}
+}
+
 func TestRaisedSaysWhatAndWhere(t *testing.T) {
 	w := newWorld(t)
 	w.play(raisedBook + "pause all by=anna reason=deploying\nalert DbDown namespace=shop cluster=eu\npass 7s")

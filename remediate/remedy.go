@@ -219,7 +219,7 @@ func (h *handler) judgeAnswers(v *view) {
 	h.suppression(v)
 	verdicts := append(v.judge(cheapGuards), v.judge(askingGuards)...)
 	plan, hash := v.plan()
-	verdicts = append(verdicts, v.approval(hash))
+	verdicts = append(verdicts, v.approval(plan, hash))
 	d, until := strictest(verdicts)
 	elsewhere := h.elsewhere(v, verdicts)
 	h.emit(Judged{Incident: i.ID, Step: v.step, Decision: d, Verdicts: verdicts, Target: v.own().Target, Plan: plan, Hash: hash, Until: h.again(until)})

@@ -297,9 +297,11 @@ func (w *world) command(words []string) Command {
 			c.Guard = v
 		case k == "value":
 			c.Value = v
-		case (c.Command == Drill || c.Command == EndDrill) && named: // other labels than these
+		case k == "page":
+			c.Page = v == "true"
+		case slices.Contains([]string{Drill, LiveDrill, EndDrill}, c.Command) && named: // other labels than these
 			c.Labels = append(c.Labels, Label{Name: k, Value: v})
-		case slices.Contains([]string{Pause, Resume, SetMode, Drill, EndDrill}, c.Command):
+		case slices.Contains([]string{Pause, Resume, SetMode, Drill, LiveDrill, EndDrill}, c.Command):
 			c.Scope = s
 		case !named:
 			n, err := strconv.ParseUint(strings.TrimPrefix(s, "i"), 10, 64)

@@ -24,7 +24,8 @@ func (h *handler) destinations(i *Incident) []string {
 		return ds
 	}
 	ds = append(ds, h.messages(i)...)
-	if book.can(SlackBridge) && (!h.shownByRoot(i) && i.Severity == P1 || i.Shown[SlackBridge].Action != "") {
+	_, quiet := h.quiet(i)
+	if book.can(SlackBridge) && (!h.shownByRoot(i) && i.Severity == P1 && !quiet || i.Shown[SlackBridge].Action != "") {
 		ds = append(ds, SlackBridge)
 	}
 	for _, to := range i.Ladder.To {
@@ -103,7 +104,7 @@ func (h *handler) notice(i *Incident, destination string) (Notice, bool) {
 	case Slack:
 		return n, h.s.index.digestOf(&n) != shown.Digest
 	case SlackThread:
-		n = Notice{Key: n.Key, Incident: n.Incident, Action: "show", Status: n.Status, Policy: n.Policy, Severity: n.Severity, Opened: n.Opened, Drill: n.Drill}
+		n = Notice{Key: n.Key, Incident: n.Incident, Action: "show", Status: n.Status, Policy: n.Policy, Severity: n.Severity, Opened: n.Opened, Drill: n.Drill, Live: n.Live}
 		n.Lines = slices.Clone(i.Lines[:min(len(i.Lines), maxLinesAtOnce)])
 		return n, len(n.Lines) > 0
 	case SlackBridge:
@@ -168,7 +169,7 @@ func (h *handler) noticeOf(i *Incident) Notice {
 		Key: h.s.Wire(i.ID), Incident: i.ID, Action: "show", Status: i.Status,
 		Policy: i.Policy, Severity: i.Severity, Target: i.Target,
 		Alert: i.Alert.Name(), Labels: i.Alert.Labels, Summary: i.Alert.Annotations["summary"], Firing: len(i.Firing),
-		Opened: i.Opened, Healed: i.Healed, Closed: i.Closed, Drill: i.Drill,
+		Opened: i.Opened, Healed: i.Healed, Closed: i.Closed, Drill: i.Drill, Live: h.live(i),
 		Attempts: slices.Clone(i.Attempts), Why: i.why(), Acked: i.Acked, Impact: i.impact(),
 	}
 	if p := h.policy(i); p != nil {

@@ -35,8 +35,9 @@ type State struct {
 	Opens      []time.Time             `json:"opens"` // when incidents were opened, the last ones
 	Storm      uint64                  `json:"storm"` // the incident of the storm that is on, 0 when there is none
 	Paused     map[string]CommandGiven `json:"paused"`
-	Modes      map[string]CommandGiven `json:"modes"`  // what may be done at most, by scope
-	Drills     map[string]Drilling     `json:"drills"` // the one that was begun last, by policy
+	Modes      map[string]CommandGiven `json:"modes"`          // what may be done at most, by scope
+	Drills     map[string]Drilling     `json:"drills"`         // the one that was begun last, by policy
+	Live       map[string]Drilling     `json:"live,omitempty"` // likewise of the live ones
 	Digests    Digests                 `json:"digests"`
 	Mute       Mute                    `json:"mute,omitzero"`        // since when Slack takes nothing
 	Introduced []time.Time             `json:"introduced,omitempty"` // when incidents were first shown, the last ones that nobody was called for
@@ -90,6 +91,7 @@ type Incident struct {
 	ToldOnly string             `json:"toldOnly,omitempty"`
 	Found    bool               `json:"found,omitempty"`
 	Drill    string             `json:"drill,omitempty"` // which drill it is, "" when it is none
+	Live     string             `json:"live,omitempty"`  // which live drill it was announced by
 	Alert    Alert              `json:"alert"`           // the one that opened it
 	Alerts   map[AlertID]Labels `json:"alerts"`
 	Firing   map[AlertID]bool   `json:"firing"` // those of Alerts that fire
@@ -241,6 +243,7 @@ func NewState() *State {
 		Paused:      map[string]CommandGiven{},
 		Modes:       map[string]CommandGiven{},
 		Drills:      map[string]Drilling{},
+		Live:        map[string]Drilling{},
 	}
 	s.index = newIndex()
 	return s
@@ -254,7 +257,7 @@ func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 // the records are there. A field that is added must mean, when it is empty, what
 // was meant before it was there: see [Reinstate].
 const (
-	stateFormat  = 8
+	stateFormat  = 9
 	firstTrimmed = 7 // the first one that journals were trimmed with
 )
 

@@ -346,7 +346,7 @@ func (w *world) workload(a *Answer, t Target, how string) {
 		ValueTarget: t.String(), ValueUID: "uid-1", ValueTemplate: "hash-1",
 		ValueAttempt: w.set["attempt"], ValueReplicas: "4", ValueAvailable: "0",
 	}
-	for _, v := range []string{ValueMode, ValueNamespaceMode, ValueHeadroom, ValueBudget, ValueChangedBy} {
+	for _, v := range []string{ValueMode, ValueNamespaceMode, ValueHeadroom, ValueBudget, ValueChangedBy, ValueRevision, ValueChange} {
 		if is := cmp.Or(w.set[v+":"+t.Name], w.set[v]); is != "" {
 			a.Values[v] = is
 		}

@@ -88,7 +88,7 @@ func (h history) Closed(ctx context.Context, before uint64, limit int) ([]web.Ro
 		rows = append(rows, web.Row{
 			Number: r.ID, Policy: r.Policy, Severity: r.Severity, Status: r.Status, Why: r.Why,
 			Target: r.Target, Alert: r.AlertName, Firing: r.Firing, Attempts: r.Attempts, Told: r.Told,
-			Found: r.Found, Drill: r.Drill, Exhausted: r.Exhausted, Opened: r.Opened, Healed: r.Healed, Closed: r.Closed,
+			Found: r.Found, Drill: r.Drill, Live: r.Live, Exhausted: r.Exhausted, Opened: r.Opened, Healed: r.Healed, Closed: r.Closed,
 			Took: r.Took, Verified: r.Verified,
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
@@ -103,6 +104,23 @@ func (w watched) Record(ctx context.Context, incident uint64) (r record.Record, 
 // Note keeps a text with an incident.
 func (w watched) Note(ctx context.Context, incident uint64, text string) error {
 	_, err := w.post(ctx, fmt.Sprintf("/api/v1/incidents/%d/%s", incident, remediate.Note), web.Word{Reason: text})
+	return err
+}
+
+// Announce says what is about to be broken.
+func (w watched) Announce(ctx context.Context, policy string, a livedrill.Announcement) error {
+	labels := maps.Clone(a.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[remediate.DrillLabel] = a.Drill
+	_, err := w.post(ctx, "/api/v1/"+remediate.LiveDrill, web.Word{Scope: "policy/" + policy, Value: a.For.String(), Labels: labels, Page: a.Page})
+	return err
+}
+
+// Over ends what was announced.
+func (w watched) Over(ctx context.Context, policy string) error {
+	_, err := w.post(ctx, "/api/v1/"+remediate.EndDrill, web.Word{Scope: "policy/" + policy})
 	return err
 }
 

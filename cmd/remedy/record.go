@@ -140,6 +140,9 @@ func scenario(r record.Record) string {
 	if r.Drill != "" {
 		s += "; a drill, " + r.Drill
 	}
+	if r.Live != "" {
+		s += "; broken on purpose, by the live drill " + r.Live
+	}
 	if r.ToldOnly != "" {
 		s += "; told only: " + r.ToldOnly
 	}
@@ -220,7 +223,7 @@ func rto(r record.Record) string {
 
 func rpo(r record.Record) string {
 	if r.RPO == nil {
-		return "not measured"
+		return r.NoRPO
 	}
 	return fmt.Sprintf("the newest good backup was %s old, at most %s are allowed: %s", r.RPO.Age, r.RPO.Allowed, map[bool]string{true: "met", false: "missed"}[r.RPO.Met])
 }

@@ -42,7 +42,7 @@ func (c *cli) drills(ctx context.Context, j past, back *flags.Span, format strin
 	}
 	records, err := recordsOf(ctx, j, func(f remediate.Fact) bool {
 		b, opened := f.Body.(remediate.Opened)
-		return opened && b.Drill != "" && !f.At.Before(from)
+		return opened && (b.Drill != "" || b.Live != "") && !f.At.Before(from)
 	})
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func drillCells(r record.Record) []string {
 		}
 	}
 	return []string{
-		t.Opened.UTC().Format(time.DateOnly), r.Drill, r.Policy, string(r.Severity), after(t.Opened), after(t.Decided), after(t.Told),
+		t.Opened.UTC().Format(time.DateOnly), or(r.Drill, "live: "+r.Live), r.Policy, string(r.Severity), after(t.Opened), after(t.Decided), after(t.Told),
 		or(wouldCall(r), "nobody"), acked, after(t.Closed),
 	}
 }

@@ -250,7 +250,8 @@ func TestNotesInReplayAndBacktest(t *testing.T) {
 }
 
 // drilledLife is a history of a drill that people acknowledged, one that nobody
-// did, one that was over when it became serious, and what was in earnest.
+// did, one in which something was broken on purpose, one that was over when it became
+// serious, and what was in earnest.
 func drilledLife(t *testing.T) *replay.Outcome {
 	t.Helper()
 	start := time.Date(2024, 1, 30, 10, 0, 0, 0, time.UTC)
@@ -278,8 +279,13 @@ func drilledLife(t *testing.T) *replay.Outcome {
 	says(40, remediate.Note, 1, "nobody knew the <b>war</b> | room")
 	fires(60, about("DbDown", "d2")) // i2
 	at(90, policies.Move{Resolve: about("DbDown", "d2")})
-	fires(120, about("DbDown", "d3")) // i3
-	fires(130, about("Told", ""))     // i4
+	at(95, policies.Move{Command: &remediate.Command{
+		Command: remediate.LiveDrill, By: "anna", Scope: "policy/db", Value: "20m", Labels: remediate.LabelsOf(map[string]string{remediate.DrillLabel: "db-stops"}),
+	}})
+	fires(96, about("DbDown", "")) // i3
+	at(105, policies.Move{Resolve: about("DbDown", "")})
+	fires(120, about("DbDown", "d3")) // i4
+	fires(130, about("Told", ""))     // i5
 	book := recoveryBook(t)
 	book.Destinations = append(book.Destinations, remediate.SlackDrill)
 	if err := book.Compile(); err != nil {
@@ -309,7 +315,7 @@ func TestReportDrill(t *testing.T) {
 		})
 	}
 	out, _, _ := remedied(t, "report", "recovery", "--storage.path", dir)
-	if !strings.Contains(out, "Drills: 3. They are not counted") {
+	if !strings.Contains(out, "Drills: 4. They are not counted") {
 		t.Errorf("the recovery report says\n%s", out)
 	}
 }

@@ -67,6 +67,9 @@ func (p *printer) head(i web.Incident) {
 	if i.Drill != "" {
 		p.printf("%s\n", p.tone(web.Wait, "a drill, "+i.Drill+": nothing is broken, nothing is done, and nobody is called"))
 	}
+	if i.Live != "" {
+		p.printf("%s\n", p.tone(web.Wait, "of the live drill "+i.Live+": it was broken on purpose, and is mended in earnest"))
+	}
 	p.printf("%s %s %s: %s%s\n", p.tone(bold, fmt.Sprintf("i%d", i.Number)), string(i.Severity), p.tone(web.ToneOf(i.Status), string(i.Status)), p.tone(bold, i.Policy), about)
 	if i.Alert != "" {
 		p.printf("%s %s\n", i.Alert, i.Summary)
@@ -249,7 +252,7 @@ func (p *printer) waits(i web.Incident) {
 		none = false
 		p.printf("  a human's word on plan %s: %s\n", a.Hash, a.Plan.Step)
 		for _, act := range a.Plan.Acts {
-			p.printf("    %s\n", strings.TrimSpace(act.Kind+" "+act.Target.String()+" "+string(act.Args)))
+			p.printf("    %s\n", strings.TrimSpace(act.String()+" "+string(act.Args)))
 		}
 	}
 	if !i.Until.IsZero() {
@@ -321,7 +324,8 @@ func (p *printer) status(s web.Status) {
 		p.printf("%s\n", p.tone(web.Wait, fmt.Sprintf("%s may do no more than %s, by %s%s", m.Scope, m.Mode, m.By, reason)))
 	}
 	for _, d := range s.Drills {
-		p.printf("%s\n", p.tone(web.Wait, fmt.Sprintf("a drill of %s is on until %s, by %s: remedy drill end %s ends it", d.Policy, clock(d.Until), d.By, d.Policy)))
+		kind := map[bool]string{false: "a drill", true: "a live drill"}[d.Live]
+		p.printf("%s\n", p.tone(web.Wait, fmt.Sprintf("%s of %s is on until %s, by %s: remedy drill end %s ends it", kind, d.Policy, clock(d.Until), d.By, d.Policy)))
 	}
 	open := []string{}
 	for _, st := range []remediate.Status{

@@ -74,7 +74,7 @@ func where(link string, n remediate.Notice) string {
 // payload says what is the matter and, as evidence, what was tried and seen.
 func payload(n remediate.Notice, w *notify.Words) *api.V2Payload {
 	p := &api.V2Payload{
-		Summary:   notify.Cut(w.Summary(), maxSummary),
+		Summary:   notify.Cut(ofDrill(n)+w.Summary(), maxSummary),
 		Source:    source(n),
 		Severity:  severity(n.Severity),
 		Component: notify.Clean(n.Target.String(), maxValue),
@@ -157,4 +157,13 @@ func (p *PagerDuty) page(n remediate.Notice) string {
 		return ""
 	}
 	return u.String()
+}
+
+// ofDrill says before all else, whatever the templates say, that it was broken on
+// purpose.
+func ofDrill(n remediate.Notice) string {
+	if n.Live == "" {
+		return ""
+	}
+	return "LIVE DRILL " + notify.Clean(n.Live, maxValue) + ": "
 }

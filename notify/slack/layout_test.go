@@ -45,6 +45,8 @@ func TestLayoutIsTheGoldenOne(t *testing.T) {
 	approval.Status, approval.Plan, approval.Why = remediate.StatusApproval, "a1610bcd8bd0", "approval: plan a1610bcd8bd0 waits for a human"
 	drill := n
 	drill.Drill = "d7"
+	live := n
+	live.Live = "database-stops"
 	closed := healed
 	closed.Status, closed.Closed = remediate.StatusClosed, n.Opened.Add(12*time.Minute)
 	closed.Attempts = append(closed.Attempts, remediate.Attempt{ID: "q4m2x7kd-i42-a2", Step: "fail over", Act: "failover prod/deployment/shop/db",
@@ -64,10 +66,12 @@ func TestLayoutIsTheGoldenOne(t *testing.T) {
 			text, blocks := s.digestMessage(night)
 			return text, blocks
 		},
-		"denied": func() (string, any) { text, blocks := s.rootMessage(n); return text, blocks },
-		"healed": func() (string, any) { text, blocks := s.rootMessage(healed); return text, blocks },
-		"drill":  func() (string, any) { text, blocks := s.rootMessage(drill); return text, blocks },
-		"reply":  func() (string, any) { text, blocks := s.replyMessage(n); return text, blocks },
+		"denied":    func() (string, any) { text, blocks := s.rootMessage(n); return text, blocks },
+		"healed":    func() (string, any) { text, blocks := s.rootMessage(healed); return text, blocks },
+		"drill":     func() (string, any) { text, blocks := s.rootMessage(drill); return text, blocks },
+		"live":      func() (string, any) { text, blocks := s.rootMessage(live); return text, blocks },
+		"livereply": func() (string, any) { text, blocks := s.replyMessage(live); return text, blocks },
+		"reply":     func() (string, any) { text, blocks := s.replyMessage(n); return text, blocks },
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, blocks := render()

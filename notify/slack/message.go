@@ -46,14 +46,20 @@ func (s *Slack) words(n remediate.Notice) *notify.Words {
 // mark says at one glance how it stands, and whether it is a drill: whatever the
 // templates say.
 func mark(n remediate.Notice) string {
-	if n.Drill != "" {
+	switch {
+	case n.Drill != "":
 		return marks[notify.ToneOf(n)] + " DRILL"
+	case n.Live != "":
+		return marks[notify.ToneOf(n)] + " LIVE DRILL"
 	}
 	return marks[notify.ToneOf(n)]
 }
 
 // drilled says what a drill is.
 const drilled = "This is a drill, %s: nothing is done, and nobody is called."
+
+// live says what a live drill is.
+const live = "This is of a live drill, %s: somebody broke it on purpose and is at it. What is done is done in earnest."
 
 // size is how much of each text is shown, for the whole message to be taken.
 type size struct{ prose, field, attempts, line int }
@@ -74,6 +80,9 @@ func (s *Slack) rootMessage(n remediate.Notice) (string, []api.Block) {
 		blocks := []api.Block{api.NewHeaderBlock(plain(mark(n)+" "+w.Headline(), maxHeader))}
 		if n.Drill != "" {
 			blocks = append(blocks, prose(fmt.Sprintf(drilled, n.Drill), z.prose))
+		}
+		if n.Live != "" {
+			blocks = append(blocks, prose(fmt.Sprintf(live, n.Live), z.prose))
 		}
 		if says := w.Says(); says != "" {
 			blocks = append(blocks, prose("The alert says: "+says, z.prose))
@@ -101,8 +110,11 @@ const (
 func (s *Slack) replyMessage(n remediate.Notice) (string, []api.Block) {
 	all := s.words(n).Lines()
 	title := notify.ID(n)
-	if n.Drill != "" {
+	switch {
+	case n.Drill != "":
 		title = "DRILL " + title
+	case n.Live != "":
+		title = "LIVE DRILL " + title
 	}
 	text := escape(title+": "+all[len(all)-1], maxText)
 	if left := len(all) - maxLines; left > 0 {

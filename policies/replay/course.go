@@ -112,7 +112,7 @@ func (c *courses) hear(f remediate.Fact) {
 			Incident: b.Incident, Alert: c.heard.Alert.Name(), Policy: b.Policy, Target: b.Target.String(), Severity: b.Severity,
 			ToldOnly: b.ToldOnly, Found: b.Found, Opened: f.At, opener: b.Alert,
 		}
-		if c.open[b.Incident] = i; b.Drill == "" { // in a drill nothing was broken, and there is nothing to compare
+		if c.open[b.Incident] = i; b.Drill == "" && b.Live == "" { // in a drill nothing was broken, and there is nothing to compare
 			c.all = append(c.all, i)
 		}
 	case remediate.Joined:

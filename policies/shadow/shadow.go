@@ -171,7 +171,7 @@ func (r *Report) policy(name string) *Policy {
 }
 
 func (r *Report) opened(b remediate.Opened, at time.Time) error {
-	if at.Before(r.from) || b.Found || b.Drill != "" || own(b.Policy) {
+	if at.Before(r.from) || b.Found || b.Drill != "" || b.Live != "" || own(b.Policy) {
 		return nil
 	}
 	book, err := r.books(b.Rulebook)

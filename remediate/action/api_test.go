@@ -530,9 +530,17 @@ func (a *api) plan(t *testing.T, actor *Actor, kind string, target remediate.Tar
 	if err != nil {
 		t.Fatal(err)
 	}
-	return remediate.Started{ID: "j-i42-a1", Incident: 42, Deadline: time.Now().Add(time.Minute), Act: &remediate.Act{
-		Attempt: "j-i42-a1", Kind: kind, Target: target, UID: string(w.Meta.UID), Template: w.Fingerprint(),
-	}}
+	act := &remediate.Act{Attempt: "j-i42-a1", Kind: kind, Target: target, UID: string(w.Meta.UID), Template: w.Fingerprint()}
+	if kind == "rollback" {
+		all, err := actor.clusters["prod"].reader.Revisions(t.Context(), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := kube.RollbackOf(w, all); err == nil {
+			act.Revision, act.Change = back.To.Fingerprint(), back.String()
+		}
+	}
+	return remediate.Started{ID: "j-i42-a1", Incident: 42, Deadline: time.Now().Add(time.Minute), Act: act}
 }
 
 // performed performs and checks the outcome and that the text says why.

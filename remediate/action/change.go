@@ -73,6 +73,26 @@ func (t *attempt) meant(w *kube.Workload) *remediate.Result {
 	return nil
 }
 
+// template is the fingerprint that the pod template of the target must have: what
+// was judged, or what an act before this one, of the same attempt, made of it.
+func (t *attempt) template(w *kube.Workload) string {
+	if t.ofThisAttempt(w.RolledBackBy()) {
+		return w.Meta.Annotations[kube.RolledBackTo]
+	}
+	return t.Act.Template
+}
+
+// unseen asks to be performed again while the target's controller has not seen
+// what an act before this one, of the same attempt, did to the pod template: that
+// a rollout begins is our own doing. It is nil when there is nothing to wait for.
+func (t *attempt) unseen(w *kube.Workload) *remediate.Result {
+	ours := t.ofThisAttempt(w.RolledBackBy()) || t.ofThisAttempt(w.Attempt())
+	if !ours || w.Observed >= w.Meta.Generation {
+		return nil
+	}
+	return new(t.later(fmt.Errorf("its controller has not observed yet what this attempt did before, generation %d", w.Meta.Generation)))
+}
+
 // merge sends annotations and fields of the spec of a workload, nil for what goes.
 // The body names the UID and the resourceVersion that were judged, so that it
 // changes nothing else than that. It is no server-side apply: that would give up

@@ -98,7 +98,7 @@ func (t *attempt) judge(w *kube.Workload) (done bool, stop *remediate.Result) {
 	case w.Attempt() == t.ID:
 		return false, new(failed("the mark %s=%s was there before it was sent: somebody else uses our IDs, or a journal was copied", kube.AttemptAnnotation, t.ID))
 	}
-	was := t.Act.Template
+	was := t.template(w)
 	if was == "" { // what is taken back may have changed it
 		was = w.Fingerprint()
 	}
@@ -108,7 +108,9 @@ func (t *attempt) judge(w *kube.Workload) (done bool, stop *remediate.Result) {
 	case kube.Restarted:
 		return false, new(ok("%s restarted it already; nothing was sent", w.RestartedBy()))
 	}
-	switch {
+	switch wait := t.unseen(w); {
+	case wait != nil:
+		return false, wait
 	case w.Refused != "":
 		return false, new(refused("%s", w.Refused))
 	case w.Wanted == 0:

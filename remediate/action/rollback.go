@@ -3,7 +3,6 @@ package action
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -27,8 +26,7 @@ type rollback struct {
 
 func rollbackRules(string, json.RawMessage) []rbacv1.PolicyRule {
 	return append(kube.ReadRules(kube.Deployment),
-		kube.Rule("apps", []string{"replicasets"}, "list"),
-		kube.Rule("apps", []string{"deployments"}, "patch"), eventRule)
+		kube.RevisionsRule, kube.Rule("apps", []string{"deployments"}, "patch"), eventRule)
 }
 
 func (a *rollback) validate() error {
@@ -56,7 +54,7 @@ func (a *rollback) perform(ctx context.Context, t *attempt) remediate.Result {
 		e := t.rollBack(ctx, w, next)
 		switch {
 		case e == nil:
-			return t.tell(ctx, w, ok("%s", next.done()))
+			return t.tell(ctx, w, ok("%s", rolledBack(next)))
 		case apierrors.IsConflict(e.err):
 			continue // it changed since it was judged: judge it anew
 		case apierrors.IsInvalid(e.err) && hasCause(e.err, "metadata.uid"):
@@ -64,27 +62,25 @@ func (a *rollback) perform(ctx context.Context, t *attempt) remediate.Result {
 		}
 		r := t.unsent(e)
 		if r.Outcome == remediate.Unknown && t.isRolledBack(ctx) {
-			return t.tell(ctx, w, ok("%s; the answer was lost, but its mark is there", next.done()))
+			return t.tell(ctx, w, ok("%s; the answer was lost, but its mark is there", rolledBack(next)))
 		}
 		return r
 	}
 	return t.later(fmt.Errorf("%s changes faster than it can be judged", t.Act.Target))
 }
 
-// rollingBack is from which revision to which.
-type rollingBack struct{ from, to kube.Revision }
-
-func (b *rollingBack) done() string {
+// rolledBack says what was done.
+func rolledBack(b *kube.Rollback) string {
 	known := "; which of the earlier ones was good nobody knows any more, it is the last one"
-	if b.to.Available > 0 {
-		known = fmt.Sprintf(", of which %d pods still served", b.to.Available)
+	if b.To.Available > 0 {
+		known = fmt.Sprintf(", of which %d pods still served", b.To.Available)
 	}
-	return fmt.Sprintf("rolled back from %s to %s%s", &b.from, &b.to, known)
+	return fmt.Sprintf("rolled back from %s to %s%s", &b.From, &b.To, known)
 }
 
 // judge reads the target and returns from where to where it is to be rolled
 // back, or the result where nothing is to be written.
-func (a *rollback) judge(ctx context.Context, t *attempt) (*kube.Workload, *rollingBack, *remediate.Result) {
+func (a *rollback) judge(ctx context.Context, t *attempt) (*kube.Workload, *kube.Rollback, *remediate.Result) {
 	w, stop := t.look(ctx)
 	if stop == nil {
 		stop = a.refuse(w, t)
@@ -100,9 +96,12 @@ func (a *rollback) judge(ctx context.Context, t *attempt) (*kube.Workload, *roll
 	if err != nil {
 		return w, nil, new(t.unread(err))
 	}
-	next, err := choose(w, all)
-	if err != nil {
+	next, err := kube.RollbackOf(w, all)
+	switch {
+	case err != nil:
 		return w, nil, new(refused("%v", err))
+	case next.To.Fingerprint() != t.Act.Revision:
+		return w, nil, new(refused("it would be rolled back %s by now, which is not what was judged", next))
 	}
 	return w, next, nil
 }
@@ -115,61 +114,21 @@ func (a *rollback) refuse(w *kube.Workload, t *attempt) *remediate.Result {
 		return new(refused("%s", remediate.RefusedGone))
 	case string(w.Meta.UID) != t.Act.UID:
 		return new(refused("it was deleted and made anew since it was judged"))
-	case rolledBackBy(w) == t.ID && t.again:
+	case w.RolledBackBy() == t.ID && t.again:
 		return new(ok("rolled back; the mark of this attempt was there already"))
-	case rolledBackBy(w) == t.ID:
+	case w.RolledBackBy() == t.ID:
 		return new(failed("the mark %s=%s was there before it was sent: somebody else uses our IDs, or a journal was copied", kube.RolledBackBy, t.ID))
-	case kube.Compare(t.Act.Template, w.Fingerprint()) != kube.Same:
+	case kube.Compare(t.template(w), w.Fingerprint()) != kube.Same:
 		return new(refused("somebody else changed its pod template since it was judged"))
-	case w.Refused != "":
+	}
+	if wait := t.unseen(w); wait != nil {
+		return wait
+	}
+	if w.Refused != "" {
 		return new(refused("%s", w.Refused))
-	case w.Wanted == 0:
-		return new(refused("0 replicas are wanted: whether an earlier revision is better would not be seen"))
-	case w.RolledBack():
-		return new(refused("what it wants now is what %s rolled back to already: that fails, too, and what was before it is for people to choose", rolledBackBy(w)))
 	}
 	if by := managedBy(&w.Meta); by != "" && a.Drift != driftAccept {
 		return new(refused("it is managed by %s, which would bring the release back or lose the rollback: roll it back there, or write drift: accept", by))
 	}
 	return nil
-}
-
-func rolledBackBy(w *kube.Workload) string { return w.Meta.Annotations[kube.RolledBackBy] }
-
-// choose returns the revision to go back to, of all that are kept, the newest
-// first: the last that still serves, or else the last before the present one. One
-// that differs in nothing but a restart, or that we rolled back from, is none.
-func choose(w *kube.Workload, all []kube.Revision) (*rollingBack, error) {
-	now := -1
-	for i := range all {
-		if now < 0 && all[i].Is(w) {
-			now = i
-		}
-	}
-	if now < 0 {
-		return nil, errors.New("its controller has no ReplicaSet of its present pod template: which revision that is nobody knows")
-	}
-	var to *kube.Revision
-	same, bad := 0, 0
-	for i := now + 1; i < len(all); i++ {
-		switch r := &all[i]; {
-		case kube.SameButRestarts(w.Fingerprint(), r.Fingerprint()):
-			same++
-		case r.Hash == w.Meta.Annotations[kube.RolledBackFrom] && r.Available == 0:
-			bad++
-		case to == nil || to.Available == 0 && r.Available > 0:
-			to = r
-		}
-	}
-	switch {
-	case to != nil:
-		return &rollingBack{all[now], *to}, keepsRights(w, to)
-	case bad > 0:
-		return nil, fmt.Errorf("no earlier revision is left but one that was rolled back from already, as %s says", kube.RolledBackFrom)
-	case same > 0:
-		return nil, fmt.Errorf("its earlier revisions differ from %s in nothing but a restart", &all[now])
-	case w.KeepsNone():
-		return nil, errors.New("its revisionHistoryLimit is 0: no earlier revision is kept")
-	}
-	return nil, fmt.Errorf("there is no earlier revision than %s", &all[now])
 }

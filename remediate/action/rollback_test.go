@@ -191,6 +191,13 @@ func TestRollbackRefuses(t *testing.T) {
 		"Helm": {func(_ *api, d *appsv1.Deployment, _ *remediate.Started) {
 			d.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"}
 		}, remediate.Refused, "managed by Helm"},
+		"another revision serves": {func(a *api, _ *appsv1.Deployment, _ *remediate.Started) {
+			a.replicaSets[0].Status.AvailableReplicas, a.replicaSets[1].Status.AvailableReplicas = 0, 1
+		}, remediate.Refused, "it would be rolled back from revision 3 with image worse to revision 2 with image bad by now, which is not what was judged"},
+		"another image of that revision": {func(a *api, _ *appsv1.Deployment, _ *remediate.Started) {
+			a.replicaSets[0].Spec.Template.Spec.Containers[0].Image = "evil"
+		}, remediate.Refused, "to revision 1 with image evil by now, which is not what was judged"},
+		"no revision":   {func(_ *api, _ *appsv1.Deployment, s *remediate.Started) { s.Act.Revision = "" }, remediate.Refused, "which is not what was judged"},
 		"an undo":       {func(_ *api, _ *appsv1.Deployment, s *remediate.Started) { s.Act.Undo = true }, remediate.Refused, "a rollback takes nothing back"},
 		"no template":   {func(_ *api, _ *appsv1.Deployment, s *remediate.Started) { s.Act.Template = "" }, remediate.Refused, "no pod template"},
 		"a statefulset": {func(_ *api, _ *appsv1.Deployment, s *remediate.Started) { s.Act.Target.Kind = "statefulset" }, remediate.Refused, "rollback cannot be done to a statefulset; it is for deployment"},
@@ -201,7 +208,7 @@ func TestRollbackRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAPI(t)
-			d := a.released("good", "bad")
+			d := a.released("good", "bad", "worse")
 			actor := a.actor(t)
 			s := a.plan(t, actor, "rollback", web)
 			tc.then(a, d, &s)
@@ -267,6 +274,59 @@ func TestRollbackJudgesAnewOnConflict(t *testing.T) {
 	performed(t, actor, s, remediate.Refused, "somebody else changed its pod template")
 	if image(d) != "fixed" {
 		t.Errorf("image %s", image(d))
+	}
+}
+
+// What an act of the same step did is told from what somebody else did: the plan
+// was made before either.
+func TestRestartAfterARollbackInOneStep(t *testing.T) {
+	step := func(t *testing.T) (*api, *appsv1.Deployment, *Actor, remediate.Started) {
+		a := newAPI(t)
+		d := a.released("good", "bad")
+		actor := a.actor(t)
+		back, restart := a.plan(t, actor, "rollback", web), a.plan(t, actor, "restart", web)
+		restart.ID += "-2"
+		performed(t, actor, back, remediate.OK, "rolled back")
+		return a, d, actor, restart
+	}
+	t.Run("restarted", func(t *testing.T) {
+		a, d, actor, restart := step(t)
+		performed(t, actor, restart, remediate.OK, "restarted")
+		if image(d) != "good" || d.Spec.Template.Annotations[kube.AttemptAnnotation] != restart.ID || len(a.acts()) != 2 {
+			t.Errorf("image %s, annotations %v, writes %v", image(d), d.Spec.Template.Annotations, a.acts())
+		}
+	})
+	t.Run("not seen by its controller yet", func(t *testing.T) {
+		a, d, actor, restart := step(t)
+		d.Generation++
+		performed(t, actor, restart, remediate.Later, "its controller has not observed yet what this attempt did before")
+		if d.Status.ObservedGeneration = d.Generation; len(a.acts()) != 1 {
+			t.Errorf("writes %v", a.acts())
+		}
+		performed(t, actor, restart, remediate.OK, "restarted")
+	})
+	for name, tc := range map[string]struct {
+		then    func(*appsv1.Deployment, *remediate.Started)
+		outcome string
+		text    string
+	}{
+		"changed by somebody since": {func(d *appsv1.Deployment, _ *remediate.Started) { d.Spec.Template.Spec.NodeName = "elsewhere" }, remediate.Refused, "somebody else changed its pod template"},
+		"restarted by somebody since": {func(d *appsv1.Deployment, _ *remediate.Started) {
+			metav1.SetMetaDataAnnotation(&d.Spec.Template.ObjectMeta, kube.RestartedAnnotation, "2026-01-14T03:12:00Z")
+		}, remediate.OK, "restarted it already; nothing was sent"},
+		"rolled back by another attempt": {func(_ *appsv1.Deployment, s *remediate.Started) { s.ID, s.Act.Attempt = "j-i42-a11-2", "j-i42-a11" }, remediate.Refused, "somebody else changed its pod template"},
+		"a rollout that somebody else began": {func(d *appsv1.Deployment, s *remediate.Started) {
+			d.Generation, s.ID, s.Act.Attempt, s.Act.Template = d.Generation+1, "j-i42-a2", "j-i42-a2", d.Annotations[kube.RolledBackTo]
+		}, remediate.Refused, "a rollout is beginning"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, d, actor, restart := step(t)
+			tc.then(d, &restart)
+			performed(t, actor, restart, tc.outcome, tc.text)
+			if len(a.acts()) != 1 {
+				t.Errorf("writes %v", a.acts())
+			}
+		})
 	}
 }
 

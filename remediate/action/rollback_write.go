@@ -16,13 +16,13 @@ import (
 // rollBack sends the pod template, the mark, and why the revision was made once,
 // which its history is to say of it again. The patch names the UID and the
 // resourceVersion that were judged, so that it changes nothing else than that.
-func (t *attempt) rollBack(ctx context.Context, w *kube.Workload, next *rollingBack) *writeError {
+func (t *attempt) rollBack(ctx context.Context, w *kube.Workload, next *kube.Rollback) *writeError {
 	notes := maps.Clone(w.Meta.Annotations)
 	if notes == nil {
 		notes = map[string]string{}
 	}
-	notes[kube.RolledBackBy], notes[kube.RolledBackFrom], notes[kube.RolledBackTo] = t.ID, next.from.Hash, next.to.Fingerprint()
-	if notes[kube.ChangeCause] = next.to.Cause; next.to.Cause == "" {
+	notes[kube.RolledBackBy], notes[kube.RolledBackFrom], notes[kube.RolledBackTo] = t.ID, next.From.Hash, next.To.Fingerprint()
+	if notes[kube.ChangeCause] = next.To.Cause; next.To.Cause == "" {
 		delete(notes, kube.ChangeCause)
 	}
 	type op struct {
@@ -34,7 +34,7 @@ func (t *attempt) rollBack(ctx context.Context, w *kube.Workload, next *rollingB
 		{"replace", "/metadata/uid", w.Meta.UID},
 		{"replace", "/metadata/resourceVersion", w.Meta.ResourceVersion},
 		{"add", "/metadata/annotations", notes},
-		{"replace", "/spec/template", next.to.Template},
+		{"replace", "/spec/template", next.To.Template},
 	})
 	if err != nil {
 		return &writeError{err: fmt.Errorf("encode the rollback: %w", err)}
@@ -48,7 +48,7 @@ func (t *attempt) rollBack(ctx context.Context, w *kube.Workload, next *rollingB
 // isRolledBack tells whether a request whose answer was lost was carried out.
 func (t *attempt) isRolledBack(ctx context.Context) bool {
 	w, stop := t.same(ctx)
-	return stop == nil && rolledBackBy(w) == t.ID
+	return stop == nil && w.RolledBackBy() == t.ID
 }
 
 func rollbackWrites(string, json.RawMessage) []Write {

@@ -28,6 +28,7 @@ type IncidentRow struct {
 	Exhausted bool               `json:"exhausted,omitempty"` // every step was tried, none was verified
 	Found     bool               `json:"found,omitempty"`     // it fired before the journal or the policy existed
 	Drill     string             `json:"drill,omitempty"`     // which drill it is
+	Live      string             `json:"live,omitempty"`      // which live drill it was announced by
 	Opened    time.Time          `json:"opened"`
 	Healed    time.Time          `json:"healed,omitzero"` // the first good sample of the verification that held
 	Closed    time.Time          `json:"closed,omitzero"`
@@ -75,7 +76,7 @@ func openedRow(f remediate.Fact, b remediate.Opened, alertName string) IncidentR
 	r := IncidentRow{
 		ID: b.Incident, Policy: b.Policy, Key: b.Key, Severity: b.Severity, Target: b.Target,
 		Alert: b.Alert, AlertName: alertName, Status: remediate.StatusDeciding, Why: b.ToldOnly,
-		Firing: 1, Found: b.Found, Drill: b.Drill, Opened: f.At, FirstSeq: f.Seq, LastSeq: f.Seq,
+		Firing: 1, Found: b.Found, Drill: b.Drill, Live: b.Live, Opened: f.At, FirstSeq: f.Seq, LastSeq: f.Seq,
 	}
 	if b.Found {
 		r.Status = remediate.StatusListed

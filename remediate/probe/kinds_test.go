@@ -209,7 +209,8 @@ func may(rules []rbacv1.PolicyRule, verb, what string) bool {
 
 func TestRulesAreNoWiderThanNeeded(t *testing.T) {
 	for _, tc := range []struct{ kind, target, args, may, mayNot string }{
-		{"workload", "deployment", `{}`, "get deployments, get persistentvolumeclaims, get namespaces", "list pods, list poddisruptionbudgets, get statefulsets"},
+		{"workload", "deployment", `{}`, "get deployments, get persistentvolumeclaims, get namespaces", "list replicasets, list pods, list poddisruptionbudgets, get statefulsets"},
+		{"workload", "deployment", `{"for":"rollback"}`, "get deployments, list replicasets", "list pods, get statefulsets"},
 		{"workload", "deployment", `{"headroom":true}`, "list pods, list poddisruptionbudgets, get namespaces", "get pods, list namespaces"},
 		{"workload", "pod", `{"headroom":true}`, "get pods, list poddisruptionbudgets", "list pods"},
 		{"rollout", "deployment", ``, "get deployments", "get namespaces"},

@@ -23,7 +23,8 @@ const (
 type workload struct {
 	// Headroom asks what the disruption budgets of its pods allow.
 	Headroom bool `json:"headroom,omitempty"`
-	// For asks what is refused where nothing else is to be done to it.
+	// For asks what is refused where nothing else is to be done to it, and for a
+	// rollback also what that would come to.
 	For kube.Purpose `json:"for,omitempty"`
 }
 
@@ -36,15 +37,18 @@ func workloadRules(target string, raw json.RawMessage) []rbacv1.PolicyRule {
 	if args.Decode(raw, &a) == nil && a.Headroom {
 		rules = append(rules, kube.HeadroomRules(target)...)
 	}
+	if a.For == kube.ToRollBack {
+		rules = append(rules, kube.RevisionsRule)
+	}
 	return rules
 }
 
 func (a *workload) validate() error {
 	switch a.For {
-	case "", kube.ToPause, kube.ToResume:
+	case "", kube.ToPause, kube.ToResume, kube.ToRollBack:
 		return nil
 	}
-	return fmt.Errorf(`"for" is %q: want %s or %s, or leave it out`, a.For, kube.ToPause, kube.ToResume)
+	return fmt.Errorf(`"for" is %q: want %s, %s or %s, or leave it out`, a.For, kube.ToPause, kube.ToResume, kube.ToRollBack)
 }
 
 func (*workload) dependency(q remediate.Question) string { return kubernetesName(q) }
@@ -71,8 +75,13 @@ func (a *workload) put(ctx context.Context, p *Prober, q remediate.Question) (re
 			return remediate.Answer{}, err
 		}
 	}
-	if w.Refused != "" {
-		out.Text += "; refused: " + w.Refused
+	if a.For == kube.ToRollBack && w.Refused == "" {
+		if err := p.addRollback(ctx, w, &out); err != nil {
+			return remediate.Answer{}, err
+		}
+	}
+	if why := out.Values[remediate.ValueRefused]; why != "" {
+		out.Text += "; refused: " + why
 	}
 	return out, nil
 }
@@ -127,6 +136,28 @@ func (p *Prober) addHeadroom(ctx context.Context, w *kube.Workload, a *remediate
 		a.Text += fmt.Sprintf("; %d disruptions allowed by %s", h.Allowed, h.Budgets)
 		return nil
 	})
+}
+
+// addRollback adds from which revision to which it would be rolled back. That
+// there is none to go back to is a reason not to begin.
+func (p *Prober) addRollback(ctx context.Context, w *kube.Workload, a *remediate.Answer) error {
+	var all []kube.Revision
+	if w.Target.Kind == kube.Deployment {
+		err := p.read(w.Target, func(r kube.Reader) (err error) {
+			all, err = r.Revisions(ctx, w)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	back, err := kube.RollbackOf(w, all)
+	if err != nil {
+		a.OK, a.Values[remediate.ValueRefused] = false, err.Error()
+		return nil
+	}
+	a.Values[remediate.ValueRevision], a.Values[remediate.ValueChange] = back.To.Fingerprint(), back.String()
+	return nil
 }
 
 // workload reads a target.

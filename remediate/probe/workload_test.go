@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -120,7 +121,7 @@ func TestWorkloadRefused(t *testing.T) {
 	if a := p.one(t, "workload", db, `{"for":"resume"}`); !a.OK || a.Values[remediate.ValueRefused] != "" {
 		t.Errorf("to resume it: %+v", a)
 	}
-	if a := p.one(t, "workload", db, `{"for":"restart"}`); a.OK || !strings.Contains(a.Err, "want pause or resume") {
+	if a := p.one(t, "workload", db, `{"for":"restart"}`); a.OK || !strings.Contains(a.Err, "want pause, resume or rollback") {
 		t.Errorf("for what there is not: %+v", a)
 	}
 	gone := db
@@ -132,6 +133,57 @@ func TestWorkloadRefused(t *testing.T) {
 	elsewhere.Cluster = "staging"
 	if a := p.one(t, "workload", elsewhere, `{}`); a.OK || !strings.Contains(a.Err, `cluster "staging" is not configured`) {
 		t.Errorf("another cluster: %+v", a)
+	}
+}
+
+// Whoever approves a rollback is told to what; where there is nothing to go back
+// to, it is not begun.
+func TestWorkloadSaysToWhatItWouldBeRolledBack(t *testing.T) {
+	with := func(image string) corev1.PodTemplateSpec {
+		return corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "db"}},
+			Spec: corev1.PodSpec{
+				InitContainers: []corev1.Container{{Name: "schema", Image: "schema:7"}},
+				Containers:     []corev1.Container{{Name: "db", Image: image}, {Name: "again", Image: image}},
+			},
+		}
+	}
+	revision := func(n int, image string) *appsv1.ReplicaSet {
+		yes, set := true, &appsv1.ReplicaSet{Spec: appsv1.ReplicaSetSpec{Template: with(image)}}
+		set.Namespace, set.Name = "shop", fmt.Sprintf("db-%d", n)
+		set.Labels = map[string]string{"app": "db", appsv1.DefaultDeploymentUniqueLabelKey: fmt.Sprint(n)}
+		set.Annotations = map[string]string{kube.RevisionAnnotation: fmt.Sprint(n)}
+		set.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "db", UID: "u1", Controller: &yes}}
+		return set
+	}
+	now := deployment(func(d *appsv1.Deployment) {
+		d.Spec.Selector, d.Spec.Template = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "db"}}, with("db:2")
+	})
+	for name, tc := range map[string]struct {
+		args         string
+		revisions    []runtime.Object
+		change, text string // what it comes to, or why nothing
+	}{
+		"another image":      {`{"for":"rollback"}`, []runtime.Object{revision(2, "db:2"), revision(1, "db:1")}, "from revision 2 with images schema:7, db:2 to revision 1 with images schema:7, db:1", ""},
+		"nothing to go to":   {`{"for":"rollback"}`, []runtime.Object{revision(2, "db:2")}, "", "there is no earlier revision than revision 2"},
+		"nobody asks for it": {`{}`, []runtime.Object{revision(2, "db:2"), revision(1, "db:1")}, "", ""},
+	} {
+		p, _ := over(t, append(tc.revisions, now)...)
+		a := p.one(t, "workload", db, tc.args)
+		if a.OK != (tc.text == "") || a.Err != "" || a.Values[remediate.ValueChange] != tc.change || (a.Values[remediate.ValueRevision] == "") != (tc.change == "") ||
+			!strings.HasPrefix(a.Values[remediate.ValueRefused], tc.text) || !strings.Contains(a.Text, tc.text) {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+	other := revision(1, "db:2")
+	other.Spec.Template.Spec.NodeName = "elsewhere"
+	p, client := over(t, now, revision(2, "db:2"), other)
+	if a := p.one(t, "workload", db, `{"for":"rollback"}`); a.Values[remediate.ValueChange] != "from revision 2 to revision 1, both with images schema:7, db:2" {
+		t.Errorf("of the same image: %+v", a)
+	}
+	forbid(client, "list", "replicasets")
+	if a := p.one(t, "workload", db, `{"for":"rollback"}`); a.OK || !strings.Contains(a.Err, "list the ReplicaSets") || a.Values != nil {
+		t.Errorf("not allowed to look: %+v", a)
 	}
 }
 

@@ -54,8 +54,9 @@ func (i *incident) record(now time.Time) Record {
 	r := i.Record
 	r.Attempts = slices.Clone(r.Attempts)
 	r.RTO = i.rto(now)
+	r.NoRPO = i.noRPO()
 	r.Ending = i.ending()
-	r.PageSaved = r.Ending == ByAutomation && len(r.Called) == 0 && i.pagesOnNeed()
+	r.PageSaved = r.Ending == ByAutomation && len(r.Called) == 0 && r.Live == "" && i.pagesOnNeed()
 	return r
 }
 
@@ -73,6 +74,20 @@ func (i *incident) ending() Ending {
 		return ByAutomation
 	}
 	return ByItself
+}
+
+// noRPO says why there is no RPO, "" when there is one. What restores data asks for a
+// backup before.
+func (i *incident) noRPO() string {
+	switch {
+	case i.RPO != nil:
+		return ""
+	case i.policy == nil || i.policy.Guards.Backup == nil:
+		return "no data was restored: its policy asks for no backup"
+	case len(i.Attempts) == 0:
+		return "nothing was done that data could be lost by"
+	}
+	return "not measured: how old the newest good backup was is not known"
 }
 
 // rto holds how long it took against the objective. While it is not good the

@@ -76,7 +76,7 @@ func (l *Log) opened(b remediate.Opened, f remediate.Fact) error {
 	}
 	i := &incident{
 		Record: Record{
-			Incident: b.Incident, Policy: b.Policy, Severity: b.Severity, ToldOnly: b.ToldOnly, Drill: b.Drill, Found: b.Found,
+			Incident: b.Incident, Policy: b.Policy, Severity: b.Severity, ToldOnly: b.ToldOnly, Drill: b.Drill, Live: b.Live, Found: b.Found,
 			Times: Times{Opened: f.At, Since: f.At},
 		},
 		book: book, policy: book.Policy(b.Policy),

@@ -24,11 +24,13 @@ type Record struct {
 	Severity remediate.Severity `json:"severity"` // in the end
 	ToldOnly string             `json:"toldOnly,omitempty"`
 	Drill    string             `json:"drill,omitempty"` // which drill it was; "" when it was none
+	Live     string             `json:"live,omitempty"`  // which live drill it was announced by: it was broken on purpose
 	Found    bool               `json:"found,omitempty"` // it fired before we were there, and was never released
 	Times    Times              `json:"times"`
 	Attempts []Attempt          `json:"attempts,omitempty"`
 	RTO      RTO                `json:"rto"`
-	RPO      *RPO               `json:"rpo,omitempty"` // absent: it was not measured
+	RPO      *RPO               `json:"rpo,omitempty"`   // absent: it was not measured, or there was nothing to measure
+	NoRPO    string             `json:"noRPO,omitempty"` // why it is absent
 	Issues   []Issue            `json:"issues,omitempty"`
 	Called   []Call             `json:"called,omitempty"`
 	Words    []Word             `json:"words,omitempty"` // what people said, less what they learned

@@ -279,12 +279,12 @@ func TestRPO(t *testing.T) {
 	}{
 		"young":                       {"db", unix(-8), []Started{act(1, 1, "restart")}, "10m true"},
 		"too old, and overridden":     {"db", unix(-100), []Started{act(1, 1, "restart")}, "1h42m false"},
-		"nothing is done":             {"db", unix(-8), nil, "not measured"},
-		"not known":                   {"db", Answer{Kind: "promql", Err: "connection refused"}, []Started{act(1, 1, "restart")}, "not measured"},
-		"an old value, and an error":  {"db", Answer{Kind: "promql", Err: "stale", Values: unix(-8).Values}, []Started{act(1, 1, "restart")}, "not measured"},
-		"no time":                     {"db", Answer{Kind: "promql", Values: map[string]string{ValueNumber: "NaN"}}, []Started{act(1, 1, "restart")}, "not measured"},
-		"a policy that asks for none": {"web", unix(-8), []Started{act(1, 1, "restart")}, "not measured"},
-		"only taken back":             {"db", unix(-8), []Started{{ID: "j-i1-a1", Incident: 1, Act: &Act{Attempt: "j-i1-a1", Kind: "restart", Undo: true}}}, "not measured"},
+		"nothing is done":             {"db", unix(-8), nil, "nothing was done that data could be lost by"},
+		"not known":                   {"db", Answer{Kind: "promql", Err: "connection refused"}, []Started{act(1, 1, "restart")}, "not measured: how old the newest good backup was is not known"},
+		"an old value, and an error":  {"db", Answer{Kind: "promql", Err: "stale", Values: unix(-8).Values}, []Started{act(1, 1, "restart")}, "not measured: how old the newest good backup was is not known"},
+		"no time":                     {"db", Answer{Kind: "promql", Values: map[string]string{ValueNumber: "NaN"}}, []Started{act(1, 1, "restart")}, "not measured: how old the newest good backup was is not known"},
+		"a policy that asks for none": {"web", unix(-8), []Started{act(1, 1, "restart")}, "no data was restored: its policy asks for no backup"},
+		"only taken back":             {"db", unix(-8), []Started{{ID: "j-i1-a1", Incident: 1, Act: &Act{Attempt: "j-i1-a1", Kind: "restart", Undo: true}}}, "not measured: how old the newest good backup was is not known"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s story
@@ -293,9 +293,10 @@ func TestRPO(t *testing.T) {
 			for _, a := range c.acts {
 				s.tell(2, a)
 			}
-			got := "not measured"
-			if rpo := records(t, s)[0].RPO; rpo != nil {
-				got = fmt.Sprint(rpo.Age, " ", rpo.Met)
+			r := records(t, s)[0]
+			got := r.NoRPO
+			if r.RPO != nil {
+				got += fmt.Sprint(r.RPO.Age, " ", r.RPO.Met)
 			}
 			if got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
@@ -393,6 +394,24 @@ func TestADrillIsCountedApart(t *testing.T) {
 	}
 	if r.Drill != "d7" || r.Ending != record.Practised || r.RTO.Measured || r.RTO.Met != nil || !r.Times.Decided.Equal(at(0.1)) || !r.Times.Told.Equal(at(0.2)) ||
 		len(r.Called) != 1 || len(r.Words) != 1 || len(r.Lessons) != 1 || len(r.Issues) != 0 {
+		t.Errorf("%+v", r)
+	}
+	if sum := record.Sum(at(-60), at(60), []record.Record{r}); sum.Drills != 1 || sum.Total.Incidents != 0 {
+		t.Errorf("%+v", sum)
+	}
+}
+
+// What was broken on purpose is mended in earnest, and says so; it is counted apart.
+func TestALiveDrillIsCountedApart(t *testing.T) {
+	var s story
+	begun := opened(1, "db", P2)
+	broken := begun[1].(Opened)
+	broken.Live = "db-stops"
+	s.tell(0, begun[0], broken)
+	s.tell(1, Healed{Incident: 1, Attempt: "a1", FirstGood: at(1)})
+	s.tell(9, Closed{Incident: 1, Why: "verified, and its alerts resolved", Verified: true})
+	r := records(t, s)[0]
+	if r.Live != "db-stops" || !r.RTO.Measured || r.PageSaved {
 		t.Errorf("%+v", r)
 	}
 	if sum := record.Sum(at(-60), at(60), []record.Record{r}); sum.Drills != 1 || sum.Total.Incidents != 0 {

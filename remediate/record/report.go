@@ -73,7 +73,7 @@ func Sum(from, to time.Time, records []Record) Report {
 		switch {
 		case own(one.Policy):
 			r.Own++
-		case one.Drill != "":
+		case one.Drill != "", one.Live != "":
 			r.Drills++
 		case one.Found:
 			r.Listed++

@@ -14,6 +14,9 @@ func happening(r Row) string {
 	if r.Drill != "" {
 		return "a drill: " + happens(r)
 	}
+	if r.Live != "" {
+		return "a live drill: " + happens(r)
+	}
 	return happens(r)
 }
 

@@ -37,11 +37,12 @@ type Word struct {
 	By     string `json:"by,omitempty"`     // who gives it; needed unless the listener authenticates
 	Reason string `json:"reason,omitempty"` // why, for those who read it later; override and accept need one; note: what was learned
 	Plan   string `json:"plan,omitempty"`   // approve and deny: the plan's hash, or at least 6 characters of its beginning
-	Scope  string `json:"scope,omitempty"`  // pause, resume and mode: all, policy/NAME or namespace/NAME; drill and end-drill: policy/NAME
+	Scope  string `json:"scope,omitempty"`  // pause, resume and mode: all, policy/NAME or namespace/NAME; drill, live-drill and end-drill: policy/NAME
 	Guard  string `json:"guard,omitempty"`  // override: the guard that may pass
-	Value  string `json:"value,omitempty"`  // mode: observe, approve or act; severity: P1, P2 or P3; accept: the release; drill: for how long
+	Value  string `json:"value,omitempty"`  // mode: observe, approve or act; severity: P1, P2 or P3; accept: the release; drill and live-drill: for how long
 	// Labels are of a drill's alert. A form has none.
 	Labels map[string]string `json:"labels,omitempty"`
+	Page   bool              `json:"page,omitempty"` // live-drill: people are called as in earnest
 }
 
 // Given is the answer to a command that was taken: it is durable.
@@ -80,7 +81,7 @@ func (s *server) give(w http.ResponseWriter, r *http.Request, command string, in
 	}
 	c := remediate.Command{
 		Command: command, By: word.By, Incident: incident, Plan: word.Plan, Scope: word.Scope,
-		Reason: word.Reason, Guard: word.Guard, Value: word.Value,
+		Reason: word.Reason, Guard: word.Guard, Value: word.Value, Page: word.Page,
 	}
 	if len(word.Labels) > 0 {
 		c.Labels = remediate.LabelsOf(word.Labels)
@@ -199,10 +200,11 @@ var fields = []struct {
 	by   []string
 }{
 	{"plan", func(w Word) string { return w.Plan }, []string{remediate.Approve, remediate.Deny}},
-	{"scope", func(w Word) string { return w.Scope }, []string{remediate.Pause, remediate.Resume, remediate.SetMode, remediate.Drill, remediate.EndDrill}},
+	{"scope", func(w Word) string { return w.Scope }, []string{remediate.Pause, remediate.Resume, remediate.SetMode, remediate.Drill, remediate.LiveDrill, remediate.EndDrill}},
 	{"guard", func(w Word) string { return w.Guard }, []string{remediate.Override}},
-	{"value", func(w Word) string { return w.Value }, []string{remediate.SetMode, remediate.Rate, remediate.Accept, remediate.Drill}},
-	{"labels", func(w Word) string { return strings.Join(slices.Sorted(maps.Keys(w.Labels)), ", ") }, []string{remediate.Drill}},
+	{"value", func(w Word) string { return w.Value }, []string{remediate.SetMode, remediate.Rate, remediate.Accept, remediate.Drill, remediate.LiveDrill}},
+	{"labels", func(w Word) string { return strings.Join(slices.Sorted(maps.Keys(w.Labels)), ", ") }, []string{remediate.Drill, remediate.LiveDrill}},
+	{"page", func(w Word) string { return map[bool]string{true: "true"}[w.Page] }, []string{remediate.LiveDrill}},
 }
 
 // values are what the value of a command may be, the strictest first.
@@ -231,7 +233,7 @@ func (word Word) fits(command string) error {
 		return problemf(http.StatusBadRequest, "say in \"reason\" why the release may act: those who look into it later will want to know")
 	case command == remediate.Note && word.Reason == "":
 		return problemf(http.StatusBadRequest, "say in \"reason\" what was learned: it is kept with the incident")
-	case (command == remediate.Drill || command == remediate.EndDrill) && word.Scope == "":
+	case slices.Contains([]string{remediate.Drill, remediate.LiveDrill, remediate.EndDrill}, command) && word.Scope == "":
 		return problemf(http.StatusBadRequest, "say in \"scope\" which policy is practised: policy/NAME")
 	case command == remediate.SetMode && word.Scope == "":
 		return problemf(http.StatusBadRequest, "say in \"scope\" where: all, policy/NAME or namespace/NAME")

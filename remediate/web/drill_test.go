@@ -9,6 +9,47 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/web/webtest"
 )
 
+// Wherever what was broken on purpose is shown it is seen that it was.
+func TestALiveDrillIsSeenToBeOne(t *testing.T) {
+	w, o := play(t, "")
+	book, err := webtest.Rulebook(`policies:
+- {name: db, when: ['alertname="DbDown"'], per: [namespace], severity: P1, mode: act, target: deployment/$namespace/db, steps: [{name: restart, do: [{kind: restart}], verify: {all: [{kind: postgres}], within: 1m}}]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Load(book); err != nil {
+		t.Fatal(err)
+	}
+	h := web.New(o)
+	if rec := ask(t, h, post("/api/v1/live-drill", `{"by":"anna","scope":"policy/db","value":"20m","labels":{"namespace":"shop","remediated_drill":"db-stops"}}`)); rec.Code != 200 {
+		t.Fatalf("%d: %s", rec.Code, rec.Body)
+	}
+	if err := w.Play("pass 1m\nalert DbDown namespace=shop\npass 1m"); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string][]string{
+		"/":                   {"A live drill of db is on until 10:20:00</strong>, by anna", "broken on purpose, and nobody is called for it", "a live drill: "},
+		"/incidents/1":        {"live drill db-stops", "it was broken on purpose, and is mended in earnest"},
+		"/api/v1/incidents":   {`"live": "db-stops"`},
+		"/api/v1/incidents/1": {`"live": "db-stops"`},
+		"/api/v1/status":      {`"policy": "db"`, `"name": "db-stops"`, `"live": true`},
+	} {
+		body := ask(t, h, get(path)).Body.String()
+		for _, part := range want {
+			if !strings.Contains(body, part) {
+				t.Errorf("%s does not show %q:\n%s", path, part, body)
+			}
+		}
+	}
+	if rec := ask(t, h, post("/api/v1/end-drill", `{"by":"anna","scope":"policy/db"}`)); rec.Code != 200 {
+		t.Errorf("%d: %s", rec.Code, rec.Body)
+	}
+	if body := ask(t, h, get("/")).Body.String(); strings.Contains(body, "drill of db is on") {
+		t.Error("it is over, and is said to be on")
+	}
+}
+
 // Wherever a drill is shown it is seen to be one, and nobody is offered to run it.
 func TestADrillIsSeenToBeOne(t *testing.T) {
 	w, o := play(t, "")

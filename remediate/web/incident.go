@@ -116,7 +116,7 @@ func pendingOf(p remediate.Pending) Pending {
 func rowOf(i *remediate.Incident) Row {
 	r := Row{
 		Number: i.ID, Policy: i.Policy, Severity: i.Severity, Status: i.Status, Why: whyOf(i), Target: i.Target,
-		Alert: i.Alert.Name(), Firing: len(i.Firing), Attempts: i.Tries, Found: i.Found, Drill: i.Drill, Exhausted: i.Exhausted,
+		Alert: i.Alert.Name(), Firing: len(i.Firing), Attempts: i.Tries, Found: i.Found, Drill: i.Drill, Live: i.Live, Exhausted: i.Exhausted,
 		Opened: i.Opened, Closed: i.Closed, Verified: i.Verified,
 	}
 	if !i.Healed.IsZero() {

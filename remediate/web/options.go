@@ -53,6 +53,7 @@ type Row struct {
 	Told      string           `json:"told,omitempty"`  // the rung of the ladder that was told last
 	Found     bool             `json:"found,omitempty"` // it fired before the journal or the policy existed
 	Drill     string           `json:"drill,omitempty"` // which drill it is: nothing is broken
+	Live      string           `json:"live,omitempty"`  // which live drill it was announced by: it was broken on purpose
 	Exhausted bool             `json:"exhausted,omitempty"`
 	Opened    time.Time        `json:"opened"`
 	Healed    time.Time        `json:"healed,omitzero"` // the first good sample of the verification that held

@@ -60,6 +60,8 @@ type Drill struct {
 	Labels remediate.Labels `json:"labels"` // of its alert
 	Since  time.Time        `json:"since"`
 	Until  time.Time        `json:"until"`
+	Live   bool             `json:"live,omitempty"` // something is broken on purpose
+	Page   bool             `json:"page,omitempty"` // and people are called for it
 }
 
 func (s *server) status(r *http.Request) (any, error) { return s.overview(r.Context()) }
@@ -71,7 +73,7 @@ func (s *server) overview(ctx context.Context) (Status, error) {
 		v.Degraded, v.Next, v.Pending = st.Degraded(), st.Next(), len(st.Started())
 		v.Open, v.ByStatus = countOpen(st)
 		v.Paused, v.Modes = pausedOf(st), modesOf(st.Modes)
-		v.Drills = drillsOf(st.Drills, v.AsOf)
+		v.Drills = append(drillsOf(st.Drills, false, v.AsOf), drillsOf(st.Live, true, v.AsOf)...)
 		v.Upgrade = upgradeOf(st.Release)
 		if book := books[st.Rulebook]; book != nil {
 			v.Cluster, v.Policies = book.Cluster, len(book.Policies)
@@ -100,12 +102,12 @@ func pausedOf(st *remediate.State) []Paused {
 	return ps
 }
 
-func drillsOf(begun map[string]remediate.Drilling, now time.Time) []Drill {
+func drillsOf(begun map[string]remediate.Drilling, live bool, now time.Time) []Drill {
 	ds := []Drill{}
 	for _, policy := range slices.Sorted(maps.Keys(begun)) {
 		if d := begun[policy]; d.Until.After(now) {
 			ds = append(ds, Drill{
-				Policy: policy, Name: d.Labels.Get(remediate.DrillLabel), By: d.By, Reason: d.Reason, Labels: d.Labels, Since: d.Since, Until: d.Until,
+				Policy: policy, Name: d.Labels.Get(remediate.DrillLabel), By: d.By, Reason: d.Reason, Labels: d.Labels, Since: d.Since, Until: d.Until, Live: live, Page: d.Page,
 			})
 		}
 	}

@@ -97,7 +97,7 @@ var incidentCommands = []string{
 }
 
 // scopeCommands are those that name all, a policy or a namespace.
-var scopeCommands = []string{remediate.Pause, remediate.Resume, remediate.SetMode, remediate.Drill, remediate.EndDrill}
+var scopeCommands = []string{remediate.Pause, remediate.Resume, remediate.SetMode, remediate.Drill, remediate.LiveDrill, remediate.EndDrill}
 
 // methods are the handlers of one path.
 type methods map[string]func(http.ResponseWriter, *http.Request) error

@@ -130,6 +130,9 @@ func (t *teller) opened(at time.Time, b remediate.Opened) {
 	if t.drill = b.Drill != ""; t.drill {
 		e.Details = append(e.Details, Detail{Tone: Wait, Word: "note", Text: "it is a drill, " + b.Drill + ": nothing is broken, nothing is done, and nobody is called"})
 	}
+	if b.Live != "" {
+		e.Details = append(e.Details, Detail{Tone: Wait, Word: "note", Text: "it is of the live drill " + b.Live + ": it was broken on purpose, and is mended in earnest"})
+	}
 	if b.ToldOnly != "" {
 		e.Details = append(e.Details, Detail{Tone: Bad, Word: "note", Text: "nothing can be done by itself: " + b.ToldOnly})
 	}

@@ -73,6 +73,9 @@ func actText(a remediate.Act) string {
 	if len(a.Args) > 0 && string(a.Args) != "{}" && string(a.Args) != "null" {
 		text += " " + string(a.Args)
 	}
+	if a.Change != "" {
+		text += " " + a.Change
+	}
 	return text
 }
 

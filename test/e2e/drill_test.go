@@ -123,7 +123,8 @@ func TestLiveDrill(t *testing.T) {
 	t.Setenv(hanging, "1")
 	out := remedy(t, "--url", webURL, "--by", "anna", "drill", "live", "database-stops", "--file", drills)
 	t.Log(out)
-	for _, want := range []string{"passed: it was mended", "Since the break     heard +", ", good again +", "RTO Achieved", ": met"} {
+	d.checkPaged(false)
+	for _, want := range []string{"passed: it was mended", "broken on purpose, by the live drill database-stops", "Since the break     heard +", ", good again +", "RTO Achieved", ": met"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not tell %q", want)
 		}
@@ -132,7 +133,19 @@ func TestLiveDrill(t *testing.T) {
 		t.Errorf("it was not cleaned up: %v", err)
 	}
 	d.awaitFiled(1)
+	for _, m := range d.people.Slack.Messages() {
+		if !strings.Contains(m.Text, "LIVE DRILL") {
+			t.Errorf("it is not said to be a drill: %s", m.Text)
+		}
+	}
 	d.stop()
+	d.checkDecidedAgain()
+	if out := remedy(t, "report", "drill", "--storage.path", d.storage); !strings.Contains(out, "live: database-stops") {
+		t.Errorf("the report of drills says\n%s", out)
+	}
+	if out := remedy(t, "report", "recovery", "--storage.path", d.storage); strings.Contains(out, "postgres-down  1") {
+		t.Errorf("the report of the month counts it:\n%s", out)
+	}
 	if out := remedy(t, "incident", "record", "i1", "--storage.path", d.storage); !strings.Contains(out, "live drill database-stops, broken at ") {
 		t.Errorf("the record says\n%s", out)
 	}

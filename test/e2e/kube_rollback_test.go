@@ -88,6 +88,9 @@ func TestKubeRollback(t *testing.T) {
 		}
 	})
 	back := s.plan("rollback", web)
+	if want := "from revision 3 with image worse to revision 1 with image none"; back.Act.Change != want {
+		t.Errorf("what it comes to: %q, want %q", back.Act.Change, want)
+	}
 	s.perform(actor, back, remediate.OK, "rolled back from revision 3 ")
 	once := s.has("none", back.ID)
 	s.rolledOut()

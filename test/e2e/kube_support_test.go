@@ -145,7 +145,11 @@ func (s *shop) askAs(cfg *rest.Config, kind string, target remediate.Target, arg
 // plan is the act on what the probe sees now.
 func (s *shop) plan(kind string, target remediate.Target) remediate.Started {
 	s.Helper()
-	a := s.ask("workload", target, `{}`)
+	args := `{}`
+	if kind == "rollback" {
+		args = `{"for":"rollback"}`
+	}
+	a := s.ask("workload", target, args)
 	if a.Err != "" || a.Values[remediate.ValueUID] == "" {
 		s.Fatalf("%s: %+v", target, a)
 	}
@@ -153,6 +157,7 @@ func (s *shop) plan(kind string, target remediate.Target) remediate.Started {
 	id := fmt.Sprintf("e2etest0-i42-a%d", s.ids)
 	return remediate.Started{ID: id, Incident: 42, Deadline: time.Now().Add(time.Minute), Act: &remediate.Act{
 		Attempt: id, Kind: kind, Target: target, UID: a.Values[remediate.ValueUID], Template: a.Values[remediate.ValueTemplate],
+		Revision: a.Values[remediate.ValueRevision], Change: a.Values[remediate.ValueChange],
 	}}
 }
 

@@ -45,7 +45,7 @@ func (s *story) dueByItself(i *incident) time.Time {
 		for n := range i.rung {
 			at = at.Add(time.Duration(book.Ladder[n%len(book.Ladder)].Wait))
 		}
-		return at.Add(-i.early)
+		return later(at.Add(-i.early), s.quietUntil(i))
 	}
 	at := i.since
 	if book.Page == remediate.PageOnNeed {
@@ -54,7 +54,16 @@ func (s *story) dueByItself(i *incident) time.Time {
 			at = i.pageNow
 		}
 	}
-	return at
+	return later(at, s.quietUntil(i))
+}
+
+// quietUntil is until when nobody is called for what a live drill broke, zero when
+// that is not so.
+func (s *story) quietUntil(i *incident) time.Time {
+	if l := s.live[i.Policy]; i.Live != "" && l.name == i.Live && !l.page {
+		return l.until
+	}
+	return time.Time{}
 }
 
 // tellable tells whether people hear of an incident by its ladder.
@@ -276,6 +285,8 @@ func drillsApart(s *story, f remediate.Fact) error {
 	case t == nil:
 	case t.Notice.Drill != i.Drill:
 		return fmt.Errorf("i%d, drill %q, is told of as of drill %q", i.Incident, i.Drill, t.Notice.Drill)
+	case i.Live == "" && t.Notice.Live != "", t.Notice.Live == "" && i.Live != "" && s.live[i.Policy].name == i.Live && s.live[i.Policy].until.After(f.At):
+		return fmt.Errorf("i%d, of the live drill %q, is told of as of the live drill %q", i.Incident, i.Live, t.Notice.Live)
 	case i.Drill != "" && t.Destination != remediate.Slack && t.Destination != remediate.SlackThread:
 		return fmt.Errorf("i%d is a drill, and is told to %s", i.Incident, t.Destination)
 	}

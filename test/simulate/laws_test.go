@@ -101,6 +101,23 @@ func practised(name string) Started {
 	return b
 }
 
+func announced(page bool) CommandGiven {
+	return CommandGiven{Command: LiveDrill, By: "anna", Scope: "policy/p", Value: "1m", Labels: LabelsOf(map[string]string{DrillLabel: "l1"}), Page: page}
+}
+
+// live is an incident that a live drill was announced for.
+func live(n uint64) Opened {
+	b := opened(n, "p")
+	b.Live = "l1"
+	return b
+}
+
+func showsLive(name string) Started {
+	b := shows(name)
+	b.Tell.Notice.Live = "l1"
+	return b
+}
+
 func ends(name string, n uint64, outcome string) Finished {
 	return Finished{ID: name, Incident: n, Result: Result{Outcome: outcome}}
 }
@@ -300,6 +317,8 @@ var breaking = map[string][]run{
 		{loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, 6 * time.Minute},
 		{loaded, fires, opened(1, "two"), 6 * time.Minute},
 		{loaded, fires, opened(1, "two"), Judged{Incident: 1, Decision: Denied}, time.Minute},
+		{loaded, announced(false), fires, live(1), 2 * time.Minute}, {loaded, announced(true), fires, live(1), time.Minute},
+		{loaded, announced(false), fires, live(1), CommandGiven{Command: EndDrill, By: "anna", Scope: "policy/p"}, time.Minute},
 	},
 	"nobody is called too early, or for what needs nobody": {
 		{loaded, fires, opened(1, "two"), Escalated{Incident: 1, Tell: "oncall"}},
@@ -307,6 +326,7 @@ var breaking = map[string][]run{
 		{loaded, fires, opened(1, "p"), by(Ack), Escalated{Incident: 1, Tell: "oncall"}},
 		{loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, Escalated{Incident: 1, Rung: 1, Tell: "manager"}},
 		{loaded, fires, opened(1, "p"), AlertSuppressed{ID: id, By: []string{"s1"}}, Escalated{Incident: 1, Tell: "oncall"}},
+		{loaded, announced(false), fires, live(1), Escalated{Incident: 1, Tell: "oncall"}},
 	},
 	"who is called is told": {{loaded, fires, opened(1, "p"), Escalated{Incident: 1, Tell: "oncall"}, 2 * time.Minute}},
 	"each call has a key of its own, and nobody is called who need not be": {
@@ -326,6 +346,7 @@ var breaking = map[string][]run{
 	"nothing is triggered after its end was told":              {{fires, opened(1, "p"), tells("t1", "resolve"), ends("t1", 1, OK), tells("t2", "trigger")}},
 	"a drill is shown where drills are, as a drill, and nothing else is": {
 		{fires, drill(1), tells("t1", "trigger")}, {fires, drill(1), shows("t1")}, {fires, opened(1, "p"), practised("t1")},
+		{announced(true), fires, live(1), shows("t1")}, {announced(true), fires, opened(1, "p"), showsLive("t1")},
 	},
 	"nobody practises while people are needed":               {{loaded, fires, drill(1), opened(2, "two"), time.Minute}},
 	"of what only observes or was only found nobody is told": {{fires, found(1), tells("t1", "trigger")}, {fires, opened(1, "shy"), tells("t1", "trigger")}},

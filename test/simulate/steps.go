@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
@@ -21,6 +23,7 @@ var happenings = []struct {
 	{2, "an object is another", replaced},
 	{3, "an alert of nothing", stray},
 	{3, "people practise", practises},
+	{3, "people break something on purpose", announces},
 	{6, "a human silences", silences},
 	{3, "the Alertmanagers part or meet", parts},
 	{3, "an Alertmanager restarts or is away", restarts},
@@ -150,6 +153,26 @@ func practises(y *day, d dice) {
 	})
 	r.until = y.world.now.Add(d.between(time.Minute, 40*time.Minute))
 	y.strays = append(y.strays, r)
+}
+
+// announces says that something is broken on purpose, which may be so or not, or
+// that it is over.
+func announces(y *day, d dice) {
+	if !y.up || y.degraded {
+		return
+	}
+	c := remediate.Command{By: pick(d, people...), Command: remediate.LiveDrill, Scope: "policy/" + pick(d, "root-down", "leaf-down", "slow")}
+	if len(y.state.Live) > 0 && d.chance(40) {
+		c.Command = remediate.EndDrill
+	} else {
+		labels := map[string]string{remediate.DrillLabel: pick(d, "l1", "l2")}
+		if d.chance(50) {
+			labels["namespace"] = pick(d, y.services...).namespace
+		}
+		c.Labels, c.Page = remediate.LabelsOf(labels), d.chance(30)
+		c.Value = model.Duration(d.between(time.Minute, 40*time.Minute).Truncate(time.Second)).String()
+	}
+	_ = y.hear(c) // one that does not fit is refused
 }
 
 func silences(y *day, d dice) {

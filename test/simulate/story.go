@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
@@ -31,6 +33,7 @@ type story struct {
 	modes    map[string]remediate.Mode    // by scope, as humans set them
 	leads    string                       // the release that decides
 	held     bool                         // and only observes
+	live     map[string]liveDrill         // announced, by policy
 	needed   time.Time                    // since when something is open that people are needed for, zero while nothing is
 	open     map[uint64]*incident
 	keys     map[string]uint64
@@ -42,6 +45,13 @@ type story struct {
 	acts     map[string][]time.Time // attempts, by policy, and of all under ""
 	heals    map[string][]time.Time // healings by an attempt, by breaker
 	breakers map[string]breaker
+}
+
+// liveDrill is one that was announced.
+type liveDrill struct {
+	name  string
+	until time.Time
+	page  bool
 }
 
 // release says who worked on a target last, and until when.
@@ -137,7 +147,7 @@ func newStory(books remediate.Rulebooks) *story {
 	return &story{
 		books: books, seen: map[string]time.Time{},
 		firing: map[remediate.AlertID]bool{}, looked: map[remediate.AlertID]int{}, own: map[remediate.AlertID]bool{}, told: map[remediate.AlertID]string{}, owed: map[string]bool{},
-		paused: map[string]bool{}, modes: map[string]remediate.Mode{}, open: map[uint64]*incident{}, keys: map[string]uint64{},
+		live: map[string]liveDrill{}, paused: map[string]bool{}, modes: map[string]remediate.Mode{}, open: map[uint64]*incident{}, keys: map[string]uint64{},
 		begun: map[string]bool{}, pending: map[string]remediate.Started{},
 		holders: map[remediate.Target]uint64{}, released: map[remediate.Target]release{},
 		acts: map[string][]time.Time{}, heals: map[string][]time.Time{}, breakers: map[string]breaker{},
@@ -231,6 +241,17 @@ func (s *story) commanded(b remediate.CommandGiven) {
 		s.paused[b.Scope] = b.Command == remediate.Pause
 	case remediate.SetMode:
 		s.modes[b.Scope] = remediate.Mode(b.Value)
+	case remediate.LiveDrill:
+		lasts, _ := model.ParseDuration(b.Value)
+		s.live[strings.TrimPrefix(b.Scope, "policy/")] = liveDrill{b.Labels.Get(remediate.DrillLabel), s.at.Add(time.Duration(lasts)), b.Page}
+	case remediate.EndDrill:
+		policy := strings.TrimPrefix(b.Scope, "policy/")
+		delete(s.live, policy)
+		for n, i := range s.open {
+			if i.Policy == policy && i.Live != "" {
+				s.changed(n)
+			}
+		}
 	case remediate.Accept:
 		s.held = s.held && b.Value != s.leads
 	}

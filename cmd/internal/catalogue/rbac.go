@@ -114,6 +114,9 @@ func needsOf(p remediate.Policy, home string) []need {
 		for _, d := range slices.Concat(s.Do, s.Undo) {
 			t := targetOf(own, d.Target)
 			out = append(out, need{t.Cluster, grant{whereOf(t), toAsk}, seeingRulesOf(p, s, t)})
+			if d.Kind == "rollback" { // to what is asked before
+				out = append(out, need{t.Cluster, grant{whereOf(t), toAsk}, asking("workload", kindOf(t), json.RawMessage(`{"for":"rollback"}`))})
+			}
 		}
 	}
 	for _, d := range actsOf(p) {

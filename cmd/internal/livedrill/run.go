@@ -23,6 +23,19 @@ type Daemon interface {
 	Record(ctx context.Context, incident uint64) (record.Record, error)
 	// Note keeps a text with an incident.
 	Note(ctx context.Context, incident uint64, text string) error
+	// Announce says that what a policy is for is broken on purpose, so that its
+	// incident is marked as that of the drill.
+	Announce(ctx context.Context, policy string, a Announcement) error
+	// Over ends what was announced for a policy.
+	Over(ctx context.Context, policy string) error
+}
+
+// Announcement is what the daemon is told before something is broken.
+type Announcement struct {
+	Drill  string            // its name
+	Labels map[string]string // that the alert must have
+	For    model.Duration    // when nobody says before that it is over
+	Page   bool              // people are called
 }
 
 // Hands are what breaks and repairs, and what is said meanwhile.
@@ -54,6 +67,8 @@ const (
 	lookEvery    = time.Second
 	missesMost   = 15              // looks in a row that fail
 	repairWithin = 5 * time.Minute // also when somebody breaks it off
+	seenWithin   = time.Minute     // how long the daemon is given to see that it is repaired
+	sayWithin    = time.Minute     // to tell the daemon, also then
 	maxNote      = 900             // bytes
 )
 
@@ -61,6 +76,10 @@ const (
 // not to begin. Once something was broken it is repaired before Run returns.
 func Run(ctx context.Context, d Daemon, h Hands, s Scenario) (Result, error) {
 	last, err := ready(ctx, d, s)
+	if err != nil {
+		return Result{}, err
+	}
+	over, err := announce(ctx, d, s)
 	if err != nil {
 		return Result{}, err
 	}
@@ -72,9 +91,37 @@ func Run(ctx context.Context, d Daemon, h Hands, s Scenario) (Result, error) {
 		w := watch{Daemon: d, Hands: h, Result: &r, last: last}
 		w.follow(ctx)
 	}
-	r.repair(ctx, h)
+	if r.repair(ctx, h) {
+		r.settle(ctx, d)
+	}
 	r.learn(ctx, d)
+	if err := over(); err != nil {
+		r.Why += fmt.Sprintf("; the daemon was not told that it is over, and holds it for on: %v", err)
+	}
 	return r, nil
+}
+
+// announce tells the daemon what is about to be broken. What it returns says that
+// it is over; it is called by itself when not all of it could be announced.
+func announce(ctx context.Context, d Daemon, s Scenario) (over func() error, err error) {
+	a := Announcement{Drill: s.Name, Labels: s.Labels, For: s.Within + model.Duration(repairWithin+seenWithin+sayWithin), Page: s.Page}
+	var told []string
+	over = func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sayWithin)
+		defer cancel()
+		var errs []error
+		for _, policy := range told {
+			errs = append(errs, d.Over(ctx, policy))
+		}
+		return errors.Join(errs...)
+	}
+	for _, policy := range append([]string{s.Policy}, s.Also...) {
+		if err := d.Announce(ctx, policy, a); err != nil {
+			return nil, errors.Join(fmt.Errorf("nothing was broken: the drill could not be announced for policy %s: %w", policy, err), over())
+		}
+		told, a.Labels = append(told, policy), nil // which alerts break with it nobody knows so well
+	}
+	return over, nil
 }
 
 // ready says why a drill is not to begin. It returns the number of the last
@@ -154,12 +201,12 @@ func (w *watch) follow(ctx context.Context) {
 func (w *watch) look(rows []web.Row) bool {
 	s, passed := w.Scenario, model.Duration(time.Since(w.Broken))
 	for _, i := range slices.Backward(rows) { // the oldest first
-		ours := i.Policy == s.Policy || slices.Contains(s.Also, i.Policy)
+		ours := i.Live == s.Name
 		switch {
 		case i.Number <= w.last || i.Drill != "" || i.Found:
 		case !ours && needsPeople(i):
 			return w.end(Aborted, "incident i%d, %s %s, is no part of it", i.Number, i.Severity, i.Policy)
-		case i.Policy == s.Policy && w.Incident == 0:
+		case ours && i.Policy == s.Policy && w.Incident == 0:
 			w.Incident = i.Number
 			w.Say("heard: i%d, %s", i.Number, i.Severity)
 		}
@@ -179,11 +226,12 @@ func (w *watch) look(rows []web.Row) bool {
 	return false
 }
 
-// repair undoes what was broken, whatever came of it and whoever broke it off.
-func (r *Result) repair(ctx context.Context, h Hands) {
+// repair undoes what was broken, whatever came of it and whoever broke it off, and
+// tells whether it did.
+func (r *Result) repair(ctx context.Context, h Hands) bool {
 	if len(r.Scenario.Repair) == 0 {
 		r.Repaired = "none is needed"
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), repairWithin)
 	defer cancel()
@@ -192,6 +240,31 @@ func (r *Result) repair(ctx context.Context, h Hands) {
 	if err := h.Do(ctx, r.Scenario.Repair); err != nil {
 		r.Repaired = err.Error()
 		r.Outcome, r.Why = Failed, fmt.Sprintf("IT IS NOT REPAIRED, do it by hand: %v; before: %s", err, r.Why)
+		return false
+	}
+	return true
+}
+
+// settle waits for a while until the daemon sees that it is good again: when the
+// drill is over, people are called for what is not.
+func (r *Result) settle(ctx context.Context, d Daemon) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), seenWithin)
+	defer cancel()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for r.Incident != 0 {
+		rows, err := d.Incidents(ctx)
+		good := func(i web.Row) bool {
+			return i.Number == r.Incident && (i.Status == remediate.StatusHealed || i.Status == remediate.StatusClosed)
+		}
+		if err == nil && slices.ContainsFunc(rows, good) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 

@@ -31,6 +31,8 @@ type stage struct {
 	done    []string                            // commands, and when
 	begun   time.Time
 	notes   []string
+	said    []string         // what was announced and ended, and when
+	refuses map[string]error // what may not be announced or ended
 }
 
 func (s *stage) since() time.Duration {
@@ -67,6 +69,19 @@ func (s *stage) Note(_ context.Context, n uint64, text string) error {
 	return nil
 }
 
+func (s *stage) Announce(_ context.Context, policy string, a Announcement) error {
+	s.said = append(s.said, fmt.Sprintf("%s %s %v %s %v +%s", policy, a.Drill, a.Labels, a.For, a.Page, time.Since(s.begun)))
+	return s.refuses[policy]
+}
+
+func (s *stage) Over(ctx context.Context, policy string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.said = append(s.said, fmt.Sprintf("%s over +%s", policy, time.Since(s.begun)))
+	return s.refuses["over"]
+}
+
 func (s *stage) do(ctx context.Context, command []string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -84,7 +99,11 @@ var scene = Scenario{
 }
 
 func row(n uint64, policy string, severity remediate.Severity, status remediate.Status) web.Row {
-	return web.Row{Number: n, Policy: policy, Severity: severity, Status: status}
+	i := web.Row{Number: n, Policy: policy, Severity: severity, Status: status}
+	if policy == "db" || policy == "app" {
+		i.Live = scene.Name
+	}
+	return i
 }
 
 // mended: heard after 3 s, healed after 20 s, closed after 40 s.
@@ -185,6 +204,61 @@ func away(from, lasts time.Duration) func(time.Duration) error {
 	}
 }
 
+// The daemon hears of it before anything is broken, and that it is over when it is,
+// whoever broke it off.
+func TestTheDaemonIsTold(t *testing.T) {
+	shop := scene
+	shop.Labels, shop.Page = map[string]string{"namespace": "shop"}, true
+	began := "db database-stops map[namespace:shop] 17m true +0s, app database-stops map[] 17m true +0s"
+	for name, c := range map[string]struct {
+		change    func(*stage)
+		offAt     time.Duration
+		said, why string
+	}{
+		"it is mended":           {func(*stage) {}, 0, began + ", db over +40s, app over +40s", "it was mended"},
+		"somebody breaks it off": {func(*stage) {}, 10 * time.Second, began + ", db over +20s, app over +20s", "somebody broke it off"},
+		"it is not mended": {func(s *stage) {
+			s.after = func(time.Duration) []web.Row { return []web.Row{row(8, "db", remediate.P1, remediate.StatusDenied)} }
+		}, 0, began + ", db over +11m1s, app over +11m1s", "it was not over within 10m"},
+		"it is not repaired": {func(s *stage) { s.cannot = map[string]error{"repair": errors.New("forbidden")} }, 10 * time.Second,
+			began + ", db over +10s, app over +10s", "IT IS NOT REPAIRED"},
+		"it cannot be told that it is over": {func(s *stage) { s.refuses = map[string]error{"over": errors.New("connection refused")} }, 0,
+			began + ", db over +40s, app over +40s", "the daemon was not told that it is over, and holds it for on: connection refused"},
+		"one of its own policy that is no part of it": {func(s *stage) {
+			other := row(9, "db", remediate.P1, remediate.StatusActing)
+			other.Live = ""
+			s.after = with(5*time.Second, other)
+		}, 0, began + ", db over +20s, app over +20s", "incident i9, P1 db, is no part of it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &stage{status: web.Status{Cluster: "staging"}, after: mended, met: true, begun: time.Now()}
+				c.change(s)
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				if c.offAt > 0 {
+					time.AfterFunc(c.offAt, stop)
+				}
+				r, err := Run(ctx, s, Hands{s.do, func(string, ...any) {}}, shop)
+				if err != nil || strings.Join(s.said, ", ") != c.said || !strings.Contains(r.Why, c.why) {
+					t.Errorf("%s (%v); said %q", r.Why, err, s.said)
+				}
+			})
+		})
+	}
+}
+
+func TestNothingIsBrokenThatCannotBeAnnounced(t *testing.T) {
+	s := &stage{status: web.Status{Cluster: "staging"}, after: mended, refuses: map[string]error{"app": errors.New("there is no such policy")}}
+	_, err := Run(t.Context(), s, Hands{s.do, func(string, ...any) {}}, scene)
+	if err == nil || !strings.Contains(err.Error(), "nothing was broken: the drill could not be announced for policy app: there is no such policy") || len(s.done) > 0 {
+		t.Errorf("%v; done %q", err, s.done)
+	}
+	if len(s.said) != 3 || !strings.HasPrefix(s.said[2], "db over") {
+		t.Errorf("said %q", s.said)
+	}
+}
+
 func TestNothingIsBrokenWhenItIsNotTheTime(t *testing.T) {
 	for want, change := range map[string]func(*stage){
 		`that of cluster "prod", and the drill is for cluster "staging"`: func(s *stage) { s.status.Cluster = "prod" },
@@ -221,6 +295,7 @@ func TestRead(t *testing.T) {
 		"drill 1 a: break is missing":                "drills: [{name: a, cluster: s, policy: p}]",
 		"the command of break or repair is empty":    "drills: [{name: a, cluster: s, policy: p, break: [x], repair: ['']}]",
 		"heard, 2h, is later than within, 1h":        "drills: [{name: a, cluster: s, policy: p, break: [x], heard: 2h, within: 1h}]",
+		"is no live drill: nothing is done for it":   "drills: [{name: a, cluster: s, policy: p, break: [x], labels: {remediated_drill: d1}}]",
 		"there are two drills called a":              good + "- {name: a, cluster: s, policy: p, break: [x]}\n",
 		"not a valid duration":                       "drills: [{name: a, cluster: s, policy: p, break: [x], heard: soon}]",
 		"cannot unmarshal":                           "drills: [{name: a, cluster: s, policy: p, break: kubectl delete}]",

@@ -17,6 +17,8 @@ import (
 
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 // Scenario is one way to break something, as it stands in a file.
@@ -27,6 +29,10 @@ type Scenario struct {
 	// Also are policies whose incidents belong to it: any other P1 or P2 that is
 	// opened meanwhile is trouble of its own, and ends the drill.
 	Also []string `yaml:"also" json:"also,omitempty"`
+	// Labels are those that its alert must have: any other one is no drill.
+	Labels map[string]string `yaml:"labels" json:"labels,omitempty"`
+	// Page has people called for it as in earnest.
+	Page bool `yaml:"page" json:"page,omitempty"`
 	// Break and Repair are commands with their arguments; no shell reads them.
 	// Repair is run in the end in any case, also when all is well by then.
 	Break  []string `yaml:"break" json:"break"`
@@ -93,6 +99,8 @@ func (s Scenario) check() error {
 		return errors.New("break is missing: want a command and its arguments, for example [kubectl, delete, pod, -n, shop, -l, app=db]")
 	case slices.Contains(s.Break[:1], ""), len(s.Repair) > 0 && s.Repair[0] == "":
 		return errors.New("the command of break or repair is empty")
+	case s.Labels[remediate.DrillLabel] != "":
+		return fmt.Errorf("an alert with the label %s is no live drill: nothing is done for it", remediate.DrillLabel)
 	case s.Heard < 0 || s.Within < 0:
 		return errors.New("heard and within are no less than 0")
 	case s.Within > 0 && s.Heard > s.Within:

@@ -15,10 +15,12 @@ const PausedAnnotation = "remediated/paused"
 type Purpose string
 
 // To pause a rollout is for one that is under way, and to resume it for one that
-// is paused.
+// is paused. To roll back takes a revision to go back to, which is looked for
+// besides.
 const (
-	ToPause  Purpose = "pause"
-	ToResume Purpose = "resume"
+	ToPause    Purpose = "pause"
+	ToResume   Purpose = "resume"
+	ToRollBack Purpose = "rollback"
 )
 
 // Paused tells whether the rollout of a Deployment is paused.

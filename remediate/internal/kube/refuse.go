@@ -33,7 +33,7 @@ func (r Reader) refused(ctx context.Context, w *Workload, what Purpose) (string,
 		above, err := r.above(ctx, w)
 		w.Above = above.workload
 		return above.refused, err
-	case w.deployment != nil && what != "":
+	case w.deployment != nil && (what == ToPause || what == ToResume):
 		return w.refusedPurpose(what), nil
 	case w.Paused():
 		return w.refusedPaused(), nil

@@ -52,6 +52,9 @@ func HeadroomRules(kind string) []rbacv1.PolicyRule {
 // the namespace itself can give it.
 var NamespaceRule = Rule("", []string{"namespaces"}, "get")
 
+// RevisionsRule is the permission that [Reader.Revisions] needs.
+var RevisionsRule = Rule("apps", []string{"replicasets"}, "list")
+
 // Permissions that no Role of a namespace can give.
 var (
 	NodesRule        = Rule("", []string{"nodes"}, "list")                                             // [Reader.Nodes]

@@ -243,7 +243,7 @@ func (w *World) rowOf(b remediate.Closed) web.Row {
 		case remediate.Opened:
 			if b.Incident == r.Number {
 				r.Policy, r.Severity, r.Target, r.Opened, r.Found = b.Policy, b.Severity, b.Target, f.At, b.Found
-				r.Drill = b.Drill
+				r.Drill, r.Live = b.Drill, b.Live
 			}
 		case remediate.Healed:
 			if b.Incident == r.Number {

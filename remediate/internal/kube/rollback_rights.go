@@ -1,12 +1,10 @@
-package action
+package kube
 
 import (
 	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-
-	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
 )
 
 // keepsRights says why an earlier revision may not be put back: its pods would
@@ -15,7 +13,7 @@ import (
 //
 // The fence cannot know which revisions there were. It holds this much of what
 // is put back.
-func keepsRights(w *kube.Workload, to *kube.Revision) error {
+func keepsRights(w *Workload, to *Revision) error {
 	was, now := &to.Template.Spec, &w.Template.Spec
 	more := ""
 	switch {
@@ -57,4 +55,8 @@ func capabilities(s *corev1.PodSpec) (out []corev1.Capability) {
 		}
 	}
 	return out
+}
+
+func containers(s *corev1.PodSpec) []corev1.Container {
+	return slices.Concat(s.InitContainers, s.Containers)
 }
