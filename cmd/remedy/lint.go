@@ -58,6 +58,9 @@ func (c *cli) lint(ctx context.Context, j lintJob) error {
 		if loaded != nil && !policies.HasErrors(found) {
 			ok = append(ok, fmt.Sprintf("%s: %d policies are fit to be loaded", file, len(loaded.Rulebook.Policies)))
 		}
+		if loaded != nil {
+			found = append(found, loaded.CheckQueries(promql.Read)...)
+		}
 		if loaded != nil && rulesRead {
 			found = append(found, j.around(ctx, loaded, rules)...)
 		}
