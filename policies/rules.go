@@ -271,7 +271,7 @@ func (r AlertRule) known(others map[string]string) map[string]string {
 func (r AlertRule) contradicts(ms []*labels.Matcher) int {
 	return slices.IndexFunc(ms, func(m *labels.Matcher) bool {
 		s, fixed := r.fixed(m.Name)
-		taken := strings.Contains(m.Value, "$") && s != "" // the label of another alert: which value that is is not known
+		taken := reference.MatchString(m.Value) && s != "" // the label of another alert: which value that is is not known
 		return fixed && !taken && !m.Matches(s)
 	})
 }

@@ -35,6 +35,7 @@ func TestCheckRules(t *testing.T) {
 		"another severity":                    {`when: ['alertname="PostgresDown"', 'severity="page"']`, `policies/p.yml:3:40: warning: no alert satisfies severity="page": the rule PostgresDown at rules.yml:4 sets severity to "critical": let the policy`},
 		"the severity of one of two rules":    {`when: ['alertname="PostgresSlow"', 'severity="info"']`, ""},
 		"the severity of neither":             {`when: ['alertname="PostgresSlow"', 'severity=~"critical|page"']`, `the rule PostgresSlow at rules.yml:9 sets severity to "warning"`},
+		"an expression with an end":           {`when: ['alertname="PostgresSlow"', 'severity=~"critical$"']`, `sets severity to "warning"`},
 		"a label that a template gives":       {`when: ['alertname="PostgresDown"', 'team="shop"']`, ""},
 		"a label that is taken away":          {`when: ['alertname="PostgresDown"', 'env="prod"']`, `sets env to ""`},
 		"a label of the series":               {`when: ['alertname="PostgresDown"', 'job="database"']`, ""},

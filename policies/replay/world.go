@@ -20,9 +20,10 @@ import (
 type world struct {
 	life  *Life
 	says  policies.World
-	judge func(kind string, args json.RawMessage, value float64) (ok bool, text string) // nil: any value is well
-	fires map[string]bool                                                               // alerts that fire, by their labels; true: silenced
+	fires map[string]bool // alerts that fire, by their labels; true: silenced
 	named map[string]remediate.Labels
+	// judge holds the value of a query against a check's bounds; nil: any is well.
+	judge func(kind string, args json.RawMessage, value float64) (ok bool, text string)
 }
 
 func newWorld(l *Life, c policies.Case) *world {
