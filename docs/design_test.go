@@ -82,6 +82,10 @@ func trespass(from, to string) string {
 		return "adapters do not know the loop"
 	case a != "" && b != "" && a != b:
 		return "adapters meet in cmd only"
+	case to == "./policies/promql" && from != "./cmd/remedy":
+		return "the parser of PromQL is for lint alone, and the daemon does not carry it"
+	case strings.HasPrefix(to, "github.com/prometheus/prometheus/") && from != "./policies/promql":
+		return "PromQL is read in policies/promql"
 	}
 	return ""
 }
@@ -102,6 +106,10 @@ func TestTrespass(t *testing.T) {
 		{"./remediate/web", "./remediate/engine", false},
 		{"./remediate/engine", "./remediate/journal", true},
 		{"./cmd/remediated", "./remediate/action", true},
+		{"./cmd/remedy", "./policies/promql", true},
+		{"./cmd/remediated", "./policies/promql", false},
+		{"./policies/promql", "github.com/prometheus/prometheus/promql/parser", true},
+		{"./policies/lint", "github.com/prometheus/prometheus/promql/parser", false},
 	} {
 		if why := trespass(c.from, c.to); (why == "") != c.may {
 			t.Errorf("%s imports %s: %q", c.from, c.to, why)

@@ -20,8 +20,12 @@ type Catalogue struct {
 	Probes  []string // every known kind of probe
 	Action  func(kind string, args json.RawMessage) error
 	Probe   func(kind string, args json.RawMessage) error
-	// AsksPrometheus tells whether a probe with these arguments needs Prometheus.
-	AsksPrometheus func(kind string, args json.RawMessage) bool
+	// Queries returns the PromQL in the arguments of a probe, none when it does
+	// not need Prometheus.
+	Queries func(kind string, args json.RawMessage) []string
+	// Judge tells whether a probe with these arguments, as they are filled in, is
+	// well when PromQL has this value, and what is said of it.
+	Judge func(kind string, args json.RawMessage, value float64) (ok bool, text string)
 	// Targets returns the kinds of objects that an action can be done to, once
 	// the owner of a pod was found.
 	Targets func(action string) []string

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -114,7 +115,14 @@ func testCatalogue() Catalogue {
 	return Catalogue{
 		Actions: slices.Sorted(maps.Keys(actions)), Probes: slices.Sorted(maps.Keys(probes)),
 		Action: check(actions), Probe: check(probes),
-		AsksPrometheus: func(kind string, _ json.RawMessage) bool { return kind == "promql" || kind == "reach" },
+		Queries: func(kind string, args json.RawMessage) []string {
+			var a struct{ Query, Series string }
+			if err := json.Unmarshal(args, &a); err != nil || kind != "promql" && kind != "reach" {
+				return nil
+			}
+			return []string{cmp.Or(a.Query, a.Series)}
+		},
+		Judge: func(string, json.RawMessage, float64) (bool, string) { return true, "" },
 		Targets: func(action string) []string {
 			switch action {
 			case "evict_pod", "delete_pod":

@@ -31,7 +31,7 @@ func (r *policyReader) dependency(v value, w *written) {
 				w.take(item, item.node.Value)
 			}
 		},
-		"query": q.readQuery(r),
+		"query": q.readQuery(r, w),
 		"min":   q.readMin,
 	})
 	asked := slices.DeleteFunc([]string{"policy", "alert", "query"}, func(key string) bool { return !v.has(key) })

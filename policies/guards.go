@@ -36,7 +36,7 @@ func (r *policyReader) guards(v value, w *written) {
 		"window":   func(v value) { g.Window = v.window() },
 		"healthy":  func(v value) { g.Healthy = r.healthy(v, w) },
 		"depends":  func(v value) { v.list("dependencies", func(v value) { r.dependency(v, w) }) },
-		"backup":   func(v value) { g.Backup = r.backup(v) },
+		"backup":   func(v value) { g.Backup = r.backup(v, w) },
 	})
 }
 
@@ -82,7 +82,7 @@ func (r *policyReader) healthy(v value, w *written) *remediate.Healthy {
 	var q floor
 	said := len(v.doc.problems)
 	v.object("the guard healthy", fields{
-		"query":         q.readQuery(r),
+		"query":         q.readQuery(r, w),
 		"min":           q.readMin,
 		"available":     func(v value) { w.replicas = append(w.replicas, v); h.Available = v.count(1, math.MaxInt32) },
 		"ready":         func(v value) { w.replicas = append(w.replicas, v); h.Ready = v.share() },
@@ -99,10 +99,10 @@ func (r *policyReader) healthy(v value, w *written) *remediate.Healthy {
 }
 
 // backup reads how old the newest good backup may be.
-func (r *policyReader) backup(v value) *remediate.Backup {
+func (r *policyReader) backup(v value, w *written) *remediate.Backup {
 	b := &remediate.Backup{}
 	v.object("the guard backup", fields{
-		"newest": func(v value) { b.Newest = r.query(v) },
+		"newest": func(v value) { b.Newest = r.query(v, w) },
 		"max":    func(v value) { b.Max = v.duration() },
 	}, "newest", "max")
 	return b
@@ -110,11 +110,12 @@ func (r *policyReader) backup(v value) *remediate.Backup {
 
 // query reads PromQL that a guard asks. It is the same for all incidents of the
 // policy.
-func (r *policyReader) query(v value) string {
+func (r *policyReader) query(v value, w *written) string {
 	s, _ := v.text("a PromQL query")
 	if reference.MatchString(s) {
 		v.fail("no alert's label can be taken into this query", "ask about the service as a whole, for example 'sum(up{job=\"shop\"})'")
 	}
+	w.queries = append(w.queries, v)
 	r.needPrometheus(v)
 	return s
 }
@@ -125,8 +126,8 @@ type floor struct {
 	min   float64
 }
 
-func (f *floor) readQuery(r *policyReader) func(value) {
-	return func(v value) { f.query = r.query(v) }
+func (f *floor) readQuery(r *policyReader, w *written) func(value) {
+	return func(v value) { f.query = r.query(v, w) }
 }
 
 func (f *floor) readMin(v value) { f.min, _ = v.number() }

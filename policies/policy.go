@@ -38,6 +38,7 @@ type written struct {
 	acts     []use
 	depends  []dependency
 	replicas []value // where replicas of the target are asked for
+	queries  []value // where PromQL is written
 	// takes are the labels whose values go into the target and the arguments,
 	// each with the place where they are taken.
 	takes []taken

@@ -18,6 +18,13 @@ type AlertRule struct {
 	// firing, each whole; nil where that is not known.
 	Active []map[string]string
 	Source string // where it stands, for people
+	Expr   string // PromQL
+	// Added are the labels that its alerts may get between the rule and
+	// Alertmanager; May are those that they may have there, beside those that the
+	// rule itself sets. Any, where it is not known.
+	Added, May LabelNames
+	// Assuming says what May takes for granted, for people; "" when it is known.
+	Assuming string
 }
 
 // fixed returns the value that the rule gives a label in every alert, "" for a
@@ -27,7 +34,15 @@ func (r AlertRule) fixed(label string) (string, bool) {
 		return r.Name, true
 	}
 	s, ok := r.Labels[label]
-	return s, ok && !strings.Contains(s, "{{")
+	return s, ok && !strings.Contains(s, "{{") || r.without(label)
+}
+
+// without tells whether none of the rule's alerts ever has the label, because its
+// expression takes it away and nothing gives it anew. What the rule itself says of
+// a label is looked at by fixed.
+func (r AlertRule) without(label string) bool {
+	_, set := r.Labels[label]
+	return !set && label != labelAlertname && !r.May.Has(label)
 }
 
 // labelAlertname is the label that names the rule.
@@ -59,15 +74,15 @@ func (c *ruleCheck) warn(at value, message, hint string) {
 
 func (c *ruleCheck) policy(w *written) {
 	for _, d := range w.depends {
-		if d.alert.node != nil {
-			c.named(d.alert)
+		if d.alert.node != nil && c.named(d.alert) {
+			c.raising(d.Alert, d.alert)
 		}
 	}
 	if !c.named(w.when) {
 		return
 	}
-	if raised := c.raising(w); len(raised) > 0 {
-		c.active(w, raised)
+	if raised := c.raising(w.When, w.when); len(raised) > 0 {
+		c.needs(w, raised)
 	}
 }
 
@@ -110,10 +125,11 @@ func (c *ruleCheck) nearest(name string) string {
 	return fmt.Sprintf("did you mean %q? It is at %s", near, c.rules[slices.Index(names, near)].Source)
 }
 
-// raising returns the rules whose alerts the policy can match by what the rules
-// say of their labels. It warns when the rules contradict the policy.
-func (c *ruleCheck) raising(w *written) []AlertRule {
-	ms := matchersOf(w.When)
+// raising returns the rules whose alerts the matchers can select by what the
+// rules say of their labels. It warns when the rules contradict the matchers,
+// which are written at when.
+func (c *ruleCheck) raising(texts []string, when value) []AlertRule {
+	ms := matchersOf(texts)
 	if !slices.ContainsFunc(ms, func(m *labels.Matcher) bool { return m.Name == labelAlertname }) {
 		return nil
 	}
@@ -131,11 +147,28 @@ func (c *ruleCheck) raising(w *written) []AlertRule {
 		}
 	}
 	if len(out) == 0 && against >= 0 {
-		m := ms[against]
-		c.warn(w.when.items()[against], fmt.Sprintf("no alert satisfies %s: the rule %s at %s sets %s to %q", m, by.Name, by.Source, m.Name, by.Labels[m.Name]),
-			"let the policy and the rule say the same, or leave the matcher out")
+		message, hint := by.against(ms[against])
+		c.warn(when.items()[against], message, hint)
 	}
 	return out
+}
+
+// against says why none of the rule's alerts satisfies a matcher.
+func (r AlertRule) against(m *labels.Matcher) (message, hint string) {
+	if r.without(m.Name) {
+		return fmt.Sprintf("no alert satisfies %s: the expression of the rule %s at %s leaves no label %s", m, r.Name, r.Source, m.Name), r.keep(m.Name)
+	}
+	return fmt.Sprintf("no alert satisfies %s: the rule %s at %s sets %s to %q", m, r.Name, r.Source, m.Name, r.Labels[m.Name]),
+		"let the policy and the rule say the same, or leave the matcher out"
+}
+
+// keep says what to do about a label that the rule's expression takes away.
+func (r AlertRule) keep(label string) string {
+	hint := fmt.Sprintf("have the expression at %s keep %s, for example by (%s), or do without it here", r.Source, label, label)
+	if r.Assuming != "" {
+		hint += "; " + r.Assuming
+	}
+	return hint
 }
 
 // namesIt tells whether the matchers let an alert of this name pass.
@@ -143,9 +176,10 @@ func namesIt(ms []*labels.Matcher, name string) bool {
 	return !slices.ContainsFunc(ms, func(m *labels.Matcher) bool { return m.Name == labelAlertname && !m.Matches(name) })
 }
 
-// active looks at the alerts that there are now: whether they have the labels
-// that the policy needs, and whether these are the object's own.
-func (c *ruleCheck) active(w *written, rules []AlertRule) {
+// needs looks whether alerts have the labels that the policy needs, by what the
+// rules leave of labels and by the alerts that there are now; and whether these
+// are the object's own.
+func (c *ruleCheck) needs(w *written, rules []AlertRule) {
 	needed := map[string]value{}
 	for _, t := range w.takes {
 		needed[t.label] = t.at
@@ -165,9 +199,12 @@ func (c *ruleCheck) active(w *written, rules []AlertRule) {
 	}
 }
 
-// lacks says what one of the rule's alerts lacks that the policy matches and
-// whose label it needs, "" when nothing.
+// lacks says what the rule's alerts lack that the policy matches and whose label
+// it needs, all of them or one that there is now; "" when nothing.
 func (r AlertRule) lacks(label string, w *written) (message, hint string) {
+	if r.without(label) {
+		return fmt.Sprintf("no alert %s has a label %s: the expression of the rule at %s takes it away", r.Name, label, r.Source), "it is told and never acted on: " + r.keep(label)
+	}
 	ms := matchersOf(w.When)
 	for _, ls := range r.Active {
 		other := func(m *labels.Matcher) bool { return !m.Matches(ls[m.Name]) }
@@ -232,5 +269,9 @@ func (r AlertRule) known(others map[string]string) map[string]string {
 // contradicts returns the first of the matchers that the rule's own labels never
 // satisfy, -1 when there is none.
 func (r AlertRule) contradicts(ms []*labels.Matcher) int {
-	return slices.IndexFunc(ms, func(m *labels.Matcher) bool { s, fixed := r.fixed(m.Name); return fixed && !m.Matches(s) })
+	return slices.IndexFunc(ms, func(m *labels.Matcher) bool {
+		s, fixed := r.fixed(m.Name)
+		taken := reference.MatchString(m.Value) && s != "" // the label of another alert: which value that is is not known
+		return fixed && !taken && !m.Matches(s)
+	})
 }

@@ -15,6 +15,8 @@ func rulesOfCases() []AlertRule {
 		{Name: "PostgresSlow", Labels: map[string]string{"severity": "warning"}, Source: "rules.yml:9"},
 		{Name: "PostgresSlow", Labels: map[string]string{"severity": "info"}, Source: "rules.yml:15"},
 		{Name: "Watchdog", Source: "rules.yml:20"},
+		{Name: "QueueLong", Labels: map[string]string{"severity": "warning", "node": "{{ $labels.instance }}"}, Source: "rules.yml:25", May: OnlyLabels("queue")},
+		{Name: "DiskFull", Source: "rules.yml:30", May: LabelNames{Names: []string{"pod"}}, Assuming: "as far as is known"},
 	}
 }
 
@@ -33,6 +35,7 @@ func TestCheckRules(t *testing.T) {
 		"another severity":                    {`when: ['alertname="PostgresDown"', 'severity="page"']`, `policies/p.yml:3:40: warning: no alert satisfies severity="page": the rule PostgresDown at rules.yml:4 sets severity to "critical": let the policy`},
 		"the severity of one of two rules":    {`when: ['alertname="PostgresSlow"', 'severity="info"']`, ""},
 		"the severity of neither":             {`when: ['alertname="PostgresSlow"', 'severity=~"critical|page"']`, `the rule PostgresSlow at rules.yml:9 sets severity to "warning"`},
+		"an expression with an end":           {`when: ['alertname="PostgresSlow"', 'severity=~"critical$"']`, `sets severity to "warning"`},
 		"a label that a template gives":       {`when: ['alertname="PostgresDown"', 'team="shop"']`, ""},
 		"a label that is taken away":          {`when: ['alertname="PostgresDown"', 'env="prod"']`, `sets env to ""`},
 		"a label of the series":               {`when: ['alertname="PostgresDown"', 'job="database"']`, ""},
@@ -41,7 +44,20 @@ func TestCheckRules(t *testing.T) {
 		"a label that another's alert lacks":  {"when: ['alertname=\"PostgresDown\"', 'job=\"other\"']\n    per: [namespace]", ""},
 		"a label that is the exporter's":      {"when: ['alertname=\"PostgresDown\"', 'job=\"database\"']\n    per: [namespace]", `has exported_namespace="shop" beside namespace="monitoring", which is the exporter's: scrape with honor_labels: true`},
 		"a dependency on an alert":            {"when: ['alertname=\"PostgresDown\"']\n    guards: {depends: [{alert: ['alertname=\"PostgresSlow\"']}]}", ""},
-		"a dependency on an alert gone":       {"when: ['alertname=\"PostgresDown\"']\n    guards: {depends: [{alert: ['alertname=\"DiskFull\"']}]}", "policies/p.yml:4:33: warning: no rule raises the alert DiskFull"},
+		"a dependency on an alert gone":       {"when: ['alertname=\"PostgresDown\"']\n    guards: {depends: [{alert: ['alertname=\"DiskGone\"']}]}", "policies/p.yml:4:33: warning: no rule raises the alert DiskGone"},
+		"a label that is aggregated away":     {"when: ['alertname=\"QueueLong\"']\n    per: [queue, namespace]", "policies/p.yml:4:18: warning: no alert QueueLong has a label namespace: the expression of the rule at rules.yml:25 takes it away: it is told and never acted on: have the expression at rules.yml:25 keep namespace, for example by (namespace), or do without it here"},
+		"one that is left":                    {"when: ['alertname=\"QueueLong\"']\n    per: [queue]", ""},
+		"one that the rule sets":              {"when: ['alertname=\"QueueLong\"']\n    per: [severity, alertname]", ""},
+		"one that a template of it sets":      {"when: ['alertname=\"QueueLong\"']\n    per: [node]", ""},
+		"one that is matched":                 {"when: ['alertname=\"QueueLong\"', 'job=\"mq\"']", `policies/p.yml:3:37: warning: no alert satisfies job="mq": the expression of the rule QueueLong at rules.yml:25 leaves no label job: have the expression`},
+		"one that must not be there":          {"when: ['alertname=\"QueueLong\"', 'job=\"\"']", ""},
+		"one that is in the target":           {"when: ['alertname=\"DiskFull\"']\n    per: [pod]\n    target: owner/shop/$pod", "policies/p.yml:4:11: warning: no alert DiskFull has a label pod: the expression of the rule at rules.yml:30 takes it away: it is told and never acted on: have the expression at rules.yml:30 keep pod, for example by (pod), or do without it here; as far as is known"},
+		"any other than what is taken away":   {"when: ['alertname=\"DiskFull\"']\n    per: [namespace]", ""},
+		"a rule that is not meant":            {"when: ['alertname=~\"QueueLong|DiskFull\"', 'namespace=\"shop\"']\n    per: [namespace]", ""},
+		"one of two rules":                    {"when: ['alertname=~\"QueueLong|DiskFull\"']\n    per: [namespace]", "no alert QueueLong has a label namespace"},
+		"what a dependency takes":             {"when: ['alertname=\"PostgresDown\"']\n    per: [job]\n    guards: {depends: [{alert: ['alertname=\"QueueLong\"', 'job=\"$job\"']}]}", `policies/p.yml:5:58: warning: no alert satisfies job="$job": the expression of the rule QueueLong`},
+		"what a dependency may take":          {"when: ['alertname=\"PostgresDown\"']\n    per: [job]\n    guards: {depends: [{alert: ['alertname=\"QueueLong\"', 'queue=\"$job\"']}]}", ""},
+		"what a dependency has for a value":   {"when: ['alertname=\"PostgresDown\"']\n    per: [job]\n    guards: {depends: [{alert: ['alertname=\"QueueLong\"', 'severity=\"$job\"']}]}", ""},
 		"an alert without the name of a rule": {`when: ['alertname!="Watchdog"', 'job="database"']`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -97,6 +97,7 @@ func (r *policyReader) impact(v value, w *written) remediate.Impact {
 		"query": func(v value) {
 			m.Query, _ = v.text("a PromQL query")
 			w.take(v, m.Query)
+			w.queries = append(w.queries, v)
 			r.needPrometheus(v)
 		},
 		"p1": func(v value) { p1 = v; bound(&m.P1)(v) },

@@ -129,8 +129,9 @@ func (r *policyReader) verify(v value, w *written) remediate.Verify {
 			v.list("probes", func(v value) {
 				if u, ok := r.use(v, r.catalogue.probes(), w, fields{}); ok {
 					w.takeArgs(u)
-					if r.catalogue.AsksPrometheus(u.kind, u.args) {
+					for _, query := range r.catalogue.Queries(u.kind, u.args) {
 						r.needPrometheus(v)
+						w.queries = append(w.queries, u.at.scalar(query))
 					}
 					y.All = append(y.All, remediate.Check{Kind: u.kind, Args: u.args, Target: u.target})
 				}

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -25,6 +26,9 @@ type Case struct {
 	Moves  []Move         // in the order of their times
 	Until  time.Duration  // when it ends, since Start
 	Expect []Happening    // in the order of their times
+	// Judge is [Catalogue].Judge: by it a check of a verification is held against
+	// the value that the world has for its query. nil: any value is well.
+	Judge func(kind string, args json.RawMessage, value float64) (ok bool, text string)
 }
 
 // Move is something that happens from outside. Exactly one of its fields
@@ -50,7 +54,7 @@ type TestAlert struct {
 type World struct {
 	Kinds   map[string]Reply    // of an action or a check of a verification, by kind
 	Tells   map[string]Reply    // of a way to tell people, by destination or its family: pagerduty
-	Queries map[string]Measured // PromQL that guards and severities ask, by the query as it is asked
+	Queries map[string]Measured // PromQL, by the query as it is asked
 	// Workload and Cluster are what is seen of a target and of the cluster, by the
 	// names of the values of an Answer, and under "is" what became of it.
 	Workload, Cluster map[string]string

@@ -131,7 +131,7 @@ func (f folder) beside() folder { return folder{f.shown, f.shown} }
 
 // test reads one test.
 func (r *suiteReader) test(v value) {
-	c := Case{Line: v.node.Line, Start: r.start}
+	c := Case{Line: v.node.Line, Start: r.start, Judge: r.catalogue.Judge}
 	last := time.Duration(0)
 	ok := v.object("a test", fields{
 		"name":  func(v value) { c.Name, _ = v.text("a name") },

@@ -127,7 +127,7 @@ func clustersOf(all []policies.Cluster) (map[string]*rest.Config, error) {
 	for _, c := range all {
 		rc, err := clusters.Config(c)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: say in the configuration, under clusters, which kubeconfig and context to use", err)
 		}
 		rc.Wrap(func(next http.RoundTripper) http.RoundTripper { return redacting{next} })
 		out[c.Name] = rc

@@ -36,7 +36,9 @@ type drawn struct {
 }
 
 var backtestPage = template.Must(template.New("backtest").Funcs(template.FuncMap{"width": func() int { return width }}).Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Backtest</title>
+<html lang="en"><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Backtest</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; color: #222 }
 table { border-collapse: collapse } td, th { padding: .1em 1em .1em 0; text-align: left }

@@ -11,12 +11,14 @@ import (
 	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/policies/lint"
+	"github.com/x0tta6bl4/remediated/policies/promql"
 )
 
 // lintJob is one call of lint: what is checked, and what it is held against.
 type lintJob struct {
 	files         []string
 	rules         []string // patterns of files
+	external      []string // labels that are added to the alerts of those
 	prometheus    []string // addresses
 	alertmanagers []string // addresses
 	fatal         bool     // warnings fail
@@ -32,6 +34,8 @@ func (c *cli) lintCommand(cmd *kingpin.CmdClause) {
 	command.Arg("file", "Configuration files.").Default("remediated.yml").StringsVar(&j.files)
 	command.Flag("rules", "A file of Prometheus's rules, or a pattern for such. All of them together are all rules that there are. Repeatable.").
 		PlaceHolder("FILE").StringsVar(&j.rules)
+	command.Flag("external-label", "The name of a label that Prometheus adds to all alerts of the rules in --rules, by external_labels or relabelling. Repeatable.").
+		PlaceHolder("NAME").StringsVar(&j.external)
 	command.Flag("prometheus", "Address of a Prometheus that is asked for its rules, beside those of --rules. Repeatable.").
 		PlaceHolder("URL").StringsVar(&j.prometheus)
 	command.Flag("alertmanager", "Address of an Alertmanager that is asked for its configuration. Repeatable.").
@@ -45,7 +49,7 @@ func (c *cli) lint(ctx context.Context, j lintJob) error {
 	if err := j.checkAddresses(); err != nil {
 		return err
 	}
-	rules, problems := readRules(j.rules)
+	rules, problems := readRules(j.rules, j.external)
 	rulesRead := !policies.HasErrors(problems)
 	ok, kinds := []string{}, catalogue.New()
 	for _, file := range j.files {
@@ -53,6 +57,9 @@ func (c *cli) lint(ctx context.Context, j lintJob) error {
 		found = append(found, catalogue.Check(file, loaded)...)
 		if loaded != nil && !policies.HasErrors(found) {
 			ok = append(ok, fmt.Sprintf("%s: %d policies are fit to be loaded", file, len(loaded.Rulebook.Policies)))
+		}
+		if loaded != nil {
+			found = append(found, loaded.CheckQueries(promql.Read)...)
 		}
 		if loaded != nil && rulesRead {
 			found = append(found, j.around(ctx, loaded, rules)...)
@@ -106,8 +113,12 @@ func (j lintJob) around(ctx context.Context, loaded *policies.Loaded, rules []po
 	return problems
 }
 
-// readRules reads the files of rules that patterns find.
-func readRules(patterns []string) (rules []policies.AlertRule, problems []policies.Problem) {
+// assumed is what is taken for granted of rules in files.
+const assumed = "if Prometheus adds it on the way, by external_labels or relabelling, say so with --external-label"
+
+// readRules reads the files of rules that patterns find. Alerts of theirs get these
+// external labels and no others.
+func readRules(patterns, external []string) (rules []policies.AlertRule, problems []policies.Problem) {
 	for _, pattern := range patterns {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) == 0 {
@@ -122,6 +133,10 @@ func readRules(patterns []string) (rules []policies.AlertRule, problems []polici
 				continue
 			}
 			more, wrong := lint.ReadRules(name, text)
+			for i := range more {
+				more[i].Added, more[i].Assuming = policies.OnlyLabels(external...), assumed
+				promql.Know(&more[i])
+			}
 			rules, problems = append(rules, more...), append(problems, wrong...)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/policies/lint"
+	"github.com/x0tta6bl4/remediated/policies/promql"
 )
 
 // checkAddresses refuses what is no address of a server.
@@ -76,7 +77,11 @@ func rulesOf(ctx context.Context, loaded *policies.Loaded, at string) ([]policie
 	if err != nil {
 		return nil, fmt.Errorf("ask Prometheus for its configuration: %w", cause(err))
 	}
-	return lint.LiveRules(rules, configuration.YAML)
+	live, err := lint.LiveRules(rules, configuration.YAML)
+	for i := range live {
+		promql.Know(&live[i])
+	}
+	return live, err
 }
 
 // configurationOf asks an Alertmanager for its configuration.

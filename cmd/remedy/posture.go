@@ -76,7 +76,7 @@ func (j postureJob) world(c *policies.Config) (*probe.Prober, error) {
 		way.Name = k.Name
 		var err error
 		if o.Clusters[k.Name], err = clusters.Config(way); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %s", err, j.otherWay())
 		}
 	}
 	if c.Prometheus != nil {
@@ -87,6 +87,14 @@ func (j postureJob) world(c *policies.Config) (*probe.Prober, error) {
 		}
 	}
 	return probe.New(o)
+}
+
+// otherWay says what to do when a cluster cannot be reached as is said.
+func (j postureJob) otherWay() string {
+	if j.kubeconfig != "" || j.context != "" {
+		return "check --kubeconfig and --context: the file must be there, and have the context"
+	}
+	return "say which kubeconfig to use with --kubeconfig, and --context, or under clusters in the configuration"
 }
 
 // showPosture shows what was found, each on one line, and then what is well.

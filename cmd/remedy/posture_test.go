@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -174,6 +175,14 @@ func TestCheckPostureAsks(t *testing.T) {
 	right, asked := answersAs(t, wellAPI())
 	config, _ := postureFiles(t, policiesOn("{}", "dr/deployment/shop/web"), "http://127.0.0.1:1", wrong)
 	_, kubeconfig := postureFiles(t, "", "", right)
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := filepath.Join(filepath.Dir(config), "lost.yml")
+	if err := os.WriteFile(lost, bytes.ReplaceAll(text, []byte("kubeconfig: kubeconfig"), []byte("kubeconfig: kubeconfig.lost")), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if code, out, errs := calls(t, "check", "posture", "--kubeconfig", kubeconfig, config); code != exitOK || *asked == 0 || *wronglyAsked > 0 {
 		t.Errorf("exit code %d, asked %d times and the other %d times\n%s%s", code, *asked, *wronglyAsked, out, errs)
 	}
@@ -183,7 +192,8 @@ func TestCheckPostureAsks(t *testing.T) {
 		says string
 	}{
 		{[]string{"--context", "prod", config}, exitUsage, "the clusters prod and dr would be the same"},
-		{[]string{"--kubeconfig", kubeconfig + ".lost", config}, exitFailed, "kubeconfig.lost"},
+		{[]string{"--kubeconfig", kubeconfig + ".lost", config}, exitFailed, "kubeconfig.lost: no such file or directory: check --kubeconfig and --context"},
+		{[]string{lost}, exitFailed, "kubeconfig.lost: no such file or directory: say which kubeconfig to use with --kubeconfig"},
 		{[]string{config + ".lost"}, exitFailed, ""},
 	} {
 		code, out, errs := calls(t, append([]string{"check", "posture"}, c.args...)...)

@@ -63,7 +63,7 @@ var ofTests = []Object{
 	{"world", "How the world answers; what is not said is well. An answer is how it ends, how long that takes, and why: `ok`, `ok after 3s`, `'failed after 1m: connection refused'`; a check that is `ok after 20s` is well so long after an act.", []Field{
 		{"workload", either(became, object("workload")), "it is there, none of its 1 replicas available", "What is seen of the target."},
 		{"cluster", either(word(remediate.Unknown, "well"), object("cluster of a test")), "it is well, with 3 nodes", "What is seen of the cluster."},
-		{"queries", orNone(mapOf("", either(number, either(word(remediate.Unknown), object("time ago"))))), "they are not known", "The values of the PromQL that guards and severities ask, by the query as it is asked."},
+		{"queries", orNone(mapOf("", either(number, either(word(remediate.Unknown), object("time ago"))))), "they are not known", "The values of PromQL, by the query as it is asked: what guards and severities ask, and what the check `promql` of a verification holds against its bounds, which is well where nothing is said of it."},
 		{"tells", orNone(mapOf("", tellEnds)), "people are told at once", "How a way to tell people answers, by its name or family, such as `pagerduty`."},
 	}},
 	{"workload", "What is seen of the target.", []Field{

@@ -33,7 +33,7 @@ func ReadRules(name string, text []byte) ([]policies.AlertRule, []policies.Probl
 				p.Line, p.Column = r.line, r.column
 				problems = append(problems, p)
 			case r.Alert != "":
-				rules = append(rules, policies.AlertRule{Name: r.Alert, Labels: r.Labels, Source: where})
+				rules = append(rules, policies.AlertRule{Name: r.Alert, Labels: r.Labels, Source: where, Expr: r.Expr})
 			}
 		}
 	}
@@ -49,6 +49,7 @@ type fileRule struct {
 	Alert  string            `yaml:"alert"`
 	Record string            `yaml:"record"`
 	Labels map[string]string `yaml:"labels"`
+	Expr   string            `yaml:"expr"`
 
 	line, column int
 }

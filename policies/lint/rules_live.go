@@ -2,7 +2,9 @@ package lint
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
@@ -26,7 +28,7 @@ func LiveRules(rules promv1.RulesResult, configuration string) ([]policies.Alert
 			if !is {
 				continue
 			}
-			rule := policies.AlertRule{Name: r.Name, Labels: texts(r.Labels), Source: fmt.Sprintf("%s, group %s", g.File, g.Name)}
+			rule := policies.AlertRule{Name: r.Name, Labels: texts(r.Labels), Source: fmt.Sprintf("%s, group %s", g.File, g.Name), Expr: r.Query, Added: way.adds()}
 			for _, a := range r.Alerts {
 				if ls := texts(a.Labels); way.pass(ls) {
 					rule.Active = append(rule.Active, ls)
@@ -63,15 +65,34 @@ type way struct {
 		External map[string]string `yaml:"external_labels"`
 	} `yaml:"global"`
 	Alerting struct {
-		Relabel []struct {
-			Action string `yaml:"action"`
-		} `yaml:"alert_relabel_configs"`
+		Relabel       []relabelling `yaml:"alert_relabel_configs"`
+		Alertmanagers []struct {
+			Relabel []relabelling `yaml:"alert_relabel_configs"`
+		} `yaml:"alertmanagers"`
 	} `yaml:"alerting"`
 }
+
+// relabelling is one thing that is done to an alert's labels.
+type relabelling struct {
+	Action string `yaml:"action"`
+	Target string `yaml:"target_label"`
+}
+
+// removing are the actions that give an alert no label.
+var removing = []string{"drop", "keep", "dropequal", "keepequal", "labeldrop", "labelkeep"}
 
 func readWay(configuration string) (w way, err error) {
 	err = yaml.Unmarshal([]byte(configuration), &w)
 	return w, err
+}
+
+// relabellings are all that an alert may go through.
+func (w way) relabellings() []relabelling {
+	all := w.Alerting.Relabel
+	for _, a := range w.Alerting.Alertmanagers {
+		all = slices.Concat(all, a.Relabel)
+	}
+	return all
 }
 
 // pass adds the labels that are added on the way. It returns false when an alert
@@ -82,11 +103,20 @@ func (w way) pass(ls map[string]string) bool {
 			ls[name] = value
 		}
 	}
-	removing := []string{"drop", "keep", "labeldrop", "labelkeep"}
-	for _, r := range w.Alerting.Relabel {
-		if !slices.Contains(removing, r.Action) {
-			return false
+	return !slices.ContainsFunc(w.relabellings(), func(r relabelling) bool { return !slices.Contains(removing, r.Action) })
+}
+
+// adds are the labels that an alert may get on the way.
+func (w way) adds() policies.LabelNames {
+	added := policies.OnlyLabels(slices.Sorted(maps.Keys(w.Global.External))...)
+	for _, r := range w.relabellings() {
+		switch {
+		case slices.Contains(removing, r.Action):
+		case r.Target == "" || strings.Contains(r.Target, "$"):
+			return policies.LabelNames{} // by a name that only the alert tells
+		default:
+			added.Names = append(added.Names, r.Target)
 		}
 	}
-	return true
+	return added
 }

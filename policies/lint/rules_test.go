@@ -19,9 +19,9 @@ func TestReadRules(t *testing.T) {
 	}{
 		"rules": {
 			"groups:\n- name: g\n  rules:\n  - record: x\n    expr: y\n  - alert: A\n    expr: x > 1\n    for: 5m\n    labels: {severity: page}\n  - {alert: B, expr: x}\n",
-			"", []policies.AlertRule{{Name: "A", Labels: map[string]string{"severity": "page"}, Source: "r.yml:6"}, {Name: "B", Source: "r.yml:10"}},
+			"", []policies.AlertRule{{Name: "A", Labels: map[string]string{"severity": "page"}, Source: "r.yml:6", Expr: "x > 1"}, {Name: "B", Source: "r.yml:10", Expr: "x"}},
 		},
-		"anchors":         {"groups:\n- name: g\n  rules:\n  - {alert: A, expr: x, labels: &l {team: shop}}\n  - {alert: B, expr: x, labels: *l}\n", "", []policies.AlertRule{{Name: "A", Labels: map[string]string{"team": "shop"}, Source: "r.yml:4"}, {Name: "B", Labels: map[string]string{"team": "shop"}, Source: "r.yml:5"}}},
+		"anchors":         {"groups:\n- name: g\n  rules:\n  - {alert: A, expr: x, labels: &l {team: shop}}\n  - {alert: B, expr: x, labels: *l}\n", "", []policies.AlertRule{{Name: "A", Labels: map[string]string{"team": "shop"}, Source: "r.yml:4", Expr: "x"}, {Name: "B", Labels: map[string]string{"team": "shop"}, Source: "r.yml:5", Expr: "x"}}},
 		"no rules yet":    {"groups: []\n", "", nil},
 		"another file":    {"route: {}\n", "r.yml: error: the file has no groups, so it is no file of rules", nil},
 		"no YAML":         {"groups: [\n", "r.yml: error: the file of rules cannot be read: yaml: line", nil},
@@ -71,19 +71,23 @@ func TestLiveRules(t *testing.T) {
 	for name, c := range map[string]struct {
 		configuration string
 		active        []map[string]string
+		added         policies.LabelNames
 	}{
-		"as it is":                     {"global: {scrape_interval: 15s}\n", []map[string]string{alert()}},
-		"labels of this Prometheus":    {"global: {external_labels: {cluster: prod, job: other}}\n", []map[string]string{alert("cluster", "prod")}},
-		"replicas are taken for one":   {"alerting: {alert_relabel_configs: [{regex: replica, action: labeldrop}]}\n", []map[string]string{alert()}},
-		"nobody knows what it becomes": {"alerting: {alert_relabel_configs: [{target_label: namespace, replacement: shop, action: replace}]}\n", nil},
-		"nor by what is left out":      {"alerting: {alert_relabel_configs: [{target_label: namespace, replacement: shop}]}\n", nil},
+		"as it is":                     {"global: {scrape_interval: 15s}\n", []map[string]string{alert()}, policies.OnlyLabels()},
+		"labels of this Prometheus":    {"global: {external_labels: {cluster: prod, job: other}}\n", []map[string]string{alert("cluster", "prod")}, policies.OnlyLabels("cluster", "job")},
+		"replicas are taken for one":   {"alerting: {alert_relabel_configs: [{regex: replica, action: labeldrop}]}\n", []map[string]string{alert()}, policies.OnlyLabels()},
+		"nobody knows what it becomes": {"alerting: {alert_relabel_configs: [{target_label: namespace, replacement: shop, action: replace}]}\n", nil, policies.OnlyLabels("namespace")},
+		"nor by what is left out":      {"alerting: {alert_relabel_configs: [{target_label: namespace, replacement: shop}]}\n", nil, policies.OnlyLabels("namespace")},
+		"for one Alertmanager only":    {"alerting: {alertmanagers: [{alert_relabel_configs: [{target_label: team, replacement: shop}]}]}\n", nil, policies.OnlyLabels("team")},
+		"under a name that it tells":   {"alerting: {alert_relabel_configs: [{target_label: 'x_${1}', source_labels: [job]}]}\n", nil, policies.LabelNames{}},
+		"under names of its own":       {"alerting: {alert_relabel_configs: [{action: labelmap, regex: 'x_(.+)'}]}\n", nil, policies.LabelNames{}},
 	} {
 		var rules promv1.RulesResult
 		if err := json.Unmarshal([]byte(answer), &rules); err != nil {
 			t.Fatal(err)
 		}
 		got, err := lint.LiveRules(rules, c.configuration)
-		want := []policies.AlertRule{{Name: "PostgresDown", Labels: map[string]string{"severity": "critical"}, Active: c.active, Source: "/etc/prometheus/db.yml, group db"}}
+		want := []policies.AlertRule{{Name: "PostgresDown", Labels: map[string]string{"severity": "critical"}, Active: c.active, Source: "/etc/prometheus/db.yml, group db", Expr: "pg_up == 0", Added: c.added}}
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v, want %+v", name, got, err, want)
 		}

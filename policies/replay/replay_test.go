@@ -22,13 +22,14 @@ func kinds() policies.Catalogue {
 	fine := func(string, json.RawMessage) error { return nil }
 	return policies.Catalogue{
 		Actions: []string{"restart"}, Probes: []string{"redis", "rollout"}, Action: fine, Probe: fine,
-		AsksPrometheus: func(string, json.RawMessage) bool { return false },
-		Targets:        func(string) []string { return []string{"deployment"} },
-		Elsewhere:      func(string, json.RawMessage) string { return "" },
-		Names:          func(string, json.RawMessage) (string, string) { return "", "" },
-		Destructive:    func(string) bool { return true },
-		Stops:          func(string, json.RawMessage) bool { return false },
-		Silences:       func(string, json.RawMessage) []string { return nil },
+		Queries:     func(string, json.RawMessage) []string { return nil },
+		Judge:       func(string, json.RawMessage, float64) (bool, string) { return true, "" },
+		Targets:     func(string) []string { return []string{"deployment"} },
+		Elsewhere:   func(string, json.RawMessage) string { return "" },
+		Names:       func(string, json.RawMessage) (string, string) { return "", "" },
+		Destructive: func(string) bool { return true },
+		Stops:       func(string, json.RawMessage) bool { return false },
+		Silences:    func(string, json.RawMessage) []string { return nil },
 	}
 }
 

@@ -55,7 +55,7 @@ func (o *Outcome) live(book *remediate.Rulebook) error {
 	if err != nil {
 		return err
 	}
-	w := newWorld(l, o.Case.World)
+	w := newWorld(l, o.Case)
 	if err := l.Load(book); err != nil {
 		return err
 	}

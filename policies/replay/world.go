@@ -22,14 +22,16 @@ type world struct {
 	says  policies.World
 	fires map[string]bool // alerts that fire, by their labels; true: silenced
 	named map[string]remediate.Labels
+	// judge holds the value of a query against a check's bounds; nil: any is well.
+	judge func(kind string, args json.RawMessage, value float64) (ok bool, text string)
 }
 
-func newWorld(l *Life, says policies.World) *world {
-	w := &world{life: l, fires: map[string]bool{}, named: map[string]remediate.Labels{}, says: policies.World{
+func newWorld(l *Life, c policies.Case) *world {
+	w := &world{life: l, judge: c.Judge, fires: map[string]bool{}, named: map[string]remediate.Labels{}, says: policies.World{
 		Kinds: map[string]policies.Reply{}, Tells: map[string]policies.Reply{}, Queries: map[string]policies.Measured{},
 		Workload: map[string]string{}, Cluster: map[string]string{},
 	}}
-	w.change(says)
+	w.change(c.World)
 	l.Started = w.started
 	return w
 }
@@ -206,24 +208,51 @@ func (w *world) cluster(a *remediate.Answer) {
 
 // query says what a query of a guard or of a severity is.
 func (w *world) query(a *remediate.Answer, q remediate.Question) {
-	var args struct{ Query string }
-	if err := json.Unmarshal(q.Args, &args); err != nil {
-		unknown(a, err.Error())
-		return
-	}
-	m, said := w.says.Queries[args.Query]
+	query, m, said := w.measured(q)
 	switch {
 	case !said:
-		unknown(a, fmt.Sprintf("the test does not say what it is: add queries: {%q: 1} to its world", args.Query))
+		unknown(a, fmt.Sprintf("the test does not say what it is: add queries: {%q: 1} to its world", query))
 	case !m.Known:
 		unknown(a, "the test says that it is not known")
-	case m.IsAgo:
-		m.Value = float64(w.life.Now.Add(-m.Ago).UnixMilli()) / 1000
-		fallthrough
 	default:
 		a.Values[remediate.ValueNumber] = strconv.FormatFloat(m.Value, 'g', -1, 64)
-		a.Text = args.Query + " is " + a.Values[remediate.ValueNumber]
+		a.Text = query + " is " + a.Values[remediate.ValueNumber]
 	}
+}
+
+// measured is what the test says of the query that a question asks, now; false
+// when it says nothing of it.
+func (w *world) measured(q remediate.Question) (query string, m policies.Measured, said bool) {
+	var args struct{ Query string }
+	if err := json.Unmarshal(q.Args, &args); err != nil {
+		return "", m, false // that arguments can be read was seen when the policy was
+	}
+	if m, said = w.says.Queries[args.Query]; m.IsAgo {
+		m.Value = float64(w.life.Now.Add(-m.Ago).UnixMilli()) / 1000
+	}
+	return args.Query, m, said
+}
+
+// check is what is seen when a check of a verification looks, and how long after
+// an act it is well. Of PromQL of which the test says the value, its bounds decide.
+func (w *world) check(q remediate.Question) (a remediate.Answer, after time.Duration) {
+	a = remediate.Answer{Kind: q.Kind, OK: true, Text: "well"}
+	how := w.says.Kinds[q.Kind]
+	if cmp.Or(how.Outcome, remediate.OK) != remediate.OK {
+		a.OK, a.Text = false, cmp.Or(how.Why, "as the test says")
+		return a, how.After
+	}
+	if q.Kind != "promql" || w.judge == nil || len(w.says.Queries) == 0 {
+		return a, how.After
+	}
+	switch _, m, said := w.measured(q); {
+	case !said:
+	case !m.Known:
+		a.OK, a.Text = false, "the test says that it is not known"
+	default:
+		a.OK, a.Text = w.judge(q.Kind, q.Args, m.Value)
+	}
+	return a, how.After
 }
 
 func unknown(a *remediate.Answer, why string) { a.OK, a.Err = false, why }
@@ -260,13 +289,11 @@ func (v *verification) sample() (r remediate.Result, ended bool, next time.Time)
 	r = remediate.Result{Samples: v.samples}
 	bad, slow := "", time.Duration(0)
 	for _, q := range v.ask.Questions {
-		how := v.world.says.Kinds[q.Kind]
-		a := remediate.Answer{Kind: q.Kind, OK: true, Text: "well"}
-		if outcome := cmp.Or(how.Outcome, remediate.OK); outcome != remediate.OK {
-			a.OK, a.Text = false, cmp.Or(how.Why, "as the test says")
+		a, after := v.world.check(q)
+		if !a.OK {
 			bad = q.Kind + ": " + a.Text
 		}
-		slow = max(slow, how.After)
+		slow = max(slow, after)
 		r.Answers = append(r.Answers, a)
 	}
 	switch {

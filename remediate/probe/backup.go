@@ -93,7 +93,7 @@ func (a *backup) validateFiles() error {
 	return nil
 }
 
-func (a *backup) asksPrometheus() bool { return a.Query != "" }
+func (a *backup) queries() []string { return []string{a.Query} }
 
 func (a *backup) dependency(q remediate.Question) string {
 	switch {

@@ -56,7 +56,7 @@ type slow interface {
 // measured is a question that may need Prometheus to be answered.
 type measured interface {
 	question
-	asksPrometheus() bool
+	queries() []string
 }
 
 var kinds = map[string]kind{
@@ -100,16 +100,40 @@ func Validate(kind string, args json.RawMessage) error {
 	return err
 }
 
-// AsksPrometheus tells whether a question of this kind with these arguments
-// needs Prometheus to be answered.
-func AsksPrometheus(kind string, args json.RawMessage) bool {
+// Queries returns the PromQL in the arguments of a question of this kind, which
+// Prometheus is needed for; none when it can be answered without.
+func Queries(kind string, args json.RawMessage) []string {
 	k, ok := kinds[kind]
 	if !ok {
-		return false
+		return nil
 	}
 	q, err := k.parse(args)
 	m, ok := q.(measured)
-	return err == nil && ok && m.asksPrometheus()
+	if err != nil || !ok {
+		return nil
+	}
+	return slices.DeleteFunc(m.queries(), func(query string) bool { return query == "" })
+}
+
+// bounded is a question about one value of PromQL.
+type bounded interface {
+	question
+	bounds() bounds
+}
+
+// Judge tells whether the answer to a question of this kind with these arguments
+// is well when PromQL has this value, and what is said of it. To a question that
+// sets no bounds any value is well.
+func Judge(kind string, args json.RawMessage, value float64) (ok bool, text string) {
+	var b bounds
+	if k, there := kinds[kind]; there {
+		if q, err := k.parse(args); err == nil {
+			if of, is := q.(bounded); is {
+				b = of.bounds()
+			}
+		}
+	}
+	return b.judge(value)
 }
 
 func parse[A any, P interface {

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -170,20 +171,43 @@ func TestValidate(t *testing.T) {
 }
 
 // Who reads a policy must know what it cannot do without.
-func TestAsksPrometheus(t *testing.T) {
-	for args, want := range map[string]bool{
-		`promql {"query":"up"}`:                                                    true,
-		`backup {"max_age":"1h","query":"t"}`:                                      true,
-		`backup {"max_age":"1h","cron_job":"b"}`:                                   false,
-		`postgres {"dsn_file":"/d"}`:                                               false,
-		`postgres {"dsn_file":"/d","rows":{"table":"t","min":1}}`:                  false,
-		`postgres {"dsn_file":"/d","rows":{"table":"t","of_known":1,"known":"n"}}`: true,
-		`rollout {}`: false,
-		`nothing {}`: false,
+func TestQueries(t *testing.T) {
+	for args, want := range map[string]string{
+		`promql {"query":"up"}`:                                                    "up",
+		`backup {"max_age":"1h","query":"t"}`:                                      "t",
+		`backup {"max_age":"1h","cron_job":"b"}`:                                   "",
+		`postgres {"dsn_file":"/d"}`:                                               "",
+		`postgres {"dsn_file":"/d","rows":{"table":"t","min":1}}`:                  "",
+		`postgres {"dsn_file":"/d","rows":{"table":"t","of_known":1,"known":"n"}}`: "n",
+		`reach {"series":"peer_up","from":"pod","to":"peer"}`:                      "peer_up",
+		`promql {}`:  "",
+		`rollout {}`: "",
+		`nothing {}`: "",
 	} {
 		kind, args, _ := strings.Cut(args, " ")
-		if got := AsksPrometheus(kind, json.RawMessage(args)); got != want {
-			t.Errorf("%s %s: %v", kind, args, got)
+		if got := Queries(kind, json.RawMessage(args)); strings.Join(got, "; ") != want {
+			t.Errorf("%s %s: %q", kind, args, got)
+		}
+	}
+}
+
+// A value is held against the bounds that the arguments have.
+func TestJudge(t *testing.T) {
+	for args, want := range map[string]string{
+		`promql {"query":"up","equals":0}`:      "false: 3, want 0",
+		`promql {"query":"up","equals":3}`:      "true: 3, want 3",
+		`promql {"query":"up","min":4}`:         "false: 3, want at least 4",
+		`promql {"query":"up","max":2.5}`:       "false: 3, want at most 2.5",
+		`promql {"query":"up","min":1,"max":3}`: "true: 3, want 1 to 3",
+		`promql {"query":"up"}`:                 "true: 3",
+		`promql {"query":"up","min":"x"}`:       "true: 3", // what cannot be read was refused before
+		`rollout {}`:                            "true: 3",
+		`nothing {}`:                            "true: 3",
+	} {
+		kind, args, _ := strings.Cut(args, " ")
+		ok, text := Judge(kind, json.RawMessage(args), 3)
+		if got := fmt.Sprintf("%v: %s", ok, text); got != want {
+			t.Errorf("%s %s: %s, want %s", kind, args, got, want)
 		}
 	}
 }

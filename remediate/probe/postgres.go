@@ -45,7 +45,12 @@ func (a *postgres) validate() error {
 
 func (a *postgres) dependency(remediate.Question) string { return "postgres " + a.DSNFile }
 
-func (a *postgres) asksPrometheus() bool { return a.Rows != nil && a.Rows.Known != "" }
+func (a *postgres) queries() []string {
+	if a.Rows == nil {
+		return nil
+	}
+	return []string{a.Rows.Known}
+}
 
 // within is longer where rows are counted: all of them may have to be read.
 func (a *postgres) within() time.Duration {

@@ -36,7 +36,7 @@ func (a *promql) validate() error {
 
 func (a *promql) bounds() bounds { return bounds{a.Min, a.Max, a.Equals} }
 
-func (*promql) asksPrometheus() bool { return true }
+func (a *promql) queries() []string { return []string{a.Query} }
 
 func (*promql) dependency(remediate.Question) string { return "prometheus" }
 

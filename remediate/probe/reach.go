@@ -88,7 +88,7 @@ func (a *reach) validate() error {
 	return err
 }
 
-func (*reach) asksPrometheus() bool { return true }
+func (a *reach) queries() []string { return []string{a.Series} }
 
 func (*reach) dependency(remediate.Question) string { return "prometheus" }
 

@@ -18,12 +18,13 @@ var notChecks = []string{"alert", "alerts", "workload", "cluster", "evidence"}
 // New returns the catalogue of all kinds.
 func New() policies.Catalogue {
 	c := policies.Catalogue{
-		Action:         action.Validate,
-		Probe:          probe.Validate,
-		AsksPrometheus: probe.AsksPrometheus,
-		Stops:          action.Stops,
-		Names:          action.Names,
-		Silences:       action.Silences,
+		Action:   action.Validate,
+		Probe:    probe.Validate,
+		Queries:  probe.Queries,
+		Judge:    probe.Judge,
+		Stops:    action.Stops,
+		Names:    action.Names,
+		Silences: action.Silences,
 	}
 	targets, destructive := map[string][]string{}, map[string]bool{}
 	for _, k := range action.Kinds() {
