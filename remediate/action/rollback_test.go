@@ -190,7 +190,7 @@ func TestRollbackRefuses(t *testing.T) {
 		}, remediate.Refused, "managed by Flux"},
 		"Helm": {func(_ *api, d *appsv1.Deployment, _ *remediate.Started) {
 			d.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"}
-		}, remediate.Refused, "managed by Helm"},
+		}, remediate.Refused, "managed by Helm, which would bring the release back or lose the rollback: have Helm roll it back, as the policy bad-helm-release does"},
 		"an undo":       {func(_ *api, _ *appsv1.Deployment, s *remediate.Started) { s.Act.Undo = true }, remediate.Refused, "a rollback takes nothing back"},
 		"no template":   {func(_ *api, _ *appsv1.Deployment, s *remediate.Started) { s.Act.Template = "" }, remediate.Refused, "no pod template"},
 		"a statefulset": {func(_ *api, _ *appsv1.Deployment, s *remediate.Started) { s.Act.Target.Kind = "statefulset" }, remediate.Refused, "rollback cannot be done to a statefulset; it is for deployment"},

@@ -25,7 +25,7 @@ const kubernetesVersion = "1.36.3"
 // Binaries are the paths of what the bed builds from source.
 type Binaries struct {
 	APIServer, ControllerManager, Scheduler, Kubectl, Etcd string
-	NodeAgent, KubeStateMetrics, VersityGW, API            string
+	NodeAgent, KubeStateMetrics, Helm, VersityGW, API      string
 }
 
 // program is one command to build and the field that holds its path.
@@ -69,6 +69,10 @@ func builds(b *Binaries) []build {
 		{
 			name: "kube-state-metrics", module: "test/controlplane/kube-state-metrics", sources: []string{"go.mod", "go.sum"},
 			programs: []program{{pkg: "k8s.io/kube-state-metrics/v2", name: "kube-state-metrics", path: &b.KubeStateMetrics}},
+		},
+		{
+			name: "helm", module: "test/helm", sources: []string{"go.mod", "go.sum"},
+			programs: []program{{pkg: "helm.sh/helm/v4/cmd/helm", path: &b.Helm}},
 		},
 		{
 			name: "versitygw", module: "test/versitygw", sources: []string{"go.mod", "go.sum"},
