@@ -86,7 +86,7 @@ func builds(b *Binaries) []build {
 }
 
 // Build compiles what Debian does not package, and keeps it in the user's cache
-// folder until its source changes. From nothing it takes about ten minutes on
+// folder until its source changes. From nothing it takes about fifteen minutes on
 // two cores and needs the Go module proxy; later a fraction of a second. It tells
 // progress what it compiles.
 func Build(ctx context.Context, progress io.Writer) (Binaries, error) {
