@@ -64,6 +64,7 @@ func wantShipped(t *testing.T, l *Loaded) {
 		{"cluster-back", remediate.P2, 45 * time.Minute, map[string]string{"alertname": "FailBack", "cluster": "prod"}},
 		{"security-breach", remediate.P1, 2 * time.Hour, map[string]string{"alertname": "PostgresCredentialStolen", "role": "x0tta6bl4_api_a"}},
 		{"bad-release", remediate.P2, 5 * time.Minute, map[string]string{"alertname": "RolloutStuck", "namespace": "x", "deployment": "y"}},
+		{"bad-helm-release", remediate.P2, 30 * time.Minute, map[string]string{"alertname": "RolloutStuck", "namespace": "x0tta6bl4", "deployment": "y", "release": "x0tta6bl4"}},
 		{"network-partition", remediate.P2, 30 * time.Minute, map[string]string{"alertname": "NetworkPartition", "job": "mesh", "namespace": "x"}},
 		{"redis-down", remediate.P3, time.Minute, map[string]string{"alertname": "RedisDown", "job": "cache"}},
 		{"memory-hog", remediate.P3, 10 * time.Minute, map[string]string{"alertname": "PodMemoryNearLimit", "namespace": "x", "pod": "y", "container": "z"}},

@@ -128,7 +128,15 @@ func (a *rollback) refuse(w *kube.Workload, t *attempt) *remediate.Result {
 		return new(refused("%s", w.Refused))
 	}
 	if by := managedBy(&w.Meta); by != "" && a.Drift != driftAccept {
-		return new(refused("it is managed by %s, which would bring the release back or lose the rollback: roll it back there, or write drift: accept", by))
+		return new(refused("it is managed by %s, which would bring the release back or lose the rollback: %s, or write drift: accept", by, rollBackThere(by)))
 	}
 	return nil
+}
+
+// rollBackThere says how what manages an object is had to roll it back.
+func rollBackThere(by string) string {
+	if by == byHelm {
+		return "have Helm roll it back, as the policy bad-helm-release does with the Job of deploy/helm"
+	}
+	return "roll it back there"
 }

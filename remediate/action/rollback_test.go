@@ -190,7 +190,7 @@ func TestRollbackRefuses(t *testing.T) {
 		}, remediate.Refused, "managed by Flux"},
 		"Helm": {func(_ *api, d *appsv1.Deployment, _ *remediate.Started) {
 			d.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"}
-		}, remediate.Refused, "managed by Helm"},
+		}, remediate.Refused, "managed by Helm, which would bring the release back or lose the rollback: have Helm roll it back, as the policy bad-helm-release does"},
 		"another revision serves": {func(a *api, _ *appsv1.Deployment, _ *remediate.Started) {
 			a.replicaSets[0].Status.AvailableReplicas, a.replicaSets[1].Status.AvailableReplicas = 0, 1
 		}, remediate.Refused, "it would be rolled back from revision 3 with image worse to revision 2 with image bad by now, which is not what was judged"},

@@ -39,6 +39,8 @@ func isOf(ref autoscalingv2.CrossVersionObjectReference, w *kube.Workload) bool 
 	return ref.Kind == kind && ref.Name == w.Target.Name && (!hasGroup || named == group)
 }
 
+const byHelm = "Helm"
+
 // managedBy names what sets an object's fields from a repository or a release,
 // "" where nothing is known to.
 func managedBy(m *metav1.ObjectMeta) string {
@@ -50,7 +52,7 @@ func managedBy(m *metav1.ObjectMeta) string {
 	case has(m.Labels, "kustomize.toolkit.fluxcd.io/name"), has(m.Labels, "helm.toolkit.fluxcd.io/name"):
 		return "Flux"
 	case m.Labels[managedByLabel] == "Helm", has(m.Annotations, "meta.helm.sh/release-name"):
-		return "Helm"
+		return byHelm
 	}
 	return ""
 }

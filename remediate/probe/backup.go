@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,23 +20,25 @@ import (
 )
 
 const (
-	backupDoc     = "the newest backup is young enough: a file in a folder, whose size and checksum are looked at too, a CronJob's last success, or a time that PromQL knows"
+	backupDoc     = "the newest backup is young enough: a file in a folder or an object in an S3 bucket, whose size and checksum are looked at too, a CronJob's last success, or a time that PromQL knows"
 	backupExample = `backup: {dir: /var/backups/db, pattern: "*.dump", max_age: 25h, min_size: 10Mi, checksum: true}`
 
-	// backupWithin bounds a question for which a checksum is made.
+	// backupWithin bounds a question for which a bucket is listed or a checksum
+	// is made.
 	backupWithin = time.Minute
 )
 
-// backup looks for the newest backup in one of three places.
+// backup looks for the newest backup in one of four places.
 type backup struct {
 	MaxAge model.Duration `json:"max_age"`
 
-	Dir     string `json:"dir,omitempty"`      // a folder that the daemon can read
-	CronJob string `json:"cron_job,omitempty"` // of the target's namespace
-	Query   string `json:"query,omitempty"`    // PromQL: when the newest was made, in seconds since 1970
+	Dir     string  `json:"dir,omitempty"` // a folder that the daemon can read
+	S3      *bucket `json:"s3,omitempty"`
+	CronJob string  `json:"cron_job,omitempty"` // of the target's namespace
+	Query   string  `json:"query,omitempty"`    // PromQL: when the newest was made, in seconds since 1970
 
-	// Of a folder.
-	Pattern            string  `json:"pattern,omitempty"` // of the files' names, such as *.dump
+	// Of a folder and of a bucket.
+	Pattern            string  `json:"pattern,omitempty"` // of the names, of objects what follows the last slash, such as *.dump
 	MinSize            *size   `json:"min_size,omitempty"`
 	MinShareOfPrevious float64 `json:"min_share_of_previous,omitempty"`
 	// Checksum holds the file against the one beside it with .sha256 after its name.
@@ -55,27 +58,27 @@ func (a *backup) validate() error {
 		return errors.New(`"max_age" is missing: want how old the newest backup may be, such as 25h`)
 	}
 	places := 0
-	for _, place := range []string{a.Dir, a.CronJob, a.Query} {
-		if place != "" {
+	for _, there := range []bool{a.Dir != "", a.S3 != nil, a.CronJob != "", a.Query != ""} {
+		if there {
 			places++
 		}
 	}
 	if places != 1 {
-		return errors.New(`want one of "dir", "cron_job" and "query": where the newest backup is looked for`)
+		return errors.New(`want one of "dir", "s3", "cron_job" and "query": where the newest backup is looked for`)
 	}
 	if a.CronJob != "" {
 		if err := named("cron_job", a.CronJob); err != nil {
 			return err
 		}
 	}
-	return a.validateFiles()
+	return cmp.Or(a.S3.validate(), a.validateFiles())
 }
 
 // validateFiles looks at what is said of files.
 func (a *backup) validateFiles() error {
-	if a.Dir == "" {
+	if a.Dir == "" && a.S3 == nil {
 		if a.Pattern != "" || a.MinSize != nil || a.MinShareOfPrevious != 0 || a.Checksum {
-			return errors.New(`"pattern", "min_size", "min_share_of_previous" and "checksum" are of files: they want "dir"`)
+			return errors.New(`"pattern", "min_size", "min_share_of_previous" and "checksum" are of files: they want "dir" or "s3"`)
 		}
 		return nil
 	}
@@ -86,7 +89,7 @@ func (a *backup) validateFiles() error {
 	case a.Pattern == "":
 		return errors.New(`"pattern" is missing: want what the backups' names look like, such as *.dump`)
 	case err != nil || strings.ContainsRune(a.Pattern, '/'):
-		return fmt.Errorf(`"pattern" %q: want names in the folder itself, such as *.dump`, a.Pattern)
+		return fmt.Errorf(`"pattern" %q: want names without a folder, such as *.dump`, a.Pattern)
 	case a.MinShareOfPrevious < 0:
 		return fmt.Errorf(`"min_share_of_previous" is %v: want a share such as 0.5`, a.MinShareOfPrevious)
 	}
@@ -99,15 +102,17 @@ func (a *backup) dependency(q remediate.Question) string {
 	switch {
 	case a.Dir != "":
 		return "folder " + a.Dir
+	case a.S3 != nil:
+		return a.S3.dependency()
 	case a.CronJob != "":
 		return kubernetesName(q)
 	}
 	return "prometheus"
 }
 
-// within is longer where a file is read from end to end.
+// within is longer where a bucket is listed, or a file is read from end to end.
 func (a *backup) within() time.Duration {
-	if a.Checksum {
+	if a.Checksum || a.S3 != nil {
 		return backupWithin
 	}
 	return 0
@@ -116,7 +121,14 @@ func (a *backup) within() time.Duration {
 func (a *backup) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
 	switch {
 	case a.Dir != "":
-		return a.files(ctx, time.Now())
+		return a.judge(ctx, folder(a.Dir), time.Now())
+	case a.S3 != nil:
+		objects, err := a.S3.open(p)
+		if err != nil {
+			return remediate.Answer{}, err
+		}
+		defer objects.close()
+		return a.judge(ctx, objects, time.Now())
 	case a.CronJob != "":
 		return a.lastSuccess(ctx, p, q.Target)
 	}

@@ -68,6 +68,7 @@ func TestBackupFiles(t *testing.T) {
 		"old, and not known": {func(d string) { putFile(t, d, "a.dump", "x", 26*hour) }, `"min_share_of_previous":0.5`, false, "not known: there is no earlier", ""},
 		"larger than is read": {func(d string) {
 			putFile(t, d, "a.dump", "x", hour)
+			putFile(t, d, "a.dump.sha256", sum("x"), 0)
 			os.Truncate(filepath.Join(d, "a.dump"), maxChecksum+1)
 		}, `"checksum":true`, false, "not known", "larger than 4Gi"},
 	} {
@@ -96,7 +97,7 @@ func TestAChecksumEnds(t *testing.T) {
 	cancel()
 	dir := t.TempDir()
 	putFile(t, dir, "a", "x", 0)
-	if _, err := checksumOf(ctx, filepath.Join(dir, "a")); !errors.Is(err, context.Canceled) {
+	if _, err := checksumOf(ctx, folder(dir), stored{name: "a"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -66,6 +66,8 @@ type Addresses struct {
 	AdminKubeconfig string   `json:"kubeconfig"`
 	KubectlPath     string   `json:"kubectl"` // of the server's version
 	NodeAgentPath   string   `json:"nodeagent"`
+	HelmPath        string   `json:"helm"`
+	VersityGWPath   string   `json:"versitygw"`
 	APIServer       string   `json:"apiserver"`
 	Prometheus      string   `json:"prometheus"`
 	Alertmanager    string   `json:"alertmanager"`
@@ -139,6 +141,8 @@ func newBed(o Options, binaries Binaries) (*Bed, error) {
 		AdminKubeconfig: filepath.Join(dir, "kube", "admin.kubeconfig"),
 		KubectlPath:     binaries.Kubectl,
 		NodeAgentPath:   binaries.NodeAgent,
+		HelmPath:        binaries.Helm,
+		VersityGWPath:   binaries.VersityGW,
 		APIServer:       "https://" + b.loopback(apiServerPort),
 		Prometheus:      "http://" + prometheusAddress,
 		Alertmanager:    "http://" + alertmanagerAddress,

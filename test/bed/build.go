@@ -25,7 +25,7 @@ const kubernetesVersion = "1.36.3"
 // Binaries are the paths of what the bed builds from source.
 type Binaries struct {
 	APIServer, ControllerManager, Scheduler, Kubectl, Etcd string
-	NodeAgent, KubeStateMetrics, API                       string
+	NodeAgent, KubeStateMetrics, Helm, VersityGW, API      string
 }
 
 // program is one command to build and the field that holds its path.
@@ -71,6 +71,14 @@ func builds(b *Binaries) []build {
 			programs: []program{{pkg: "k8s.io/kube-state-metrics/v2", name: "kube-state-metrics", path: &b.KubeStateMetrics}},
 		},
 		{
+			name: "helm", module: "test/helm", sources: []string{"go.mod", "go.sum"},
+			programs: []program{{pkg: "helm.sh/helm/v4/cmd/helm", path: &b.Helm}},
+		},
+		{
+			name: "versitygw", module: "test/versitygw", sources: []string{"go.mod", "go.sum"},
+			programs: []program{{pkg: "github.com/versity/versitygw/cmd/versitygw", path: &b.VersityGW}},
+		},
+		{
 			name: "api", module: ".", sources: []string{"go.mod", "go.sum", "test/bed/workload/api"},
 			programs: []program{{pkg: "./test/bed/workload/api", path: &b.API}},
 		},
@@ -78,7 +86,7 @@ func builds(b *Binaries) []build {
 }
 
 // Build compiles what Debian does not package, and keeps it in the user's cache
-// folder until its source changes. From nothing it takes about ten minutes on
+// folder until its source changes. From nothing it takes about fifteen minutes on
 // two cores and needs the Go module proxy; later a fraction of a second. It tells
 // progress what it compiles.
 func Build(ctx context.Context, progress io.Writer) (Binaries, error) {

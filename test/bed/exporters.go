@@ -87,6 +87,7 @@ func (b *Bed) startKubeStateMetrics(ctx context.Context) error {
 			"--port=" + port,
 			"--telemetry-host=" + host,
 			"--resources=daemonsets,deployments,jobs,namespaces,nodes,poddisruptionbudgets,pods,replicasets,statefulsets",
+			"--metric-annotations-allowlist=deployments=[meta.helm.sh/release-name]",
 		},
 		ready: ready("http://" + kubeStateMetricsAddress + "/healthz"),
 	})

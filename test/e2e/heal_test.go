@@ -37,8 +37,8 @@ var healing = map[string]struct {
 func TestHeals(t *testing.T) {
 	for _, scenario := range scenarios.All {
 		switch scenario.Name {
-		case "data-loss", "security-breach", "cluster-failure":
-			continue // TestDataLoss, TestBreach and TestClusterFailure tell of them
+		case "data-loss", "security-breach", "cluster-failure", "bad-helm-release":
+			continue // TestDataLoss, TestBreach, TestClusterFailure and TestHelmRelease tell of them
 		}
 		t.Run(scenario.Name, func(t *testing.T) { heals(t, scenario) })
 	}

@@ -102,7 +102,7 @@ var All = []Scenario{
 		Name: "bad-release", Fault: "A release of the API runs, and its pods never become ready: the rollout is stuck.",
 		Policy: "bad-release", Objective: 5 * time.Minute, Strike: release("x0tta6bl4-api"),
 		Setup: repaired,
-	}, diskFull, memoryHog, cacheOutOfMemory, databaseRefuses, nodeLost, networkPartition, securityBreach(), clusterFailure(),
+	}, diskFull, memoryHog, cacheOutOfMemory, databaseRefuses, nodeLost, networkPartition, securityBreach(), clusterFailure(), badHelmRelease(),
 }
 
 // Place says how a daemon is configured that deals with more than the bed's own
