@@ -121,6 +121,9 @@ func (t *attempt) set(ctx context.Context, s setting) remediate.Result {
 		case e == nil:
 			return ok("%s", s.done)
 		case isFieldConflict(e.err):
+			if now, _ := t.subject(ctx, s.manifest); now != nil && now.ResourceVersion != o.ResourceVersion {
+				continue // who owns it now has changed it since it was judged
+			}
 			return refused("another field manager owns what would be set: %s; where it may be taken from there, name that manager under over", text(e.err))
 		case apierrors.IsConflict(e.err), kube.IsGone(e.err), apierrors.IsInvalid(e.err) && hasCause(e.err, "metadata.uid"):
 			continue // it changed, or is another one, since it was judged: judge it anew
