@@ -25,6 +25,7 @@ func TestFullDisk(t *testing.T) {
 		policies: strings.Replace(postedPolicies, "cooldown: 1s", "cooldown: 10s", 1),
 		runbooks: "{P1: {page: at once, ladder: [{tell: oncall, wait: 4s}, {tell: manager, wait: 1h}]}}",
 		storage:  disk.dir,
+		flags:    []string{"--storage.retention.reserve=0"}, // it is so small that nothing that is over would stay
 	})
 	first := newPosted(t, map[string]string{"job": "first"})
 	fire(t, b, first)

@@ -49,11 +49,16 @@ func (s *shop) stuck(change func(*appsv1.Deployment), images ...string) {
 	}
 }
 
-// gaveUp waits until the controller has given up on a rollout.
+// gaveUp waits until the controller has given up on a rollout, and that for good:
+// a pod that is made after its deadline is progress to it.
 func (s *shop) gaveUp() {
 	s.Helper()
 	eventually(s.T, 20*time.Second, func() string {
-		for _, c := range s.settled("web").Status.Conditions {
+		st := s.settled("web").Status
+		if st.UpdatedReplicas == 0 {
+			return "there is no pod of the new release"
+		}
+		for _, c := range st.Conditions {
 			if c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse {
 				return ""
 			}
