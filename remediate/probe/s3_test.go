@@ -143,7 +143,7 @@ func TestABucketThatCannotBeRead(t *testing.T) {
 		"another secret":      {403, nil, said("SignatureDoesNotMatch"), "the secret in CREDENTIALS is not the one of its key"},
 		"an expired token":    {400, nil, said("ExpiredToken"), "the session token in CREDENTIALS is no good any more"},
 		"no bucket":           {404, nil, said("NoSuchBucket"), `NoSuchBucket: there is no bucket "backups" at http://`},
-		"another time":        {403, http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}, said("RequestTimeTooSkewed"), "this machine's clock and the store's differ too much, behind: set them"},
+		"another time":        {403, http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}, said("RequestTimeTooSkewed"), "this machine's clock and the store's differ too much, this one's is "},
 		"a later time":        {403, http.Header{"Date": {time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat)}}, said("RequestTimeTooSkewed"), "ahead: set them"},
 		"some time":           {403, http.Header{"Date": {"?"}}, said("RequestTimeTooSkewed"), "differ too much: set them"},
 		"another region":      {400, nil, "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-north-1</Region></Error>", "the bucket is in the region eu-north-1, not in us-east-1"},
