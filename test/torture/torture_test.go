@@ -68,7 +68,7 @@ func TestPowerCut(t *testing.T) {
 	}
 	var out bytes.Buffer
 	err = run(t.Context(), []string{"--daemon", built(t, ""), "--unsync", built(t, "nosync"), "--kills", "0", "--cuts", "4", "--dir", dir}, &out)
-	if err != nil || !strings.Contains(out.String(), "that it acknowledged, as it must\n") || !strings.Contains(out.String(), "kills 4, lost 0, twice 0\n") {
+	if err != nil || !strings.Contains(out.String(), "that it acknowledged, as it must") || !strings.Contains(out.String(), "kills 4, lost 0, twice 0\n") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }
