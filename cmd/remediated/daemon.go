@@ -106,7 +106,7 @@ func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 		Retention: d.options.keep.kept(),
 	})
 	d.watch.waiting(d.engine.OldestWaiting)
-	d.watch.registry.MustRegister(journalMetrics{d.journal.Load})
+	d.watch.registry.MustRegister(newJournalMetrics(d.journal.Load))
 	d.raiser = d.newRaiser()
 	d.kill = newKillSwitch(d.options.storage, d.engine, d.log)
 	ended := make(chan struct{})

@@ -11,8 +11,19 @@ import (
 
 // journalMetrics reads from the journal in use, when it is asked, how much it
 // takes and where it ends. Of one that is not open, or broke off, there is
-// nothing to be had.
-type journalMetrics struct{ inUse func() *journal.SQLite }
+// nothing to be had. Nor is there of a disk that hangs: what the other metrics
+// tell of it must not wait for it.
+type journalMetrics struct {
+	inUse func() *journal.SQLite
+	turn  chan struct{} // has one in it while the journal is read
+}
+
+// journalWait is how long a reading may take.
+const journalWait = 2 * time.Second
+
+func newJournalMetrics(inUse func() *journal.SQLite) journalMetrics {
+	return journalMetrics{inUse, make(chan struct{}, 1)}
+}
 
 var (
 	journalUsed = prometheus.NewDesc("remediated_journal_used_bytes", "What the journal takes of its disk; what a trim gave back is not counted in.", nil, nil)
@@ -28,17 +39,37 @@ func (m journalMetrics) Describe(to chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect reads them. A disk that hangs must not keep the other metrics from
-// being read.
+// Collect gives what could be read in time.
 func (m journalMetrics) Collect(to chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	j := m.inUse()
-	if j == nil {
+	late := time.After(journalWait)
+	select {
+	case m.turn <- struct{}{}:
+	case <-late: // the reading before hangs still
 		return
 	}
+	read := make(chan []prometheus.Metric, 1)
+	go func() {
+		defer func() { <-m.turn }()
+		read <- m.read()
+	}()
+	select {
+	case all := <-read:
+		for _, metric := range all {
+			to <- metric
+		}
+	case <-late:
+	}
+}
+
+func (m journalMetrics) read() (all []prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), journalWait)
+	defer cancel()
 	gauge := func(d *prometheus.Desc, value float64) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
+		all = append(all, prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value))
+	}
+	j := m.inUse()
+	if j == nil {
+		return nil
 	}
 	if s, err := j.Space(ctx); err == nil {
 		gauge(journalUsed, float64(s.Used))
@@ -48,4 +79,5 @@ func (m journalMetrics) Collect(to chan<- prometheus.Metric) {
 		gauge(journalLast, float64(seq))
 		gauge(journalHead, float64(sum.Mark()))
 	}
+	return all
 }

@@ -6,17 +6,37 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 	"github.com/x0tta6bl4/remediated/remediate/journal/journaltest"
 )
+
+// A disk that hangs is what the other metrics tell of: they do not wait for it.
+func TestJournalMetricsDoNotHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := make(chan struct{})
+		d := &daemon{watch: newWatcher(slog.New(slog.DiscardHandler))}
+		d.watch.registry.MustRegister(newJournalMetrics(func() *journal.SQLite { <-hangs; return nil }))
+		d.watch.waiting(func() time.Duration { return 90 * time.Second })
+		for range 2 { // the second time the first hangs still
+			begun := time.Now()
+			shows(t, d, "remediated_intake_oldest_waiting_seconds 90")
+			if took := time.Since(begun); took > 5*time.Second {
+				t.Errorf("the metrics took %s", took)
+			}
+		}
+		close(hangs)
+	})
+}
 
 // How much the journal takes and where it ends can be seen; of one that is not
 // open, or that is closed, nothing is claimed.
 func TestJournalMetrics(t *testing.T) {
 	var j *journal.SQLite
 	d := &daemon{watch: newWatcher(slog.New(slog.DiscardHandler))}
-	d.watch.registry.MustRegister(journalMetrics{func() *journal.SQLite { return j }})
+	d.watch.registry.MustRegister(newJournalMetrics(func() *journal.SQLite { return j }))
 	shown := func() string {
 		w := httptest.NewRecorder()
 		d.metrics().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))

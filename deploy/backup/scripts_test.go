@@ -4,10 +4,11 @@ package backup_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/x0tta6bl4/remediated/deploy/internal/shell"
 )
 
 func TestScripts(t *testing.T) {
@@ -15,24 +16,11 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
-	shellcheck, err := exec.LookPath("shellcheck")
-	if err != nil {
-		t.Fatal("shellcheck is missing, without which the scripts cannot be judged: apt-get install shellcheck")
-	}
-	if out, err := exec.Command(shellcheck, append([]string{"--external-sources", "--source-path=SCRIPTDIR"}, scripts...)...).CombinedOutput(); err != nil {
-		t.Errorf("shellcheck: %v\n%s", err, out)
-	}
+	shell.Check(t, scripts...)
 	kustomization := read(t, "kustomization.yaml")
 	for _, script := range scripts {
 		if !strings.Contains(kustomization, "- "+script+"\n") {
 			t.Errorf("%s is not in kustomization.yaml, so no Job has it", script)
-		}
-		runs := strings.HasPrefix(read(t, script), "#!/usr/bin/env bash\n")
-		if info, err := os.Stat(script); err != nil || runs != (info.Mode()&0o111 != 0) {
-			t.Errorf("%s: it is a command: %t, and its mode says otherwise (%v)", script, runs, err)
-		}
-		if runs && !strings.Contains(read(t, script), "\nset -euo pipefail\n") {
-			t.Errorf("%s goes on after an error", script)
 		}
 	}
 }

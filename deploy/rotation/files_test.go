@@ -9,22 +9,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/x0tta6bl4/remediated/deploy/internal/shell"
 )
 
 const script = "scripts/credential.sh"
 
-func TestScript(t *testing.T) {
-	shellcheck, err := exec.LookPath("shellcheck")
-	if err != nil {
-		t.Fatal("shellcheck is missing, without which the script cannot be judged: apt-get install shellcheck")
-	}
-	if out, err := exec.Command(shellcheck, script).CombinedOutput(); err != nil {
-		t.Errorf("shellcheck: %v\n%s", err, out)
-	}
-	if info, err := os.Stat(script); err != nil || info.Mode()&0o111 == 0 {
-		t.Errorf("%s is no command (%v)", script, err)
-	}
-}
+func TestScript(t *testing.T) { shell.Check(t, script) }
 
 // What is told by an alert, or was set wrong, is refused before anything is asked.
 func TestScriptRefuses(t *testing.T) {

@@ -118,14 +118,7 @@ func (a *unapply) perform(ctx context.Context, t *attempt) remediate.Result {
 	} else {
 		r = t.set(ctx, (*apply)(a).setBack(m, t))
 	}
-	if r.Outcome == remediate.Later {
-		return r
-	}
-	w, stop := t.same(ctx)
-	if stop != nil {
-		return r // the target is gone, or cannot be read: there is nothing to write an Event about
-	}
-	return t.tell(ctx, w, r)
+	return t.tellIfThere(ctx, r)
 }
 
 // setting is how an object gets what the manifest says.

@@ -37,6 +37,19 @@ func (t *attempt) tell(ctx context.Context, w *kube.Workload, r remediate.Result
 	return r
 }
 
+// tellIfThere is [attempt.tell] of what ended, where the target need not be there
+// any more: an Event of what is gone, or cannot be read, would be about nothing.
+func (t *attempt) tellIfThere(ctx context.Context, r remediate.Result) remediate.Result {
+	if r.Outcome == remediate.Later {
+		return r
+	}
+	w, stop := t.same(ctx)
+	if stop != nil {
+		return r
+	}
+	return t.tell(ctx, w, r)
+}
+
 // event has the act's ID for a name: written again, it is there already.
 func (t *attempt) event(w *kube.Workload, r remediate.Result) *eventsv1.Event {
 	class := corev1.EventTypeNormal

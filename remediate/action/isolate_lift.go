@@ -29,14 +29,7 @@ func (*liftIsolation) validate() error { return nil }
 
 func (*liftIsolation) perform(ctx context.Context, t *attempt) remediate.Result {
 	r := t.lift(ctx)
-	if r.Outcome == remediate.Later {
-		return r
-	}
-	w, stop := t.same(ctx)
-	if stop != nil {
-		return r // the target is gone, or cannot be read: there is nothing to write an Event about
-	}
-	return t.tell(ctx, w, r)
+	return t.tellIfThere(ctx, r)
 }
 
 func (t *attempt) lift(ctx context.Context) remediate.Result {

@@ -212,11 +212,7 @@ func (a *job) follow(ctx context.Context, t *attempt, j *batchv1.Job) remediate.
 			r.Outcome = remediate.Failed
 		}
 	}
-	w, stop := t.same(ctx)
-	if stop != nil {
-		return r // the target is gone, or cannot be read: there is nothing to write an Event about
-	}
-	return t.tell(ctx, w, r)
+	return t.tellIfThere(ctx, r)
 }
 
 // actHash is a hash of what the act is to do. It is not that of the Job: its

@@ -123,6 +123,7 @@ type Engine struct {
 	saved    uint64 // records in the last snapshot
 	saving   chan error
 
+	begun     time.Time
 	retaining chan struct{} // closed when what is being cut off is; nil: nothing is
 	retainAt  time.Time     // when to look next at what need not be kept
 

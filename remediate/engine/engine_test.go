@@ -550,6 +550,7 @@ type disk struct {
 	lost   atomic.Bool
 
 	untrimmable atomic.Bool
+	trimmed     atomic.Pointer[chan struct{}] // a trim goes on when it is closed
 
 	fails atomic.Int32
 	room  atomic.Int64                  // what is left on it, 0: enough

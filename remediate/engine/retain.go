@@ -25,15 +25,18 @@ const (
 	maxCut = 250
 )
 
-// retain cuts off in the background what need not be kept any longer.
+// retain cuts off in the background what need not be kept any longer. Nothing
+// goes for its age soon after a start, or each start would cost a day.
 func (e *Engine) retain() {
 	now := e.clock.told
-	if e.degraded != nil || now.Before(e.retainAt) || e.opt.Retention == (Retention{}) {
+	if e.degraded != nil || now.Before(e.retainAt) || e.opt.Retention == (Retention{}) || e.isRetaining() {
 		return
 	}
-	e.awaitRetaining() // the one before, long ended
 	e.retainAt = now.Add(retainEvery)
 	c := cutting{journal: e.journal, Retention: e.opt.Retention, now: now, open: e.state.OldestOpen()}
+	if now.Before(e.begun.Add(retainEvery)) {
+		c.Time = 0
+	}
 	e.retaining = make(chan struct{})
 	go func() {
 		defer close(e.retaining)
@@ -45,6 +48,16 @@ func (e *Engine) retain() {
 			e.opt.Log.Warn("the journal could not be trimmed; it is tried again in an hour", "err", err)
 		}
 	}()
+}
+
+// isRetaining tells whether something is being cut off still.
+func (e *Engine) isRetaining() bool {
+	select {
+	case <-e.retaining:
+		e.retaining = nil
+	default:
+	}
+	return e.retaining != nil
 }
 
 // awaitRetaining waits for what is being cut off. A journal that broke off, or

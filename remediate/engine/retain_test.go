@@ -181,6 +181,51 @@ func TestRetainsBySpace(t *testing.T) {
 	})
 }
 
+// A daemon that is started again and again, as one whose clock is wrong may be,
+// cuts off nothing for its age by that.
+func TestStartsDoNotCostThePast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := lived(t, engine.Retention{Time: 30 * 24 * time.Hour}, 5)
+		r.stop()
+		time.Sleep(3 * 365 * 24 * time.Hour)
+		for range 10 {
+			r.run()
+			r.submit(firing("Other"))
+			time.Sleep(time.Minute)
+			r.submit(resolved("Other"))
+			r.stop()
+		}
+		if n := r.opens(); n != 5 {
+			t.Errorf("%d of 5 incidents are left", n)
+		}
+		r.run()
+	})
+}
+
+// However long it takes to cut something off, nobody waits for it.
+func TestRetainingIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.stop()
+		r.keep = engine.Retention{Time: time.Hour}
+		done := make(chan struct{})
+		r.disk.trimmed.Store(&done)
+		r.run()
+		for range 4 {
+			r.incident()
+		}
+		if n := strings.Count(r.kinds(), "healed/1"); n != 4 {
+			t.Errorf("healed %d of 4 while the first cut was under way", n)
+		}
+		close(done)
+		r.incident()
+		synctest.Wait()
+		if r.begins().Seq == 0 {
+			t.Error("nothing was cut off in the end")
+		}
+	})
+}
+
 // A trim that fails is said, harms nothing, and is tried again.
 func TestRetainingFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -213,6 +258,9 @@ var errUntrimmable = errors.New("no trimming today")
 func (h *handle) Trim(ctx context.Context, c remediate.Checkpoint, needed []string) error {
 	if h.disk.untrimmable.Load() {
 		return errUntrimmable
+	}
+	if until := h.disk.trimmed.Load(); until != nil {
+		<-*until
 	}
 	return h.Memory.Trim(ctx, c, needed)
 }

@@ -10,10 +10,10 @@ import (
 // last. It is folded a second time from the journal, so that the loop need not
 // stand still, and is a cache: nothing is lost when it fails.
 func (e *Engine) snapshot() {
-	if e.degraded != nil || e.state.Seq-e.saved < e.opt.SnapshotEvery {
-		return
+	if e.degraded != nil || e.state.Seq-e.saved < e.opt.SnapshotEvery || e.snapshotting && len(e.saving) == 0 {
+		return // also while the one before is not saved: nobody waits for a cache
 	}
-	e.awaitSnapshot() // the one before, long ended
+	e.awaitSnapshot() // which has ended
 	e.snapshotting = true
 	j, upTo := e.journal, e.state.Seq
 	go func() { e.saving <- saveSnapshot(e.perform, j, upTo) }()

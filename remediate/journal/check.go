@@ -151,7 +151,7 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 				return last, err
 			}
 		}
-		return last, refold(ctx, tx, headOf(behind), last)
+		return last, factsAfter(ctx, tx, headOf(behind), last.seq, func(facts []remediate.Fact) error { return projectAll(ctx, tx, facts) })
 	})
 	if err != nil {
 		return fmt.Errorf("rebuild the history: %w", err)
@@ -159,10 +159,11 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 	return nil
 }
 
-// refold projects the records after behind, up to last, page by page.
-func refold(ctx context.Context, tx *sql.Tx, behind, last head) error {
-	for behind.seq < last.seq {
-		page, err := readPage(ctx, tx, behind.seq+1, last.seq)
+// factsAfter gives to take the facts of the records after behind, up to and with
+// the one numbered last, page by page.
+func factsAfter(ctx context.Context, tx *sql.Tx, behind head, last uint64, take func([]remediate.Fact) error) error {
+	for behind.seq < last {
+		page, err := readPage(ctx, tx, behind.seq+1, last)
 		if err == nil && len(page) == 0 {
 			err = &remediate.DamageError{Seq: behind.seq + 1, Why: "it is missing"}
 		}
@@ -170,10 +171,10 @@ func refold(ctx context.Context, tx *sql.Tx, behind, last head) error {
 			return err
 		}
 		next, facts, err := behind.extend(page)
-		if err != nil {
-			return err
+		if err == nil {
+			err = take(facts)
 		}
-		if err := projectAll(ctx, tx, facts); err != nil {
+		if err != nil {
 			return err
 		}
 		behind = next

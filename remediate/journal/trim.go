@@ -64,31 +64,19 @@ func cut(ctx context.Context, tx *sql.Tx, old, c remediate.Checkpoint) error {
 	return err
 }
 
-// forget deletes the history of the records up to and with seq, page by page.
-// What to look at is said by the records: to search the history for it would
-// take longer the more there is that stays.
+// forget deletes the history of the records up to and with seq. What to look at
+// is said by the records: to search the history for it would take longer the more
+// there is that stays.
 func forget(ctx context.Context, tx *sql.Tx, old remediate.Checkpoint, seq uint64) error {
-	p, at := prepared{tx, map[string]*sql.Stmt{}}, headOf(old)
-	for at.seq < seq {
-		page, err := readPage(ctx, tx, at.seq+1, seq)
-		if err == nil && len(page) == 0 {
-			err = &remediate.DamageError{Seq: at.seq + 1, Why: "it is missing"}
-		}
-		if err != nil {
-			return err
-		}
-		next, facts, err := at.extend(page)
-		if err != nil {
-			return err
-		}
+	p := prepared{tx, map[string]*sql.Stmt{}}
+	return factsAfter(ctx, tx, headOf(old), seq, func(facts []remediate.Fact) error {
 		for _, f := range facts {
 			if err := forgetFact(ctx, p, f, seq); err != nil {
 				return err
 			}
 		}
-		at = next
-	}
-	return nil
+		return nil
+	})
 }
 
 // forgetFact deletes what the history says of f, and its incident, if that ended
