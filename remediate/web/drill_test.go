@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -9,10 +10,11 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/web/webtest"
 )
 
-// Wherever what was broken on purpose is shown it is seen that it was.
-func TestALiveDrillIsSeenToBeOne(t *testing.T) {
+// practising is a world with a policy to practise, and its pages.
+func practising(t *testing.T, more string) (*webtest.World, http.Handler) {
+	t.Helper()
 	w, o := play(t, "")
-	book, err := webtest.Rulebook(`policies:
+	book, err := webtest.Rulebook(more + `policies:
 - {name: db, when: ['alertname="DbDown"'], per: [namespace], severity: P1, mode: act, target: deployment/$namespace/db, steps: [{name: restart, do: [{kind: restart}], verify: {all: [{kind: postgres}], within: 1m}}]}
 `)
 	if err != nil {
@@ -21,7 +23,24 @@ func TestALiveDrillIsSeenToBeOne(t *testing.T) {
 	if err := w.Load(book); err != nil {
 		t.Fatal(err)
 	}
-	h := web.New(o)
+	return w, web.New(o)
+}
+
+// shows checks that a page has all of these, and returns it.
+func shows(t *testing.T, h http.Handler, path string, want []string) string {
+	t.Helper()
+	body := ask(t, h, get(path)).Body.String()
+	for _, part := range want {
+		if !strings.Contains(body, part) {
+			t.Errorf("%s does not show %q:\n%s", path, part, body)
+		}
+	}
+	return body
+}
+
+// Wherever what was broken on purpose is shown it is seen that it was.
+func TestALiveDrillIsSeenToBeOne(t *testing.T) {
+	w, h := practising(t, "")
 	if rec := ask(t, h, post("/api/v1/live-drill", `{"by":"anna","scope":"policy/db","value":"20m","labels":{"namespace":"shop","remediated_drill":"db-stops"}}`)); rec.Code != 200 {
 		t.Fatalf("%d: %s", rec.Code, rec.Body)
 	}
@@ -35,12 +54,7 @@ func TestALiveDrillIsSeenToBeOne(t *testing.T) {
 		"/api/v1/incidents/1": {`"live": "db-stops"`},
 		"/api/v1/status":      {`"policy": "db"`, `"name": "db-stops"`, `"live": true`},
 	} {
-		body := ask(t, h, get(path)).Body.String()
-		for _, part := range want {
-			if !strings.Contains(body, part) {
-				t.Errorf("%s does not show %q:\n%s", path, part, body)
-			}
-		}
+		shows(t, h, path, want)
 	}
 	if rec := ask(t, h, post("/api/v1/end-drill", `{"by":"anna","scope":"policy/db"}`)); rec.Code != 200 {
 		t.Errorf("%d: %s", rec.Code, rec.Body)
@@ -52,18 +66,7 @@ func TestALiveDrillIsSeenToBeOne(t *testing.T) {
 
 // Wherever a drill is shown it is seen to be one, and nobody is offered to run it.
 func TestADrillIsSeenToBeOne(t *testing.T) {
-	w, o := play(t, "")
-	book, err := webtest.Rulebook(`destinations: [slack, slack/drill]
-policies:
-- {name: db, when: ['alertname="DbDown"'], per: [namespace], severity: P1, mode: act, target: deployment/$namespace/db, steps: [{name: restart, do: [{kind: restart}], verify: {all: [{kind: postgres}], within: 1m}}]}
-`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Load(book); err != nil {
-		t.Fatal(err)
-	}
-	h := web.New(o)
+	w, h := practising(t, "destinations: [slack, slack/drill]\n")
 	if rec := ask(t, h, post("/api/v1/drill", `{"by":"anna","scope":"policy/db","value":"20m","reason":"monthly","labels":{"namespace":"shop","remediated_drill":"d7"}}`)); rec.Code != 200 {
 		t.Fatalf("%d: %s", rec.Code, rec.Body)
 	}
@@ -77,12 +80,7 @@ policies:
 		"/api/v1/incidents/1": {`"drill": "d7"`},
 		"/api/v1/status":      {`"policy": "db"`, `"name": "d7"`, `"until": "2026-01-14T10:20:00Z"`},
 	} {
-		body := ask(t, h, get(path)).Body.String()
-		for _, part := range want {
-			if !strings.Contains(body, part) {
-				t.Errorf("%s does not show %q:\n%s", path, part, body)
-			}
-		}
+		body := shows(t, h, path, want)
 		if strings.Contains(body, `action="/api/v1/incidents/1/run"`) || strings.Contains(body, "\""+remediate.Run+"\"") {
 			t.Errorf("%s offers to run it", path)
 		}
