@@ -41,12 +41,13 @@ func stillAre(ctx context.Context, j past, marks map[uint64]uint64) error {
 			return err
 		}
 		if mark, ok := marks[r.Seq]; ok && mark != r.Sum.Mark() {
-			return fmt.Errorf("record %d is another one than it was: its head is %d, and was %d: it, or something before it, was written anew", r.Seq, r.Sum.Mark(), mark)
+			return fmt.Errorf("record %d is another one than it was: its head is %d, and was %d: it, or something before it, was written anew: leave the journal as it is, and hold it against an export or a backup of that day", r.Seq, r.Sum.Mark(), mark)
 		}
 		delete(marks, r.Seq)
 	}
-	for _, seq := range slices.Sorted(maps.Keys(marks)) {
-		return fmt.Errorf("record %d is not there, so nobody knows whether it is what it was: it was trimmed, or cut off the end", seq)
+	if len(marks) > 0 {
+		seq := slices.Min(slices.Collect(maps.Keys(marks)))
+		return fmt.Errorf("record %d is not there, so nobody knows whether it is what it was: it was trimmed, or cut off the end: look for it in an export or a backup of that day, by --export", seq)
 	}
 	return nil
 }
