@@ -47,13 +47,9 @@ func (c *cli) replay(ctx context.Context, j past, span time.Duration) error {
 		}
 		p.Since = last.Add(-span)
 	}
-	if trimmed, ok := j.(interface {
-		Behind(context.Context) (*remediate.State, error)
-	}); ok { // of an export that begins later the state is not known
-		var err error
-		if p.Begin, err = trimmed.Behind(ctx); err != nil {
-			return err
-		}
+	var err error
+	if p.Begin, err = j.Behind(ctx); err != nil {
+		return err
 	}
 	d, err := replay.Again(p)
 	if err != nil {

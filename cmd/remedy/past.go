@@ -16,6 +16,7 @@ type past interface {
 	Read(ctx context.Context) iter.Seq2[remediate.Record, error]
 	Load(ctx context.Context, digest string) ([]byte, error)
 	Begin(ctx context.Context) (journal.Beginning, error)
+	Behind(ctx context.Context) (*remediate.State, error)
 	Last(ctx context.Context) (time.Time, error)
 	Check(ctx context.Context) (journal.Extent, error)
 	Close() error

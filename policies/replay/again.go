@@ -134,7 +134,7 @@ func (a *again) takeBefore() error {
 	case err != nil || !ok:
 		return err
 	case first.Seq != a.truth.Seq+1:
-		return fmt.Errorf("the journal begins with record %d: what was before it was trimmed, and without it nothing can be decided again", first.Seq)
+		return fmt.Errorf("the journal begins with record %d, and does not say what those before it came to: without that nothing can be decided again", first.Seq)
 	}
 	for {
 		r, ok, err := a.peek(0)

@@ -52,14 +52,19 @@ func (r *Reading) Export(ctx context.Context, w io.Writer, o ExportOptions) (Ext
 	if last.seq == behind.Seq {
 		return Extent{}, fmt.Errorf("the journal in %s has no records: there is nothing to export", r.dir)
 	}
-	e := &exporting{load: r.Load, w: bufio.NewWriter(w), check: sha256.New(), written: map[string]bool{}}
+	e := &exporting{load: r.Load, w: bufio.NewWriter(w), check: sha256.New(), written: map[string]bool{}, behind: behind}
+	if !o.Since.IsZero() {
+		if e.skipped, err = skippedFrom(behind); err != nil {
+			return Extent{}, fmt.Errorf("export: %w", err)
+		}
+	}
 	e.header = exportHeader{
 		Format: exportFormat, Journal: begin.Journal, Rulebook: begin.Rulebook, Evidence: o.Evidence,
 		After: link{behind.Seq, behind.Head}, Last: last.seq, Head: last.sum, To: last.at,
 	}
 	for record, err := range r.Read(ctx) {
 		if err == nil {
-			err = e.take(ctx, record, o.Since, behind)
+			err = e.take(ctx, record, o.Since)
 		}
 		if err != nil {
 			return Extent{}, fmt.Errorf("export: %w", err)
@@ -80,7 +85,9 @@ type exporting struct {
 	load    func(ctx context.Context, digest string) ([]byte, error)
 	w       *bufio.Writer
 	check   hash.Hash
-	header  exportHeader // written when First is set
+	header  exportHeader         // written when First is set
+	behind  remediate.Checkpoint // stands for what is before the first record here
+	skipped *remediate.State     // what is left out comes to this; nil: it is not known
 	written map[string]bool
 	blobs   uint64
 	missing []string
@@ -88,7 +95,7 @@ type exporting struct {
 }
 
 // take takes up the next record of the journal.
-func (e *exporting) take(ctx context.Context, r remediate.Record, since time.Time, behind remediate.Checkpoint) error {
+func (e *exporting) take(ctx context.Context, r remediate.Record, since time.Time) error {
 	body, err := telling(r)
 	if err != nil {
 		return err
@@ -101,10 +108,9 @@ func (e *exporting) take(ctx context.Context, r remediate.Record, since time.Tim
 			e.header.Journal = b.Journal
 		}
 		if r.At.Before(since) && r.Seq < e.header.Last {
-			e.skip(r, body)
-			return nil
+			return e.skip(r, body)
 		}
-		if err := e.begin(ctx, r, behind); err != nil {
+		if err := e.begin(ctx, r); err != nil {
 			return err
 		}
 	}
@@ -120,39 +126,75 @@ func (e *exporting) take(ctx context.Context, r remediate.Record, since time.Tim
 	return e.write(e.line)
 }
 
+// skippedFrom is the state to fold into what is left out, nil when it is one that
+// only a newer release reads.
+func skippedFrom(behind remediate.Checkpoint) (*remediate.State, error) {
+	if behind.Seq == 0 {
+		return remediate.NewState(), nil
+	}
+	s, err := remediate.Reinstate(behind.State)
+	if errors.Is(err, remediate.ErrOtherFormat) {
+		return nil, nil
+	}
+	return s, err
+}
+
 // skip leaves a record out, and remembers what it says of those after it.
-func (e *exporting) skip(r remediate.Record, body remediate.Body) {
+func (e *exporting) skip(r remediate.Record, body remediate.Body) error {
 	e.header.After = link{r.Seq, r.Sum}
 	if b, ok := body.(remediate.RulebookLoaded); ok {
 		e.header.Rulebook = b.Digest
 	}
+	if e.skipped == nil {
+		return nil
+	}
+	err := e.skipped.Fold(r)
+	if errors.Is(err, remediate.ErrUnknownKind) {
+		e.skipped, err = nil, nil // a newer release knows what it comes to
+	}
+	return err
 }
 
 // begin writes what stands before the first record.
-func (e *exporting) begin(ctx context.Context, first remediate.Record, behind remediate.Checkpoint) error {
+func (e *exporting) begin(ctx context.Context, first remediate.Record) error {
 	e.header.First, e.header.From = first.Seq, first.At
 	e.header = e.header.seal()
 	if err := e.writeJSON(e.header); err != nil {
 		return err
 	}
-	if behind.Seq > 0 && behind.Seq == e.header.After.Seq {
-		if err := e.writeJSON(exportCheckpoint{behind}); err != nil {
+	if err := e.leftOut(); err != nil {
+		return err
+	}
+	there := e.behind.Seq > 0 && e.behind.Seq == e.header.After.Seq
+	if there {
+		if err := e.writeJSON(exportCheckpoint{e.behind}); err != nil {
 			return err
 		}
 	}
-	if err := e.blob(ctx, exportBlob{Blob: e.header.Rulebook, Is: remediate.BlobRulebook}); err != nil {
+	if err := e.blob(ctx, exportBlob{Blob: e.header.Rulebook, Is: remediate.BlobRulebook}); err != nil || !there {
 		return err
 	}
-	return e.open(ctx, behind)
+	return e.open(ctx)
+}
+
+// leftOut has what was left out stand behind the first record, when something was
+// and it is known what it comes to.
+func (e *exporting) leftOut() error {
+	s := e.skipped
+	if s == nil || s.Seq == e.behind.Seq {
+		return nil
+	}
+	b, err := s.Snapshot()
+	if err == nil {
+		e.behind = remediate.Checkpoint{Seq: s.Seq, At: s.At, Head: s.Head, State: b}.Seal()
+	}
+	return err
 }
 
 // open writes the blobs that the state before the first record names: what was
 // open there is decided by them.
-func (e *exporting) open(ctx context.Context, behind remediate.Checkpoint) error {
-	if behind.Seq == 0 || behind.Seq != e.header.After.Seq {
-		return nil // of another record's state nothing is known
-	}
-	s, err := remediate.Reinstate(behind.State)
+func (e *exporting) open(ctx context.Context) error {
+	s, err := remediate.Reinstate(e.behind.State)
 	if errors.Is(err, remediate.ErrOtherFormat) {
 		return nil // a newer release knows what to do with it
 	}

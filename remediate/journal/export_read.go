@@ -108,6 +108,29 @@ func (e *Export) Begin(ctx context.Context) (Beginning, error) {
 	return Beginning{h.After.Seq, h.Journal, h.Rulebook}, nil
 }
 
+// Behind returns the state that the records follow, nil when they begin with the
+// first one, or when the export does not know it: those of older releases do not
+// when they begin in the middle.
+func (e *Export) Behind(ctx context.Context) (*remediate.State, error) {
+	lines, err := openLines(e.path)
+	if err != nil {
+		return nil, err
+	}
+	defer lines.close() // it was only read
+	_, err = lines.read(ctx, e.header, func(remediate.Record) bool { return false }, e.keep)
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, fmt.Errorf("read export %s: %w", e.path, err)
+	}
+	if lines.behind.Seq == 0 {
+		return nil, nil
+	}
+	s, err := remediate.Reinstate(lines.behind.State)
+	if err != nil {
+		return nil, fmt.Errorf("read the checkpoint of export %s: %w", e.path, err)
+	}
+	return s, nil
+}
+
 // Last returns the time of the last record.
 func (e *Export) Last(context.Context) (time.Time, error) { return e.header.To, nil }
 
@@ -123,6 +146,8 @@ type lines struct {
 	n     int       // its number
 	at    head      // of the last record
 	blobs map[string]bool
+
+	behind remediate.Checkpoint // that was read
 }
 
 // openLines opens a file, decompressing it when it is compressed.
@@ -308,6 +333,7 @@ func (l *lines) checkpoint(h exportHeader) error {
 	if l.n != 2 || h.After != (link{behind.Seq, behind.Head}) {
 		return l.damage("the checkpoint before it is that of another place")
 	}
+	l.behind = behind
 	return nil
 }
 

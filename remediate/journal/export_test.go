@@ -168,12 +168,59 @@ func TestExport(t *testing.T) {
 				if b, err := e.Load(t.Context(), s.rulebook); err != nil || string(b) != `{"cluster":"prod"}` {
 					t.Errorf("the rulebook is %q, %v", b, err)
 				}
+				if c.name != "trimmed" { // whose state is no release's
+					s.behind(t, e, c.from, c.from == 0 || c.trimmed)
+				}
 				if checked, err := e.Check(t.Context()); err != nil || !reflect.DeepEqual(checked, extent) {
 					t.Errorf("checked, it says %+v, %v; want %+v", checked, err, extent)
 				}
 			}
 		})
 	}
+}
+
+// behind checks the state that an export from a record on begins with.
+func (s told) behind(t *testing.T, e *journal.Export, from int, unknown bool) {
+	t.Helper()
+	got, err := e.Behind(t.Context())
+	if err != nil || unknown {
+		if got != nil || err != nil {
+			t.Errorf("it begins with the state %+v, %v; want none", got, err)
+		}
+		return
+	}
+	want := remediate.NewState()
+	for _, r := range s.records[:from] {
+		if err := want.Fold(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is, err := got.Snapshot()
+	if was, e := want.Snapshot(); err != nil || e != nil || !bytes.Equal(is, was) {
+		t.Errorf("it begins with\n%s\nwant\n%s\n%v %v", is, was, err, e)
+	}
+}
+
+// What a newer release wrote is exported as well, and what it comes to left to it.
+func TestExportOfANewerRelease(t *testing.T) {
+	s := tell(t)
+	last := s.records[len(s.records)-1]
+	later := remediate.Record{Seq: last.Seq + 1, At: last.At.Add(time.Hour), Kind: "checkpoint", Bytes: []byte(`{}`)} // no kind of ours
+	later.Sum = remediate.Checkpoint{Seq: later.Seq, At: later.At, Head: last.Sum, State: later.Bytes}.Seal().Sum     // which is made as a record's is
+	after, err := remediate.Encode(later.Seq, later.Sum, later.At.Add(time.Hour), remediate.AlertReleased{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []remediate.Record{later, after} {
+		alter(t, s.dir, fmt.Sprintf("INSERT INTO facts VALUES (%d, %d, '%s', x'%x', x'%s')", r.Seq, r.At.UnixMilli(), r.Kind, r.Bytes, r.Sum),
+			fmt.Sprintf("UPDATE head SET seq = %d, at = %d, sum = x'%s'", r.Seq, r.At.UnixMilli(), r.Sum))
+	}
+	export, _ := exported(t, s.dir, journal.ExportOptions{Since: after.At})
+	records, e, err := imported(t, export)
+	if err != nil || len(records) != 1 || records[0].Sum != after.Sum {
+		t.Fatalf("it has %v, %v", records, err)
+	}
+	s.behind(t, e, 0, true)
 }
 
 // An export can be shown on a terminal, and searched for what is plain.
