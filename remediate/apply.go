@@ -11,6 +11,7 @@ import (
 func (s *State) Apply(f Fact) {
 	before := s.At
 	s.Seq, s.At = f.Seq, f.At
+	s.forget(before)
 	switch b := f.Body.(type) {
 	case Founded:
 		s.Journal, s.FoundedAt = b.Journal, f.At
@@ -151,16 +152,8 @@ func (s *State) resolved(b AlertResolved, f Fact) {
 	}
 	*k = Known{Seq: f.Seq, At: f.At, StartsAt: k.StartsAt, EndsAt: ends, Generation: k.Generation}
 	s.Ended = append(s.Ended, b.ID)
-	for len(s.Ended) > 0 {
-		old := s.Known[s.Ended[0]]
-		if old != nil && !old.Firing && f.At.Sub(old.At) < rememberEnd {
-			break
-		}
-		if old != nil && !old.Firing {
-			delete(s.Known, s.Ended[0])
-		}
-		s.Ended = s.Ended[1:]
-	}
+	s.index.ended[b.ID]++
+	s.forgetEnded()
 }
 
 func (s *State) suppressed(id AlertID, by []string) {

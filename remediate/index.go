@@ -23,6 +23,7 @@ type index struct {
 	waiters  map[string]map[uint64]bool // by what they wait for
 	wakes    wakes
 	digested map[uint64]digested // what was last found of what incidents are to show in Slack
+	ended    map[AlertID]int     // how often each is in Ended
 	touched  map[uint64]bool     // changed since they were last decided about
 	queue    queue               // those of touched, in the order in which they are decided about
 }
@@ -37,6 +38,7 @@ func newIndex() index {
 		waiters:  map[string]map[uint64]bool{},
 		wakes:    wakes{at: map[uint64]int{}},
 		digested: map[uint64]digested{},
+		ended:    map[AlertID]int{},
 		touched:  map[uint64]bool{},
 	}
 }
@@ -44,6 +46,9 @@ func newIndex() index {
 // reindex rebuilds every index but the wakes, which need the rulebooks.
 func (s *State) reindex() {
 	s.index = newIndex()
+	for _, id := range s.Ended {
+		s.index.ended[id]++
+	}
 	for _, i := range s.Incidents {
 		s.touch(i.ID)
 		if i.Status == StatusClosed {

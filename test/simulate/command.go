@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // CommandLine is the command line: it lives through one day or many, holds them
@@ -18,6 +19,7 @@ func CommandLine(args []string, laws []Law, out, errs io.Writer) int {
 	steps := f.Int("steps", 500, "how many things happen in each")
 	keep := f.String("keep", "", "of one day, only these steps: 3,17-21,40, or none")
 	tries := f.Int("tries", 400, "how often a failure is tried to be made smaller; 0: not")
+	flat := f.Bool("flat", false, "of one long day, also see that the state does not grow: its median in the last quarter is no more than a half over that in the first")
 	verbose := f.Bool("v", false, "tell each fact of one day")
 	if f.Parse(args) != nil {
 		return 2
@@ -36,7 +38,7 @@ func CommandLine(args []string, laws []Law, out, errs io.Writer) int {
 	if *verbose {
 		laws = append([]Law{telling(out)}, laws...)
 	}
-	return replay(c, *tries, laws, out)
+	return replay(c, *tries, *flat, laws, out)
 }
 
 // explore tries many days, and makes each failure small.
@@ -51,10 +53,13 @@ func explore(first uint64, seeds, steps, tries int, laws []Law, out io.Writer) i
 
 // replay lives through one day, and makes its failure small unless it was
 // named by its steps.
-func replay(c Case, tries int, laws []Law, out io.Writer) int {
+func replay(c Case, tries int, flat bool, laws []Law, out io.Writer) int {
 	r := c.Run(laws)
 	if r.Broken == nil {
 		fmt.Fprintf(out, "%d steps, %d facts, %d acts, %d incidents, %s: all laws hold\n", r.Steps, r.Facts, r.Acts, r.Incidents, r.Lived)
+		if flat {
+			return grown(r.Sizes, out)
+		}
 		return 0
 	}
 	f := Failure{c, r.Broken}
@@ -64,3 +69,21 @@ func replay(c Case, tries int, laws []Law, out io.Writer) int {
 	fmt.Fprintln(out, f.Line())
 	return 1
 }
+
+// grown prints what the state took in the first and in the last quarter, and is 1
+// when that has grown.
+func grown(sizes []int, out io.Writer) int {
+	quarter := len(sizes) / 4
+	if quarter == 0 {
+		fmt.Fprintln(out, "the day is too short to tell whether the state grows")
+		return 1
+	}
+	first, last := median(sizes[:quarter]), median(sizes[len(sizes)-quarter:])
+	fmt.Fprintf(out, "the state takes %d bytes in the first quarter, %d in the last\n", first, last)
+	if last > first+first/2 {
+		return 1
+	}
+	return 0
+}
+
+func median(all []int) int { return slices.Sorted(slices.Values(all))[len(all)/2] }

@@ -31,6 +31,7 @@ type daemon struct {
 	seen     map[string]time.Time // when what came back was seen, by ID
 	listing  bool                 // one is under way
 	facts    int
+	sizes    []int // of the state in bytes, whenever it was held against its fold
 	broken   error
 }
 
@@ -375,6 +376,7 @@ func (d *daemon) compare() error {
 	if !bytes.Equal(live, folded) {
 		return broken("what is folded is what was decided upon", "the state is %s, folded it is %s", around(live, folded), around(folded, live))
 	}
+	d.sizes = append(d.sizes, len(folded))
 	d.kept, err = remediate.Restore(folded)
 	return err
 }

@@ -21,6 +21,7 @@ type Tally struct {
 	Steps, Facts, Acts, Incidents int
 	Repeats                       int           // acts that the world was asked for once more, and did once
 	Lived                         time.Duration // virtual time
+	Sizes                         []int         // of the state in bytes, now and then
 	Happened                      map[string]int
 	Broken                        *Broken // nil: all laws held
 	Step                          int     // the step at which a law was broken, or the last
@@ -189,7 +190,7 @@ func (y *day) heard() bool {
 func (y *day) result(steps, at int) Tally {
 	r := Tally{
 		Steps: steps, Facts: y.facts, Incidents: int(y.state.Last), Acts: len(y.effects),
-		Lived: y.world.now.Sub(epoch), Happened: y.names, Step: at,
+		Lived: y.world.now.Sub(epoch), Sizes: y.sizes, Happened: y.names, Step: at,
 	}
 	for _, e := range y.effects {
 		r.Repeats += e.times - 1

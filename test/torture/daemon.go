@@ -48,6 +48,7 @@ type daemon struct {
 	program     string
 	dir         string
 	journal     string
+	flags       []string // besides those that say where it is
 	web, intake string
 	process     *exec.Cmd
 	ended       chan error // once, when the process did
@@ -96,8 +97,8 @@ var errDamaged = errors.New("it does not start again")
 // start starts it and waits until it takes alerts.
 func (d *daemon) start(ctx context.Context) error {
 	began := time.Now()
-	d.process = exec.Command(d.program, "--config.file="+filepath.Join(d.dir, "remediated.yml"), "--storage.path="+d.journal, "--log.level=warn",
-		"--web.listen-address="+d.web, "--intake.listen-address="+d.intake, "--alertmanager.poll-interval=1s")
+	d.process = exec.Command(d.program, append([]string{"--config.file=" + filepath.Join(d.dir, "remediated.yml"), "--storage.path=" + d.journal, "--log.level=warn",
+		"--web.listen-address=" + d.web, "--intake.listen-address=" + d.intake, "--alertmanager.poll-interval=1s"}, d.flags...)...)
 	d.process.Dir, d.process.Stdout, d.process.Stderr = d.dir, d.log, d.log
 	if err := d.process.Start(); err != nil {
 		return err

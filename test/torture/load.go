@@ -45,12 +45,14 @@ type load struct {
 	mu    sync.Mutex
 	binds bool            // an acknowledgement that is read now is one of a daemon that lives
 	next  int             // number of the next alert
+	pool  int             // how many there are, which come again; 0: each is a new one
+	taken int             // alerts that fire and were acknowledged
 	acked map[string]bool // names and numbers of what was acknowledged
 }
 
-func newLoad(w *world, d *daemon, senders int) *load {
+func newLoad(w *world, d *daemon, senders, pool int) *load {
 	ctx, end := context.WithCancel(context.Background())
-	l := &load{world: w, daemon: d, end: end, binds: true, acked: map[string]bool{}}
+	l := &load{world: w, daemon: d, end: end, binds: true, pool: pool, acked: map[string]bool{}}
 	for range senders {
 		l.done.Go(func() {
 			for ctx.Err() == nil {
@@ -79,6 +81,9 @@ func (l *load) bind(binds bool) {
 func (l *load) live(ctx context.Context) {
 	l.mu.Lock()
 	l.next++
+	if l.pool > 0 {
+		l.next %= l.pool
+	}
 	n := fmt.Sprint(l.next)
 	l.mu.Unlock()
 	now := time.Now()
@@ -114,6 +119,7 @@ func (l *load) acknowledged(alerts []alert) bool {
 	for _, a := range alerts {
 		if l.binds && a.Status == "firing" {
 			l.acked[a.called()] = true
+			l.taken++
 		}
 	}
 	return l.binds

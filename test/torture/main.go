@@ -3,6 +3,7 @@
 // what it acknowledged and what it did:
 //
 //	make torture
+//	make soak
 //
 // Load and world live in this process, which is not killed. The load plays an
 // Alertmanager that sends until it gets a 200; what it got one for must be in
@@ -11,7 +12,9 @@
 // a daemon that was built without syncing (the tag nosync) must lose what it
 // acknowledged there, or the cuts show nothing.
 //
-// One subject is one file: load.go, world.go, disk.go, daemon.go and audit.go.
+// A soak instead lets it live for long, and tells what it takes at first and last.
+//
+// One subject is one file: load.go, world.go, disk.go, daemon.go, audit.go and soak.go.
 package main
 
 import (
@@ -47,6 +50,7 @@ type options struct {
 	cuts    int
 	senders int
 	seed    uint64
+	soaks   time.Duration // 0: it is tortured
 }
 
 // run tortures as the arguments say, and says on out what came of it.
@@ -60,6 +64,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	app.Flag("cuts", "How often its power is cut. That needs root, for a loop device.").Default("200").IntVar(&o.cuts)
 	app.Flag("senders", "How many send alerts at a time.").Default("16").IntVar(&o.senders)
 	app.Flag("seed", "Of the moments of death; 0 draws one.").Uint64Var(&o.seed)
+	app.Flag("soak", "Instead: let it live for so long, and see whether it grows.").DurationVar(&o.soaks)
 	_, err := app.Parse(args)
 	if err != nil {
 		return err
@@ -77,6 +82,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return err
 		}
+	}
+	if o.soaks > 0 {
+		return o.soak(ctx, out)
 	}
 	if o.seed == 0 {
 		o.seed = rand.Uint64()
@@ -167,7 +175,7 @@ func (o options) round(ctx context.Context, name, program string, deaths int, at
 	if err != nil {
 		return count{}, err
 	}
-	l := newLoad(w, d, o.senders)
+	l := newLoad(w, d, o.senders, 0)
 	defer l.stop()
 	c := count{}
 	for range deaths {

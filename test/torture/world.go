@@ -30,7 +30,12 @@ type world struct {
 	calls  map[string]int             // by attempt: how often it came
 	by     map[string]map[string]bool // by number of the alert: the attempts
 	firing map[string]time.Time       // the numbers of the alerts that fire, since when
+	fault  string                     // what is wrong now, "" is nothing
 }
+
+// What can be wrong with the world: the healer fails, before it has done anything;
+// it, or what is asked before, takes too long; the Alertmanager is away.
+var faults = []string{"POST /heal", "GET /healthz", "GET /api/v2/alerts", "GET /apis/apps/v1/namespaces/torture/deployments/{name}"}
 
 func newWorld() (*world, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -56,9 +61,36 @@ func newWorld() (*world, error) {
 		fmt.Fprintln(os.Stderr, "torture: the world is asked what it does not know:", r.Method, r.URL)
 		http.NotFound(rw, r)
 	})
-	w.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	w.server = &http.Server{Handler: w.failing(mux), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = w.server.Serve(l) }() // it ends with close
 	return w, nil
+}
+
+// failing is the world as it is while something is wrong: what is at fault is slow,
+// and then fails.
+func (w *world) failing(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_, pattern := mux.Handler(r)
+		w.mu.Lock()
+		wrong := pattern == w.fault
+		w.mu.Unlock()
+		if !wrong {
+			mux.ServeHTTP(rw, r)
+			return
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-r.Context().Done():
+		}
+		http.Error(rw, "out of order", http.StatusServiceUnavailable)
+	})
+}
+
+// fail has one of faults be wrong from now on, "" none.
+func (w *world) fail(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fault = what
 }
 
 func (w *world) close() { _ = w.server.Close() }
@@ -90,9 +122,8 @@ func (w *world) healed(n string) bool {
 	return len(w.by[n]) > 0
 }
 
-// twice says what was done more than once: the same attempt, or for the same
-// alert.
-func (w *world) twice() (all []string) {
+// repeated says which attempts were made more than once.
+func (w *world) repeated() (all []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for key, n := range w.calls {
@@ -100,6 +131,15 @@ func (w *world) twice() (all []string) {
 			all = append(all, fmt.Sprintf("attempt %s, %d times", key, n))
 		}
 	}
+	return all
+}
+
+// twice says what was done more than once: the same attempt, or for the same
+// alert.
+func (w *world) twice() []string {
+	all := w.repeated()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for n, keys := range w.by {
 		if len(keys) > 1 {
 			all = append(all, fmt.Sprintf("alert %s, by %s", n, strings.Join(slices.Sorted(maps.Keys(keys)), ", ")))
@@ -114,6 +154,7 @@ func (w *world) fire(n string) alert {
 	defer w.mu.Unlock()
 	if _, ok := w.firing[n]; !ok {
 		w.firing[n] = time.Now()
+		delete(w.by, n) // who healed it before does not heal it now
 	}
 	return alertOf(broken, n, w.firing[n])
 }
