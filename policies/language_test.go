@@ -20,26 +20,7 @@ import (
 // that it misses, a wrong value must be refused, a word must be known, and a default
 // that is written out must change nothing.
 func TestReferenceIsTheLanguage(t *testing.T) {
-	r := newConfigReader(folder{})
-	_, v, _ := parse(file{name: "remediated.yml", text: []byte(wholeConfig)})
-	r.read(v)
-	readers := map[string]func(value) any{
-		"config": func(v value) any {
-			r := newConfigReader(folder{})
-			r.read(v)
-			return r.config
-		},
-		"policies": func(v value) any {
-			p := &policyReader{catalogue: testCatalogue(), config: &r.config}
-			return policiesOf(p.read(v))
-		},
-		"tests": casesOf,
-	}
-	texts := map[string][]string{
-		"config":   {wholeConfig, read(t, "testdata/language/config.yml")},
-		"policies": {wholePolicy, read(t, "testdata/language/policies.yml")},
-		"tests":    {suiteOfConfig, read(t, "testdata/language/tests.yml")},
-	}
+	readers, texts := languageReaders(t)
 	layPolicies(t)
 	for _, f := range language.Files() {
 		t.Run(f.Name, func(t *testing.T) {
@@ -60,6 +41,32 @@ func TestReferenceIsTheLanguage(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// languageReaders are what reads each of the files of the language, and files that
+// use everything in it.
+func languageReaders(t *testing.T) (readers map[string]func(value) any, texts map[string][]string) {
+	t.Helper()
+	r := newConfigReader(folder{})
+	_, v, _ := parse(file{name: "remediated.yml", text: []byte(wholeConfig)})
+	r.read(v)
+	readers = map[string]func(value) any{
+		"config": func(v value) any {
+			r := newConfigReader(folder{})
+			r.read(v)
+			return r.config
+		},
+		"policies": func(v value) any {
+			p := &policyReader{catalogue: testCatalogue(), config: &r.config}
+			return policiesOf(p.read(v))
+		},
+		"tests": casesOf,
+	}
+	return readers, map[string][]string{
+		"config":   {wholeConfig, read(t, "testdata/language/config.yml")},
+		"policies": {wholePolicy, read(t, "testdata/language/policies.yml")},
+		"tests":    {suiteOfConfig, read(t, "testdata/language/tests.yml")},
 	}
 }
 

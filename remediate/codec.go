@@ -51,7 +51,7 @@ func (s *Sum) UnmarshalText(b []byte) error {
 // ErrUnknownKind is returned for a fact, or a field of one, that this release
 // does not know. The journal was written by a newer one: stand aside, do not
 // guess.
-var ErrUnknownKind = errors.New("fact of an unknown kind or version")
+var ErrUnknownKind = errors.New("fact of an unknown kind or version, which a newer release wrote: start that one again, or restore the copy that was made before it")
 
 // DamageError names the first record of a journal that is not what was written.
 type DamageError struct {
