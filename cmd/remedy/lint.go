@@ -56,7 +56,7 @@ func (c *cli) lint(ctx context.Context, j lintJob) error {
 		loaded, found := policies.Load(file, kinds)
 		found = append(found, catalogue.Check(file, loaded)...)
 		if loaded != nil && !policies.HasErrors(found) {
-			ok = append(ok, fmt.Sprintf("%s: %d policies are fit to be loaded", file, len(loaded.Rulebook.Policies)))
+			ok = append(ok, fmt.Sprintf("%s: %s", file, fit(len(loaded.Rulebook.Policies))))
 		}
 		if loaded != nil {
 			found = append(found, loaded.CheckQueries(promql.Read)...)
@@ -141,4 +141,12 @@ func readRules(patterns, external []string) (rules []policies.AlertRule, problem
 		}
 	}
 	return rules, problems
+}
+
+// fit says how many policies there is nothing wrong with.
+func fit(policies int) string {
+	if policies == 1 {
+		return "1 policy is fit to be loaded"
+	}
+	return fmt.Sprintf("%d policies are fit to be loaded", policies)
 }
