@@ -65,10 +65,10 @@ torture: setup build ## Kill the daemon 1,000 times under load and cut its power
 
 SOAK ?= 20m
 .PHONY: soak
-soak: setup build ## Let the daemon live under a mixed load with faults for SOAK=20m, and 30 days of virtual time, and see that nothing grows
+soak: setup build ## Let the daemon live under a mixed load with faults for SOAK=20m, and 90 days of virtual time, and see that nothing grows
 	go build -o bin/torture ./test/torture
 	bin/torture --soak=$(SOAK) --senders=4
-	go run ./test/simulate/cmd/simulate -seed 1 -steps 34000 -flat
+	go run ./test/simulate/cmd/simulate -seed 1 -steps 100000 -flat
 
 .PHONY: mutants
 mutants: ## Plant bugs in the decider and see that each is noticed

@@ -27,7 +27,7 @@ func notHere(guard string) string {
 func (r *policyReader) guards(v value, w *written) {
 	g := &w.Policy.Guards
 	v.object("guards", fields{
-		"cooldown": func(v value) { w.cooldown = true; g.Cooldown = v.duration() },
+		"cooldown": func(v value) { w.cooldown = true; g.Cooldown = v.span() },
 		"settle":   func(v value) { g.Settle = v.duration() },
 		"budget":   func(v value) { g.Budget = v.budget() },
 		"breaker":  func(v value) { w.breaker = v; g.Breaker = v.breaker() },
@@ -46,8 +46,8 @@ func (v value) budget() []remediate.Budget {
 	v.list("budgets", func(item value) {
 		var b remediate.Budget
 		item.object("a budget", fields{
-			"actions": func(v value) { b.Actions = v.count(1, 10_000) },
-			"per":     func(v value) { b.Per = v.duration() },
+			"actions": func(v value) { b.Actions = v.count(1, remediate.MaxActs) },
+			"per":     func(v value) { b.Per = v.span() },
 		}, "actions", "per")
 		if slices.ContainsFunc(out, func(o remediate.Budget) bool { return o.Per == b.Per && b.Per > 0 }) {
 			item.fail(fmt.Sprintf("there are two budgets per %s", b.Per), "keep the smaller one")
@@ -71,7 +71,7 @@ func (v value) flapping() remediate.Flapping {
 	f := remediate.DefaultFlapping()
 	v.object("the guard flapping", fields{
 		"heals": func(v value) { f.Heals = v.count(1, 1000) },
-		"per":   func(v value) { f.Per = v.duration() },
+		"per":   func(v value) { f.Per = v.span() },
 	})
 	return f
 }

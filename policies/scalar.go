@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 // shape names what stands there, for people.
@@ -106,6 +108,16 @@ func (v value) duration() model.Duration {
 		return d
 	}
 	return 0
+}
+
+// span reads a duration over which it is counted what was done.
+func (v value) span() model.Duration {
+	d := v.duration()
+	if longest := model.Duration(remediate.Remembered); d > longest {
+		v.fail(fmt.Sprintf("%s is longer than what was done is remembered", d), fmt.Sprintf("want at most %s", longest))
+		return 0
+	}
+	return d
 }
 
 // count reads a whole number from low to high.

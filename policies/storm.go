@@ -30,8 +30,8 @@ func (v value) storm() *remediate.Storm {
 		return nil
 	}
 	v.object("storm", fields{
-		"incidents": func(v value) { s.Incidents = v.count(2, 100_000) },
-		"per":       func(v value) { s.Per = v.duration() },
+		"incidents": func(v value) { s.Incidents = v.count(2, remediate.MaxOpens) },
+		"per":       func(v value) { s.Per = v.span() },
 		"share":     func(v value) { s.Share = v.share() },
 		"calm":      func(v value) { s.Calm = v.duration() },
 	})

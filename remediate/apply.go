@@ -190,10 +190,10 @@ func (s *State) permitted() {
 // remember adds a moment to a ring and lets go of what is too old to matter.
 func remember(ring []time.Time, at time.Time) []time.Time {
 	ring = append(ring, at)
-	for at.Sub(ring[0]) > rememberAct {
+	for at.Sub(ring[0]) > Remembered {
 		ring = ring[1:]
 	}
-	return ring
+	return ring[max(0, len(ring)-MaxActs):]
 }
 
 func (s *State) commanded(b CommandGiven, at time.Time) {

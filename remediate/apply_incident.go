@@ -26,8 +26,8 @@ func (s *State) opened(b Opened, f Fact) {
 	case b.Policy == StormPolicy:
 		s.Storm = i.ID
 	case !b.Found && b.Drill == "":
-		s.Opens = append(s.Opens, f.At)
-		s.Opens = s.Opens[max(0, len(s.Opens)-maxOpens):]
+		s.Opens = remember(s.Opens, f.At)
+		s.Opens = s.Opens[max(0, len(s.Opens)-MaxOpens):]
 	}
 	if i.Drill == "" {
 		s.meet(i.Target)

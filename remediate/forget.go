@@ -38,7 +38,7 @@ func (s *State) forget(before time.Time) {
 	}
 	gone := map[string]bool{}
 	for t, o := range s.Targets {
-		if !t.lasts() && o.Holder == 0 && s.At.Sub(o.Ended) > rememberAct {
+		if !t.lasts() && o.Holder == 0 && s.At.Sub(o.Ended) > Remembered {
 			delete(s.Targets, t)
 			gone[t.String()] = true
 		}

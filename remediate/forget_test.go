@@ -61,7 +61,7 @@ policies:
 func TestPodsAreForgotten(t *testing.T) {
 	w := newWorld(t)
 	w.load(bookOf(t, podPolicies))
-	for day := range 16 {
+	for day := range 40 {
 		for what, how := range map[string]string{"healed": "ok/20s", "failed": "silent"} {
 			w.set["verify"] = how
 			n := fmt.Sprintf("%s-%d", what, day)
@@ -92,11 +92,11 @@ func TestPodsAreForgotten(t *testing.T) {
 		return pods
 	}
 	breakers, heals := of(keysOf(w.state.Breakers)), of(keysOf(w.state.Heals))
-	if pods < 10 || pods > 20 || breakers < 5 || breakers > 10 || heals < 5 || heals > 10 {
-		t.Errorf("of 32 pods %d are known, with %d breakers and %d times healed: want those of a week", pods, breakers, heals)
+	if pods < 60 || pods > 68 || breakers < 30 || breakers > 34 || heals < 30 || heals > 34 {
+		t.Errorf("of 80 pods %d are known, with %d breakers and %d times healed: want those of a month", pods, breakers, heals)
 	}
-	if lasting != 32 || len(w.state.Breakers)-breakers != 16 {
-		t.Errorf("of 32 Deployments %d are known, of 16 breakers of theirs %d", lasting, len(w.state.Breakers)-breakers)
+	if lasting != 80 || len(w.state.Breakers)-breakers != 40 {
+		t.Errorf("of 80 Deployments %d are known, of 40 breakers of theirs %d", lasting, len(w.state.Breakers)-breakers)
 	}
 }
 

@@ -224,9 +224,15 @@ const (
 	maxAttempts = 50             // shown of one incident
 	maxLines    = 100            // of story that could not be told
 	rememberEnd = 24 * time.Hour // how long a resolved alert is known, so that a late "firing" is not news
-	rememberAct = 7 * 24 * time.Hour
-	maxOpens    = 2048 // openings, for storms
 	maxUnknowns = 2    // verifications begun anew after one whose outcome nobody knows
+)
+
+// How far back a guard may count, and to how many: what was done before that is
+// forgotten. Who sets a guard to more would have it count less, and not be told.
+const (
+	Remembered = 31 * 24 * time.Hour
+	MaxActs    = 10_000
+	MaxOpens   = 2048
 )
 
 // NewState returns the state before any fact.

@@ -91,8 +91,8 @@ var ofConfig = []Object{
 		{"storm", either(object("storm"), word("none")), "as said there", "When so much is broken at once that acting on each would add to it; `none` turns it off."},
 	}},
 	{"storm", "So much at once has one cause: automation is held, and people are called for the whole.", []Field{
-		{"incidents", count(2, 100_000), "`20`", "So many opened within `per` begin a storm."},
-		{"per", duration, "`5m`", "The time in which they are counted."},
+		{"incidents", count(2, remediate.MaxOpens), "`20`", "So many opened within `per` begin a storm."},
+		{"per", duration, "`5m`", "The time in which they are counted, at most " + longest + "."},
 		{"share", share, "it is not looked at", "An open incident on this share of the targets known so far begins one, too."},
 		{"calm", duration, "`5m`", "It ends when for so long less than half of that was there."},
 	}},

@@ -4,16 +4,21 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 // shown is a value as a default is shown.
 func shown(v any) string { return fmt.Sprintf("`%v`", v) }
 
+// longest is how far back guards can count.
+var longest = model.Duration(remediate.Remembered).String()
+
 // ofGuards are the objects of what a policy has asked before every act.
 var ofGuards = []Object{
 	{"guards", "What a policy has asked before every act. Other guards always stand and have nothing to be set.", []Field{
-		{"cooldown", duration, "none", "How long after one incident's acts another one may act on the same target."},
+		{"cooldown", duration, "none", "How long after one incident's acts another one may act on the same target, at most " + longest + "."},
 		{"settle", duration, shown(remediate.DefaultSettle), "How long between two steps."},
 		{"budget", listOf(object("budget")), "none", "How many acts in how much time, one for each length of time."},
 		{"breaker", object("breaker"), "as said there", "Stops a remedy that does not help, for each target."},
@@ -25,8 +30,8 @@ var ofGuards = []Object{
 		{"backup", object("newest backup"), "nothing is asked", "A backup that must be there for what goes wrong."},
 	}},
 	{"budget", "How many acts are allowed in how much time.", []Field{
-		{"actions", count(1, 10_000), Required, "So many acts."},
-		{"per", duration, Required, "In any time as long as this."},
+		{"actions", count(1, remediate.MaxActs), Required, "So many acts."},
+		{"per", duration, Required, "In any time as long as this, at most " + longest + "."},
 	}},
 	{"breaker", "When a remedy that does not help is no longer tried.", []Field{
 		{"failures", count(1, 100), shown(remediate.DefaultBreaker().Failures), "After so many failed verifications in a row."},
@@ -34,7 +39,7 @@ var ofGuards = []Object{
 	}},
 	{"flapping", "How often one target may be healed before a human must look.", []Field{
 		{"heals", count(1, 1000), shown(remediate.DefaultFlapping().Heals), "After so many healings of one target."},
-		{"per", duration, shown(remediate.DefaultFlapping().Per), "In any time as long as this."},
+		{"per", duration, shown(remediate.DefaultFlapping().Per), "In any time as long as this, at most " + longest + "."},
 	}},
 	{"window", "When automation may act. One of the two is required.", []Field{
 		{"only", listOf(object("time interval")), "at any time", "In one of these intervals."},
