@@ -90,6 +90,15 @@ func TestWhatAcceptsAndNeverAnswersIsNotWell(t *testing.T) {
 	}
 }
 
+// Where names do not resolve nothing is known of what is behind them.
+func TestWhatHasNoAddressIsNotWell(t *testing.T) {
+	for what, a := range unwell(t, "http://nothing.invalid:80") {
+		if a.Err == "" && (what == "kubernetes" || what == "control plane" || what == "prometheus") {
+			t.Errorf("%s: it is known: %+v", what, a)
+		}
+	}
+}
+
 // What answers with something else than it should is not believed, and what
 // leads elsewhere is not followed there with our credentials.
 func TestWhatAnswersWithSomethingElseIsNotKnown(t *testing.T) {
