@@ -42,6 +42,9 @@ func OutcomeOf(books Rulebooks, s *State, in Heard, written []Record) AlertOutco
 	case k != nil && (len(written) == 0 || k.Seq < written[0].Seq):
 		return AlertRepeated // it is no edge, so it is not matched anew
 	case len(h.match(in.Alert.Labels)) > 0:
+		if given(id, written) {
+			return AlertTaken // by an incident that is over already, such as a drill's that is broken off
+		}
 		return AlertLost
 	case k == nil && len(s.Known) < maxKnown:
 		return AlertLost
@@ -49,4 +52,25 @@ func OutcomeOf(books Rulebooks, s *State, in Heard, written []Record) AlertOutco
 		return AlertForgotten
 	}
 	return AlertUnmatched
+}
+
+// given tells whether the records give the alert to an incident.
+func given(id AlertID, written []Record) bool {
+	for _, r := range written {
+		f, err := r.Decode()
+		if err != nil {
+			return false
+		}
+		switch b := f.Body.(type) {
+		case Opened:
+			if b.Alert == id {
+				return true
+			}
+		case Joined:
+			if b.Alert == id {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -111,6 +111,19 @@ func TestOutcomeOfWhatIsTooMuch(t *testing.T) {
 	}
 }
 
+// An alert whose incident is over in the moment in which it began, as that of a drill
+// that is broken off, had one.
+func TestOutcomeOfWhatIsOverAtOnce(t *testing.T) {
+	o := newOutcomes(t)
+	down := alerted("Down", true, o.now)
+	o.hear(down)
+	wrote := o.wrote
+	o.hear(Command{Command: Close, Incident: 1, By: "anna", Reason: "it is meant to be down"})
+	if got := OutcomeOf(o.books, o.state, down, append(wrote, o.wrote...)); got != AlertTaken {
+		t.Errorf("got %s", got)
+	}
+}
+
 // What was never heard, or is known otherwise than it was told, is lost.
 func TestOutcomeOfWhatWasLost(t *testing.T) {
 	o := newOutcomes(t)
