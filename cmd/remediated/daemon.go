@@ -102,7 +102,7 @@ func (d *daemon) configure() error {
 func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 	d.engine = engine.New(engine.Options{
 		Open: d.openJournal, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
-		Release: release(), Hold: d.options.hold, Observe: crashAfterFact(d.observe), Log: d.log,
+		Release: release(), Hold: d.options.hold, Observe: crashAfterFact(d.observe), Settled: d.watch.accounts.settle, Log: d.log,
 		Retention: d.options.keep.kept(),
 	})
 	d.watch.waiting(d.engine.OldestWaiting)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
+	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
 
 	"github.com/x0tta6bl4/remediated/policies/lint"
@@ -70,26 +72,49 @@ func (d *daemon) webhooks(intake http.Handler) http.Handler {
 	})
 }
 
+// bounds are what strangers may cost a listener before anybody knows who they
+// are. What is more waits until the system lets it go; telling and acting do not
+// need a listener.
+type bounds struct {
+	connections  int           // at a time
+	header       int           // bytes
+	headerWithin time.Duration // of a handshake and of each request's header
+	readWithin   time.Duration // of a request, its body included
+	writeWithin  time.Duration // of its answer
+	idle         time.Duration // between two requests
+}
+
+// usual bounds: 512 connections whose headers are full are 32 MiB.
+var usual = bounds{
+	connections: 512, header: 64 << 10,
+	headerWithin: 5 * time.Second, readWithin: 10 * time.Second, writeWithin: 30 * time.Second, idle: 2 * time.Minute,
+}
+
+// server serves h within the bounds. What it says of single connections, in which
+// there may be words of strangers, becomes lines of the log.
+func (b bounds) server(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, MaxHeaderBytes: b.header,
+		ReadHeaderTimeout: b.headerWithin, ReadTimeout: b.readWithin, WriteTimeout: b.writeWithin, IdleTimeout: b.idle,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
 // listen opens the addresses and serves them. An address that is taken is an
 // error now, not later.
 func (d *daemon) listen(parts *lifecycle, name string, h http.Handler, flags *toolkit.FlagConfig) error {
-	server := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-	}
+	log := d.log.With("listener", name)
+	server := usual.server(h, log)
 	var listeners []net.Listener
 	for _, address := range *flags.WebListenAddresses {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
 			return fmt.Errorf("listen for %s: %w", name, err)
 		}
-		listeners = append(listeners, l)
+		listeners = append(listeners, netutil.LimitListener(l, usual.connections))
 	}
 	go func() {
-		err := toolkit.ServeMultiple(listeners, server, flags, d.log.With("listener", name))
+		err := toolkit.ServeMultiple(listeners, server, flags, log)
 		if !errors.Is(err, http.ErrServerClosed) {
 			parts.fail(fmt.Errorf("serve %s: %w", name, err))
 		}

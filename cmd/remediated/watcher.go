@@ -42,6 +42,7 @@ type watcher struct {
 	held       prometheus.Gauge
 	changed    prometheus.Gauge
 	notices    *notices
+	accounts   *accounts
 }
 
 func newWatcher(log *slog.Logger) *watcher {
@@ -69,6 +70,10 @@ func newWatcher(log *slog.Logger) *watcher {
 	}, []string{"policy", "objective"})
 	w.registry.MustRegister(w.healing)
 	w.webhooks = counter("webhooks_total", "Webhooks, by what became of them.", "outcome")
+	for _, o := range alertmanager.Outcomes() {
+		w.webhooks.WithLabelValues(string(o)) // an alert rule sees the first of each
+	}
+	w.accounts = newAccounts(w.registry)
 	w.garbage = counter("webhook_garbage_alerts_total", "Alerts in webhooks that could not be read.").WithLabelValues()
 	w.truncated = counter("webhook_truncated_alerts_total", "Alerts that Alertmanager left out of webhooks (max_alerts).").WithLabelValues()
 	w.requests = counter("alertmanager_requests_total", "Requests to Alertmanagers.", "alertmanager", "operation", "ok")
@@ -230,7 +235,9 @@ func (w *watcher) delivered(d alertmanager.Delivery) {
 	w.webhooks.WithLabelValues(string(d.Outcome)).Inc()
 	w.garbage.Add(float64(d.Garbage))
 	w.truncated.Add(float64(d.Truncated))
-	if d.Outcome != alertmanager.Accepted {
+	if d.Outcome == alertmanager.Accepted {
+		w.accounts.accept(d.Firing + d.Resolved)
+	} else {
 		w.log.Warn("webhook not accepted", "outcome", d.Outcome, "code", d.Code, "why", d.Why, "err", d.Err, "receiver", d.Receiver)
 	}
 	if d.Truncated > 0 {

@@ -99,6 +99,8 @@ func TestSpoiltRules(t *testing.T) {
 		"a disk that fills":                              {"            or remediated_journal_room_bytes < 4 * 1024 * 1024 * 1024 and predict_linear(remediated_journal_room_bytes[6h], 24 * 3600) < 0\n", "", "RemediationStorageFilling"},
 		"a large disk that fills slowly":                 {"remediated_journal_room_bytes < 4 * 1024 * 1024 * 1024 and predict", "predict", "RemediationStorageFilling"},
 		"a release that is not held":                     {"expr: remediated_upgrade_held == 1", "expr: remediated_upgrade_held", "RemediationReleaseHeld"},
+		"what is not lost":                               {"expr: remediated_alerts_without_outcome > 0", "expr: remediated_alerts_without_outcome", "RemediationAlertsLost"},
+		"webhooks that come again":                       {`{outcome=~"garbage|oversized"}`, `{outcome!="accepted"}`, "RemediationAlertsUnread"},
 		"a pause of half an hour":                        {"remediated_paused == 1\n        for: 1h", "remediated_paused == 1\n        for: 20m", "RemediationPaused"},
 		"a backup of any kind will do for the day":       {`{backup="postgres", type="full"}) > 26`, `{backup="postgres"}) > 26`, "BackupStale"},
 		"the configuration is forgotten":                 {"            or time() - max by (backup) (backup_last_success_timestamp_seconds{backup=\"config\"}) > 26 * 3600\n", "", "BackupStale"},

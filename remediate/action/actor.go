@@ -77,6 +77,7 @@ func New(o Options) (*Actor, error) {
 	for name, cfg := range o.Clusters {
 		cfg = rest.CopyConfig(cfg)
 		cfg.QPS = -1 // acts are few, and the guards are what limits them
+		cfg.Wrap(kube.Answers)
 		client, err := kubernetes.NewForConfig(rest.AddUserAgent(cfg, "action"))
 		if err != nil {
 			return nil, fmt.Errorf("client of cluster %q: %w", name, err)

@@ -3,6 +3,7 @@ package action
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -238,6 +239,36 @@ func TestRestartThatGetsNothingAcross(t *testing.T) {
 				t.Error("it was restarted")
 			}
 		})
+	}
+}
+
+// Something before the API server sends a write elsewhere. Whoever follows makes
+// a GET of it, whose 200 would be taken for a restart, and shows its token there.
+func TestRestartThatIsLedElsewhere(t *testing.T) {
+	asked := 0
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"kind":"Deployment","apiVersion":"apps/v1"}`)
+	}))
+	defer other.Close()
+	for _, code := range []int{http.StatusFound, http.StatusTemporaryRedirect} {
+		a := newAPI(t)
+		d := a.addDeployment()
+		actor := a.actor(t)
+		s := a.plan(t, actor, "restart", web)
+		a.fault = func(w http.ResponseWriter, r *http.Request, after bool) bool {
+			if isWrite(r) && !after {
+				w.Header().Set("Location", other.URL)
+				w.WriteHeader(code)
+				return true
+			}
+			return false
+		}
+		performed(t, actor, s, remediate.Unknown, "leads elsewhere")
+		if asked != 0 || len(a.acts()) != 1 || d.Spec.Template.Annotations != nil {
+			t.Errorf("%d: followed %d times, writes %v", code, asked, a.writes)
+		}
 	}
 }
 

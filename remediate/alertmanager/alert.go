@@ -32,6 +32,9 @@ const (
 	maxFingerprint = 64   // characters
 )
 
+// errTooLarge is returned for an alert that is well-formed and over a limit.
+var errTooLarge = errors.New("it is too large")
+
 // Statuses of an alert in a webhook.
 const (
 	firing   = string(model.AlertFiring)
@@ -95,13 +98,13 @@ func labelSet(values map[string]string) (remediate.Labels, error) {
 	for name, value := range values {
 		switch {
 		case len(name) > maxLabelName:
-			return nil, fmt.Errorf("the name of label %.80q... has %d bytes: at most %d", name, len(name), maxLabelName)
+			return nil, fmt.Errorf("%w: the name of label %.80q... has %d bytes: at most %d", errTooLarge, name, len(name), maxLabelName)
 		case !model.UTF8Validation.IsValidLabelName(name):
 			return nil, fmt.Errorf("%q is not a label name", name)
 		case !utf8.ValidString(value):
 			return nil, fmt.Errorf("the value of label %q is not UTF-8", name)
 		case len(value) > maxLabelValue:
-			return nil, fmt.Errorf("the value of label %q has %d bytes: at most %d", name, len(value), maxLabelValue)
+			return nil, fmt.Errorf("%w: the value of label %q has %d bytes: at most %d", errTooLarge, name, len(value), maxLabelValue)
 		case value != "":
 			given[name] = value
 		}
@@ -110,7 +113,7 @@ func labelSet(values map[string]string) (remediate.Labels, error) {
 		return nil, errors.New("it has no labels")
 	}
 	if len(given) > maxLabels {
-		return nil, fmt.Errorf("it has %d labels: at most %d", len(given), maxLabels)
+		return nil, fmt.Errorf("%w: it has %d labels: at most %d", errTooLarge, len(given), maxLabels)
 	}
 	return remediate.LabelsOf(given), nil
 }

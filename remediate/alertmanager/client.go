@@ -17,6 +17,8 @@ import (
 	"github.com/go-openapi/strfmt"
 	api "github.com/prometheus/alertmanager/api/v2/client"
 	"github.com/sony/gobreaker/v2"
+
+	"github.com/x0tta6bl4/remediated/remediate/internal/outbound"
 )
 
 // Options say which Alertmanagers are asked, and how.
@@ -150,7 +152,7 @@ func newPeer(raw string, o Options) (*peer, error) {
 		return nil, fmt.Errorf("URL %q: want neither a query nor a fragment", u.Redacted())
 	}
 	web := *cmp.Or(o.HTTPOf[raw], o.HTTP)
-	web.Transport = bounded{web.Transport}
+	web.Transport = bounded(web.Transport)
 	transport := openapi.NewWithClient(u.Host, path.Join("/", u.Path, "/api/v2"), []string{u.Scheme}, &web)
 	transport.EnableConnectionReuse()
 	transport.Debug = false // an environment variable would have it print all it sends
@@ -246,18 +248,8 @@ func doubts(replies []reply) string {
 // brief returns the text of an error, which may hold a whole page of a proxy.
 func brief(err error) string { return shorten(err.Error(), 300) }
 
-// bounded ends answers that are larger than any should be.
-type bounded struct{ next http.RoundTripper }
-
-// RoundTrip sends r on.
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	next := b.next
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	resp, err := next.RoundTrip(r)
-	if err == nil {
-		resp.Body = http.MaxBytesReader(nil, resp.Body, maxResponse)
-	}
-	return resp, err
+// bounded ends answers that are larger than any should be. Whether a redirect is
+// followed is for the client's settings to say.
+func bounded(next http.RoundTripper) http.RoundTripper {
+	return outbound.Answers{Next: next, Max: maxResponse, Redirects: true}
 }

@@ -86,12 +86,17 @@ const (
 	Unauthorized Outcome = "unauthorized" // 401: nothing was read
 	NotPosted    Outcome = "not_posted"   // 405
 	Garbage      Outcome = "garbage"      // 400: nothing of it could be read; a copy is in quarantine
-	Oversized    Outcome = "oversized"    // 503: over a limit; its beginning is in quarantine, a listing is asked for
+	Oversized    Outcome = "oversized"    // 503: it, or each of its alerts that is well-formed, is over a limit; its beginning is in quarantine, a listing is asked for
 	Unread       Outcome = "unread"       // 503: the body did not come, or not in time
 	Overloaded   Outcome = "overloaded"   // 503: too many at a time
 	NotKept      Outcome = "not_kept"     // 503: it could not be handed over
 	NoTokens     Outcome = "no_tokens"    // 503: a token file cannot be read
 )
+
+// Outcomes are all that there are.
+func Outcomes() []Outcome {
+	return []Outcome{Accepted, Unauthorized, NotPosted, Garbage, Oversized, Unread, Overloaded, NotKept, NoTokens}
+}
 
 // Delivery is what became of one webhook.
 type Delivery struct {
@@ -220,7 +225,12 @@ func (in *Intake) handOver(ctx context.Context, said delivered) Delivery {
 		in.o.Pull()
 	}
 	d := Delivery{Receiver: said.receiver, Garbage: len(said.garbage), Truncated: said.truncated, Why: said.why}
-	if len(said.batch) == 0 {
+	switch {
+	case len(said.batch) > 0:
+	case said.tooLarge: // it is an alert, so it is not refused for good
+		d.Outcome, d.Code = Oversized, http.StatusServiceUnavailable
+		return d
+	default:
 		d.Outcome, d.Code = Garbage, http.StatusBadRequest
 		return d
 	}

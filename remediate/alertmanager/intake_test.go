@@ -2,6 +2,7 @@ package alertmanager
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -336,6 +337,78 @@ func TestOneBadAlertDoesNotTakeTheOthersWithIt(t *testing.T) {
 				t.Errorf("observed %+v and %d pulls", n, d.pulls)
 			}
 		})
+	}
+}
+
+// An alert that is well-formed is never refused for good, however large it is:
+// thousands of labels, a megabyte in one.
+func TestAnAlertThatIsTooLargeIsNotRefusedForGood(t *testing.T) {
+	labels := `{"alertname":"Down","pod":"web-1"}`
+	many := make(map[string]string)
+	for i := range 10_000 {
+		many[fmt.Sprintf("l%d", i)] = "v"
+	}
+	manyJSON, err := json.Marshal(many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, ls := range map[string]string{
+		"thousands of labels": string(manyJSON),
+		"a megabyte":          `{"alertname":"Down","pod":"` + strings.Repeat("v", 1<<20) + `"}`,
+		"a long name":         `{"alertname":"Down","` + strings.Repeat("n", 1<<20) + `":"v"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d desk
+			w := post(intake(t, d.options()), webhook(`{}`, strings.Replace(goodAlert, labels, ls, 1)))
+			if w.Code != http.StatusServiceUnavailable || w.Body.Len() > 1000 {
+				t.Errorf("answered %d with %d bytes: %.300s", w.Code, w.Body.Len(), w.Body)
+			}
+			if len(d.batches) > 0 || d.pulls != 1 || d.deliveries[0].Outcome != Oversized {
+				t.Errorf("handed over %v, %d pulls, observed %.300s", d.batches, d.pulls, fmt.Sprint(d.deliveries[0]))
+			}
+			if len(d.quarantined) != 1 || len(d.quarantined[0]) != DefaultLimits().Quarantine {
+				t.Errorf("%d in quarantine, want the first %d bytes", len(d.quarantined), DefaultLimits().Quarantine)
+			}
+		})
+	}
+}
+
+// What JSON allows and no Alertmanager sends: the last of two values counts, and
+// a name is a name whatever it is made of.
+func TestOddJSONIsReadInOneWay(t *testing.T) {
+	for name, c := range map[string]struct{ labels, want string }{
+		"a label twice":      {`{"alertname":"Up","pod":"web-1","alertname":"Down"}`, `{alertname="Down", pod="web-1"}`},
+		"a name in capitals": {`{"alertname":"Down","Pod":"web-2","pod":"web-1"}`, `{Pod="web-2", alertname="Down", pod="web-1"}`},
+		"a lone surrogate":   {`{"alertname":"Down","pod":"web-\ud800"}`, `{alertname="Down", pod="web-` + "\ufffd" + `"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d desk
+			w := post(intake(t, d.options()), webhook(strings.Replace(goodAlert, `{"alertname":"Down","pod":"web-1"}`, c.labels, 1)))
+			if h := d.heard(t); w.Code != http.StatusOK || len(h) != 1 || h[0].Alert.Labels.String() != c.want {
+				t.Errorf("answered %d, heard %v, want %s", w.Code, h, c.want)
+			}
+		})
+	}
+}
+
+// No encoding is undone, so that a few bytes cannot become many.
+func TestNothingIsUnpacked(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := io.WriteString(z, webhook(goodAlert)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var d desk
+	r := httptest.NewRequest(http.MethodPost, "/", &packed)
+	r.RemoteAddr = "127.0.0.1:40000"
+	r.Header.Set("Content-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	intake(t, d.options()).ServeHTTP(w, r)
+	if w.Code != http.StatusBadRequest || len(d.batches) > 0 {
+		t.Errorf("answered %d %s, handed over %v", w.Code, w.Body, d.batches)
 	}
 }
 

@@ -164,7 +164,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := bounded{endless{next}}.RoundTrip(r)
+	resp, err := bounded(endless{next}).RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,7 @@ type delivered struct {
 	truncated        uint64
 	garbage          []json.RawMessage // alerts that could not be read
 	why              string            // the first of them could not
+	tooLarge         bool              // one of them is well-formed and over a limit
 }
 
 // errTooMany is returned for a message with more alerts than are taken.
@@ -72,6 +73,7 @@ func parse(body []byte, maxAlerts int, groups bool) (delivered, error) {
 				d.why = fmt.Sprintf("alert %d of %d cannot be read: %v", i+1, len(m.Alerts), err)
 			}
 			d.garbage = append(d.garbage, raw)
+			d.tooLarge = d.tooLarge || errors.Is(err, errTooLarge)
 			continue
 		}
 		if groups && m.GroupKey != "" {

@@ -57,7 +57,7 @@ func (p *peer) raise(ctx context.Context, web *http.Client, posts models.Postabl
 // nowhere, and the page of a proxy is no success.
 func (c *Client) posting(i int) *http.Client {
 	web := *cmp.Or(c.o.HTTPOf[c.o.URLs[i]], c.o.HTTP)
-	web.Transport = noPages{bounded{web.Transport}}
+	web.Transport = noPages{bounded(web.Transport)}
 	web.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &web
 }

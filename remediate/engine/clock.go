@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
 
 // jump is how far the wall clock and the monotonic one may disagree before it
 // is a fact.
@@ -10,15 +14,26 @@ const jump = 5 * time.Second
 // clock since the last reading, so that a wall clock set back stops no
 // deadline.
 type clock struct {
-	read time.Time // last reading, with its monotonic part
-	told time.Time // what was told then
+	wall  func(time.Time) time.Time // what the wall's clock shows at a reading, in a test in which it is set; nil: the reading itself
+	read  time.Time                 // last reading, with its monotonic part
+	shown time.Time                 // what the wall's clock showed then
+	told  time.Time                 // what was told then
+}
+
+// look reads both clocks.
+func (c *clock) look() (read, shown time.Time) {
+	read = time.Now()
+	if c.wall != nil {
+		return read, c.wall(read).Round(0)
+	}
+	return read, read.Round(0)
 }
 
 // from begins at the time of the last fact of a journal, when that is ahead of
 // the wall's clock: facts' time goes on from there.
 func (c *clock) from(last time.Time) {
-	c.read = time.Now()
-	c.told = c.read.Round(0)
+	c.read, c.shown = c.look()
+	c.told = c.shown
 	if last.After(c.told) {
 		c.told = last
 	}
@@ -34,17 +49,41 @@ func (c *clock) steady() func() time.Time {
 // now returns the facts' time, and by how much the wall clock jumped since the
 // last reading when that is more than it should.
 func (c *clock) now() (at time.Time, jumped time.Duration) {
-	read := time.Now()
-	at = read.Round(0)
+	read, shown := c.look()
+	at = shown
 	if !c.read.IsZero() {
 		elapsed := read.Sub(c.read)
-		if by := read.Round(0).Sub(c.read.Round(0)) - elapsed; by.Abs() > jump {
+		if by := shown.Sub(c.shown) - elapsed; by.Abs() > jump {
 			jumped = by
 		}
 		if steady := c.told.Add(elapsed); steady.After(at) {
 			at = steady
 		}
 	}
-	c.read, c.told = read, at
+	c.read, c.shown, c.told = read, shown, at
 	return at, jumped
+}
+
+// of is the facts' time of a moment that was read off this machine's clock. The
+// two differ for as long as facts' time is ahead. Zero stays zero.
+func (c *clock) of(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return c.told.Add(t.Sub(c.read))
+}
+
+// reported brings what a performer came back with to facts' time: its own is
+// the machine's. A try that is due in five seconds would be due at once else,
+// and what was good again a minute ago would have been so before it broke.
+func (c *clock) reported(r remediate.Reported) remediate.Reported {
+	r.Until, r.FirstGood = c.of(r.Until), c.of(r.FirstGood)
+	return r
+}
+
+// listing does the same for a listing: what is heard of meanwhile is later
+// than when it was begun.
+func (c *clock) listing(l remediate.Listing) remediate.Listing {
+	l.At = c.of(l.At)
+	return l
 }

@@ -48,7 +48,7 @@ type Performer interface {
 	Perform(context.Context, remediate.Started) remediate.Result
 }
 
-// Options are what an Engine needs. All but Log and Observe must be given.
+// Options are what an Engine needs. All but Log, Observe and Settled must be given.
 type Options struct {
 	// Open opens the journal: at the start, and anew after it failed.
 	Open func(context.Context) (Journal, error)
@@ -64,6 +64,9 @@ type Options struct {
 	// Observe hears of every fact, in order, after it is durable. It is the
 	// one place that logs and counts.
 	Observe func(remediate.Fact)
+	// Settled hears what became of each alert of a webhook, after that is durable
+	// and before the webhook is answered. Nil: nobody does.
+	Settled func(remediate.AlertOutcome)
 	Log     *slog.Logger // of what is no fact: the journal's failures
 
 	Queue         int           // inputs that wait, per queue; 0 is 1024
@@ -75,6 +78,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Observe == nil {
 		o.Observe = func(remediate.Fact) {}
+	}
+	if o.Settled == nil {
+		o.Settled = func(remediate.AlertOutcome) {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -118,6 +124,7 @@ type Engine struct {
 	books    remediate.Rulebooks
 	running  map[string]performance
 	later    map[string]remediate.Pending // to be performed again at NotBefore
+	settled  []remediate.AlertOutcome     // what became of the alerts of this round
 	degraded error                        // why the journal on disk is not in use
 	mendAt   time.Time
 	saved    uint64 // records in the last snapshot

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -179,6 +180,25 @@ func TestAFailedAppendIsNotAcknowledged(t *testing.T) {
 		synctest.Wait()
 		if !strings.Contains(r.kinds(), "healed/1") || r.disk.opened.Load() != 2 {
 			t.Errorf("opened %d times: %s", r.disk.opened.Load(), r.kinds())
+		}
+	})
+}
+
+// What becomes of each alert of a webhook is said before the webhook is answered,
+// and only when it is durable.
+func TestEachAlertHasAnOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.disk.fail(1)
+		batch := []remediate.Input{firing("Down"), firing("Other"), resolved("Never")}
+		if err := r.engine.Submit(t.Context(), batch); !errors.Is(err, engine.ErrNotKept) || len(r.settled) != 0 {
+			t.Fatalf("Submit = %v, and %v", err, r.settled)
+		}
+		if err := r.engine.Submit(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		if want := []remediate.AlertOutcome{remediate.AlertTaken, remediate.AlertUnmatched, remediate.AlertEnded}; !slices.Equal(r.settled, want) {
+			t.Errorf("%v, want %v", r.settled, want)
 		}
 	})
 }
@@ -453,12 +473,14 @@ type rig struct {
 
 	release string
 	hold    bool
+	ahead   atomic.Int64 // how far the wall's clock is ahead
 	keep    engine.Retention
 	log     bytes.Buffer
 	ended   chan error
 
-	mu   sync.Mutex
-	seen []remediate.Started
+	mu      sync.Mutex
+	seen    []remediate.Started
+	settled []remediate.AlertOutcome
 }
 
 func begin(t *testing.T, do func(context.Context, remediate.Started) remediate.Result) *rig {
@@ -476,8 +498,10 @@ func (r *rig) run() {
 	r.cancel, r.ended = cancel, make(chan error, 1)
 	r.engine = engine.New(engine.Options{
 		Open: r.disk.open, Name: func() string { return "q4m2x7kd" }, Performer: r, Rulebook: book(r.t), SnapshotEvery: 10,
+		Settled: func(o remediate.AlertOutcome) { r.mu.Lock(); r.settled = append(r.settled, o); r.mu.Unlock() },
 		Release: r.release, Hold: r.hold, Retention: r.keep, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 	})
+	r.engine.SetWall(func(at time.Time) time.Time { return at.Add(time.Duration(r.ahead.Load())) })
 	go func() { r.ended <- r.engine.Run(ctx) }()
 	<-r.engine.Ready()
 }

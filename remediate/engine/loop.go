@@ -72,6 +72,7 @@ func (e *Engine) work(ctx context.Context, batch []request) error {
 	}
 	var records []remediate.Record
 	refused := make([]error, len(batch))
+	e.settled = e.settled[:0]
 	if jumped != 0 {
 		rs, _ := remediate.Handle(e.books, e.state, now, remediate.Jumped{By: jumped})
 		records = append(records, rs...)
@@ -90,6 +91,9 @@ func (e *Engine) work(ctx context.Context, batch []request) error {
 	if err := e.append(ctx, records); err != nil {
 		e.answer(batch, refused, fmt.Errorf("%w: %w", ErrNotKept, err))
 		return e.failed(ctx, err)
+	}
+	for _, outcome := range e.settled {
+		e.opt.Settled(outcome)
 	}
 	e.answer(batch, refused, nil)
 	for _, r := range batch {
@@ -113,9 +117,12 @@ func (e *Engine) decide(ctx context.Context, now time.Time, r request) ([]remedi
 				continue // it was begun before the state was folded anew
 			}
 			delete(e.running, back.ID)
-			in = back.Reported
+			in = e.clock.reported(back.Reported)
 		} else if e.degraded != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNotKept, e.degraded)
+		}
+		if l, ok := in.(remediate.Listing); ok {
+			in = e.clock.listing(l)
 		}
 		if l, ok := in.(loading); ok {
 			if l.book.Digest() == e.state.Rulebook {
@@ -132,6 +139,9 @@ func (e *Engine) decide(ctx context.Context, now time.Time, r request) ([]remedi
 			return records, err
 		}
 		records = append(records, rs...)
+		if heard, ok := in.(remediate.Heard); ok {
+			e.settled = append(e.settled, remediate.OutcomeOf(e.books, e.state, heard, rs))
+		}
 	}
 	return records, nil
 }

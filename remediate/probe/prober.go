@@ -26,6 +26,10 @@ const (
 	DefaultConcurrent = 8
 )
 
+// maxResult bounds the bytes of one result: we ask for few series, but one that
+// is too old to know the limit sends all.
+const maxResult = 32 << 20
+
 // Options say what can be asked.
 type Options struct {
 	// Clusters are the Kubernetes clusters by name. The clients made of them
@@ -83,7 +87,9 @@ func New(o Options) (*Prober, error) {
 		p.clusters[name] = kube.NewReader(client)
 	}
 	if o.Prometheus != "" {
-		client, err := prometheus.NewClient(prometheus.Config{Address: o.Prometheus, Client: o.PrometheusClient})
+		web := *cmp.Or(o.PrometheusClient, &http.Client{})
+		web.Transport = outbound.Answers{Next: web.Transport, Max: maxResult, Redirects: true} // whether they are followed is for its user to say
+		client, err := prometheus.NewClient(prometheus.Config{Address: o.Prometheus, Client: &web})
 		if err != nil {
 			return nil, fmt.Errorf("client of Prometheus at %q: %w", o.Prometheus, err)
 		}
@@ -108,7 +114,7 @@ func (p *Prober) Wait() { p.flights.wait() }
 func readOnly(cfg *rest.Config) (kubernetes.Interface, error) {
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS = -1 // the semaphore and the API server's own fairness are the limits
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return getOnly{next} })
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return kube.Answers(getOnly{next}) })
 	return kubernetes.NewForConfig(rest.AddUserAgent(cfg, "probe"))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
@@ -64,14 +65,34 @@ func (p *Prober) instant(ctx context.Context, query string, at time.Time, limit 
 	if p.prom == nil {
 		return nil, errors.New("no Prometheus is configured")
 	}
+	var warnings promv1.Warnings
 	err = p.guarded("prometheus", isPrometheusFault, func() (err error) {
-		v, _, err = p.prom.Query(ctx, query, at, promv1.WithLimit(limit), promv1.WithTimeout(p.timeout))
+		v, warnings, err = p.prom.Query(ctx, query, at, promv1.WithLimit(limit), promv1.WithTimeout(p.timeout))
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ask Prometheus: %w", err)
 	}
-	return v, nil
+	return v, complete(warnings)
+}
+
+// What Prometheus gives as warnings and is none: that a query could be written
+// better, and that there are more series than were asked for.
+const (
+	remark   = "PromQL info:"
+	cutShort = "results truncated due to limit"
+)
+
+// complete is an error when a result may lack a part of what there is. Then stores
+// that Prometheus reads from, or the replicas behind one name, did not all
+// answer, and what would be bad may be just what is missing.
+func complete(warnings promv1.Warnings) error {
+	for _, w := range warnings {
+		if !strings.HasPrefix(w, remark) && !strings.Contains(w, cutShort) {
+			return fmt.Errorf("Prometheus warns of its own result, so nothing is known: %.200s", w)
+		}
+	}
+	return nil
 }
 
 // number returns the one finite number of a result.

@@ -34,6 +34,11 @@ func success(kind, result string) string {
 	return fmt.Sprintf(`{"status":"success","data":{"resultType":%q,"result":%s}}`, kind, result)
 }
 
+// warned is a result with a warning.
+func warned(result, warning string) string {
+	return strings.TrimSuffix(result, "}") + fmt.Sprintf(`,"warnings":[%q]}`, warning)
+}
+
 func series(values ...string) string {
 	for i, v := range values {
 		values[i] = fmt.Sprintf(`{"metric":{"n":"%d"},"value":[1,%q]}`, i, v)
@@ -59,6 +64,12 @@ func TestPromQL(t *testing.T) {
 		"infinite":       {success("vector", series("+Inf")), `{"query":"up","min":2}`, false, "not known", "+Inf"},
 		"a range":        {success("matrix", `[]`), `{"query":"up"}`, false, "not known", "matrix"},
 		"garbage":        {`<html>`, `{"query":"up"}`, false, "not known", "ask Prometheus"},
+		"a string":       {success("string", `[1,"3"]`), `{"query":"up","min":1}`, false, "not known", "string"},
+		"a histogram":    {success("vector", `[{"metric":{},"histogram":[1,{"count":"1","sum":"1","buckets":[]}]}]`), `{"query":"up"}`, false, "not known", "histogram"},
+		"-Inf":           {success("vector", series("-Inf")), `{"query":"up","max":2}`, false, "not known", "-Inf"},
+		"a part of it":   {warned(success("vector", series("0")), "remote_read: store-2: connection refused"), `{"query":"up","max":2}`, false, "not known", "store-2: connection refused"},
+		"a remark":       {warned(success("vector", series("0")), "PromQL info: metric might not be a counter"), `{"query":"up","max":2}`, true, "0", ""},
+		"cut at limit":   {warned(success("vector", series("1", "1")), "results truncated due to limit"), `{"query":"up"}`, false, "not known", "several series"},
 		"error with 200": {`{"status":"error","errorType":"execution","error":"no"}`, `{"query":"up"}`, false, "not known", "no"},
 	} {
 		a := prometheusOf(t, 200, tc.body).one(t, "promql", remediate.Target{}, tc.args)

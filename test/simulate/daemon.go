@@ -149,6 +149,9 @@ func (d *daemon) hear(batch ...remediate.Input) error {
 			}
 		}
 		records = append(records, rs...)
+		if heard, ok := in.(remediate.Heard); ok && remediate.OutcomeOf(d.books, d.state, heard, rs) == remediate.AlertLost {
+			d.must(broken("every alert that is taken has an outcome", "of %v nobody knows what became of it", heard))
+		}
 	}
 	for n := 0; d.due(now); n++ {
 		rs, err := remediate.Handle(d.books, d.state, now, remediate.Tick{})

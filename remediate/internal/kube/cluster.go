@@ -96,7 +96,8 @@ func (r Reader) ControlPlane(ctx context.Context) (string, error) {
 }
 
 // readyz asks the API server about itself. That it calls itself not ready is
-// an answer and no error; that something before it does is none.
+// an answer and no error; that something before it does is none, nor is a page
+// that somebody else answers with.
 func (r Reader) readyz(ctx context.Context, parameters ...string) (body string, notReady bool, err error) {
 	q := r.client.CoreV1().RESTClient().Get().AbsPath("/readyz").MaxRetries(0)
 	for _, p := range parameters {
@@ -105,8 +106,10 @@ func (r Reader) readyz(ctx context.Context, parameters ...string) (body string, 
 	b, err := q.DoRaw(ctx)
 	var status apierrors.APIStatus
 	switch {
-	case err == nil:
+	case err == nil && (strings.TrimSpace(string(b)) == "ok" || strings.Contains(string(b), "readyz check passed")):
 		return "", false, nil
+	case err == nil:
+		err = fmt.Errorf("it answers %.40q, and not ok", b)
 	case errors.As(err, &status) && status.Status().Code == http.StatusInternalServerError && strings.Contains(string(b), "readyz check failed"):
 		return string(b), true, nil
 	}

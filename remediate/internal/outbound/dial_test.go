@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate/internal/outbound"
 )
@@ -179,6 +181,29 @@ func TestDialTriesEachAddress(t *testing.T) {
 	if len(tried) != 2 || err == nil || !strings.Contains(err.Error(), "refused by 192.0.2.8:80") {
 		t.Errorf("tried %v: %v", tried, err)
 	}
+}
+
+// A name server that fails, or does not answer, takes no longer than whoever dials
+// waits, and nothing is dialled.
+func TestDialWhileNamesDoNotResolve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, resolve := range map[string]func(context.Context, string) ([]netip.Addr, error){
+			"it fails": func(context.Context, string) ([]netip.Addr, error) {
+				return nil, &net.DNSError{Err: "server misbehaving", Name: "shop.example", IsTemporary: true}
+			},
+			"it does not answer":  func(ctx context.Context, _ string) ([]netip.Addr, error) { <-ctx.Done(); return nil, ctx.Err() },
+			"it knows no address": func(context.Context, string) ([]netip.Addr, error) { return nil, nil },
+		} {
+			var got dialled
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			begun := time.Now()
+			_, err := (&outbound.Dialer{Resolve: resolve, Dial: got.dial}).DialContext(ctx, "tcp", "shop.example:80")
+			cancel()
+			if took := time.Since(begun); err == nil || took > 3*time.Second || len(got) != 0 {
+				t.Errorf("%s: %v after %s, dialled %v", name, err, took, got)
+			}
+		}
+	})
 }
 
 func TestDialLoopback(t *testing.T) {
