@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -11,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -143,98 +141,28 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	}
 }
 
-// plantedDaemon is a daemon in this process, and all that it has said.
-type plantedDaemon struct {
-	t       *testing.T
-	dir     string
-	web     string
-	intake  string
-	log     *lockedLog
-	answers strings.Builder
-	end     context.CancelFunc
-	ended   chan int
-}
-
-func startPlanted(t *testing.T, parrot, cluster string) *plantedDaemon {
+// startPlanted starts the daemon with all that is planted.
+func startPlanted(t *testing.T, parrot, cluster string) *inProcess {
 	t.Helper()
-	d := &plantedDaemon{t: t, dir: t.TempDir(), web: freePort(t), intake: freePort(t), log: new(lockedLog), ended: make(chan int, 1)}
-	for name, secret := range planted {
-		d.write(name, secret)
-	}
-	d.write("beat.url", parrot+"/beat/"+planted["beat.url"])
-	d.write("p.yml", plantedPolicy)
-	d.write("remediated.yml", strings.ReplaceAll(plantedConfig, "PARROT", parrot))
-	d.write("kubeconfig", fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
-clusters: [{name: c, cluster: {server: "%s", insecure-skip-tls-verify: true}}], users: [{name: u, user: {token: "%s"}}]}`, cluster, planted["kube.token"]))
-	ctx, cancel := context.WithCancel(context.Background())
-	d.end = cancel
-	go func() {
-		d.ended <- run(ctx, []string{
-			"--config.file=" + filepath.Join(d.dir, "remediated.yml"), "--storage.path=" + filepath.Join(d.dir, "data"), "--log.level=debug",
-			"--web.listen-address=" + d.web, "--intake.listen-address=" + d.intake, "--intake.token-file=" + filepath.Join(d.dir, "intake.token"),
-			"--web.external-url=http://" + d.web, "--alertmanager.poll-interval=200ms",
-		}, signals{}, d.log)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if t.Failed() {
-			t.Logf("its log:\n%.8000s", d.log)
-		}
-	})
-	within(t, "the daemon is ready", func() bool { return strings.Contains(d.log.String(), "msg=ready") })
-	return d
-}
-
-func (d *plantedDaemon) write(name, text string) {
-	d.t.Helper()
-	if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600); err != nil {
-		d.t.Fatal(err)
-	}
-}
-
-func (d *plantedDaemon) post(to string, h http.Header, body string) {
-	d.t.Helper()
-	r, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, "http://"+d.intake+"/api/v1/webhook/"+to, strings.NewReader(body))
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	r.Header = h
-	d.keep(http.DefaultClient.Do(r))
-}
-
-func (d *plantedDaemon) get(path string) {
-	d.t.Helper()
-	d.keep(http.Get("http://" + d.web + path))
-}
-
-func (d *plantedDaemon) keep(r *http.Response, err error) {
-	d.t.Helper()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, _ := io.ReadAll(r.Body)
-	fmt.Fprintf(&d.answers, "%s %s\n%s\n", r.Status, r.Header, b)
-}
-
-func (d *plantedDaemon) stop() {
-	d.t.Helper()
-	d.end()
-	if code := <-d.ended; code != 0 {
-		d.t.Errorf("it stopped with %d", code)
-	}
+	files := maps.Clone(planted)
+	files["beat.url"] = parrot + "/beat/" + planted["beat.url"]
+	files["p.yml"] = plantedPolicy
+	files["remediated.yml"] = strings.ReplaceAll(plantedConfig, "PARROT", parrot)
+	files["kubeconfig"] = fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
+clusters: [{name: c, cluster: {server: "%s", insecure-skip-tls-verify: true}}], users: [{name: u, user: {token: "%s"}}]}`, cluster, planted["kube.token"])
+	return startHere(t, files, "--intake.token-file=intake.token", "--alertmanager.poll-interval=200ms")
 }
 
 // shows says where a secret stands that was planted, "" when nowhere: in what
 // was logged and answered, and in all files that were kept.
-func (d *plantedDaemon) shows(secret string) string {
+func (d *inProcess) shows(secret string) string {
 	if where := d.showsAsIs(base64.StdEncoding.EncodeToString([]byte("me:" + secret))); where != "" {
 		return where
 	}
 	return d.showsAsIs(secret)
 }
 
-func (d *plantedDaemon) showsAsIs(secret string) string {
+func (d *inProcess) showsAsIs(secret string) string {
 	if at := strings.Index(d.log.String(), secret); at >= 0 {
 		return "in the log: " + around(d.log.String(), at)
 	}
@@ -269,41 +197,4 @@ func mac(secret, text string) string {
 	m := hmac.New(sha256.New, []byte(secret))
 	m.Write([]byte(text))
 	return hex.EncodeToString(m.Sum(nil))
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// within polls until something real holds.
-func within(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("it did not come true that %s", what)
-		}
-	}
-}
-
-type lockedLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
