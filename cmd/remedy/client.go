@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/common/config"
 
+	"github.com/x0tta6bl4/remediated/cmd/internal/httpclient"
 	"github.com/x0tta6bl4/remediated/remediate/web"
 )
 
@@ -99,13 +100,13 @@ func cause(err error) error {
 
 func (c *cli) client() (*http.Client, error) {
 	if c.config == "" {
-		return config.NewClientFromConfig(config.DefaultHTTPClientConfig, "remedy")
+		return httpclient.New(config.DefaultHTTPClientConfig, "remedy")
 	}
 	cfg, _, err := config.LoadHTTPConfigFile(c.config)
 	if err != nil {
 		return nil, usagef("read --http.config.file %s: %v", c.config, err)
 	}
-	client, err := config.NewClientFromConfig(*cfg, "remedy")
+	client, err := httpclient.New(*cfg, "remedy")
 	if err != nil {
 		return nil, usagef("--http.config.file %s: %v", c.config, err)
 	}
