@@ -21,6 +21,7 @@ type inProcess struct {
 	dir     string
 	web     string
 	intake  string
+	as      http.Header // what get sends along
 	log     *lockedLog
 	answers strings.Builder
 	end     context.CancelFunc
@@ -72,7 +73,12 @@ func (d *inProcess) post(to string, h http.Header, body string) {
 
 func (d *inProcess) get(path string) {
 	d.t.Helper()
-	d.keep(http.Get("http://" + d.web + path))
+	r, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, "http://"+d.web+path, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	r.Header = d.as.Clone()
+	d.keep(http.DefaultClient.Do(r))
 }
 
 func (d *inProcess) keep(r *http.Response, err error) {
