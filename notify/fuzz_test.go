@@ -18,7 +18,9 @@ func FuzzClean(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, limit int) {
 		limit = min(max(limit, 1), 1000)
 		got := Clean(text, limit)
-		bad := func(r rune) bool { return r != ' ' && (unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co)) }
+		bad := func(r rune) bool {
+			return r != ' ' && (unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co))
+		}
 		if strings.ContainsFunc(got, bad) || !utf8.ValidString(got) || utf8.RuneCountInString(got) > limit || Clean(got, limit) != got {
 			t.Errorf("%q becomes %q", text, got)
 		}

@@ -93,7 +93,7 @@ func (v value) unknown(child value, known []string) {
 }
 
 // missing says what to write when a required key is not there.
-var missing = map[string]string{
+var missing = map[string]string{ //nolint:gosec // these are words about secrets
 	"actions":       "say how many acts are allowed, for example actions: 3",
 	"address":       "say where it is, for example address: ns1.example.com",
 	"alertmanagers": "say who tells of alerts, for example alertmanagers: [{url: http://localhost:9093}]",
