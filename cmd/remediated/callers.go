@@ -28,25 +28,25 @@ const minToken = 16
 // password, a token, a client certificate, and the word of a proxy that is
 // trusted. Where none of them is set up everybody on this machine is believed.
 type callers struct {
-	people   []policies.Person
-	proxy    *policies.Proxy // nil: none is believed
-	listener authentication  // what the listener sees to by itself
-	guesses  *guesses
+	people    []policies.Person
+	proxy     *policies.Proxy // nil: none is believed
+	webConfig string          // the web configuration file, by which the listener sees to it itself
+	guesses   *guesses
 }
 
 // newCallers returns the callers of a configuration, or why it would let in
 // whoever comes.
 func (d *daemon) newCallers(c *policies.Config) (*callers, error) {
-	listener, err := authenticationOf(*d.options.web.WebConfigFile)
+	who := &callers{c.People, c.Proxy, *d.options.web.WebConfigFile, &d.guesses}
+	listener, err := authenticationOf(who.webConfig)
 	if err != nil {
 		return nil, err
 	}
-	who := &callers{c.People, c.Proxy, listener, &d.guesses}
 	if err := who.checkTokens(); err != nil {
 		return nil, err
 	}
 	for _, a := range *d.options.web.WebListenAddresses {
-		if !loopback(a) && !who.prove() {
+		if !loopback(a) && !who.prove(listener) {
 			return nil, fmt.Errorf("--web.listen-address=%s is open to others: give people a token_file in %s, or give --web.config.file with basic_auth_users or client_auth_type: RequireAndVerifyClientCert, or listen on 127.0.0.1", a, d.options.config)
 		}
 	}
@@ -87,8 +87,8 @@ func tokenOf(p policies.Person) (sum [sha256.Size]byte, err error) {
 }
 
 // prove tells whether there is a way to prove who one is. Then everybody must.
-func (c *callers) prove() bool {
-	return c.listener.users || c.listener.certificates || c.proxy != nil || c.tokens() ||
+func (c *callers) prove(listener authentication) bool {
+	return listener.users || listener.certificates || c.proxy != nil || c.tokens() ||
 		slices.ContainsFunc(c.people, func(p policies.Person) bool { return p.Certificate != "" })
 }
 
@@ -96,9 +96,15 @@ func (c *callers) tokens() bool {
 	return slices.ContainsFunc(c.people, func(p policies.Person) bool { return p.TokenFile != "" })
 }
 
-// admit returns whom a request is of, "" when nobody need prove that.
+// admit returns whom a request is of, "" when nobody need prove that. The listener
+// reads its file anew for each request, and lets everybody in once no users stand
+// in it any more: so it is read here, too, before a name is believed.
 func (c *callers) admit(r *http.Request) (by string, err error) {
-	by, err = c.prover(r)
+	listener, err := authenticationOf(c.webConfig)
+	if err != nil {
+		return "", keepOut(http.StatusServiceUnavailable, "the web configuration file cannot be read just now: try again")
+	}
+	by, err = c.prover(r, listener)
 	switch {
 	case err != nil:
 		return "", err
@@ -106,18 +112,18 @@ func (c *callers) admit(r *http.Request) (by string, err error) {
 		return "", keepOut(http.StatusUnauthorized, "the name %q has spaces that cannot be seen", by)
 	case by != "":
 		return by, nil
-	case !c.prove() && reachedOnLoopback(r):
+	case !c.prove(listener) && reachedOnLoopback(r):
 		return "", nil
 	}
 	return "", keepOut(http.StatusUnauthorized, "say who you are: by a token (as a bearer token, or as the password beside your name), a client certificate, or whatever else this daemon is set up to know people by")
 }
 
 // prover returns who has proven themselves, "" when nobody tried to.
-func (c *callers) prover(r *http.Request) (by string, err error) {
+func (c *callers) prover(r *http.Request, listener authentication) (by string, err error) {
 	if by, err := c.vouched(r); by != "" || err != nil {
 		return by, err
 	}
-	if c.listener.users {
+	if listener.users {
 		by, _, _ := r.BasicAuth() // the listener has looked at the password
 		return by, nil
 	}

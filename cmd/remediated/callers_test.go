@@ -155,11 +155,20 @@ func TestWithoutProof(t *testing.T) {
 	if _, err := who.admit(from("10.0.0.9", "10.0.0.1")); codeOf(err) != http.StatusUnauthorized {
 		t.Errorf("from elsewhere: %v", err)
 	}
-	who.listener.users = true
+	who.webConfig = file(t, "web.yml", "basic_auth_users: {anna: $2y$10$hash}\n")
 	r := from("10.0.0.9", "10.0.0.1")
 	r.SetBasicAuth("anna", "the listener has looked at it")
 	if by, err := who.admit(r); by != "anna" || err != nil {
 		t.Errorf("whom the listener let in: %q, %v", by, err)
+	}
+	// It reads the file anew for each request, and looks at no password any more.
+	for text, want := range map[string]int{"{}": http.StatusUnauthorized, "[": http.StatusServiceUnavailable} {
+		if err := os.WriteFile(who.webConfig, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if by, err := who.admit(r); by != "" || codeOf(err) != want {
+			t.Errorf("a password that nobody has looked at, by %s: %q, %v", text, by, err)
+		}
 	}
 }
 
