@@ -28,6 +28,9 @@ people:
 notify: {slack: {token_file: slack.token, signing_secret_file: slack.signing, channel: "#ops", api_url: "http://127.0.0.1:1"}}
 `
 
+// nobodysKubeconfig leads to a cluster that is not there.
+const nobodysKubeconfig = "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: u, user: {}}]}"
+
 // A viewer sees everything and changes nothing; whoever comes without a credential
 // reaches nothing at all, through any route of either listener, and leaves not a
 // word in the journal. The routes are those of the daemon's own description, which
@@ -37,7 +40,7 @@ func TestNoRouteIsOpen(t *testing.T) {
 		"remediated.yml": guardedConfig,
 		"olga.token":     "token-of-olga-0123456789", "vera.token": "token-of-vera-0123456789", "slack.token": "xoxb-1", "slack.signing": "s",
 		"p.yml":      "policies: [{name: down, when: ['alertname=\"Down\"'], severity: P3}]",
-		"kubeconfig": "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: u, user: {}}]}",
+		"kubeconfig": nobodysKubeconfig,
 	})
 	vera, olga := bearer("token-of-vera-0123456789"), basic("olga", "token-of-olga-0123456789")
 	routes := d.routes(vera)

@@ -80,8 +80,11 @@ func read(resp *http.Response, b []byte, v any) error {
 		return nil
 	}
 	var said web.Error
+	ours := json.Unmarshal(b, &said) == nil && said.Error != ""
 	switch {
-	case json.Unmarshal(b, &said) == nil && said.Error != "":
+	case ours && resp.StatusCode == http.StatusUnauthorized:
+		return fmt.Errorf("%s. Give remedy your token in a file that --http.config.file names: authorization: {credentials_file: ...}", said.Error)
+	case ours:
 		return errors.New(said.Error)
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("the daemon answers %s: give it your credentials with --http.config.file", resp.Status)
