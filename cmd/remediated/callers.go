@@ -163,12 +163,12 @@ func (c *callers) byToken(r *http.Request) (string, error) {
 	}
 	name, token := tokenIn(r)
 	by, err := c.owner(token)
-	if err != nil {
-		done(true) // it may be the right one
+	right := err == nil && by != "" && (name == "" || name == by)
+	done(right)
+	switch {
+	case err != nil:
 		return "", err
-	}
-	right := by != "" && (name == "" || name == by)
-	if done(right); !right {
+	case !right:
 		return "", keepOut(http.StatusUnauthorized, "this token is not valid, or another's")
 	}
 	return by, nil

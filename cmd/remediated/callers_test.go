@@ -251,6 +251,17 @@ func TestGuessing(t *testing.T) {
 				t.Errorf("the right token from %s: %d, want %d", remote, code, want)
 			}
 		}
+		lost := &callers{people: append(crew(t), policies.Person{Name: "erik", TokenFile: "lost"}), guesses: new(guesses)}
+		r := from("10.0.0.9", "127.0.0.1")
+		bearer("wrong")(r)
+		for range guessesAtOnce {
+			if _, err := lost.admit(r); codeOf(err) != http.StatusServiceUnavailable {
+				t.Fatalf("it may be erik's: %v", err)
+			}
+		}
+		if _, err := lost.admit(r); codeOf(err) != http.StatusTooManyRequests {
+			t.Errorf("guessing while a token is lost: %v", err)
+		}
 		if _, err := who.admit(from("10.0.0.9", "127.0.0.1")); codeOf(err) != http.StatusUnauthorized {
 			t.Errorf("no token at all is no guess: %v", err)
 		}

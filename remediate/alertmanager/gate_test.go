@@ -213,7 +213,12 @@ func TestGuessesOfTheIntake(t *testing.T) {
 			t.Errorf("%d, %q: answered %d, %s, want %d, %s", n, c.authorization, w.Code, got, c.want, c.outcome)
 		}
 	}
-	if !slices.Equal(told, []bool{false, true, false}) {
+	left, o.TokenFiles = 1, append(o.TokenFiles, tokenFile(t, "")+"-lost")
+	in.gate.tokenFiles = o.TokenFiles
+	if w := knock(in, elsewhere, "Authorization", "Bearer wrong"); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("while a token is lost: %d", w.Code)
+	}
+	if !slices.Equal(told, []bool{false, true, false, false}) {
 		t.Errorf("told of each guess: %v", told)
 	}
 	if len(d.quarantined) > 0 {
