@@ -91,13 +91,33 @@ bench: setup build ## Measure, and print ratios; docs/performance.md explains th
 	go build -o bin/bench ./test/bench
 	bin/bench
 
+FUZZ ?= 30s
 .PHONY: fuzz
-fuzz: ## Fuzz what reads bytes from outside, 30 s each
-	go test -run '^$$' -fuzz FuzzWebhook -fuzztime 30s ./remediate/alertmanager
-	go test -run '^$$' -fuzz FuzzPolicies -fuzztime 30s ./policies
-	go test -run '^$$' -fuzz FuzzSuite -fuzztime 30s -fuzzminimizetime 1s ./policies/replay
-	go test -run '^$$' -fuzz FuzzRecord -fuzztime 30s ./remediate
-	go test -run '^$$' -fuzz FuzzExport -fuzztime 30s -fuzzminimizetime 1s ./remediate/journal
+fuzz: ## Fuzz what reads bytes from outside, and what writes for terminals, Slack and Markdown, FUZZ=30s each
+	go test -run '^$$' -fuzz '^FuzzFill$$' -fuzztime $(FUZZ) ./remediate
+	go test -run '^$$' -fuzz '^FuzzRecord$$' -fuzztime $(FUZZ) ./remediate
+	go test -run '^$$' -fuzz '^FuzzExport$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./remediate/journal
+	go test -run '^$$' -fuzz '^FuzzScanWAL$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./remediate/journal
+	go test -run '^$$' -fuzz '^FuzzWebhook$$' -fuzztime $(FUZZ) ./remediate/alertmanager
+	go test -run '^$$' -fuzz '^FuzzWebhook$$' -fuzztime $(FUZZ) ./notify/pagerduty
+	go test -run '^$$' -fuzz '^FuzzInteraction$$' -fuzztime $(FUZZ) ./notify/slack
+	go test -run '^$$' -fuzz '^FuzzEscape$$' -fuzztime $(FUZZ) ./notify/slack
+	go test -run '^$$' -fuzz '^FuzzLink$$' -fuzztime $(FUZZ) ./notify/slack
+	go test -run '^$$' -fuzz '^FuzzClean$$' -fuzztime $(FUZZ) ./notify
+	go test -run '^$$' -fuzz '^FuzzTemplates$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./notify
+	go test -run '^$$' -fuzz '^FuzzRedisInfo$$' -fuzztime $(FUZZ) ./remediate/probe
+	go test -run '^$$' -fuzz '^FuzzListing$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./remediate/probe
+	go test -run '^$$' -fuzz '^FuzzCredentials$$' -fuzztime $(FUZZ) ./remediate/probe
+	go test -run '^$$' -fuzz '^FuzzJSON$$' -fuzztime $(FUZZ) ./remediate/probe
+	go test -run '^$$' -fuzz '^FuzzCommand$$' -fuzztime $(FUZZ) ./remediate/web
+	go test -run '^$$' -fuzz '^FuzzPolicies$$' -fuzztime $(FUZZ) ./policies
+	go test -run '^$$' -fuzz '^FuzzConfig$$' -fuzztime $(FUZZ) ./policies
+	go test -run '^$$' -fuzz '^FuzzSuite$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./policies/replay
+	go test -run '^$$' -fuzz '^FuzzPauseFile$$' -fuzztime $(FUZZ) ./cmd/remediated
+	go test -run '^$$' -fuzz '^FuzzWebConfig$$' -fuzztime $(FUZZ) ./cmd/remediated
+	go test -run '^$$' -fuzz '^FuzzTerminal$$' -fuzztime $(FUZZ) ./cmd/remedy
+	go test -run '^$$' -fuzz '^FuzzMarkdown$$' -fuzztime $(FUZZ) ./cmd/remedy
+	go test -run '^$$' -fuzz '^FuzzRaw$$' -fuzztime $(FUZZ) ./cmd/remedy
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml

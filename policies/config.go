@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/common/config"
@@ -18,6 +19,7 @@ type Config struct {
 	Clusters      []Cluster // at least one; one of them is called Cluster
 	NameServers   []NameServer
 	People        []Person
+	Proxy         *Proxy     // nil: none is believed
 	Slack         *Slack     // nil: not used
 	PagerDuty     *PagerDuty // nil: not used
 	Templates     []string   // patterns of files that word notices
@@ -68,17 +70,28 @@ type Heartbeat struct {
 
 // Roles of people.
 const (
+	RoleViewer   = "viewer"   // may look
 	RoleOperator = "operator" // may give every command but approve
 	RoleApprover = "approver" // may approve and deny plans
 )
 
 // Person is one human, however they press.
 type Person struct {
-	Name      string
-	Slack     string // user ID, "" when they do not use it
-	PagerDuty string // user ID
-	TokenFile string // bearer token for the API and the CLI
-	Roles     []string
+	Name        string
+	Slack       string // user ID, "" when they do not use it
+	PagerDuty   string // user ID
+	TokenFile   string // bearer token for the API and the CLI
+	Certificate string // the name in their client certificate; "": Name is
+	Roles       []string
+}
+
+// Proxy logs people in for us and says in a header who they are. It is believed
+// when it comes from one of the addresses, where there are any, and shows a
+// certificate with one of the names, where there are any.
+type Proxy struct {
+	Header       string
+	Addresses    []netip.Prefix
+	Certificates []string
 }
 
 // Slack is where incidents are shown.

@@ -48,6 +48,7 @@ func (r *configReader) read(v value) {
 		"clusters":       func(v value) { clusters = v; v.list("clusters", r.cluster) },
 		"name_servers":   func(v value) { v.list("name servers", r.nameServer) },
 		"people":         func(v value) { v.list("people", r.person) },
+		"trusted_proxy":  func(v value) { c.Proxy = v.trustedProxy() },
 		"notify":         func(v value) { notify = v; r.notify(v) },
 		"runbooks":       func(v value) { r.rungs = v.runbooks(r.config.Runbooks) },
 		"watchdog":       func(v value) { c.Watchdog, r.watchdog = v.watchdog() },
@@ -191,43 +192,6 @@ func (r *configReader) checkClusters(at value) {
 	if !found {
 		at.fail(fmt.Sprintf("none of the clusters is called %q, which is where policies act that name no other", c.Cluster), "let one of the names be the same as cluster")
 	}
-}
-
-func (r *configReader) person(v value) {
-	var p Person
-	id := func(to *string) func(value) {
-		return func(v value) { *to, _ = v.text("an ID") }
-	}
-	v.object("a person", fields{
-		"name": func(v value) {
-			if p.Name, _ = v.text("a name"); p.Name == remediate.Itself {
-				v.fail("nobody can be called "+p.Name, "so the daemon calls itself when it puts a policy back to observe: name the human")
-			}
-		},
-		"slack":      id(&p.Slack),
-		"pagerduty":  id(&p.PagerDuty),
-		"token_file": func(v value) { p.TokenFile = v.file(r.folder) },
-		"roles": func(v value) {
-			v.list("roles", func(v value) {
-				if s, ok := v.word("a role", RoleOperator, RoleApprover); ok {
-					p.Roles = append(p.Roles, s)
-				}
-			})
-		},
-	}, "name")
-	for _, o := range r.config.People {
-		for _, same := range []struct{ what, other, this string }{
-			{"are called", o.Name, p.Name},
-			{"have the Slack ID", o.Slack, p.Slack},
-			{"have the PagerDuty ID", o.PagerDuty, p.PagerDuty},
-			{"have the token file", o.TokenFile, p.TokenFile},
-		} {
-			if same.other == same.this && same.this != "" {
-				v.fail(fmt.Sprintf("two people %s %q", same.what, same.this), "a decision must be traced to one human")
-			}
-		}
-	}
-	r.config.People = append(r.config.People, p)
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

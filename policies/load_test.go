@@ -60,7 +60,7 @@ func wantConfig(t *testing.T, c *Config, dir string) {
 	if want := []Cluster{{"prod", in("kube/config"), "admin"}}; !slices.Equal(c.Clusters, want) {
 		t.Errorf("the clusters are %v, want %v", c.Clusters, want)
 	}
-	if want := []Person{{"anna", "U1", "P1", "/etc/anna", []string{"operator", "approver"}}}; !reflect.DeepEqual(c.People, want) {
+	if want := []Person{{"anna", "U1", "P1", "/etc/anna", "", []string{"operator", "approver"}}}; !reflect.DeepEqual(c.People, want) {
 		t.Errorf("the people are %v, want %v", c.People, want)
 	}
 	if want := (Watchdog{[]string{`alertname="Watchdog"`}, 5 * time.Minute}); !reflect.DeepEqual(*c.Watchdog, want) || !c.Raise {

@@ -93,7 +93,7 @@ func (v value) unknown(child value, known []string) {
 }
 
 // missing says what to write when a required key is not there.
-var missing = map[string]string{
+var missing = map[string]string{ //nolint:gosec // these are words about secrets
 	"actions":       "say how many acts are allowed, for example actions: 3",
 	"address":       "say where it is, for example address: ns1.example.com",
 	"alertmanagers": "say who tells of alerts, for example alertmanagers: [{url: http://localhost:9093}]",
@@ -105,6 +105,7 @@ var missing = map[string]string{
 	"end_time":      "say when it ends, for example end_time: '17:00'",
 	"file":          "say which file holds it, for example file: /etc/remediated/oncall.key",
 	"files":         "say which files, for example files: [policies/*.yaml]",
+	"header":        "say in which header it names the user, for example header: X-Forwarded-User",
 	"key":           "say by which key it knows us, for example key: {name: remediated, secret_file: /etc/remediated/dns.key}",
 	"max":           "say how old it may be, for example max: 24h",
 	"name":          "give it one: people read it in reports and commands",

@@ -150,6 +150,7 @@ func (r *policyReader) check(w *written) {
 	r.checkLimits(w)
 	w.checkAbsent()
 	w.checkExported()
+	w.checkQuoted()
 	w.checkLate()
 	w.checkObjective()
 	w.checkBreaker()

@@ -7,6 +7,51 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// checkQuoted refuses labels that stand outside of quotes in PromQL: there an alert
+// would choose what is asked, and not only about what.
+func (w *written) checkQuoted() {
+	for _, v := range w.queries {
+		quoted := quotedIn(v.node.Value)
+		for _, at := range reference.FindAllStringIndex(v.node.Value, -1) {
+			if quoted[at[0]] {
+				continue
+			}
+			ref := v.node.Value[at[0]:at[1]]
+			p := v.part(at[0], at[1], ref+" stands outside of quotes: the value of the label would be read as PromQL", `write it in quotes, for example up{job="`+ref+`"}`)
+			p.Severity = Error
+			v.doc.problems = append(v.doc.problems, p)
+			break
+		}
+	}
+}
+
+// quotedIn tells which bytes of a query stand in quotes, as PromQL has them: in
+// "a" and 'a', where a backslash stands before a quote that is meant, and in `a`.
+func quotedIn(query string) []bool {
+	out := make([]bool, len(query))
+	var quote byte // that ends the text, 0 outside of any
+	for i := 0; i < len(query); i++ {
+		c := query[i]
+		switch {
+		case quote == 0 && (c == '"' || c == '\'' || c == '`'):
+			quote = c
+		case quote == 0 && c == '#':
+			for i+1 < len(query) && query[i+1] != '\n' { // a quote in a comment begins nothing
+				i++
+			}
+		case c == quote:
+			quote = 0
+		case quote != 0:
+			out[i] = true
+			if c == '\\' && quote != '`' && i+1 < len(query) {
+				i++
+				out[i] = query[i] != '$' // behind a backslash it would be another character
+			}
+		}
+	}
+	return out
+}
+
 // Misread is what is wrong with a query, and which of its bytes that is about.
 type Misread struct {
 	From, To int
@@ -35,12 +80,6 @@ func (v value) misread(read func(query string) *Misread) (Problem, bool) {
 	m := read(reference.ReplaceAllStringFunc(query, func(ref string) string { return strings.Repeat("&", len(ref)) }))
 	if m == nil {
 		return Problem{}, false
-	}
-	for _, at := range reference.FindAllStringIndex(query, -1) {
-		if at[0] <= m.From && m.From < at[1] {
-			ref := query[at[0]:at[1]]
-			return v.part(at[0], at[1], ref+" stands outside of quotes: the value of the label would be read as PromQL", `write it in quotes, for example up{job="`+ref+`"}`), true
-		}
 	}
 	return v.part(m.From, m.To, "Prometheus cannot read this query: "+m.Why, "see what `promtool promql format` says of it"), true
 }

@@ -102,7 +102,7 @@ func (rb *Rulebook) DrillLabels(policy string, given Labels, drill string) (Labe
 		}
 	}
 	for _, l := range given {
-		if m := model.LabelName(l.Name); !m.IsValidLegacy() {
+		if !model.LegacyValidation.IsValidLabelName(l.Name) {
 			return nil, refuse("label %q: want a name of letters, digits and underscores", l.Name)
 		}
 		all[l.Name] = l.Value

@@ -35,7 +35,7 @@ func (h *handler) liveDrill(c CommandGiven) error {
 	}
 	all := map[string]string{DrillLabel: fmt.Sprintf("l%d", h.s.Seq+1)}
 	for _, l := range c.Labels {
-		if m := model.LabelName(l.Name); !m.IsValidLegacy() || l.Value == "" {
+		if !model.LegacyValidation.IsValidLabelName(l.Name) || l.Value == "" {
 			return refuse("label %q: want a name of letters, digits and underscores, and the value that the alert has", l.Name)
 		}
 		all[l.Name] = l.Value

@@ -3,6 +3,9 @@ package remediate
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
 )
 
 // fill replaces each $label in the strings of a kind's arguments by the
@@ -28,7 +31,11 @@ func fillIn(v any, ls Labels) (any, error) {
 	var err error
 	switch v := v.(type) {
 	case string:
-		return expand(v, ls, checkPlain)
+		out, err := expand(v, ls, checkPlain)
+		if err == nil {
+			err = keepsHost(v, out, ls)
+		}
+		return out, err
 	case []any:
 		for k := range v {
 			if v[k], err = fillIn(v[k], ls); err != nil {
@@ -43,4 +50,30 @@ func fillIn(v any, ls Labels) (any, error) {
 		}
 	}
 	return v, nil
+}
+
+// aURL is the beginning of a URL, in which labels may stand.
+var aURL = regexp.MustCompile(`^[\w${}+.-]+://`)
+
+// keepsHost sees to it that the values of labels stay in their part of a URL: one
+// that ends the host, or that makes a user of what stands before it, would choose
+// whom all the rest is asked of.
+func keepsHost(template, filled string, ls Labels) error {
+	if !aURL.MatchString(template) {
+		return nil
+	}
+	want, err := expand(authority(template), ls, checkPlain)
+	if err != nil {
+		return err
+	}
+	if got := authority(filled); got != want || strings.Count(got, "@") != strings.Count(authority(template), "@") {
+		return fmt.Errorf("the labels would make %q of %q, which is of another host: want no / and no @ where they are the host's", filled, template)
+	}
+	return nil
+}
+
+// authority is the part of a URL that says whom it is of.
+func authority(url string) string {
+	_, rest, _ := strings.Cut(url, "://")
+	return rest[:strings.IndexAny(rest+"/", "/?#")]
 }

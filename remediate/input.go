@@ -85,7 +85,9 @@ type RefusedError struct {
 	// NotFound tells a name that does not exist from a request that does not
 	// fit the state of things.
 	NotFound bool
-	Why      string
+	// Forbidden tells what is not theirs to say from what nobody can say now.
+	Forbidden bool
+	Why       string
 }
 
 func (e *RefusedError) Error() string { return e.Why }

@@ -83,8 +83,8 @@ func (n Notice) pages() bool {
 func (n *Notice) same(o *Notice) bool {
 	return n.Key == o.Key && n.Replaces == o.Replaces && n.Incident == o.Incident && n.Action == o.Action && n.Status == o.Status &&
 		n.Policy == o.Policy && n.Severity == o.Severity && n.Target == o.Target && n.Alert == o.Alert && n.Summary == o.Summary &&
-		n.Firing == o.Firing && n.Drill == o.Drill && n.Live == o.Live && n.Opened == o.Opened && n.Healed == o.Healed && n.Closed == o.Closed &&
-		n.Took == o.Took && n.Objective == o.Objective && n.Due == o.Due && n.Missed == o.Missed && n.Impact == o.Impact &&
+		n.Firing == o.Firing && n.Drill == o.Drill && n.Live == o.Live && n.Opened.Equal(o.Opened) && n.Healed.Equal(o.Healed) && n.Closed.Equal(o.Closed) &&
+		n.Took == o.Took && n.Objective == o.Objective && n.Due.Equal(o.Due) && n.Missed == o.Missed && n.Impact == o.Impact &&
 		n.Why == o.Why && n.Rung == o.Rung && n.Acked == o.Acked && n.Plan == o.Plan && n.Step == o.Step &&
 		slices.Equal(n.Labels, o.Labels) && slices.Equal(n.Attempts, o.Attempts) && slices.Equal(n.Lines, o.Lines)
 }

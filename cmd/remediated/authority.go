@@ -28,7 +28,7 @@ type authority struct {
 // Command hands over a human's word when they may give it.
 func (a authority) Command(ctx context.Context, c remediate.Command) error {
 	if c.By == remediate.Itself {
-		why := &remediate.RefusedError{Why: fmt.Sprintf("%s is the daemon itself: give your own name", c.By)}
+		why := &remediate.RefusedError{Forbidden: true, Why: fmt.Sprintf("%s is the daemon itself: give your own name", c.By)}
 		return cmp.Or(a.rejected(ctx, c, why), error(why))
 	}
 	need, err := a.needed(ctx, c)
@@ -95,10 +95,10 @@ func may(people []policies.Person, c remediate.Command, need []string) error {
 	}
 	at := slices.IndexFunc(people, func(p policies.Person) bool { return p.Name == c.By })
 	if at < 0 {
-		return &remediate.RefusedError{Why: fmt.Sprintf("%q is not among the people of the configuration", c.By)}
+		return &remediate.RefusedError{Forbidden: true, Why: fmt.Sprintf("%q is not among the people of the configuration", c.By)}
 	}
 	if !slices.ContainsFunc(need, func(role string) bool { return slices.Contains(people[at].Roles, role) }) {
-		return &remediate.RefusedError{Why: fmt.Sprintf("%s may not %s: it takes the role %s, and %s has %s",
+		return &remediate.RefusedError{Forbidden: true, Why: fmt.Sprintf("%s may not %s: it takes the role %s, and %s has %s",
 			c.By, c.Command, strings.Join(need, " or "), c.By, strings.Join(people[at].Roles, ", "))}
 	}
 	return nil

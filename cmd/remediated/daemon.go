@@ -39,6 +39,7 @@ type daemon struct {
 	raiser  *raiser
 	rejects *rate.Limiter // of refused commands that are written down
 	loading sync.Mutex    // one reload at a time
+	guesses guesses       // of tokens, at either listener
 }
 
 // run runs the daemon until ctx ends or a part of it fails.

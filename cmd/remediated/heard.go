@@ -45,7 +45,7 @@ func (a authority) paged(ctx context.Context, key string) (found *remediate.Inci
 	}
 	number, err := strconv.ParseUint(m[2], 10, 64)
 	if err != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // a number that is none is of no incident of ours
 	}
 	i, journal, err := a.incident(ctx, number)
 	if journal != m[1] {
@@ -87,7 +87,7 @@ func said(i *remediate.Incident, e pagerduty.Event, people []policies.Person) (r
 			c.Command = remediate.Ack
 			return c, acknowledges(i, e)
 		}
-		return c, true
+		return c, e.At.IsZero() || !e.At.Before(i.Since.Truncate(time.Second)) // one from before it came back was heard then
 	case pagerduty.Unacknowledged, pagerduty.Reopened:
 		c.Command, c.Reason = remediate.Unack, string(e.Type)+" in PagerDuty"
 		return c, i.Acked != "" && e.At.After(i.AckedAt) // what was acknowledged since is not taken back

@@ -22,15 +22,11 @@ import (
 // startListeners opens the two listeners: one for people and metrics, one for
 // webhooks, which may be reached from further away.
 func (d *daemon) startListeners(parts *lifecycle) error {
-	page, err := d.page()
-	if err != nil {
-		return err
-	}
-	if err := d.listen(parts, "web", page, &d.options.web); err != nil {
+	if err := d.listen(parts, "web", d.page(), &d.options.web); err != nil {
 		return err
 	}
 	intake, err := alertmanager.NewIntake(alertmanager.IntakeOptions{
-		Submit: d.engine.Submit, Quarantine: d.quarantine(), TokenFiles: d.options.tokens, Observe: d.watch.delivered,
+		Submit: d.engine.Submit, Quarantine: d.quarantine(), TokenFiles: d.options.tokens, Guess: d.guesses.begin, Observe: d.watch.delivered,
 		Seen: func(ls remediate.Labels) {
 			if w := d.outside.Load().watchdog; w != nil {
 				w.seen(ls)

@@ -7,14 +7,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/x0tta6bl4/remediated/policies"
 )
 
-// Nothing may listen where anybody could give orders.
-func TestOpenListenersAreRefused(t *testing.T) {
+// Nothing may listen where anybody could tell of alerts.
+func TestOpenIntakesAreRefused(t *testing.T) {
 	config := file(t, "remediated.yml", "")
 	token := file(t, "token", "secret")
-	users := file(t, "users.yml", "basic_auth_users: {anna: $2y$10$hash}\n")
-	certificates := file(t, "mtls.yml", "tls_server_config: {cert_file: c, key_file: k, client_auth_type: RequireAndVerifyClientCert}\n")
 	onlyTLS := file(t, "tls.yml", "tls_server_config: {cert_file: c, key_file: k}\n")
 	for _, c := range []struct {
 		args []string
@@ -22,12 +24,6 @@ func TestOpenListenersAreRefused(t *testing.T) {
 	}{
 		{nil, ""},
 		{[]string{"--web.listen-address=127.0.0.1:0", "--intake.listen-address=[::1]:0"}, ""},
-		{[]string{"--web.listen-address=:9095"}, "--web.listen-address=:9095 is open to others"},
-		{[]string{"--web.listen-address=0.0.0.0:9095"}, "is open to others"},
-		{[]string{"--web.listen-address=10.0.0.1:9095", "--web.config.file=" + users}, ""},
-		{[]string{"--web.listen-address=10.0.0.1:9095", "--web.config.file=" + certificates}, ""},
-		{[]string{"--web.listen-address=10.0.0.1:9095", "--web.config.file=" + onlyTLS}, "is open to others"},
-		{[]string{"--web.config.file=" + onlyTLS}, ""},
 		{[]string{"--web.config.file=" + onlyTLS + "-lost"}, "tls.yml-lost"},
 		{[]string{"--intake.listen-address=:9096"}, "--intake.listen-address=:9096 is open to others"},
 		{[]string{"--intake.listen-address=:9096", "--intake.token-file=" + token}, ""},
@@ -39,6 +35,42 @@ func TestOpenListenersAreRefused(t *testing.T) {
 			t.Errorf("%v: %v", c.args, err)
 		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%v: %v, want %q", c.args, err, c.want)
+		}
+	}
+}
+
+// Nor where anybody could give orders, whichever way there is to know people by.
+func TestOpenPagesAreRefused(t *testing.T) {
+	users := file(t, "users.yml", "basic_auth_users: {anna: $2y$10$hash}\n")
+	certificates := file(t, "mtls.yml", "tls_server_config: {cert_file: c, key_file: k, client_auth_type: RequireAndVerifyClientCert}\n")
+	optional := file(t, "optional.yml", "tls_server_config: {cert_file: c, key_file: k, client_auth_type: VerifyClientCertIfGiven}\n")
+	unverified := file(t, "any.yml", "tls_server_config: {cert_file: c, key_file: k, client_auth_type: RequireAnyClientCert}\n")
+	onlyTLS := file(t, "tls.yml", "tls_server_config: {cert_file: c, key_file: k}\n")
+	token := policies.Config{People: []policies.Person{{Name: "anna", TokenFile: file(t, "anna", annasToken)}}}
+	named := policies.Config{People: []policies.Person{{Name: "anna", Certificate: "anna@example.org"}}}
+	for _, c := range []struct {
+		address, web string
+		config       policies.Config
+		refused      bool
+	}{
+		{"127.0.0.1:0", "", policies.Config{}, false},
+		{"127.0.0.1:0", onlyTLS, policies.Config{}, false},
+		{":9095", "", policies.Config{}, true},
+		{"0.0.0.0:9095", "", policies.Config{People: []policies.Person{{Name: "anna"}}}, true},
+		{"[::]:9095", onlyTLS, policies.Config{}, true},
+		{"10.0.0.1:9095", unverified, policies.Config{}, true},
+		{"10.0.0.1:9095", optional, policies.Config{}, true},
+		{"remediated.example:9095", "", policies.Config{}, true},
+		{"10.0.0.1:9095", users, policies.Config{}, false},
+		{"10.0.0.1:9095", certificates, policies.Config{}, false},
+		{"10.0.0.1:9095", optional, named, false},
+		{"10.0.0.1:9095", "", token, false},
+		{"10.0.0.1:9095", "", policies.Config{Proxy: &policies.Proxy{Header: "X-User", Certificates: []string{"proxy"}}}, false},
+	} {
+		d := &daemon{options: options{config: "remediated.yml", web: toolkit.FlagConfig{WebListenAddresses: &[]string{c.address}, WebConfigFile: &c.web}}}
+		_, err := d.newCallers(&c.config)
+		if c.refused != (err != nil) || err != nil && !strings.Contains(err.Error(), "--web.listen-address="+c.address+" is open to others: give people a token_file in remediated.yml") {
+			t.Errorf("%s with %s: %v", c.address, filepath.Base(c.web), err)
 		}
 	}
 }

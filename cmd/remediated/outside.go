@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/x0tta6bl4/remediated/cmd/internal/clusters"
+	"github.com/x0tta6bl4/remediated/cmd/internal/httpclient"
 	"github.com/x0tta6bl4/remediated/notify"
 	"github.com/x0tta6bl4/remediated/notify/pagerduty"
 	"github.com/x0tta6bl4/remediated/notify/slack"
@@ -23,9 +24,10 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/probe"
 )
 
-// outside is everything through which the daemon deals with the world, made
-// from one configuration. It implements engine.Performer.
+// outside is everything through which the daemon deals with the world, and by
+// which it knows who speaks to it, made from one configuration. It implements engine.Performer.
 type outside struct {
+	callers      *callers
 	alertmanager *alertmanager.Client
 	ask          *probe.Prober
 	act          *action.Actor
@@ -61,6 +63,9 @@ func (d *daemon) newOutside(c *policies.Config) (*outside, error) {
 		return nil, err
 	}
 	out := new(outside)
+	if out.callers, err = d.newCallers(c); err != nil {
+		return nil, err
+	}
 	if out.alertmanager, err = newAlertmanager(c, o, w); err != nil {
 		return nil, err
 	}
@@ -162,9 +167,9 @@ func newAlertmanager(c *policies.Config, o options, w *watcher) (*alertmanager.C
 }
 
 func httpClient(c config.HTTPClientConfig, name string) (*http.Client, error) {
-	client, err := config.NewClientFromConfig(c, name)
+	client, err := httpclient.New(c, name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
 	client.Transport = redacting{client.Transport}
 	return client, nil

@@ -15,19 +15,16 @@ import (
 )
 
 // page returns what is served to people, to the command line and to Prometheus.
-func (d *daemon) page() (http.Handler, error) {
-	who, err := authenticationOf(*d.options.web.WebConfigFile)
-	if err != nil {
-		return nil, err
-	}
+func (d *daemon) page() http.Handler {
 	var hosts []string
 	if u, err := url.Parse(d.options.externalURL); err == nil && u.Hostname() != "" {
 		hosts = []string{u.Hostname()}
 	}
 	return web.New(web.Options{
 		Live: d.authority(), History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow, Check: d.check,
-		Log: d.log, Version: release(), BasicAuth: who.users, Hosts: hosts,
-	}), nil
+		Log: d.log, Version: release(), Hosts: hosts,
+		Admit: func(r *http.Request) (string, error) { return d.outside.Load().callers.admit(r) },
+	})
 }
 
 // authority holds commands to who may give them, however they are given.
@@ -64,7 +61,10 @@ func (d *daemon) ready() error {
 }
 
 // reloadNow reloads the configuration for who asks over HTTP.
-func (d *daemon) reloadNow(ctx context.Context) error {
+func (d *daemon) reloadNow(ctx context.Context, by string) error {
+	if err := d.mayReload(by); err != nil {
+		return err
+	}
 	var errs []error
 	for _, p := range d.reload(ctx) {
 		if p.Severity == policies.Error {

@@ -154,6 +154,8 @@ func TestHeardOfPagerDuty(t *testing.T) {
 		"of the second call":                      {"", pagerduty.Event{Type: pagerduty.Acknowledged, Key: "-2", AgentID: "PBEN"}, "ack by ben via pagerduty"},
 		"acknowledged already":                    {"ack i1 by=ben", pagerduty.Event{Type: pagerduty.Acknowledged, AgentID: "PANNA"}, "ack by ben via "},
 		"resolved":                                {"", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PANNA"}, "close by anna via pagerduty"},
+		"resolved before it came back":            {"", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PANNA", At: time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC)}, ""},
+		"resolved since":                          {"", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PANNA", At: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)}, "close by anna via pagerduty"},
 		"resolved by a stranger":                  {"", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PZOE", AgentName: "Zoe"}, "ack by Zoe via pagerduty"},
 		"resolved in the middle of acts":          {"set act=ok/1h\napprove i1 by=anna plan=shown", pagerduty.Event{Type: pagerduty.Resolved, AgentID: "PANNA"}, "approve by anna via ; ack by anna via pagerduty"},
 		"taken back":                              {"ack i1 by=ben", pagerduty.Event{Type: pagerduty.Unacknowledged, At: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)}, "ack by ben via ; unack by PagerDuty via pagerduty"},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -11,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -30,6 +28,7 @@ var planted = map[string]string{
 	"oncall.key": "planted0004planted0004planted000", "manager.key": "planted0005planted0005planted000", "director.key": "planted0006planted0006planted000",
 	"pagerduty.token": "planted-0007", "pagerduty.webhook": "planted-0008", "intake.token": "planted-0009",
 	"alertmanager.password": "planted-0010", "prometheus.token": "planted-0011", "kube.token": "planted-0012", "beat.url": "planted-0013",
+	"anna.token": "planted-token-0014", "dns.key": "cGxhbnRlZC0wMDE1", "s3.credentials": "planted-0016", "db.dsn": "planted-0017", "redis.password": "planted-0018", "call.key": "planted-0019",
 }
 
 // parrot is a server that says no and repeats all that it was sent, as servers
@@ -76,6 +75,8 @@ policies: [{files: [p.yml]}]
 alertmanagers: [{url: "PARROT/am", basic_auth: {username: me, password_file: alertmanager.password}}]
 prometheus: {url: "PARROT/prometheus", authorization: {credentials_file: prometheus.token}}
 clusters: [{name: prod, kubeconfig: kubeconfig}]
+name_servers: [{name: primary, address: '127.0.0.1:1', key: {name: remediated, secret_file: dns.key}, zones: [shop.example]}]
+people: [{name: anna, token_file: anna.token, slack: U0ANNA000, roles: [operator, approver]}]
 heartbeat: {url_file: beat.url, every: 100ms}
 watchdog: {when: ['alertname="Watchdog"'], within: 1s}
 notify:
@@ -99,6 +100,21 @@ const plantedPolicy = `policies:
     mode: act
     target: deployment/shop/db
     steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], within: 1m}}]
+  - name: probed
+    when: ['alertname="Probed"']
+    severity: P2
+    mode: act
+    target: deployment/shop/db
+    steps:
+      - name: call
+        do: [{http_call: {url: "PARROT/call", secret_file: call.key, allow_loopback: true}}, {dns_update: {server: primary, name: api.shop.example, from: [192.0.2.9], to: [192.0.2.1], ttl: 60s}}]
+        verify:
+          within: 1m
+          all:
+            - backup: {s3: {endpoint: "PARROT", bucket: backups, path_style: true, allow_loopback: true, credentials_file: s3.credentials}, pattern: '*.dump', max_age: 25h}
+            - postgres: {dsn_file: db.dsn}
+            - redis: {address: "HOST", password_file: redis.password, allow_loopback: true}
+            - http: {url: "PARROT/healthz", allow_loopback: true, contains: well}
   - name: half
     when: ['alertname="Half"']
     severity: {default: P2, impact: [{query: 'up', p1: 5}]}
@@ -115,7 +131,9 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	defer cluster.Close()
 	d := startPlanted(t, server.URL, cluster.URL)
 	d.post("alertmanager", http.Header{"Authorization": {"Bearer " + planted["intake.token"]}},
-		`{"version": "4", "groupKey": "g", "status": "firing", "alerts": [`+alertNow("Down")+`,`+alertNow("Half")+`]}`)
+		`{"version": "4", "groupKey": "g", "status": "firing", "alerts": [`+alertNow("Down")+`,`+alertNow("Half")+`,`+alertNow("Probed")+`]}`)
+	d.post("alertmanager", http.Header{"Authorization": {"Bearer " + planted["intake.token"]}},
+		`{"version": "4", "groupKey": "g", "status": "resolved", "alerts": [`+strings.Replace(strings.Replace(alertNow("Probed"), `"firing"`, `"resolved"`, 1), "0001-01-01T00:00:00Z", time.Now().Add(time.Second).UTC().Format(time.RFC3339), 1)+`]}`)
 	d.post("alertmanager", http.Header{"Authorization": {"Bearer planted-but-wrong"}}, "{}")
 	form := "payload=" + url.QueryEscape(`{"type": "block_actions", "user": {"id": "U0EVE0000"}, "channel": {"id": "C0OPS0000"}, "message": {"ts": "1700000000.000100"}, "actions": [{"type": "button", "action_id": "remediated_ack", "value": "aaaaaaaa-i1", "action_ts": "1700000000.000100"}]}`)
 	for _, secret := range []string{planted["slack.signing"], "another"} {
@@ -123,12 +141,20 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		d.post("slack", http.Header{"X-Slack-Request-Timestamp": {at}, "X-Slack-Signature": {"v0=" + mac(secret, "v0:"+at+":"+form)}, "Content-Type": {"application/x-www-form-urlencoded"}}, form)
 		d.post("pagerduty", http.Header{"X-Pagerduty-Signature": {"v1=" + mac(strings.Replace(secret, planted["slack.signing"], planted["pagerduty.webhook"], 1), "{}")}}, "{}")
 	}
+	for _, with := range []func(*http.Request){basic("anna", planted["anna.token"]), basic("ben", planted["anna.token"]), bearer("x" + planted["anna.token"])} {
+		d.say("/api/v1/pause", `{"by": "anna", "scope": "namespace/other"}`, with)
+		d.say("/api/v1/drill", `{"by": "anna", "scope": "policy/half"}`, with)
+	}
 	for _, path := range []string{"/metrics", "/api/v1/check", "/api/v1/status", "/api/v1/policies", "/api/v1/breakers", "/", "/automation"} {
 		d.get(path)
 	}
+	within(t, "the bucket is asked for", func() bool { return p.saw("AKIAOFTHEPARROT") })
 	for name, secret := range planted {
-		if slices.Contains([]string{"slack.signing", "pagerduty.webhook", "intake.token"}, name) {
+		if slices.Contains([]string{"slack.signing", "pagerduty.webhook", "intake.token", "anna.token"}, name) {
 			continue // they are what others send
+		}
+		if slices.Contains([]string{"dns.key", "s3.credentials", "call.key", "db.dsn", "redis.password"}, name) {
+			continue // they sign what is sent, or are not sent to who speaks HTTP
 		}
 		within(t, "the parrot is shown "+name, func() bool { return p.saw(secret) })
 	}
@@ -143,98 +169,39 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	}
 }
 
-// plantedDaemon is a daemon in this process, and all that it has said.
-type plantedDaemon struct {
-	t       *testing.T
-	dir     string
-	web     string
-	intake  string
-	log     *lockedLog
-	answers strings.Builder
-	end     context.CancelFunc
-	ended   chan int
-}
-
-func startPlanted(t *testing.T, parrot, cluster string) *plantedDaemon {
+// startPlanted starts the daemon with all that is planted.
+func startPlanted(t *testing.T, parrot, cluster string) *inProcess {
 	t.Helper()
-	d := &plantedDaemon{t: t, dir: t.TempDir(), web: freePort(t), intake: freePort(t), log: new(lockedLog), ended: make(chan int, 1)}
-	for name, secret := range planted {
-		d.write(name, secret)
-	}
-	d.write("beat.url", parrot+"/beat/"+planted["beat.url"])
-	d.write("p.yml", plantedPolicy)
-	d.write("remediated.yml", strings.ReplaceAll(plantedConfig, "PARROT", parrot))
-	d.write("kubeconfig", fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
-clusters: [{name: c, cluster: {server: "%s", insecure-skip-tls-verify: true}}], users: [{name: u, user: {token: "%s"}}]}`, cluster, planted["kube.token"]))
-	ctx, cancel := context.WithCancel(context.Background())
-	d.end = cancel
-	go func() {
-		d.ended <- run(ctx, []string{
-			"--config.file=" + filepath.Join(d.dir, "remediated.yml"), "--storage.path=" + filepath.Join(d.dir, "data"), "--log.level=debug",
-			"--web.listen-address=" + d.web, "--intake.listen-address=" + d.intake, "--intake.token-file=" + filepath.Join(d.dir, "intake.token"),
-			"--web.external-url=http://" + d.web, "--alertmanager.poll-interval=200ms",
-		}, signals{}, d.log)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if t.Failed() {
-			t.Logf("its log:\n%.8000s", d.log)
-		}
-	})
-	within(t, "the daemon is ready", func() bool { return strings.Contains(d.log.String(), "msg=ready") })
+	files := maps.Clone(planted)
+	files["beat.url"] = parrot + "/beat/" + planted["beat.url"]
+	files["p.yml"] = strings.NewReplacer("PARROT", parrot, "HOST", strings.TrimPrefix(parrot, "http://")).Replace(plantedPolicy)
+	files["s3.credentials"] = "[default]\naws_access_key_id = AKIAOFTHEPARROT\naws_secret_access_key = " + planted["s3.credentials"]
+	files["db.dsn"] = "postgres://me:" + planted["db.dsn"] + "@" + strings.TrimPrefix(parrot, "http://") + "/shop?sslmode=disable"
+	files["remediated.yml"] = strings.ReplaceAll(plantedConfig, "PARROT", parrot)
+	files["kubeconfig"] = fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
+clusters: [{name: c, cluster: {server: "%s", insecure-skip-tls-verify: true}}], users: [{name: u, user: {token: "%s"}}]}`, cluster, planted["kube.token"])
+	d := startHere(t, files, "--intake.token-file=intake.token", "--alertmanager.poll-interval=200ms")
+	d.as = http.Header{"Authorization": {"Bearer " + planted["anna.token"]}}
 	return d
 }
 
-func (d *plantedDaemon) write(name, text string) {
+// say posts a command, and keeps what it is answered.
+func (d *inProcess) say(path, word string, with func(*http.Request)) {
 	d.t.Helper()
-	if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600); err != nil {
-		d.t.Fatal(err)
-	}
-}
-
-func (d *plantedDaemon) post(to string, h http.Header, body string) {
-	d.t.Helper()
-	r, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, "http://"+d.intake+"/api/v1/webhook/"+to, strings.NewReader(body))
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	r.Header = h
-	d.keep(http.DefaultClient.Do(r))
-}
-
-func (d *plantedDaemon) get(path string) {
-	d.t.Helper()
-	d.keep(http.Get("http://" + d.web + path))
-}
-
-func (d *plantedDaemon) keep(r *http.Response, err error) {
-	d.t.Helper()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, _ := io.ReadAll(r.Body)
-	fmt.Fprintf(&d.answers, "%s %s\n%s\n", r.Status, r.Header, b)
-}
-
-func (d *plantedDaemon) stop() {
-	d.t.Helper()
-	d.end()
-	if code := <-d.ended; code != 0 {
-		d.t.Errorf("it stopped with %d", code)
-	}
+	code, body := d.ask(d.web, http.MethodPost, path, word, with)
+	fmt.Fprintf(&d.answers, "%d\n%s\n", code, body)
 }
 
 // shows says where a secret stands that was planted, "" when nowhere: in what
 // was logged and answered, and in all files that were kept.
-func (d *plantedDaemon) shows(secret string) string {
+func (d *inProcess) shows(secret string) string {
 	if where := d.showsAsIs(base64.StdEncoding.EncodeToString([]byte("me:" + secret))); where != "" {
 		return where
 	}
 	return d.showsAsIs(secret)
 }
 
-func (d *plantedDaemon) showsAsIs(secret string) string {
+func (d *inProcess) showsAsIs(secret string) string {
 	if at := strings.Index(d.log.String(), secret); at >= 0 {
 		return "in the log: " + around(d.log.String(), at)
 	}
@@ -269,41 +236,4 @@ func mac(secret, text string) string {
 	m := hmac.New(sha256.New, []byte(secret))
 	m.Write([]byte(text))
 	return hex.EncodeToString(m.Sum(nil))
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// within polls until something real holds.
-func within(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("it did not come true that %s", what)
-		}
-	}
-}
-
-type lockedLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

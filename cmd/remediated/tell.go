@@ -61,7 +61,7 @@ func (d *daemon) slackOptions(c *policies.Config, words *notify.Templates) slack
 	s := c.Slack
 	o := slack.Options{
 		Token: notify.SecretFile(s.TokenFile), Channel: s.Channel, Drills: s.Drills, APIURL: s.APIURL, Page: pageOf(d.options.externalURL),
-		SigningSecret: notify.SecretFile(s.SigningSecretFile), AppToken: notify.SecretFile(s.AppTokenFile),
+		SigningSecret: notify.SecretFile(s.SigningSecretFile), AppToken: notify.SecretFile(s.AppTokenFile), Begun: time.Now(),
 		Mentions: s.Mentions, Templates: words,
 		Pressed:   func(ctx context.Context, p slack.Press) (string, error) { return d.authority().pressed(ctx, p) },
 		OnBreaker: func(from, to string) { d.watch.breaker("slack", from, to) },

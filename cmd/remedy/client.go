@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/common/config"
 
+	"github.com/x0tta6bl4/remediated/cmd/internal/httpclient"
 	"github.com/x0tta6bl4/remediated/remediate/web"
 )
 
@@ -79,8 +80,11 @@ func read(resp *http.Response, b []byte, v any) error {
 		return nil
 	}
 	var said web.Error
+	ours := json.Unmarshal(b, &said) == nil && said.Error != ""
 	switch {
-	case json.Unmarshal(b, &said) == nil && said.Error != "":
+	case ours && resp.StatusCode == http.StatusUnauthorized:
+		return fmt.Errorf("%s. Give remedy your token in a file that --http.config.file names: authorization: {credentials_file: ...}", said.Error)
+	case ours:
 		return errors.New(said.Error)
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("the daemon answers %s: give it your credentials with --http.config.file", resp.Status)
@@ -99,13 +103,13 @@ func cause(err error) error {
 
 func (c *cli) client() (*http.Client, error) {
 	if c.config == "" {
-		return config.NewClientFromConfig(config.DefaultHTTPClientConfig, "remedy")
+		return httpclient.New(config.DefaultHTTPClientConfig, "remedy")
 	}
 	cfg, _, err := config.LoadHTTPConfigFile(c.config)
 	if err != nil {
 		return nil, usagef("read --http.config.file %s: %v", c.config, err)
 	}
-	client, err := config.NewClientFromConfig(*cfg, "remedy")
+	client, err := httpclient.New(*cfg, "remedy")
 	if err != nil {
 		return nil, usagef("--http.config.file %s: %v", c.config, err)
 	}

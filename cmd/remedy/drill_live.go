@@ -64,9 +64,9 @@ func (c *cli) liveDrill(cmd *kingpin.CmdClause) {
 
 // carryOut runs a command to its end. Its output is shown when it fails.
 func carryOut(ctx context.Context, command []string) error {
-	run := exec.CommandContext(ctx, command[0], command[1:]...)
-	run.WaitDelay = 5 * time.Second                       // a child that goes on must not be waited for
-	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what interrupts us at a terminal must not interrupt a repair
+	run := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // it is what the user has typed, or a scenario of theirs says
+	run.WaitDelay = 5 * time.Second                             // a child that goes on must not be waited for
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}       // what interrupts us at a terminal must not interrupt a repair
 	var said bytes.Buffer
 	run.Stdout, run.Stderr = &said, &said
 	err := run.Run()

@@ -54,7 +54,7 @@ func writeJUnit(path string, all []tested) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, append([]byte(xml.Header), append(b, '\n')...), 0o644); err != nil {
+	if err := os.WriteFile(path, append([]byte(xml.Header), append(b, '\n')...), 0o644); err != nil { //nolint:gosec // results of tests are for whoever reads them
 		return fmt.Errorf("the results cannot be written: %w", err)
 	}
 	return nil

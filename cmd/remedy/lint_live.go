@@ -15,6 +15,7 @@ import (
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/config"
 
+	"github.com/x0tta6bl4/remediated/cmd/internal/httpclient"
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/policies/lint"
 	"github.com/x0tta6bl4/remediated/policies/promql"
@@ -55,7 +56,7 @@ func clientFor(c *policies.Config, at string) (*http.Client, error) {
 			settings = e.HTTP
 		}
 	}
-	return config.NewClientFromConfig(settings, "remedy")
+	return httpclient.New(settings, "remedy")
 }
 
 // rulesOf asks a Prometheus for its alerting rules.

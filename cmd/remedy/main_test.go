@@ -163,6 +163,7 @@ func TestAnAnswerThatIsNotOurs(t *testing.T) {
 		{"another program", "<html>", "is --url right?", http.StatusOK},
 		{"not found elsewhere", "404 page not found", "is --url right?", http.StatusNotFound},
 		{"a password is wanted", "Unauthorized", "--http.config.file", http.StatusUnauthorized},
+		{"a token is wanted", `{"error": "say who you are"}`, "remedy: say who you are. Give remedy your token in a file that --http.config.file names", http.StatusUnauthorized},
 		{"words of ours", `{"error": "look again"}`, "remedy: look again\n", http.StatusConflict},
 		{"words that a terminal would obey", `{"error": "a\u001b]0;owned\u0007b\nc\u202e"}`, "remedy: a]0;ownedb c\n", http.StatusConflict},
 	} {

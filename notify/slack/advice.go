@@ -2,7 +2,7 @@ package slack
 
 // advice is what to do about the codes that will not be gone. What is to be done
 // about a code of one method in particular stands under both.
-var advice = map[string]string{
+var advice = map[string]string{ //nolint:gosec // these are words about tokens
 	"not_authed":                            "put the bot token into notify.slack.token_file",
 	"invalid_auth":                          "put a valid bot token (xoxb-...) into notify.slack.token_file",
 	"account_inactive":                      "the app was removed or its user deactivated: install it again and renew notify.slack.token_file",

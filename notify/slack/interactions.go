@@ -27,14 +27,22 @@ const maxSkew = 5 * time.Minute
 // Interactions returns the handler of the app's request URL. Only what Slack
 // has signed gets further than the signature.
 //
-// Whoever has a signed request can send it again for five minutes, and a press
-// may come twice: so Pressed must do the same thing once, however often it is
-// asked. The same press has the same Press, its At included.
+// A request is taken once, and not at all when it is from before Options.Begun:
+// whoever has a signed one could otherwise send it again for five minutes, and
+// approve the next plan with the word for the last. A press may still come in two
+// requests: so Pressed must do the same thing once, however often it is asked. The
+// same press has the same Press, its At included.
 func (s *Slack) Interactions() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, refusal := s.verified(w, r)
 		if refusal != nil {
 			s.refuse(w, refusal)
+			return
+		}
+		signature := r.Header.Get("X-Slack-Signature")
+		if !s.replays.begin(strings.ToLower(signature), time.Now()) {
+			s.trouble(errors.New("a request of Slack's came twice: the second was not looked at"))
+			w.WriteHeader(http.StatusOK)
 			return
 		}
 		p, err := parseForm(r.Header.Get("Content-Type"), body)
@@ -44,15 +52,17 @@ func (s *Slack) Interactions() http.Handler {
 		case err != nil:
 			s.refuse(w, &refusedError{http.StatusBadRequest, err})
 		default:
-			s.answer(r.Context(), w, p)
+			if !s.answer(r.Context(), w, p) {
+				s.replays.forget(strings.ToLower(signature))
+			}
 		}
 	})
 }
 
-// answer hands the press on, answers Slack, and then the presser. The
-// connection is given up, because the next press on it would have to wait for
-// the second answer.
-func (s *Slack) answer(ctx context.Context, w http.ResponseWriter, p Press) {
+// answer hands the press on, answers Slack, and then the presser. It returns
+// whether the press was kept. The connection is given up, because the next press
+// on it would have to wait for the second answer.
+func (s *Slack) answer(ctx context.Context, w http.ResponseWriter, p Press) (kept bool) {
 	words, err := s.press(ctx, p)
 	status := http.StatusOK
 	if err != nil {
@@ -65,6 +75,7 @@ func (s *Slack) answer(ctx context.Context, w http.ResponseWriter, p Press) {
 		s.trouble(fmt.Errorf("answer the press of %s on %s: %w", p.Command, p.Key, err))
 	}
 	s.whisper(ctx, p, words)
+	return status == http.StatusOK
 }
 
 // refusedError is a request that is not taken, and the status that says so.
@@ -98,7 +109,7 @@ func (s *Slack) verified(w http.ResponseWriter, r *http.Request) ([]byte, *refus
 		return nil, &refusedError{http.StatusServiceUnavailable, err}
 	}
 	stamp := r.Header.Get("X-Slack-Request-Timestamp")
-	if err := fresh(stamp, time.Now()); err != nil {
+	if err := s.fresh(stamp, time.Now()); err != nil {
 		return nil, &refusedError{http.StatusUnauthorized, err}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -127,14 +138,19 @@ func (s *Slack) signingSecret() (string, error) {
 	return secret.Reveal(), nil
 }
 
-// fresh refuses times that are not about now.
-func fresh(stamp string, now time.Time) error {
+// fresh refuses times that are not about now, and those from before we listened:
+// whether what was pressed then was taken is not known any more.
+func (s *Slack) fresh(stamp string, now time.Time) error {
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
 	if err != nil {
 		return errors.New("want X-Slack-Request-Timestamp in seconds")
 	}
-	if age := now.Sub(time.Unix(seconds, 0)); age.Abs() > maxSkew {
+	at := time.Unix(seconds, 0)
+	if age := now.Sub(at); age.Abs() > maxSkew {
 		return fmt.Errorf("the request is of %s ago", age)
+	}
+	if at.Before(s.options.Begun.Truncate(time.Second)) {
+		return errors.New("the request is from before this daemon began to listen, or read its configuration anew")
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (s *Slack) Listen(ctx context.Context) error {
 		begun := time.Now()
 		err := s.listenOnce(ctx, opener)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it ends with ctx
 		}
 		s.listening(err)
 		if time.Since(begun) > steady {

@@ -369,10 +369,47 @@ func TestARotatedSecretNeedsNoRestart(t *testing.T) {
 
 func TestAPressThatComesTwiceIsTheSamePress(t *testing.T) {
 	b, d := newDesk(t, "http")
-	for range 2 {
-		b.slack.Interactions().ServeHTTP(httptest.NewRecorder(), request(good))
+	form := url.Values{"payload": {good}}.Encode()
+	for n := range 2 {
+		b.slack.Interactions().ServeHTTP(httptest.NewRecorder(), signedBy(double.DefaultSigningSecret, time.Now().Add(time.Duration(n)*time.Second), form))
 	}
 	if got := d.taken(); len(got) != 2 || got[0] != got[1] {
 		t.Errorf("handed on %+v, want the same twice", got)
+	}
+}
+
+// A request that was overheard is of no use: it is taken once, whatever is
+// changed about how its signature is written, and after a restart not at all.
+func TestReplaysAreNotTaken(t *testing.T) {
+	b, d := newDesk(t, "http")
+	send := func(r *http.Request) int {
+		w := httptest.NewRecorder()
+		b.slack.Interactions().ServeHTTP(w, r)
+		return w.Code
+	}
+	at, form := time.Now().Add(-time.Minute), url.Values{"payload": {good}}.Encode()
+	overheard := func() *http.Request { return signedBy(double.DefaultSigningSecret, at, form) }
+	d.err = errors.New("the disk is full")
+	if code := send(overheard()); code != http.StatusServiceUnavailable {
+		t.Fatalf("what cannot be kept: %d", code)
+	}
+	d.err = nil
+	upper := overheard()
+	upper.Header.Set("X-Slack-Signature", "v0="+strings.ToUpper(upper.Header.Get("X-Slack-Signature")[3:]))
+	for n, r := range []*http.Request{overheard(), overheard(), upper} {
+		if code := send(r); code != http.StatusOK {
+			t.Errorf("time %d: %d", n, code)
+		}
+	}
+	if got := d.taken(); len(got) != 2 { // once in vain, and once
+		t.Errorf("handed on %+v", got)
+	}
+	b.options.Begun = at.Add(time.Second)
+	b.restart()
+	if code := send(overheard()); code != http.StatusUnauthorized || len(d.taken()) != 2 {
+		t.Errorf("after a restart: %d, handed on %+v", code, d.taken())
+	}
+	if code := send(request(good)); code != http.StatusOK || len(d.taken()) != 3 {
+		t.Errorf("what was pressed since: %d, handed on %+v", code, d.taken())
 	}
 }

@@ -67,6 +67,9 @@ type Options struct {
 	// secret by Interactions, with the app token (xapp-...) by Listen.
 	SigningSecret notify.SecretFile
 	AppToken      notify.SecretFile
+	// Begun is when presses began to be received, by us and with these options:
+	// Interactions takes none from before. Zero: there is no such time.
+	Begun time.Time
 	// Pressed gets each press, from several goroutines, and again when Slack
 	// sends it again. It returns nil once the press is durably taken or durably
 	// refused, and words for the presser, which may be none; an error means that
@@ -112,6 +115,8 @@ type Slack struct {
 	breaker *gobreaker.CircuitBreaker[struct{}]
 	posts   *pace // by channel
 	edits   *pace // by message
+
+	replays replays
 
 	mu  sync.Mutex
 	ids map[string]string // of the configured channels, once Slack has told them

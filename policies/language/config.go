@@ -2,8 +2,11 @@ package language
 
 import "github.com/x0tta6bl4/remediated/remediate"
 
-// role is what a person may be.
-var role = word("operator", "approver")
+// Roles: what a person may be, and who may approve.
+var (
+	role     = word("viewer", "operator", "approver")
+	approves = word("operator", "approver")
+)
 
 // ofConfig are the objects of the configuration, but for those of notify.
 var ofConfig = []Object{
@@ -15,6 +18,7 @@ var ofConfig = []Object{
 		{"clusters", listOf(object("cluster")), "the one that the daemon runs in, or the current context", "How to reach the Kubernetes cluster; one has the name that `cluster` says."},
 		{"name_servers", listOf(object("name server")), "policies change no DNS name", "The DNS servers at which policies may change what names lead to."},
 		{"people", listOf(object("person")), "everybody who reaches the page may do everything", "Who may give commands."},
+		{"trusted_proxy", object("trusted proxy"), "none is believed", "A proxy that logs people in and says who they are."},
 		{"notify", object("notify"), "people are told nothing", "How people are told."},
 		{"runbooks", object("runbooks"), "those that `deploy/remediated.example.yml` shows", "Who hears of an incident and when."},
 		{"watchdog", object("watchdog"), "none is expected", "An alert that always fires: when it does not come, people are called."},
@@ -65,8 +69,14 @@ var ofConfig = []Object{
 		{"name", plain, Required, "The name they give, or the user they log in as."},
 		{"slack", plain, "not known", "Their user ID in Slack."},
 		{"pagerduty", plain, "not known", "Their user ID in PagerDuty."},
-		{"token_file", path, "none", "The file of their token for the API."},
-		{"roles", listOf(role), "none", "An `operator` gives every command but approve, deny and override; an `approver` gives those as well."},
+		{"token_file", path, "none", "The file of their token for the API and the page, of at least 16 characters."},
+		{"certificate", plain, "their name", "The name in their client certificate: its common name, or an alternative one."},
+		{"roles", listOf(role), "none", "A `viewer` looks, as whoever has no role does; an `operator` gives every command but approve, deny and override; an `approver` gives those as well."},
+	}},
+	{"trusted proxy", "A proxy that logs people in and says in a header who they are. Who comes from its address and shows its certificate, as far as they are given, is believed.", []Field{
+		{"header", header, Required, "The header with the user's name, from which the proxy takes away what others sent: for example `X-Forwarded-User`."},
+		{"addresses", listOf(network), "any", "The addresses or networks that it comes from."},
+		{"certificates", setOf(plain), "it need show none", "The names in its client certificate; it shows one of them."},
 	}},
 	{"watchdog", "An alert that always fires.", []Field{
 		{"when", listOf(matcher), Required, "Which alert it is."},

@@ -54,7 +54,7 @@ var ofSteps = []Object{
 		{"within", duration, shown(remediate.DefaultActWithin), "The deadline of each act."},
 	}},
 	{"approval", "A human's yes, without which the step is not done.", []Field{
-		{"by", listOf(role), "`[approver]`", "Who may approve it."},
+		{"by", listOf(approves), "`[approver]`", "Who may approve it."},
 		{"people", count(1, 5), "`1`", "How many of them must."},
 		{"within", duration, Required, "For how long it is waited for each of them, and an approval holds."},
 	}},

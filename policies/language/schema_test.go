@@ -125,7 +125,7 @@ func TestBadFilesDoNot(t *testing.T) {
 		"config-cluster-a-number", "config-cluster-bad-name", "config-digest-day", "config-digest-time", "config-escalation-level",
 		"config-guard-unknown", "config-heartbeat-method", "config-http-settings-key", "config-mention-nobody", "config-mention-not-an-id",
 		"config-namespaces-empty", "config-no-alertmanagers", "config-no-cluster", "config-no-files", "config-not-a-mapping",
-		"config-people-role", "config-routing-key-inline", "config-routing-keys-empty", "config-runbook-page", "config-runbook-severity",
+		"config-people-role", "config-proxy-no-header", "config-routing-key-inline", "config-routing-keys-empty", "config-runbook-page", "config-runbook-severity",
 		"config-slack-no-channel", "config-slack-token", "config-storm-off", "config-storm-of-one", "config-storm-share-percent",
 		"config-unknown-key", "config-url",
 		"policy-act-verify-an-action", "policy-act-verify-empty", "policy-approval-no-within", "policy-approval-people-none", "policy-approval-people-many", "policy-approval-unknown-role", "policy-attempts-none", "policy-attempts-too-many", "policy-backup-no-max",

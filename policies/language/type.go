@@ -65,6 +65,8 @@ var (
 	matcher    = text("matcher", `[=~]\s*"`)
 	target     = text("kind/namespace/name", `^([^/]+/)?((deployment|statefulset|daemonset|pod|owner)/[^/]+|node)/[^/]+$`)
 	url        = text("URL", `^https?://`)
+	header     = text("name of a header", `^[A-Za-z0-9-]+$`)
+	network    = text("address or network", `^[0-9a-fA-F.:]+(/[0-9]+)?$`)
 	domain     = text("DNS name", `^[^\s*?!/]+$`)
 	clock      = text("time of day", `^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`)
 	digestTime = text("time of day", `^([01]?[0-9]|2[0-3]):[0-5][0-9]$`)

@@ -3,6 +3,7 @@ package promql
 import (
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -19,7 +20,7 @@ var reader = parser.NewParser(parser.Options{
 // expression leaves, and what is added on the way. What cannot be read may have any.
 func Know(r *policies.AlertRule) {
 	if e, err := reader.ParseExpr(r.Expr); err == nil {
-		r.May = labelsOf(e).Without(labels.MetricName).Or(r.Added)
+		r.May = labelsOf(e).Without(model.MetricNameLabel).Or(r.Added)
 	}
 }
 

@@ -125,7 +125,7 @@ func (t *attempt) set(ctx context.Context, s setting) remediate.Result {
 				continue // who owns it now has changed it since it was judged
 			}
 			return refused("another field manager owns what would be set: %s; where it may be taken from there, name that manager under over", text(e.err))
-		case apierrors.IsConflict(e.err), kube.IsGone(e.err), apierrors.IsInvalid(e.err) && hasCause(e.err, "metadata.uid"):
+		case apierrors.IsConflict(e.err), kube.IsGone(e.err), apierrors.IsInvalid(e.err) && ofAnother(e.err):
 			continue // it changed, or is another one, since it was judged: judge it anew
 		}
 		r := t.unsent(e)

@@ -45,7 +45,7 @@ func (t *attempt) bring(ctx context.Context, c change) (*kube.Workload, *remedia
 			return w, new(refused("another field manager owns what would be set: %s", text(e.err)))
 		case apierrors.IsConflict(e.err):
 			continue // it changed since it was judged: judge it anew
-		case apierrors.IsInvalid(e.err) && hasCause(e.err, "metadata.uid"):
+		case apierrors.IsInvalid(e.err) && ofAnother(e.err):
 			return w, new(refused("it was deleted and made anew since it was judged: %s", text(e.err)))
 		}
 		r := t.unsent(e)

@@ -29,8 +29,12 @@ func moves(p *corev1.Pod) bool {
 		return false
 	}
 	ref := metav1.GetControllerOf(p)
-	return ref == nil || !(ref.Kind == "DaemonSet" && strings.HasPrefix(ref.APIVersion, appsv1.GroupName+"/")) &&
-		!(ref.Kind == "Node" && ref.APIVersion == corev1.SchemeGroupVersion.String())
+	if ref == nil {
+		return true
+	}
+	daemon := ref.Kind == "DaemonSet" && strings.HasPrefix(ref.APIVersion, appsv1.GroupName+"/")
+	static := ref.Kind == "Node" && ref.APIVersion == corev1.SchemeGroupVersion.String()
+	return !daemon && !static
 }
 
 // refuses names the pods that must not be evicted, and why; "" when all may.

@@ -219,7 +219,7 @@ func (a *httpCall) request(ctx context.Context, id string, now time.Time) (*http
 func signature(key []byte, now time.Time, body []byte) string {
 	at := strconv.FormatInt(now.Unix(), 10)
 	mac := hmac.New(sha256.New, key)
-	io.WriteString(mac, at+".")
+	mac.Write([]byte(at + "."))
 	mac.Write(body)
 	return "t=" + at + ",v1=" + hex.EncodeToString(mac.Sum(nil))
 }

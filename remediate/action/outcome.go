@@ -162,11 +162,12 @@ func text(err error) string {
 	return strings.ToValidUTF8(out, "?")
 }
 
-// hasCause tells whether the API server's answer names the field.
-func hasCause(err error, field string) bool {
+// ofAnother tells whether the API server says that the object has another UID
+// than the one that was meant.
+func ofAnother(err error) bool {
 	if s := statusOf(err); s != nil && s.Details != nil {
 		for _, c := range s.Details.Causes {
-			if c.Field == field {
+			if c.Field == "metadata.uid" {
 				return true
 			}
 		}

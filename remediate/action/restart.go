@@ -155,7 +155,7 @@ func (t *attempt) unapplied(ctx context.Context, e *writeError) *remediate.Resul
 	switch {
 	case isFieldConflict(e.err):
 		return new(refused("another field manager owns our mark: %s", text(e.err)))
-	case apierrors.IsInvalid(e.err) && hasCause(e.err, "metadata.uid"):
+	case apierrors.IsInvalid(e.err) && ofAnother(e.err):
 		return new(refused("it was deleted and made anew since it was judged: %s", text(e.err)))
 	}
 	r := t.unsent(e)

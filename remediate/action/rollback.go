@@ -57,7 +57,7 @@ func (a *rollback) perform(ctx context.Context, t *attempt) remediate.Result {
 			return t.tell(ctx, w, ok("%s", rolledBack(next)))
 		case apierrors.IsConflict(e.err):
 			continue // it changed since it was judged: judge it anew
-		case apierrors.IsInvalid(e.err) && hasCause(e.err, "metadata.uid"):
+		case apierrors.IsInvalid(e.err) && ofAnother(e.err):
 			return refused("it was deleted and made anew since it was judged: %s", text(e.err))
 		}
 		r := t.unsent(e)

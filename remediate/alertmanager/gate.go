@@ -16,16 +16,19 @@ import (
 // nothing, so it is a bearer token, a client certificate or this machine.
 type gate struct {
 	tokenFiles []string
+	guess      func(*http.Request) (done func(right bool))
 }
 
 // Why somebody stays outside.
 var (
 	errStranger   = errors.New("stranger")
 	errTokenFiles = errors.New("the intake cannot read its token file")
+	errGuessing   = errors.New("too many wrong tokens came from this address: try again later")
 )
 
-// admit returns nil for who may come in, errStranger for who may not and
-// errTokenFiles when that cannot be told. It reads nothing of the body.
+// admit returns nil for who may come in, errStranger for who may not,
+// errGuessing for who has tried too often, and errTokenFiles when that cannot be
+// told. It reads nothing of the body.
 func (g gate) admit(r *http.Request) error {
 	if len(g.tokenFiles) == 0 {
 		return admitLocal(r)
@@ -34,7 +37,13 @@ func (g gate) admit(r *http.Request) error {
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return fmt.Errorf("%w: there is no bearer token; give Alertmanager one by http_config.authorization", errStranger)
 	}
-	return g.check(strings.TrimSpace(token))
+	done := g.guess(r)
+	if done == nil {
+		return errGuessing
+	}
+	err := g.check(strings.TrimSpace(token))
+	done(err == nil)
+	return err
 }
 
 // check compares token with all that are valid. The files are read anew each

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -177,5 +178,50 @@ func TestClientCertificate(t *testing.T) {
 				t.Errorf("answered %d, want %d", w.Code, c.want)
 			}
 		})
+	}
+}
+
+// Who may guess no more is told to try again, and no token is compared: it may be
+// Alertmanager, which has the same address. Who shows no token does not guess.
+func TestGuessesOfTheIntake(t *testing.T) {
+	var d desk
+	o := d.options()
+	o.TokenFiles = []string{tokenFile(t, "right")}
+	left, told := 3, []bool{}
+	o.Guess = func(*http.Request) func(bool) {
+		if left == 0 {
+			return nil
+		}
+		left--
+		return func(right bool) { told = append(told, right) }
+	}
+	in := intake(t, o)
+	for n, c := range []struct {
+		authorization string
+		want          int
+		outcome       Outcome
+	}{
+		{"", http.StatusUnauthorized, Unauthorized},
+		{"Bearer wrong", http.StatusUnauthorized, Unauthorized},
+		{"Bearer right", http.StatusOK, Accepted},
+		{"Bearer wrong", http.StatusUnauthorized, Unauthorized},
+		{"Bearer right", http.StatusServiceUnavailable, Guessed},
+		{"", http.StatusUnauthorized, Unauthorized},
+	} {
+		w := knock(in, elsewhere, "Authorization", c.authorization)
+		if got := d.deliveries[n].Outcome; w.Code != c.want || got != c.outcome || c.outcome == Guessed && w.Header().Get("Retry-After") == "" {
+			t.Errorf("%d, %q: answered %d, %s, want %d, %s", n, c.authorization, w.Code, got, c.want, c.outcome)
+		}
+	}
+	left, o.TokenFiles = 1, append(o.TokenFiles, tokenFile(t, "")+"-lost")
+	in.gate.tokenFiles = o.TokenFiles
+	if w := knock(in, elsewhere, "Authorization", "Bearer wrong"); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("while a token is lost: %d", w.Code)
+	}
+	if !slices.Equal(told, []bool{false, true, false, false}) {
+		t.Errorf("told of each guess: %v", told)
+	}
+	if len(d.quarantined) > 0 {
+		t.Error("what a stranger sent was kept")
 	}
 }

@@ -33,6 +33,10 @@ type IntakeOptions struct {
 	// two while one is being replaced. They are read at each webhook. Without
 	// them only verified client certificates and this machine are let in.
 	TokenFiles []string
+	// Guess bounds how often tokens are guessed. It is asked before a token is
+	// compared, and what it returns is told whether the token was right; it
+	// returns nil when no more is compared for now. nil: there is no bound.
+	Guess func(*http.Request) (done func(right bool))
 	// Limits that are zero get their defaults.
 	Limits Limits
 	// Groups says that the group of each alert is kept, see
@@ -91,6 +95,7 @@ const (
 	Overloaded   Outcome = "overloaded"   // 503: too many at a time
 	NotKept      Outcome = "not_kept"     // 503: it could not be handed over
 	NoTokens     Outcome = "no_tokens"    // 503: a token file cannot be read
+	Guessed      Outcome = "guessed"      // 503: too many wrong tokens came from this address
 )
 
 // Outcomes are all that there are.
@@ -152,7 +157,10 @@ func NewIntake(o IntakeOptions) (*Intake, error) {
 	if o.Seen == nil {
 		o.Seen = func(remediate.Labels) {}
 	}
-	return &Intake{o: o, gate: gate{o.TokenFiles}, slots: semaphore.NewWeighted(o.Limits.Concurrent)}, nil
+	if o.Guess == nil {
+		o.Guess = func(*http.Request) func(bool) { return func(bool) {} }
+	}
+	return &Intake{o: o, gate: gate{o.TokenFiles, o.Guess}, slots: semaphore.NewWeighted(o.Limits.Concurrent)}, nil
 }
 
 // ServeHTTP takes one webhook.
@@ -166,9 +174,12 @@ func (in *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // take does all but answer.
 func (in *Intake) take(w http.ResponseWriter, r *http.Request) Delivery {
-	if err := in.gate.admit(r); errors.Is(err, errTokenFiles) {
+	switch err := in.gate.admit(r); {
+	case errors.Is(err, errTokenFiles):
 		return Delivery{Outcome: NoTokens, Code: http.StatusServiceUnavailable, Why: errTokenFiles.Error(), Err: err}
-	} else if err != nil {
+	case errors.Is(err, errGuessing): // it may be Alertmanager beside who guesses: it shall try again
+		return Delivery{Outcome: Guessed, Code: http.StatusServiceUnavailable, Why: err.Error(), Err: err}
+	case err != nil:
 		return Delivery{Outcome: Unauthorized, Code: http.StatusUnauthorized, Why: err.Error(), Err: err}
 	}
 	if r.Method != http.MethodPost {
@@ -285,7 +296,7 @@ func (in *Intake) answer(w http.ResponseWriter, d Delivery) {
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(retryAfter))
 	}
-	if d.Outcome == Unauthorized || d.Outcome == Overloaded {
+	if d.Outcome == Unauthorized || d.Outcome == Guessed || d.Outcome == Overloaded {
 		h.Set("Connection", "close") // or the server reads the body, to use the connection again
 	}
 	http.Error(w, d.Why, d.Code)

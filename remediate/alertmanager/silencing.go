@@ -111,7 +111,7 @@ func (c *Client) Unsilence(ctx context.Context, s remediate.Started) remediate.R
 	until := all.until()
 	ended := map[string]bool{} // once each: the others of the cluster hear of it
 	for _, h := range all {
-		h.expire(ctx, ended)
+		_ = h.expire(ctx, ended) // what did not end is seen below, and asked for once more
 	}
 	all = c.settle(ctx, wanted, func(h held) bool { return !hasLive(h) })
 	var errs []error

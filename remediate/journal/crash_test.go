@@ -23,6 +23,8 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 	"github.com/x0tta6bl4/remediated/remediate/journal/journaltest"
+
+	"github.com/x0tta6bl4/remediated/test/leak"
 )
 
 // Some faults need a process of their own: this test binary, told by the
@@ -42,7 +44,7 @@ var roles = map[string]func(dir string) error{
 func TestMain(m *testing.M) {
 	role, ok := roles[os.Getenv(roleVariable)]
 	if !ok {
-		os.Exit(m.Run())
+		leak.Main(m)
 	}
 	if err := role(os.Getenv(dirVariable)); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -71,7 +71,7 @@ func (e *Export) read(ctx context.Context, take func(remediate.Record) bool) (ex
 	if err != nil {
 		return exportEnd{}, err
 	}
-	defer lines.close() // it was only read
+	defer lines.close() //nolint:errcheck // it was only read
 	return lines.read(ctx, e.header, take, e.keep)
 }
 

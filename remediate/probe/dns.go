@@ -30,6 +30,8 @@ type dnsLookup struct {
 	Server string   `json:"server,omitempty"` // host or host:port; default the machine's own
 	Equals []string `json:"equals,omitempty"` // these records and no others
 	Any    []string `json:"any,omitempty"`    // at least one of these
+	// AllowLoopback lets the server be this machine.
+	AllowLoopback bool `json:"allow_loopback,omitempty"`
 }
 
 func (a *dnsLookup) validate() error {
@@ -47,7 +49,7 @@ func (a *dnsLookup) validate() error {
 		return errors.New(`"any" is empty: want the records of which one must be there, or leave it out`)
 	}
 	if a.Server != "" {
-		if err := hostPort("server", withPort(a.Server)); err != nil {
+		if err := hostPort("server", withPort(a.Server), a.AllowLoopback); err != nil {
 			return err
 		}
 	}
@@ -78,7 +80,7 @@ func (a *dnsLookup) put(ctx context.Context, _ *Prober, _ remediate.Question) (r
 	if err != nil {
 		return remediate.Answer{}, err
 	}
-	said, err := exchange(ctx, server, dns.Fqdn(a.Name), rrset.Types[a.kind()])
+	said, err := a.exchange(ctx, server, dns.Fqdn(a.Name), rrset.Types[a.kind()])
 	if err != nil {
 		return remediate.Answer{}, err
 	}
@@ -105,13 +107,13 @@ func (a *dnsLookup) server() (string, error) {
 
 // exchange asks once, and once more over TCP where the answer is too long for a
 // datagram.
-func exchange(ctx context.Context, server, name string, kind uint16) (*dns.Msg, error) {
+func (a *dnsLookup) exchange(ctx context.Context, server, name string, kind uint16) (*dns.Msg, error) {
 	q := new(dns.Msg).SetQuestion(name, kind)
 	q.SetEdns0(1232, false)
 	var said *dns.Msg
 	for _, network := range []string{"udp", "tcp"} {
 		var err error
-		if said, _, err = (&dns.Client{Net: network}).ExchangeContext(ctx, q, server); err != nil {
+		if said, err = a.ask(ctx, network, server, q); err != nil {
 			return nil, fmt.Errorf("ask %s for %s: %w", server, name, err)
 		}
 		if !said.Truncated {
@@ -125,6 +127,21 @@ func exchange(ctx context.Context, server, name string, kind uint16) (*dns.Msg, 
 		return nil, fmt.Errorf("ask %s for %s: it answers %s", server, name, cmp.Or(dns.RcodeToString[said.Rcode], fmt.Sprint(said.Rcode)))
 	}
 	return said, nil
+}
+
+// ask asks once. The machine's own server is nobody's choice, and may be anywhere.
+func (a *dnsLookup) ask(ctx context.Context, network, server string, q *dns.Msg) (*dns.Msg, error) {
+	dial := new(net.Dialer).DialContext
+	if a.Server != "" {
+		dial = dialer(a.AllowLoopback).DialContext
+	}
+	conn, err := dial(ctx, network, server)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	said, _, err := new(dns.Client).ExchangeWithConnContext(ctx, q, &dns.Conn{Conn: conn})
+	return said, err
 }
 
 func (a *dnsLookup) judge(found []string) (ok bool, text string) {

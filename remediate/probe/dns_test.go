@@ -124,7 +124,7 @@ func TestDNS(t *testing.T) {
 			tc.args += fmt.Sprintf(`,"server":%q`, server)
 		}
 		began := time.Now()
-		a := quick(t).one(t, "dns", remediate.Target{}, "{"+tc.args+"}")
+		a := quick(t).one(t, "dns", remediate.Target{}, here("{"+tc.args+"}"))
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || !strings.Contains(a.Err, tc.err) || (tc.err == "") != (a.Err == "") {
 			t.Errorf("%s: %+v", name, a)
 		}

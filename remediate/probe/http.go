@@ -33,6 +33,8 @@ type httpGet struct {
 	// CAFile holds the certificates, in PEM, that the server's must come from;
 	// absent: those that the machine trusts.
 	CAFile string `json:"ca_file,omitempty"`
+	// AllowLoopback has this machine be asked.
+	AllowLoopback bool `json:"allow_loopback,omitempty"`
 }
 
 func (a *httpGet) validate() error {
@@ -55,7 +57,11 @@ func (a *httpGet) validate() error {
 	case strings.Contains(a.CAFile, "$"):
 		return errors.New(`"ca_file": which file is read must not depend on a label`)
 	}
-	return cmp.Or(a.JSON.validate(), a.Certificate.validate())
+	host := u.Hostname()
+	if strings.Contains(authority(a.URL), "$") {
+		host = "$"
+	}
+	return cmp.Or(checkHost("url", host, a.AllowLoopback), a.JSON.validate(), a.Certificate.validate())
 }
 
 func (a *httpGet) dependency(remediate.Question) string {
@@ -78,7 +84,10 @@ func (a *httpGet) put(ctx context.Context, _ *Prober, _ remediate.Question) (rem
 	began := time.Now()
 	resp, err := client.Do(req)
 	took := func() time.Duration { return time.Since(began).Round(time.Millisecond) }
-	if err != nil {
+	switch {
+	case notDialled(err):
+		return remediate.Answer{}, err
+	case err != nil:
 		return remediate.Answer{Text: fmt.Sprintf("no answer after %s: %v", took(), err)}, nil
 	}
 	defer resp.Body.Close()

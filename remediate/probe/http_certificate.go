@@ -91,9 +91,10 @@ func firstToExpire(chain []*x509.Certificate) *x509.Certificate {
 	return first
 }
 
-// client makes a client for one question.
+// client makes a client for one question. It asks no proxy, whatever the
+// environment says.
 func (a *httpGet) client() (*http.Client, error) {
-	tr := &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10}
+	tr := &http.Transport{DialContext: dialer(a.AllowLoopback).DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10}
 	var err error
 	if tr.TLSClientConfig, err = trusting(a.CAFile); err != nil {
 		return nil, err

@@ -60,7 +60,7 @@ func TestHTTPJSON(t *testing.T) {
 		"no JSON":          {"/html", `"path":"mesh","equals":3`, false, "not known", "not JSON"},
 		"cut off":          {"/long", `"path":"mesh","equals":3`, false, "not known", "larger than"},
 	} {
-		a := patient(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"json":{%s}}`, s.URL+tc.path, tc.json))
+		a := patient(t).one(t, "http", remediate.Target{}, here(fmt.Sprintf(`{"url":%q,"json":{%s}}`, s.URL+tc.path, tc.json)))
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || !strings.Contains(a.Err, tc.err) || (tc.err == "") != (a.Err == "") {
 			t.Errorf("%s: %+v", name, a)
 		}
@@ -71,7 +71,7 @@ func TestHTTPJSON(t *testing.T) {
 func TestHTTPSaysNoWhereSomethingIsNotKnown(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "{}") }))
 	defer s.Close()
-	a := patient(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"contains":"ok","json":{"path":"a","max":1}}`, s.URL))
+	a := patient(t).one(t, "http", remediate.Target{}, here(fmt.Sprintf(`{"url":%q,"contains":"ok","json":{"path":"a","max":1}}`, s.URL)))
 	if a.OK || a.Err != "" || !strings.Contains(a.Text, `lacks "ok"`) || !strings.Contains(a.Text, "not known: the body has no a") {
 		t.Errorf("got %+v", a)
 	}
@@ -146,7 +146,7 @@ func TestHTTPCertificate(t *testing.T) {
 			parent = signed(t, "between", tc.between, ca)
 		}
 		url := serve(t, signed(t, "leaf", tc.leaf, parent))
-		a := patient(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"ca_file":%q,"certificate":{"valid_for":"168h"}}`, url, tc.file))
+		a := patient(t).one(t, "http", remediate.Target{}, here(fmt.Sprintf(`{"url":%q,"ca_file":%q,"certificate":{"valid_for":"168h"}}`, url, tc.file)))
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || !strings.Contains(a.Err, tc.err) || (tc.err == "") != (a.Err == "") {
 			t.Errorf("%s: %+v", name, a)
 		}
@@ -175,7 +175,7 @@ func TestHTTPCertificateIsNew(t *testing.T) {
 		"for long enough and not new": {20 * day, `"issued_within":"2h","valid_for":"168h"`, false, "want at most 2h"},
 	} {
 		url := serve(t, issued(t, "leaf", now.Add(-tc.age), now.Add(30*day), ca))
-		a := patient(t).one(t, "http", remediate.Target{}, fmt.Sprintf(`{"url":%q,"ca_file":%q,"certificate":{%s}}`, url, trusted, tc.want))
+		a := patient(t).one(t, "http", remediate.Target{}, here(fmt.Sprintf(`{"url":%q,"ca_file":%q,"certificate":{%s}}`, url, trusted, tc.want)))
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || a.Err != "" {
 			t.Errorf("%s: %+v", name, a)
 		}

@@ -41,7 +41,7 @@ func TestHTTP(t *testing.T) {
 		`{"url":"BASE/endless","contains":"never there"}`: {false, "lacks"},
 		`{"url":"http://127.0.0.1:1/"}`:                   {false, "no answer after"},
 	} {
-		a := p.one(t, "http", remediate.Target{}, strings.Replace(args, "BASE", s.URL, 1))
+		a := p.one(t, "http", remediate.Target{}, here(strings.Replace(args, "BASE", s.URL, 1)))
 		if a.OK != want.ok || !strings.Contains(a.Text, want.text) || a.Err != "" {
 			t.Errorf("%s: %+v", args, a)
 		}

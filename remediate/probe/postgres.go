@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -71,6 +72,14 @@ func (a *postgres) put(ctx context.Context, p *Prober, _ remediate.Question) (re
 		return remediate.Answer{}, fmt.Errorf("%s does not hold a connection string: want postgres://user:password@host/database or key=value", a.DSNFile)
 	}
 	cfg.ConnectTimeout = p.timeout
+	// Whoever writes the file chooses the host, which may be this machine; those
+	// of the policies of a team are the team's.
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if network == "unix" {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}
+		return dialer(true).DialContext(ctx, network, address)
+	}
 	// A named prepared statement would not survive a pooler, and the simple
 	// protocol would take several statements for one.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec

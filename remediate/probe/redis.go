@@ -36,10 +36,12 @@ type redisInstance struct {
 	Persistence bool              `json:"persistence,omitempty"`
 	Replication *redisReplication `json:"replication,omitempty"`
 	Memory      *redisMemory      `json:"memory,omitempty"`
+	// AllowLoopback has this machine be asked.
+	AllowLoopback bool `json:"allow_loopback,omitempty"`
 }
 
 func (a *redisInstance) validate() error {
-	if err := hostPort("address", a.Address); err != nil {
+	if err := hostPort("address", a.Address, a.AllowLoopback); err != nil {
 		return err
 	}
 	switch {
@@ -66,7 +68,10 @@ func (a *redisInstance) put(ctx context.Context, p *Prober, _ remediate.Question
 	began := time.Now()
 	err := client.Ping(ctx).Err()
 	took := time.Since(began).Round(time.Millisecond)
-	if err != nil {
+	switch {
+	case notDialled(err):
+		return remediate.Answer{}, err
+	case err != nil:
 		return remediate.Answer{Text: fmt.Sprintf("does not answer after %s: %s", took, without(err, password))}, nil
 	}
 	var f findings
@@ -88,9 +93,14 @@ func (a *redisInstance) client(timeout time.Duration, password string) *redis.Cl
 		MaxRetries: -1, DialerRetries: 1, PoolSize: 1, DisableIdentity: true, Protocol: 2,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
+	var secure *tls.Config
 	if a.TLS {
 		host, _, _ := net.SplitHostPort(a.Address)
-		o.TLSConfig = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+		secure = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	}
+	// The library's own TLS goes with its own dialling.
+	o.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return dialTLS(ctx, dialer(a.AllowLoopback).DialContext, network, address, secure)
 	}
 	return redis.NewClient(o)
 }

@@ -70,7 +70,7 @@ func TestRedisInfo(t *testing.T) {
 		"no number":         {"used_memory:81\r\nmaxmemory:x\r\n", memory, false, "not known", `maxmemory is "x"`},
 		"no, and not known": {"used_memory:81\r\nmaxmemory:0\r\nrole:master\r\nconnected_slaves:0\r\n", memory + "," + near, false, "not known: maxmemory is 0", ""},
 	} {
-		a := patient(t).one(t, "redis", remediate.Target{}, fmt.Sprintf(`{"address":%q,%s}`, listen(t, telling(tc.info)), tc.args))
+		a := patient(t).one(t, "redis", remediate.Target{}, here(fmt.Sprintf(`{"address":%q,%s}`, listen(t, telling(tc.info)), tc.args)))
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || !strings.Contains(a.Err, tc.err) || (tc.err == "") != (a.Err == "") {
 			t.Errorf("%s: %+v", name, a)
 		}

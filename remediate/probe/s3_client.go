@@ -153,7 +153,7 @@ func (o *objects) ask(ctx context.Context, method, key string, query url.Values,
 		return nil, err
 	}
 	err = o.p.guarded(o.dependency(), isS3Fault, func() error {
-		if resp, err = o.client.Do(req); err != nil {
+		if resp, err = o.client.Do(req); err != nil { //nolint:bodyclose // whoever asked closes that of a good answer
 			return fmt.Errorf("ask %s: %w", o.Endpoint, unwrapped(err))
 		}
 		if resp.StatusCode == http.StatusOK {

@@ -186,7 +186,7 @@ func TestRedis(t *testing.T) {
 		"down":           {"127.0.0.1:1", secretFile, false, "refused"},
 	} {
 		began := time.Now()
-		a := quick(t).one(t, "redis", remediate.Target{}, fmt.Sprintf(`{"address":%q,"password_file":%q}`, tc.addr, tc.file))
+		a := quick(t).one(t, "redis", remediate.Target{}, here(fmt.Sprintf(`{"address":%q,"password_file":%q}`, tc.addr, tc.file)))
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || a.Err != "" {
 			t.Errorf("%s: %+v", name, a)
 		}
@@ -200,7 +200,7 @@ func TestRedis(t *testing.T) {
 func TestASecretIsReadAnew(t *testing.T) {
 	addr := listen(t, redisServer("second", "+PONG\r\n"))
 	name := file(t, "first")
-	p, args := patient(t), fmt.Sprintf(`{"address":%q,"password_file":%q}`, addr, name)
+	p, args := patient(t), here(fmt.Sprintf(`{"address":%q,"password_file":%q}`, addr, name))
 	if a := p.one(t, "redis", remediate.Target{}, args); a.OK {
 		t.Fatalf("got %+v", a)
 	}

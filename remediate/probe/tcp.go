@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
-	"github.com/x0tta6bl4/remediated/remediate/internal/args"
 )
 
 const (
@@ -21,28 +20,17 @@ const (
 // nothing comes back in time, says that nobody gets through and is a no; that
 // the name has no address, or that we could not even try, is not known.
 type tcp struct {
-	Address string `json:"address"` // host:port
+	Address       string `json:"address"` // host:port
+	AllowLoopback bool   `json:"allow_loopback,omitempty"`
 }
 
-func (a *tcp) validate() error { return hostPort("address", a.Address) }
-
-// hostPort says what is wrong with an address in an argument.
-func hostPort(name, address string) error {
-	host, port, err := net.SplitHostPort(args.Sample(address))
-	switch {
-	case address == "":
-		return fmt.Errorf(`"%s" is missing: want host:port`, name)
-	case err != nil || host == "" || port == "":
-		return fmt.Errorf(`"%s" %q: want host:port`, name, address)
-	}
-	return nil
-}
+func (a *tcp) validate() error { return hostPort("address", a.Address, a.AllowLoopback) }
 
 func (a *tcp) dependency(remediate.Question) string { return "tcp " + a.Address }
 
 func (a *tcp) put(ctx context.Context, _ *Prober, _ remediate.Question) (remediate.Answer, error) {
 	began := time.Now()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", a.Address)
+	conn, err := dialer(a.AllowLoopback).DialContext(ctx, "tcp", a.Address)
 	took := time.Since(began).Round(time.Millisecond)
 	switch {
 	case err == nil:

@@ -23,7 +23,7 @@ func TestTCP(t *testing.T) {
 		"no name": {"nothing.invalid:80", false, "not known", "nothing.invalid"},
 		"no port": {"127.0.0.1:nothing", false, "not known", "nothing"},
 	} {
-		a := quick(t).one(t, "tcp", remediate.Target{}, fmt.Sprintf(`{"address":%q}`, tc.address))
+		a := quick(t).one(t, "tcp", remediate.Target{}, here(fmt.Sprintf(`{"address":%q}`, tc.address)))
 		if a.OK != tc.ok || !strings.Contains(a.Text, tc.text) || !strings.Contains(a.Err, tc.err) || (tc.err == "") != (a.Err == "") {
 			t.Errorf("%s: %+v", name, a)
 		}
@@ -39,7 +39,7 @@ func TestTCPHangs(t *testing.T) {
 	}
 	t.Cleanup(func() { l.Close() })
 	fill(t, l)
-	if a := quick(t).one(t, "tcp", remediate.Target{}, fmt.Sprintf(`{"address":%q}`, l.Addr())); a.OK || a.Err != "" || !strings.Contains(a.Text, "no connection after") {
+	if a := quick(t).one(t, "tcp", remediate.Target{}, here(fmt.Sprintf(`{"address":%q}`, l.Addr()))); a.OK || a.Err != "" || !strings.Contains(a.Text, "no connection after") {
 		t.Errorf("got %+v", a)
 	}
 }

@@ -154,7 +154,7 @@ func (p *Prober) addRollback(ctx context.Context, w *kube.Workload, a *remediate
 	back, err := kube.RollbackOf(w, all)
 	if err != nil {
 		a.OK, a.Values[remediate.ValueRefused] = false, err.Error()
-		return nil
+		return nil //nolint:nilerr // it is the answer
 	}
 	a.Values[remediate.ValueRevision], a.Values[remediate.ValueChange] = back.To.Fingerprint(), back.String()
 	return nil

@@ -28,9 +28,14 @@ func codeOf(err error) int {
 	var p *problem
 	var refused *remediate.RefusedError
 	var large *http.MaxBytesError
+	var kept *NotAdmittedError
 	switch {
 	case errors.As(err, &p):
 		return p.code
+	case errors.As(err, &kept):
+		return kept.Code
+	case errors.As(err, &refused) && refused.Forbidden:
+		return http.StatusForbidden
 	case errors.As(err, &refused) && refused.NotFound:
 		return http.StatusNotFound
 	case errors.As(err, &refused):
@@ -49,8 +54,11 @@ type Error struct {
 // refuse answers with err: as a page to a browser, as JSON to a program.
 func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	code := codeOf(err)
-	if code == http.StatusServiceUnavailable {
+	switch code {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", "5")
+	case http.StatusUnauthorized: // a browser asks for a name and a password, which is a token
+		w.Header().Set("WWW-Authenticate", `Basic realm="remediated", charset="UTF-8"`)
 	}
 	if wantsPage(r) {
 		s.errorPage(w, r, code, err)

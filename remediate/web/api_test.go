@@ -381,13 +381,12 @@ func TestWhileTheDaemonCannotKeepOrAnswer(t *testing.T) {
 
 func TestWhoGivesTheWord(t *testing.T) {
 	w, o := play(t, healedAndOthers)
-	o.BasicAuth = true
+	o.Admit = func(*http.Request) (string, error) { return "anna", nil }
 	r := post("/api/v1/incidents/2/ack", `{"by":"somebody else"}`)
-	r.SetBasicAuth("anna", "secret")
 	if given := answer[web.Given](t, web.New(o), r); given.By != "anna" {
-		t.Errorf("given by %q, want the user that was authenticated", given.By)
+		t.Errorf("given by %q, want whom the request has proven to be of", given.By)
 	}
-	o.BasicAuth = false
+	o.Admit = nil
 	r = post("/api/v1/incidents/2/takeover", `{"by":"bert"}`)
 	r.SetBasicAuth("anna", "not checked by anybody")
 	if given := answer[web.Given](t, web.New(o), r); given.By != "bert" {
@@ -432,7 +431,7 @@ func TestHealthReadyReloadMetrics(t *testing.T) {
 	ready := errors.New("the journal is being read")
 	reload := error(nil)
 	o.Ready = func() error { return ready }
-	o.Reload = func(context.Context) error { return reload }
+	o.Reload = func(context.Context, string) error { return reload }
 	o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("remediated_up 1\n")) })
 	h := web.New(o)
 	want := func(r *http.Request, code int, text string) {

@@ -34,7 +34,7 @@ const (
 // Word is the body of a command: a human's word. As a form its fields have the
 // same names.
 type Word struct {
-	By     string `json:"by,omitempty"`     // who gives it; needed unless the listener authenticates
+	By     string `json:"by,omitempty"`     // who gives it; needed, and believed, where nobody has to prove who they are
 	Reason string `json:"reason,omitempty"` // why, for those who read it later; override and accept need one; note: what was learned
 	Plan   string `json:"plan,omitempty"`   // approve and deny: the plan's hash, or at least 6 characters of its beginning
 	Scope  string `json:"scope,omitempty"`  // pause, resume and mode: all, policy/NAME or namespace/NAME; drill, live-drill and end-drill: policy/NAME
@@ -90,7 +90,7 @@ func (s *server) give(w http.ResponseWriter, r *http.Request, command string, in
 		return err
 	}
 	if isForm(r) {
-		http.Redirect(w, r, page, http.StatusSeeOther)
+		http.Redirect(w, r, page, http.StatusSeeOther) //nolint:gosec // page is ours: /automation, or the number of an incident
 		return nil
 	}
 	writeJSON(w, http.StatusOK, Given{Command: command, By: word.By, Incident: incident, Scope: word.Scope, Guard: word.Guard, Value: word.Value})
@@ -134,8 +134,8 @@ func (s *server) word(w http.ResponseWriter, r *http.Request) (Word, error) {
 	case err != nil:
 		return word, problemf(http.StatusBadRequest, "read the command: %v; want {\"by\": \"...\", \"reason\": \"...\"}", err)
 	}
-	if s.opt.BasicAuth {
-		word.By, _, _ = r.BasicAuth()
+	if by := proven(r); by != "" {
+		word.By = by
 	}
 	return word.checked()
 }

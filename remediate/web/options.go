@@ -36,6 +36,11 @@ type History interface {
 	Kept(ctx context.Context, digest string) ([]byte, error)
 }
 
+// Reload reads the configuration anew for whoever asks, "" when nobody knows
+// who that is. It returns a [*remediate.RefusedError] when it is not theirs to
+// ask for.
+type Reload func(ctx context.Context, by string) error
+
 // Row is one incident as lists show it.
 type Row struct {
 	Number   uint64             `json:"number"` // 42; shown as i42
@@ -71,16 +76,18 @@ type Options struct {
 
 	Metrics http.Handler                  // of /metrics; nil answers 404
 	Ready   func() error                  // of /-/ready: why it is not ready; nil is always ready
-	Reload  func(context.Context) error   // of /-/reload; nil answers 404
+	Reload  Reload                        // of /-/reload; nil answers 404
 	Check   func(context.Context) []Check // of /api/v1/check; nil checks nothing
 	Now     func() time.Time              // nil is time.Now
 	Log     *slog.Logger                  // of pages that could not be written; nil discards
 	Version string                        // as /api/v1/status shows it
 
-	// BasicAuth says that the listener has checked the request's basic
-	// authentication. A command is then by that user, whatever the request
-	// says. Without it a command is by whom the request names.
-	BasicAuth bool
+	// Admit says whom a request is of, as it has proven, "" when none need prove
+	// it. A command is by whom was proven, whatever the request says; where
+	// nobody was, by whom the request names. An error keeps the request out, a
+	// [*NotAdmittedError] with its own status, any other with 401. It is asked
+	// about every path but [OpenPaths]. nil admits everybody unproven.
+	Admit func(*http.Request) (by string, err error)
 	// Hosts are the host names under which a reverse proxy or a tunnel reaches
 	// a listener on loopback. Others than these, localhost and plain addresses
 	// are refused there: a web site could otherwise point a name of its own at
@@ -94,6 +101,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
+	}
+	if o.Admit == nil {
+		o.Admit = func(*http.Request) (string, error) { return "", nil }
 	}
 	if o.Check == nil {
 		o.Check = func(context.Context) []Check { return nil }

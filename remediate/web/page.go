@@ -112,9 +112,7 @@ func Ago(d time.Duration) string {
 // reads half a page.
 func (s *server) write(w http.ResponseWriter, r *http.Request, code int, p page) error {
 	p.Now = s.opt.Now()
-	if s.opt.BasicAuth {
-		p.User, _, _ = r.BasicAuth()
-	}
+	p.User = proven(r)
 	var b bytes.Buffer
 	if err := s.pages.ExecuteTemplate(&b, "layout", p); err != nil {
 		s.opt.Log.Error("render a page", "path", r.URL.Path, "err", err)

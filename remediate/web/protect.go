@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -31,8 +33,46 @@ func (s *server) protect(next http.Handler) http.Handler {
 			s.refuse(w, r, problemf(http.StatusForbidden, "refused: the request comes from another web site (%v)", err))
 			return
 		}
-		next.ServeHTTP(w, r)
+		by, err := s.admit(r)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), provenKey{}, by)))
 	})
+}
+
+// OpenPaths are those that are answered to anybody. They say only that the daemon
+// runs, which whoever watches over processes must be able to ask.
+var OpenPaths = []string{"/-/healthy", "/-/ready"}
+
+func (s *server) admit(r *http.Request) (by string, err error) {
+	if slices.Contains(OpenPaths, r.URL.Path) {
+		return "", nil
+	}
+	by, err = s.opt.Admit(r)
+	var no *NotAdmittedError
+	if err != nil && !errors.As(err, &no) {
+		err = &NotAdmittedError{http.StatusUnauthorized, err.Error()}
+	}
+	return by, err
+}
+
+// NotAdmittedError is why a request goes no further, and the status that says so.
+type NotAdmittedError struct {
+	Code int
+	Why  string
+}
+
+func (e *NotAdmittedError) Error() string { return e.Why }
+
+// provenKey is of the name that a request has proven, in its context.
+type provenKey struct{}
+
+// proven is whom a request is of, "" when nothing has proven that.
+func proven(r *http.Request) string {
+	by, _ := r.Context().Value(provenKey{}).(string)
+	return by
 }
 
 // knownHost tells whether the request was sent to a name of ours. Off

@@ -2,6 +2,7 @@ package web
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"maps"
@@ -158,7 +159,12 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) error {
 	if s.opt.Reload == nil {
 		return problemf(http.StatusNotFound, "this daemon cannot reload; restart it")
 	}
-	if err := s.opt.Reload(r.Context()); err != nil {
+	err := s.opt.Reload(r.Context(), proven(r))
+	var refused *remediate.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return err
+	case err != nil:
 		return problemf(http.StatusInternalServerError, "not reloaded, the configuration from before goes on: %v", err)
 	}
 	return plain(w, "The configuration was reloaded.")

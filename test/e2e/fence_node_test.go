@@ -18,12 +18,12 @@ import (
 // nodePolicies may cordon one node and take that back.
 const nodePolicies = `
 policies:
-- {name: node, when: ['alertname="Node"'], severity: P2, mode: act, target: node/HERE-node, steps: [{name: cordon, do: [{cordon: {}}], undo: [{uncordon: {}}], verify: {all: [{http: {url: 'http://127.0.0.1:9/'}}], for: 1s, within: 1m}}]}
+- {name: node, when: ['alertname="Node"'], severity: P2, mode: act, target: node/HERE-node, steps: [{name: cordon, do: [{cordon: {}}], undo: [{uncordon: {}}], verify: {all: [{http: {url: 'http://127.0.0.1:9/', allow_loopback: true}}], for: 1s, within: 1m}}]}
 `
 
 // drainPolicies may drain it as well.
 const drainPolicies = nodePolicies + `
-- {name: drained, when: ['alertname="Drained"'], severity: P2, mode: act, target: node/HERE-node, steps: [{name: drain, do: [{drain: {}}], verify: {all: [{http: {url: 'http://127.0.0.1:9/'}}], for: 1s, within: 1m}}]}
+- {name: drained, when: ['alertname="Drained"'], severity: P2, mode: act, target: node/HERE-node, steps: [{name: drain, do: [{drain: {}}], verify: {all: [{http: {url: 'http://127.0.0.1:9/', allow_loopback: true}}], for: 1s, within: 1m}}]}
 `
 
 const (

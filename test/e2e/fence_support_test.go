@@ -41,8 +41,8 @@ policies:
   mode: act
   target: pod/THERE/$pod
   steps:
-  - {name: evict, do: [{evict_pod: {}}], verify: {all: [{http: {url: 'http://127.0.0.1:9/'}}], for: 1s, within: 1m}}
-  - {name: delete, do: [{delete_pod: {bypass_pdb: true}}], verify: {all: [{http: {url: 'http://127.0.0.1:9/'}}], for: 1s, within: 1m}}
+  - {name: evict, do: [{evict_pod: {}}], verify: {all: [{http: {url: 'http://127.0.0.1:9/', allow_loopback: true}}], for: 1s, within: 1m}}
+  - {name: delete, do: [{delete_pod: {bypass_pdb: true}}], verify: {all: [{http: {url: 'http://127.0.0.1:9/', allow_loopback: true}}], for: 1s, within: 1m}}
 `
 
 // fenced is what the daemon's account, fenced in, has around it: the namespace

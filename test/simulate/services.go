@@ -103,7 +103,6 @@ func (w *world) serviceOf(t remediate.Target) *service {
 type effect struct {
 	act   remediate.Act
 	times int // how often it was asked for
-	text  string
 }
 
 // carryOut does what an act says, once for each ID.

@@ -36,7 +36,7 @@ const healPolicy = `policies:
       - name: heal
         evidence: false
         do: [{http_call: {url: "%[1]s/heal", body: {n: $n}, secret_file: key, allow_loopback: true}}]
-        verify: {all: [{http: {url: "%[1]s/healthz"}}], within: 10s, every: 100ms}
+        verify: {all: [{http: {url: "%[1]s/healthz", allow_loopback: true}}], within: 10s, every: 100ms}
 `
 
 const kubeconfig = `{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],

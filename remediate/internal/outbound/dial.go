@@ -2,12 +2,12 @@ package outbound
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Dialer connects to hosts that somebody wrote into a policy. A name is
@@ -41,14 +41,31 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	for _, a := range addrs {
-		conn, failed := dial(ctx, network, net.JoinHostPort(a.String(), port))
-		if failed == nil {
+	for i, a := range addrs {
+		conn, failed := within(ctx, len(addrs)-i, func(ctx context.Context) (net.Conn, error) {
+			return dial(ctx, network, net.JoinHostPort(a.String(), port))
+		})
+		switch {
+		case failed == nil:
 			return conn, nil
+		case err == nil:
+			err = failed
+		default:
+			err = fmt.Errorf("%w; %w", err, failed)
 		}
-		err = errors.Join(err, failed)
 	}
 	return nil, err
+}
+
+// within gives a dial its share of the time that is left: an address that lets
+// nothing through must not use up that of the next.
+func within(ctx context.Context, tries int, dial func(context.Context) (net.Conn, error)) (net.Conn, error) {
+	if end, ok := ctx.Deadline(); ok {
+		share, cancel := context.WithTimeout(ctx, time.Until(end)/time.Duration(tries))
+		defer cancel()
+		ctx = share
+	}
+	return dial(ctx)
 }
 
 // addresses are those of a host, all of which may be dialled.
@@ -107,10 +124,24 @@ func CheckHost(host string) error {
 	return nil
 }
 
+// Check says why a host is not dialled, as far as that is known without resolving
+// it: for arguments that are read before anything is dialled.
+func (d *Dialer) Check(host string) error {
+	if err := CheckHost(host); err != nil {
+		return err
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		if why := d.Refuses(a); why != "" {
+			return &RefusedError{host, "it is " + why}
+		}
+	}
+	return nil
+}
+
 // kinds of addresses that are refused wherever they come from.
 var (
 	metadata = []netip.Addr{ // of clouds, beside the link-local 169.254.169.254
-		netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("fd20:ce::254"),
+		netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("fd00:ec2::23"), netip.MustParseAddr("fd20:ce::254"),
 		netip.MustParseAddr("100.100.100.200"), netip.MustParseAddr("168.63.129.16"), netip.MustParseAddr("192.0.0.192"),
 	}
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
