@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,11 +221,17 @@ func httpTrial(t *testing.T, a *api) *trial {
 		}
 		return out
 	}
-	r.lose = func() { c.answer = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) } }
-	r.mend = func() { c.answer = nil }
-	r.forbid = func() {
-		c.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }
+	var how atomic.Int32 // what it answers: a status, 0 for none
+	how.Store(http.StatusNoContent)
+	c.answer = func(w http.ResponseWriter, _ *http.Request) {
+		if how.Load() == 0 {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(int(how.Load()))
 	}
+	r.lose = func() { how.Store(0) }
+	r.mend = func() { how.Store(http.StatusNoContent) }
+	r.forbid = func() { how.Store(http.StatusForbidden) }
 	r.missing = "403 Forbidden"
 	return r
 }
