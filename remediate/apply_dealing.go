@@ -78,6 +78,7 @@ func (s *State) startedAct(i *Incident, a Act, at time.Time) {
 		return // a further act of the same attempt
 	}
 	i.Checked = 0
+	i.Unseen, i.Seemed = false, time.Time{}
 	i.Tries++
 	i.Approved, i.Approvals = "", nil // one approval, one attempt
 	for _, key := range []string{"", i.Policy} {
@@ -139,6 +140,10 @@ func (s *State) answered(i *Incident, a Ask, b Finished, at time.Time) {
 		}
 	case ForConfirmation:
 		i.confirmed(a, b, at)
+	case ForSettling:
+		if i.Unseen = false; b.Outcome == OK {
+			i.Seemed = at
+		}
 	case ForImpact:
 		i.Impact = b.Answers
 	case ForEvidence:
@@ -169,9 +174,11 @@ func (i *Incident) confirmed(a Ask, b Finished, at time.Time) {
 }
 
 // acted folds the end of an act. One that was refused or failed ends the
-// attempt: there is nothing to verify. A first refusal says that somebody else
-// changed the object meanwhile: the same step is looked at anew, so that
-// nobody's repair is answered with the next, more drastic one.
+// attempt. A first refusal says that somebody else changed the object meanwhile:
+// the same step is looked at anew, so that nobody's repair is answered with the
+// next, more drastic one. Where nothing was done, what we saw before is still what
+// that is told by; where something may have been, it is looked at before the next
+// attempt whether it helped, for the alert still fires for a while when it did.
 func (s *State) acted(i *Incident, b Finished, at time.Time) {
 	if n := len(i.Attempts); n > 0 {
 		i.Attempts[n-1].Result = b.Outcome + said(b.Text)
@@ -183,6 +190,11 @@ func (s *State) acted(i *Incident, b Finished, at time.Time) {
 	}
 	if b.Outcome == Refused {
 		i.Refusals++
+	}
+	if b.Outcome == Refused && i.Acted == 1 {
+		i.see(i.Plan)
+	} else {
+		i.Unseen = true
 	}
 	s.brokenOff(i, i.Acted-1, b.Outcome == Failed || i.Refusals > 1, at)
 }

@@ -104,6 +104,7 @@ func (s *State) healed(i *Incident, b Healed, at time.Time) {
 	i.Status, i.Healed, i.First, i.Verified, i.Probed = StatusHealed, at, b.FirstGood, true, at
 	s.index.unwait(i)
 	i.Failed, i.Outcome, i.Verdicts, i.Until, i.Confirmed, i.Lost = false, "", nil, time.Time{}, false, ""
+	i.Unseen, i.Seemed = false, time.Time{}
 	if b.Attempt != "" {
 		name := breakerName(i.Policy, i.Target)
 		s.Heals[name] = remember(s.Heals[name], at)

@@ -28,6 +28,15 @@ func (h *handler) confirm(i *Incident, st Step, counts bool) {
 	})
 }
 
+// lookBack looks once, after an attempt that broke off and before the next, whether
+// what that one would be verified by holds by now.
+func (h *handler) lookBack(i *Incident, st Step) {
+	h.startAsk(i, probeWithin+verifySlack, Ask{
+		Purpose: ForSettling, Questions: i.questions(st.Verify),
+		Within: model.Duration(probeWithin), Every: orElse(st.Verify.Every, defaultEvery),
+	})
+}
+
 // confirmAt is when to look again whether it is well.
 func (i *Incident) confirmAt() time.Time {
 	return i.Probed.Add(patience(askAgain, i.Probed.Sub(i.Since)))

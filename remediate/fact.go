@@ -409,6 +409,7 @@ const (
 	ForProbingOn    = "probing on"
 	ForGoingOn      = "going on"     // has an act done what the next one counts on?
 	ForConfirmation = "confirmation" // its alerts resolved, and no verification had held: is it well?
+	ForSettling     = "settling"     // an attempt broke off: did it help all the same?
 	ForImpact       = "impact"       // how bad is it?
 	ForEvidence     = "evidence"     // what there is to be seen before it is destroyed
 )
@@ -430,7 +431,7 @@ type Ask struct {
 // are good, and not once.
 func (a Ask) Sampled() bool {
 	switch a.Purpose {
-	case ForVerification, ForGoingOn, ForProbingOn, ForConfirmation:
+	case ForVerification, ForGoingOn, ForProbingOn, ForConfirmation, ForSettling:
 		return true
 	}
 	return false

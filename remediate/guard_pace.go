@@ -90,7 +90,9 @@ func busy(v *view) Verdict {
 	return allow("nobody is at work on %s", strings.Join(names, ", "))
 }
 
-// settle leaves a little time between steps.
+// settle leaves a little time between steps, and more where the last one broke off
+// and it is well all the same: then the alert is about to end. It is not taken for
+// healed by that: what a step is verified by may have held all along.
 func settle(v *view) Verdict {
 	pause := time.Duration(orElse(v.p.Guards.Settle, time.Duration(DefaultSettle)))
 	if v.i.Ended.IsZero() {
@@ -98,6 +100,9 @@ func settle(v *view) Verdict {
 	}
 	if until := v.i.Ended.Add(pause); until.After(v.h.now) {
 		return wait(until, "the last step ended %s ago; %s are left between steps", since(v.h.now, v.i.Ended), pause)
+	}
+	if until := v.i.Seemed.Add(seemsWell); !v.i.Seemed.IsZero() && until.After(v.h.now) {
+		return wait(until, "the last step broke off, and it was seen %s ago that all is well nevertheless: the alert has %s to end", since(v.h.now, v.i.Seemed), seemsWell)
 	}
 	return allow("the last step ended %s ago, %s are left between steps", since(v.h.now, v.i.Ended), pause)
 }

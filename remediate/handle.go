@@ -217,7 +217,7 @@ func (h *handler) wake(i *Incident) time.Time {
 	}
 	switch i.Status {
 	case StatusWaiting, StatusDenied, StatusHeld, StatusApproval, StatusObserved:
-		if !i.asking(ForGuards) && !i.asking(ForEvidence) {
+		if !i.considering() {
 			by(i.Until)
 		}
 	case StatusHealed:

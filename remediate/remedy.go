@@ -12,6 +12,7 @@ const (
 	verifySlack  = 30 * time.Second // beyond a verification's own limit, for the way there and back
 	probeEvery   = 10 * time.Second // between probes of a healed incident
 	probeWithin  = 10 * time.Second // one good sample in this time, or it is no longer healed
+	seemsWell    = 2 * time.Minute  // for an alert to end that is about what is well by now: its rule's interval, and Alertmanager's
 	askAgain     = 15 * time.Second // after a question that nobody could answer, at first
 	askAgainMost = 2 * time.Minute  // and at most
 	defaultEvery = time.Second      // between samples
@@ -111,7 +112,7 @@ func (h *handler) lastStep(i *Incident) bool {
 // without asking is said first; only when nothing stands in the way is the
 // world asked, and then everything is judged by what it answered.
 func (h *handler) consider(i *Incident) bool {
-	if !h.isDue(i) || i.asking(ForGuards) || i.asking(ForEvidence) {
+	if !h.isDue(i) || i.considering() {
 		return false
 	}
 	p := h.policy(i)
@@ -123,6 +124,10 @@ func (h *handler) consider(i *Incident) bool {
 	verdicts := v.judge(cheapGuards)
 	if d, _ := strictest(verdicts); strictness[d] >= strictness[Waiting] {
 		h.judge(i, verdicts)
+		return true
+	}
+	if i.Unseen && h.modeOf(i).Mode == ModeAct && p.Steps[v.step].Approval == nil { // who is asked sees for himself
+		h.lookBack(i, p.Steps[v.step])
 		return true
 	}
 	if p.Steps[v.step].Evidence && i.Kept != i.Tries+1 && v.mode().Mode != ModeObserve {

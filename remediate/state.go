@@ -125,6 +125,8 @@ type Incident struct {
 	Checked   int          `json:"checked,omitempty"`  // of them, those that were seen to have done what the next counts on
 	Doubt     bool         `json:"doubt,omitempty"`    // nobody knows how the last of them ended
 	Owed      int          `json:"owed,omitempty"`     // acts of the plan's undo that are still to be begun
+	Unseen    bool         `json:"unseen,omitempty"`   // an attempt broke off that may have done something: nobody has looked yet whether it helped
+	Seemed    time.Time    `json:"seemed,omitzero"`    // when that was seen, and it had helped
 	Refusals  int          `json:"refusals,omitempty"` // acts in a row that were refused
 	Base      int          `json:"base,omitempty"`     // Tries when a human last said run: attempts are counted from there
 	Hash      string       `json:"hash,omitempty"`
@@ -263,7 +265,7 @@ func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 // the records are there. A field that is added must mean, when it is empty, what
 // was meant before it was there: see [Reinstate].
 const (
-	stateFormat  = 9
+	stateFormat  = 10
 	firstTrimmed = 7 // the first one that journals were trimmed with
 )
 
@@ -366,6 +368,11 @@ func (i *Incident) asking(purpose string) bool {
 		}
 	}
 	return false
+}
+
+// considering tells whether something is asked that the next step is judged by.
+func (i *Incident) considering() bool {
+	return i.asking(ForGuards) || i.asking(ForEvidence) || i.asking(ForSettling)
 }
 
 // acting tells whether an act is open.

@@ -50,7 +50,7 @@ type world struct {
 
 func newWorld(t tb) *world {
 	w := &world{t: t, books: Rulebooks{}, state: NewState(), now: epoch, dealings: map[string]string{}, set: map[string]string{
-		"alert": "firing", "workload": "ok", "alerts": "0", "cluster": "3of3", "controlplane": "ready", "confirm": "ok", "evidence": "ok", "digest": "d1", "impact": "ok", "act": "ok", "verify": "ok", "probe": "ok", "promql": "1", "tell": "ok",
+		"alert": "firing", "workload": "ok", "alerts": "0", "cluster": "3of3", "controlplane": "ready", "confirm": "ok", "back": "failed/10s", "evidence": "ok", "digest": "d1", "impact": "ok", "act": "ok", "verify": "ok", "probe": "ok", "promql": "1", "tell": "ok",
 	}}
 	r, err := Found(w.state, w.now, "q4m2x7kd")
 	if err != nil {
@@ -224,6 +224,8 @@ func dealing(s Started) string {
 		return "probe"
 	case s.Ask.Purpose == ForConfirmation:
 		return "confirm"
+	case s.Ask.Purpose == ForSettling:
+		return "back"
 	case s.Ask.Purpose == ForImpact:
 		return "impact"
 	case s.Ask.Purpose == ForEvidence:

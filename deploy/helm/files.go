@@ -1,10 +1,12 @@
-// Package helm holds the manifests and the script by which a Helm release is put
-// back, as they are shipped, so that the tests run them wherever they are started.
+// Package helm holds the manifests and the scripts by which a Helm release is put
+// back, or upgraded, as they are shipped, so that the tests run them wherever they
+// are started.
 package helm
 
 import "embed"
 
-// Files are the manifests and the script of this folder.
+// Files are the manifests and the scripts of this folder, and README.md, which has
+// the step of a policy that upgrades.
 //
-//go:embed *.yaml scripts/*.sh
+//go:embed *.yaml README.md scripts/*.sh
 var Files embed.FS

@@ -4,6 +4,7 @@ package helm_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -23,14 +24,15 @@ import (
 
 const script = "scripts/helm-rollback.sh"
 
-func TestScript(t *testing.T) { shell.Check(t, script) }
+func TestScript(t *testing.T) { shell.Check(t, script, upgradeScript, "scripts/common.sh") }
 
 // revision is one as "helm history" has it, and the labels of its Secret.
 type revision struct {
 	Revision    int    `json:"revision"`
 	Status      string `json:"status"`
 	Description string `json:"description"`
-	mark        string
+	Chart       string `json:"chart"` // "" is web-1.0.0
+	mark, up    string // who has rolled back from it, or upgraded it
 }
 
 // release is one that a small Helm and a small kubectl keep in files.
@@ -46,17 +48,29 @@ history) cat history ;;
 rollback)
   echo "rollback to $3" >>did
   [ ! -e killed ] || exit 137
-  jq --arg to "$3" --arg status "$(cat ends)" '. + [{revision: (.[-1].revision + 1), status: $status, description: "Rollback to \($to)"}]' history >new && mv new history
+  jq --arg to "$3" --arg status "$(cat ends)" '. + [{revision: (.[-1].revision + 1), status: $status, description: "Rollback to \($to)", chart: .[-1].chart}]' history >new && mv new history
   [ "$(cat ends)" = deployed ]
+  ;;
+show) cat chart ;;
+upgrade)
+  echo "$*" | sed "s,$PWD,.," >>did
+  [ ! -e killed ] || exit 137
+  jq --arg status "$(cat ends)" --arg chart "$(basename "$3" .tgz)" '. + [{revision: (.[-1].revision + 1), status: $status, description: "Upgrade", chart: $chart}]' history >new && mv new history
+  [ "$(cat ends)" != deployed ] || exit 0
+  if [[ $* == *--rollback-on-failure* ]]; then
+    jq '. + [{revision: (.[-1].revision + 1), status: "deployed", description: "Rollback to \(.[-2].revision)", chart: .[-2].chart}]' history >new && mv new history
+  fi
+  exit 1
   ;;
 *) exit 1 ;;
 esac`
 	kubectlProgram = `case $1 in
 get) cat secrets ;;
 label)
-  echo "label $3 ${5}" >>did
-  version=${3##*.v}
-  jq --arg version "$version" --arg value "${5#*=}" '.items |= map(if .metadata.labels.version == $version then .metadata.labels["remediated/rolled-back"] = $value else . end)' secrets >new && mv new secrets
+  echo "label $3 ${@: -1}" >>did
+  label=${@: -1}
+  jq --arg version "${3##*.v}" --arg name "${label%%=*}" --arg value "${label#*=}" --arg over "$5" '.items |= map(if .metadata.labels.version != $version then .
+    elif .metadata.labels[$name] and $over != "--overwrite" then error("it has that label") else .metadata.labels[$name] = $value end)' secrets >new && mv new secrets
   ;;
 *) exit 1 ;;
 esac`
@@ -65,7 +79,11 @@ esac`
 func releaseOf(t *testing.T, revisions ...revision) *release {
 	t.Helper()
 	r := &release{t, t.TempDir()}
-	history, err := json.Marshal(append([]revision{}, revisions...))
+	revisions = append([]revision{}, revisions...)
+	for k := range revisions {
+		revisions[k].Chart = cmp.Or(revisions[k].Chart, "web-1.0.0")
+	}
+	history, err := json.Marshal(revisions)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +92,9 @@ func releaseOf(t *testing.T, revisions ...revision) *release {
 		mark := ""
 		if v.mark != "" {
 			mark = fmt.Sprintf(`, "remediated/rolled-back": %q`, v.mark)
+		}
+		if v.up != "" {
+			mark += fmt.Sprintf(`, "remediated/upgraded": %q`, v.up)
 		}
 		secrets = append(secrets, fmt.Sprintf(`{"metadata": {"labels": {"owner": "helm", "name": "shop", "version": "%d"%s}}}`, v.Revision, mark))
 	}
@@ -97,26 +118,38 @@ func (r *release) put(name, text string) {
 func (r *release) run(attempt string) (said, did string, err error) {
 	r.Helper()
 	out, err := r.with("RELEASE=shop", "NAMESPACE=shop", "TIMEOUT=4m", "REMEDIATED_ATTEMPT="+attempt)
+	return out, r.did(), err
+}
+
+// did is what was done so far.
+func (r *release) did() string {
+	r.Helper()
 	text, failed := os.ReadFile(filepath.Join(r.dir, "did"))
 	if failed != nil {
 		r.Fatal(failed)
 	}
-	return out, strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "; "), err
+	return strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "; ")
 }
 
-func (r *release) with(env ...string) (string, error) {
-	cmd := exec.Command(script)
+func (r *release) with(env ...string) (string, error) { return r.execute(exec.Command(script), env...) }
+
+func (r *release) execute(cmd *exec.Cmd, env ...string) (string, error) {
 	cmd.Env = append([]string{"PATH=" + r.dir + ":/usr/bin:/bin"}, env...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
 func TestRollsBack(t *testing.T) {
-	ok := func(n int) revision { return revision{n, "superseded", "Upgrade complete", ""} }
-	now := func(n int, status string) revision { return revision{n, status, "Upgrade " + status, ""} }
+	ok := func(n int) revision {
+		return revision{Revision: n, Status: "superseded", Description: "Upgrade complete"}
+	}
+	now := func(n int, status string) revision {
+		return revision{Revision: n, Status: status, Description: "Upgrade " + status}
+	}
 	marked := func(v revision, mark string) revision { v.mark = mark; return v }
+	upgraded := func(v revision, mark string) revision { v.up = mark; return v }
 	back := func(n, to int, status string) revision {
-		return revision{n, status, fmt.Sprint("Rollback to ", to), ""}
+		return revision{Revision: n, Status: status, Description: fmt.Sprint("Rollback to ", to)}
 	}
 	const label = "label sh.helm.release.v1.shop.v%d remediated/rolled-back=%[1]d.j-i1-a1; rollback to %d"
 	for name, tc := range map[string]struct {
@@ -124,13 +157,17 @@ func TestRollsBack(t *testing.T) {
 		did, said string
 		refused   bool
 	}{
-		"a release that is stuck":             {[]revision{ok(1), now(2, "deployed")}, fmt.Sprintf(label, 2, 1), "back to what revision 1 was", false},
-		"one that failed":                     {[]revision{ok(1), {2, "deployed", "", ""}, now(3, "failed")}, fmt.Sprintf(label, 3, 2), "from revision 3 to 2", false},
-		"several that failed":                 {[]revision{{1, "deployed", "", ""}, now(2, "failed"), now(3, "failed")}, fmt.Sprintf(label, 3, 1), "from revision 3 to 1", false},
-		"one that was rolled back from":       {[]revision{ok(1), marked(ok(2), "2.j-i0-a1"), {3, "superseded", "Rollback to 1", ""}, now(4, "failed")}, fmt.Sprintf(label, 4, 3), "from revision 4 to 3", false},
-		"the one before was rolled back from": {[]revision{ok(1), marked(ok(2), "2.j-i0-a1"), now(3, "failed")}, "", "revision 3 is what j-i0-a1 rolled back to", true},
-		"released since by somebody":          {[]revision{ok(1), marked(ok(2), "2.j-i0-a1"), now(3, "deployed")}, fmt.Sprintf(label, 3, 1), "from revision 3 to 1", false},
-		"a mark that Helm has given on":       {[]revision{ok(1), marked(ok(2), "1.j-i0-a1"), now(3, "failed")}, fmt.Sprintf(label, 3, 2), "from revision 3 to 2", false},
+		"a release that is stuck":                          {[]revision{ok(1), now(2, "deployed")}, fmt.Sprintf(label, 2, 1), "back to what revision 1 was", false},
+		"one that failed":                                  {[]revision{ok(1), {Revision: 2, Status: "deployed"}, now(3, "failed")}, fmt.Sprintf(label, 3, 2), "from revision 3 to 2", false},
+		"several that failed":                              {[]revision{{Revision: 1, Status: "deployed"}, now(2, "failed"), now(3, "failed")}, fmt.Sprintf(label, 3, 1), "from revision 3 to 1", false},
+		"one that was rolled back from":                    {[]revision{ok(1), marked(ok(2), "2.j-i0-a1"), {Revision: 3, Status: "superseded", Description: "Rollback to 1"}, now(4, "failed")}, fmt.Sprintf(label, 4, 3), "from revision 4 to 3", false},
+		"the one before was rolled back from":              {[]revision{ok(1), marked(ok(2), "2.j-i0-a1"), now(3, "failed")}, "", "revision 3 is what j-i0-a1 rolled back to", true},
+		"released since by somebody":                       {[]revision{ok(1), marked(ok(2), "2.j-i0-a1"), now(3, "deployed")}, fmt.Sprintf(label, 3, 1), "from revision 3 to 1", false},
+		"a mark that Helm has given on, and is in the way": {[]revision{ok(1), ok(2), marked(now(3, "failed"), "2.j-i0-a1")}, fmt.Sprintf(label, 3, 2), "from revision 3 to 2", false},
+		"one was upgraded before":                          {[]revision{ok(1), upgraded(ok(2), "2.j-i0-a1"), ok(3), now(4, "failed")}, fmt.Sprintf(label, 4, 3), "from revision 4 to 3", false},
+		"what it was upgraded to fails":                    {[]revision{ok(1), upgraded(ok(2), "2.j-i0-a1"), now(3, "deployed")}, "", "revision 3 is what j-i0-a1 upgraded to", true},
+		"it is being upgraded":                             {[]revision{ok(1), upgraded(now(2, "deployed"), "2.j-i0-a1")}, "", "being rolled back or upgraded by j-i0-a1", true},
+		"a mark that Helm has given on":                    {[]revision{ok(1), marked(ok(2), "1.j-i0-a1"), now(3, "failed")}, fmt.Sprintf(label, 3, 2), "from revision 3 to 2", false},
 
 		"the first":                   {[]revision{now(1, "deployed")}, "", "no revision of shop before 1 was good", true},
 		"none was good":               {[]revision{now(1, "failed"), now(2, "failed")}, "", "no revision of shop before 2 was good", true},
@@ -140,12 +177,12 @@ func TestRollsBack(t *testing.T) {
 		"a rollback is under way":     {[]revision{ok(1), ok(2), back(3, 1, "pending-rollback")}, "", "revision 3 is pending-rollback", true},
 		"it is installed":             {[]revision{now(1, "pending-install")}, "", "pending-install", true},
 		"it is uninstalled":           {[]revision{ok(1), now(2, "uninstalled")}, "", "nothing to roll back", true},
-		"another attempt is at it":    {[]revision{ok(1), marked(now(2, "deployed"), "2.j-i0-a1")}, "", "being rolled back by j-i0-a1", true},
+		"another attempt is at it":    {[]revision{ok(1), marked(now(2, "deployed"), "2.j-i0-a1")}, "", "being rolled back or upgraded by j-i0-a1, or was to be", true},
 		"what it went back to fails":  {[]revision{ok(1), marked(ok(2), "2.j-i0-a1"), back(3, 1, "deployed")}, "", "what j-i0-a1 rolled back to: that fails, too", true},
 		"it was done":                 {[]revision{ok(1), marked(ok(2), "2.j-i1-a1"), back(3, 1, "deployed")}, "", "rolled back by this attempt already", false},
 		"it was not begun":            {[]revision{ok(1), marked(now(2, "deployed"), "2.j-i1-a1")}, "rollback to 1", "back to what revision 1 was", false},
 		"it was broken off":           {[]revision{ok(1), marked(ok(2), "2.j-i1-a1"), back(3, 1, "pending-rollback")}, "", "broken off while Helm was at it: revision 3 is pending-rollback", true},
-		"it failed":                   {[]revision{ok(1), marked(ok(2), "2.j-i1-a1"), {3, "failed", "Release failed: timed out", ""}}, "", "has rolled back from 2 already, and that is failed", true},
+		"it failed":                   {[]revision{ok(1), marked(ok(2), "2.j-i1-a1"), {Revision: 3, Status: "failed", Description: "Release failed: timed out"}}, "", "has rolled back from 2 already, and that is failed", true},
 		"somebody released meanwhile": {[]revision{ok(1), marked(ok(2), "2.j-i1-a1"), now(3, "deployed")}, "", "somebody else has changed the release since: it is at 3", true},
 		"somebody did more":           {[]revision{ok(1), marked(ok(2), "2.j-i1-a1"), ok(3), back(4, 1, "deployed")}, "", "somebody else has changed the release since: it is at 4", true},
 	} {
@@ -158,7 +195,7 @@ func TestRollsBack(t *testing.T) {
 
 // However often it is run, and wherever it was killed, it rolls back once.
 func TestRollsBackOnce(t *testing.T) {
-	r := releaseOf(t, revision{1, "superseded", "", ""}, revision{2, "deployed", "", ""})
+	r := releaseOf(t, revision{Revision: 1, Status: "superseded"}, revision{Revision: 2, Status: "deployed"})
 	r.put("killed", "")
 	if said, _, err := r.run("j-i1-a1"); err == nil {
 		t.Fatalf("it was killed, and said %s", said)
@@ -180,7 +217,7 @@ func TestRollsBackOnce(t *testing.T) {
 
 // One that does not come up has failed, and is not tried again.
 func TestRollsBackInVain(t *testing.T) {
-	r := releaseOf(t, revision{1, "superseded", "", ""}, revision{2, "deployed", "", ""})
+	r := releaseOf(t, revision{Revision: 1, Status: "superseded"}, revision{Revision: 2, Status: "deployed"})
 	r.put("ends", "failed")
 	for range 2 {
 		if said, did, err := r.run("j-i1-a1"); err == nil || strings.Count(did, "rollback") != 1 {
@@ -210,7 +247,7 @@ func TestScriptRefuses(t *testing.T) {
 	}
 	// What cannot be read is no history that is empty.
 	for _, broken := range []string{"helm", "kubectl"} {
-		r := releaseOf(t, revision{1, "superseded", "", ""}, revision{2, "deployed", "", ""})
+		r := releaseOf(t, revision{Revision: 1, Status: "superseded"}, revision{Revision: 2, Status: "deployed"})
 		r.put(broken, "#!/bin/sh\necho forbidden >&2; exit 1")
 		if said, did, err := r.run("j-i1-a1"); err == nil || did != "" || !strings.Contains(said, "forbidden") {
 			t.Errorf("%s fails: %v, did %q\n%s", broken, err, did, said)
@@ -240,21 +277,26 @@ func documents[T any](t *testing.T, file, kind string) []T {
 
 // Helm has given up before Kubernetes ends the Job, and nothing starts it by itself.
 func TestManifests(t *testing.T) {
-	all := documents[batchv1.CronJob](t, "rollback.yaml", "CronJob")
-	if len(all) != 1 {
-		t.Fatalf("there are %d CronJobs", len(all))
-	}
-	c := all[0]
-	if !*c.Spec.Suspend || c.Spec.Schedule != "0 0 31 2 *" || *c.Spec.JobTemplate.Spec.BackoffLimit != 0 {
-		t.Error("it would start by itself, or again")
-	}
-	for _, e := range c.Spec.JobTemplate.Spec.Template.Spec.Containers[0].Env {
-		if e.Name != "TIMEOUT" {
-			continue
+	for file, waits := range map[string]time.Duration{"rollback.yaml": 1, "upgrade.yaml": 2} {
+		all := documents[batchv1.CronJob](t, file, "CronJob")
+		if len(all) != 1 {
+			t.Fatalf("%s has %d CronJobs", file, len(all))
 		}
-		timeout, err := time.ParseDuration(e.Value)
-		if deadline := time.Duration(*c.Spec.JobTemplate.Spec.ActiveDeadlineSeconds) * time.Second; err != nil || timeout+time.Minute > deadline {
-			t.Errorf("Helm waits for %s, and the Job has %s: want a minute between them", e.Value, deadline)
+		c := all[0]
+		if !*c.Spec.Suspend || c.Spec.Schedule != "0 0 31 2 *" || *c.Spec.JobTemplate.Spec.BackoffLimit != 0 {
+			t.Errorf("%s would start by itself, or again", c.Name)
+		}
+		if pod := c.Spec.JobTemplate.Spec.Template.Spec; pod.ServiceAccountName != c.Name {
+			t.Errorf("%s runs as %q: want an account of its own", c.Name, pod.ServiceAccountName)
+		}
+		for _, e := range c.Spec.JobTemplate.Spec.Template.Spec.Containers[0].Env {
+			if e.Name != "TIMEOUT" {
+				continue
+			}
+			timeout, err := time.ParseDuration(e.Value)
+			if deadline := time.Duration(*c.Spec.JobTemplate.Spec.ActiveDeadlineSeconds) * time.Second; err != nil || waits*timeout+time.Minute > deadline {
+				t.Errorf("Helm waits %d times for %s, and the Job has %s: want a minute between them", waits, e.Value, deadline)
+			}
 		}
 	}
 	for _, r := range documents[rbacv1.Role](t, "rbac.yaml", "Role") {

@@ -132,7 +132,7 @@ func (t *teller) started(b remediate.Started) (string, details) {
 		t.acts[b.ID] = true
 		t.stands[b.Incident] = ""
 		return "act", details{"kind": b.Act.Kind, "target": b.Act.Target.String(), "step": t.step(b.Incident, b.Act.Step), "undo": fmt.Sprint(b.Act.Undo)}
-	case b.Ask != nil && b.Ask.Sampled() && b.Ask.Purpose != remediate.ForProbingOn:
+	case b.Ask != nil && b.Ask.Sampled() && b.Ask.Purpose != remediate.ForProbingOn && b.Ask.Purpose != remediate.ForSettling:
 		t.acts[b.ID] = false
 	}
 	return "", nil

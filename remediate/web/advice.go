@@ -44,6 +44,7 @@ func happens(r Row) string {
 // askings are what is looked at besides the guards and an attempt.
 var askings = map[string]string{
 	remediate.ForConfirmation: "its alerts resolved; looking whether it is well, before it is closed",
+	remediate.ForSettling:     "the last attempt broke off; looking whether it helped all the same",
 	remediate.ForEvidence:     "keeping what there is to be seen, before it is destroyed",
 }
 

@@ -99,6 +99,7 @@ var lookings = map[string]string{
 	remediate.ForVerification: "Looking whether it helped",
 	remediate.ForGoingOn:      "Looking for what the next act counts on",
 	remediate.ForConfirmation: "Its alerts resolved; looking whether it is well",
+	remediate.ForSettling:     "The attempt broke off; looking whether it helped all the same",
 	remediate.ForEvidence:     "Keeping what there is to be seen, before it is destroyed",
 }
 

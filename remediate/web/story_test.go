@@ -146,6 +146,8 @@ func TestStoriesOfEachFact(t *testing.T) {
 			"good Its alerts resolved; looking whether it is well: promql, good for 30s\n  ok held for 30s\n"},
 		{"a confirmation that fails", factsOf(asked(remediate.ForConfirmation, remediate.Result{Outcome: remediate.Failed, Text: "connection refused"})),
 			"bad Its alerts resolved; looking whether it is well: promql, good for 30s\n  failed connection refused\n"},
+		{"a look back", factsOf(asked(remediate.ForSettling, remediate.Result{Outcome: remediate.Failed, Text: "connection refused"})),
+			"bad The attempt broke off; looking whether it helped all the same: promql, good for 30s\n  failed connection refused\n"},
 		{"the impact", factsOf(asked(remediate.ForImpact, remediate.Result{Outcome: remediate.OK, Answers: saw("0.62, at least 0.5 is P1")})),
 			"quiet Measured how bad it is\n  saw promql 0.62, at least 0.5 is P1\n"},
 		{"an impact that nobody knows", factsOf(asked(remediate.ForImpact, remediate.Result{Outcome: remediate.Unknown, Text: "no answer by its deadline"})),

@@ -13,8 +13,8 @@ import (
 	"github.com/x0tta6bl4/remediated/test/scenarios"
 )
 
-// A Helm release is bad. A person says no; there is no revision to go back to; it is
-// under way by somebody; and it is put back.
+// A Helm release is bad. A person says no; it is put back; it is upgraded to what was
+// staged; and there is no revision to go back to.
 func TestHelmRelease(t *testing.T) {
 	b := connect(t)
 	quiet(t, b)
@@ -27,19 +27,20 @@ func TestHelmRelease(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	usual := setup{policies: scenarios.HelmReleasePolicies, kubeconfig: daemonAccount(t, b), people: anna, keep: true}
+	usual := setup{policies: scenarios.HelmBothPolicies, kubeconfig: daemonAccount(t, b), people: anna, keep: true}
 	grantPrinted(t, b, filepath.Join(startDaemon(t, b, usual).dir, "remediated.yml"))
 	for _, c := range []struct {
-		name string
-		tell func(*helmRelease)
+		name, policies string
+		tell           func(*helmRelease)
 	}{
-		{"a person says no", (*helmRelease).isDenied},
-		{"it is rolled back", (*helmRelease).isRolledBack},
-		{"no revision was good", (*helmRelease).hasNoGoodRevision},
+		{"a person says no", scenarios.HelmReleasePolicies, (*helmRelease).isDenied},
+		{"it is rolled back", scenarios.HelmReleasePolicies, (*helmRelease).isRolledBack},
+		{"it is rolled forward", scenarios.HelmForwardPolicies, (*helmRelease).isRolledForward},
+		{"no revision was good", scenarios.HelmReleasePolicies, (*helmRelease).hasNoGoodRevision},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			quiet(t, b)
-			usual.keep = false
+			usual.keep, usual.policies = false, c.policies
 			c.tell(&helmRelease{daemon: startDaemon(t, b, usual), store: store, begun: time.Now()})
 		})
 	}
@@ -133,6 +134,53 @@ func (h *helmRelease) isRolledBack() {
 	h.checkToldOf("approve by anna", "-a1: job", "healed: ")
 	h.checkDecidedAgain()
 	h.t.Log(row)
+}
+
+// What was before is not to be gone back to: it is upgraded to what was staged, with the
+// values that were set. Under the same name nothing is done twice; and a version that
+// does not come up is put back, and not tried again.
+func (h *helmRelease) isRolledForward() {
+	fixed := strings.NewReplacer(`{{ .Values.ready | quote }}, "="`, `"yes", "="`)
+	h.must(h.store.Stage(h.t.Context(), "1.0.1", fixed))
+	h.must(h.store.Uninstall(h.t.Context()))
+	h.must(h.store.Install(h.t.Context(), "yes"))
+	h.must(h.store.Release(h.t.Context()))
+	h.awaitStatus(1, remediate.StatusApproval)
+	h.say("approve", "--reason=the schema has moved")
+	h.awaitFiled(1)
+	const upgraded = "superseded Install complete; superseded Upgrade complete; deployed Upgrade complete"
+	h.wantHistory(upgraded)
+	h.wantJobs(1)
+	values, err := h.store.Helm(h.t.Context(), "get", "values", scenarios.StoreRelease, "--output=json")
+	if h.must(err); strings.TrimSpace(values) != `{"ready":"no"}` {
+		h.t.Errorf("the values that were set are %s", values)
+	}
+	h.stop()
+	h.checkHealed("bad-helm-release", 30*time.Minute)
+	h.checkNothingRefused(h.begun)
+	h.checkToldOf("approve by anna", "-a1: job", "healed: ")
+	h.checkDecidedAgain()
+
+	h.wantUpgrade("by-hand", true, "store is at store-1.0.1 already, since revision 3: nothing is done")
+	h.must(h.store.Stage(h.t.Context(), "1.0.2", strings.NewReplacer(`{{ .Values.ready | quote }}, "="`, `"never", "="`)))
+	h.wantUpgrade("by-hand", false, "store is store-1.0.1, and store-1.0.2 was staged for store-1.0.0")
+	h.wantHistory(upgraded)
+	h.helm("upgrade", scenarios.StoreRelease, h.store.Chart(), "--set-string=ready=yes", "--wait", "--timeout=60s")
+	h.wantUpgrade("by-hand", false, "")
+	const back = "; superseded Upgrade complete; failed "
+	if is := h.history(); !strings.Contains(is, back) || !strings.HasSuffix(is, "deployed Rollback to 4") {
+		h.t.Errorf("what did not come up was not put back: %s", is)
+	}
+	h.wantUpgrade("by-hand", false, "has upgraded revision 4 already, that failed, and Helm has put it back")
+	h.wantUpgrade("by-hand-2", false, "by-hand has upgraded to store-1.0.2 in vain")
+}
+
+// wantUpgrade has somebody run the upgrade by hand.
+func (h *helmRelease) wantUpgrade(attempt string, ok bool, want string) {
+	h.t.Helper()
+	if said, err := h.store.Upgrade(h.t.Context(), attempt); (err == nil) != ok || !strings.Contains(said, want) {
+		h.t.Errorf("%s: %v, want %q\n%s", attempt, err, want, said)
+	}
 }
 
 // Released for the first time, it has nothing to go back to: the Job refuses, and

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
 	"errors"
 	"fmt"
@@ -35,21 +36,33 @@ var chart embed.FS
 // ofTheStore has what is shipped be about the store.
 var ofTheStore = strings.NewReplacer("x0tta6bl4-api", StoreWeb, "x0tta6bl4", StoreNamespace)
 
-// HelmReleasePolicies are those of policies/shipped/bad-release.yaml, but that they may
-// act, in shorter times.
-var HelmReleasePolicies = func() string {
+// What Helm does to the store by policy, as it is shipped but that it may act, in
+// shorter times: HelmReleasePolicies are those of policies/shipped/bad-release.yaml;
+// HelmForwardPolicies have the step of deploy/helm/README.md in place of theirs, and
+// HelmBothPolicies beside it.
+var HelmReleasePolicies, HelmForwardPolicies, HelmBothPolicies = func() (release, forward, both string) {
 	text, err := fs.ReadFile(policies.Shipped(), "bad-release.yaml")
-	if err != nil {
-		panic(err) // it is built in
+	readme, err2 := helm.Files.ReadFile("README.md")
+	if err := errors.Join(err, err2); err != nil {
+		panic(err) // they are built in
 	}
+	_, steps, _ := strings.Cut(string(text), "    steps:\n")
+	back, _, _ := strings.Cut(steps, "\n\n")
+	_, step, _ := strings.Cut(string(readme), "```yaml\n")
+	step, _, _ = strings.Cut(step, "\n```\n")
 	quick := strings.NewReplacer("mode: observe", "mode: act", "for: 1m,", "for: 2s,", "cooldown: 30m", "cooldown: 1s")
-	return quick.Replace(ofTheStore.Replace(string(text)))
+	with := func(steps string) string {
+		return quick.Replace(ofTheStore.Replace(strings.Replace(string(text), back, steps, 1)))
+	}
+	return with(back), with(step), with(back + "\n" + step)
 }()
 
-// Store is a workload that Helm releases, and the Job that has Helm put it back.
+// Store is a workload that Helm releases, and the Jobs that have Helm put it back or
+// upgrade it.
 type Store struct {
-	bed *bed.Bed
-	dir string // the chart, and what is shipped
+	bed     *bed.Bed
+	dir     string          // the chart, what is shipped, and what is staged
+	upgrade batchv1.CronJob // the template, as it is on the bed
 }
 
 // OpenStore has Helm release it and returns when it is there.
@@ -66,8 +79,10 @@ func OpenStore(ctx context.Context, b *bed.Bed) (_ *Store, err error) {
 	if err := errors.Join(os.Chmod(s.dir, 0o755), os.CopyFS(s.dir, chart), os.CopyFS(s.path("shipped"), helm.Files)); err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(s.path("shipped/scripts/helm-rollback.sh"), 0o755); err != nil {
-		return nil, err
+	for _, script := range []string{"helm-rollback.sh", "helm-upgrade.sh"} {
+		if err := os.Chmod(s.path("shipped/scripts/"+script), 0o755); err != nil {
+			return nil, err
+		}
 	}
 	if err := b.Apply(ctx, "{apiVersion: v1, kind: Namespace, metadata: {name: "+StoreNamespace+"}}"); err != nil {
 		return nil, err
@@ -80,7 +95,7 @@ func OpenStore(ctx context.Context, b *bed.Bed) (_ *Store, err error) {
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
 
-// ship puts the shipped CronJob and its rights into the cluster.
+// ship puts the shipped CronJobs and their rights into the cluster.
 func (s *Store) ship(ctx context.Context) error {
 	text, err := s.bed.Kubectl(ctx, "", "kustomize", s.path("shipped"))
 	if err != nil {
@@ -124,8 +139,59 @@ func (s *Store) onTheBed(ctx context.Context, text string) (string, error) {
 	}
 	programs := strings.Join([]string{filepath.Dir(s.bed.HelmPath), filepath.Dir(s.bed.KubectlPath), "/usr/bin", "/bin"}, ":")
 	main.Env = append(main.Env, corev1.EnvVar{Name: "KUBECONFIG", Value: kubeconfig}, corev1.EnvVar{Name: "PATH", Value: programs})
+	if c.Name == "helm-upgrade" {
+		s.upgrade = c
+	}
 	made, err := yaml.Marshal(c)
 	return string(made), err
+}
+
+// Stage packs a version of the store's chart, of which change has the templates, and
+// names it in the template of the upgrade as what follows version 1.0.0.
+func (s *Store) Stage(ctx context.Context, version string, change *strings.Replacer) error {
+	next := s.path("chart-" + version)
+	if err := os.CopyFS(next, os.DirFS(s.Chart())); err != nil {
+		return err
+	}
+	for _, name := range []string{"Chart.yaml", "templates/web.yaml"} {
+		text, err := os.ReadFile(filepath.Join(next, name))
+		if err != nil {
+			return err
+		}
+		now := change.Replace(strings.Replace(string(text), "version: 1.0.0", "version: "+version, 1))
+		if err := os.WriteFile(filepath.Join(next, name), []byte(now), 0o644); err != nil {
+			return err
+		}
+	}
+	if _, err := s.Helm(ctx, "package", next, "--destination="+s.dir); err != nil {
+		return err
+	}
+	packed := s.path("store-" + version + ".tgz")
+	b, err := os.ReadFile(packed)
+	if err != nil {
+		return err
+	}
+	args := []string{StoreRelease, StoreNamespace, "store-1.0.0", packed, fmt.Sprintf("%x", sha256.Sum256(b))}
+	s.upgrade.Spec.JobTemplate.Spec.Template.Spec.Containers[0].Args = args
+	made, err := yaml.Marshal(s.upgrade)
+	if err != nil {
+		return err
+	}
+	return s.bed.Apply(ctx, string(made))
+}
+
+// Upgrade runs what the template of the upgrade does, as an attempt, with its account,
+// and returns what it says.
+func (s *Store) Upgrade(ctx context.Context, attempt string) (string, error) {
+	main := s.upgrade.Spec.JobTemplate.Spec.Template.Spec.Containers[0]
+	cmd := exec.CommandContext(ctx, main.Command[0], main.Args...)
+	cmd.Env = []string{"REMEDIATED_ATTEMPT=" + attempt}
+	for _, e := range main.Env {
+		cmd.Env = append(cmd.Env, e.Name+"="+e.Value)
+	}
+	cmd.Env = append(cmd.Env, "TIMEOUT=5s") // nobody wants to wait for what never comes up
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
 
 // Chart is the folder of its chart.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/x0tta6bl4/remediated/policies"
 )
 
@@ -25,5 +27,32 @@ func TestBadHelmReleaseIsAsShipped(t *testing.T) {
 	}
 	if got, want := strings.Count(HelmReleasePolicies, "\n"), strings.Count(string(shipped), "\n"); got != want || strings.Contains(HelmReleasePolicies, "x0tta6bl4") {
 		t.Errorf("it has %d lines, shipped are %d:\n%s", got, want, HelmReleasePolicies)
+	}
+}
+
+// The step that upgrades is the one of deploy/helm/README.md, and fits where it is
+// said to.
+func TestTheStepThatUpgradesIsOfTheReadme(t *testing.T) {
+	const forward = "from: cronjob/releases/helm-upgrade, service_account: helm-upgrade"
+	for name, tc := range map[string]struct {
+		text               string
+		back, on, policies int
+	}{
+		"back":    {HelmReleasePolicies, 1, 0, 2},
+		"forward": {HelmForwardPolicies, 0, 1, 2},
+		"both":    {HelmBothPolicies, 1, 1, 2},
+	} {
+		var all struct {
+			Policies []struct {
+				Name  string
+				Steps []map[string]any
+			}
+		}
+		if err := yaml.Unmarshal([]byte(tc.text), &all); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(all.Policies) != tc.policies || len(all.Policies[0].Steps) != tc.back+tc.on || strings.Count(tc.text, "cronjob/releases/helm-rollback") != tc.back || strings.Count(tc.text, forward) != tc.on {
+			t.Errorf("%s:\n%s", name, tc.text)
+		}
 	}
 }
