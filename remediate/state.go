@@ -226,7 +226,7 @@ const (
 	maxAttempts = 50             // shown of one incident
 	maxLines    = 100            // of story that could not be told
 	rememberEnd = 24 * time.Hour // how long a resolved alert is known, so that a late "firing" is not news
-	maxUnknowns = 2    // verifications begun anew after one whose outcome nobody knows
+	maxUnknowns = 2              // verifications begun anew after one whose outcome nobody knows
 )
 
 // How far back a guard may count, and to how many: what was done before that is

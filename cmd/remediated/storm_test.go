@@ -19,6 +19,7 @@ import (
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
+	"github.com/x0tta6bl4/remediated/test/leak"
 )
 
 // stormSize is how many alerts storm at the daemon: a few in the usual run of
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(daemonRole) != "" {
 		os.Exit(run(context.Background(), os.Args[1:], signals{}, os.Stderr))
 	}
-	os.Exit(m.Run())
+	leak.Main(m)
 }
 
 // process is a daemon in a process of its own, with Alertmanagers and all else

@@ -130,9 +130,9 @@ type Engine struct {
 	saved    uint64 // records in the last snapshot
 	saving   chan error
 
-	begun     time.Time
-	retaining chan struct{} // closed when what is being cut off is; nil: nothing is
-	retainAt  time.Time     // when to look next at what need not be kept
+	retaining chan error // has how it went when what is being cut off is; nil: nothing is
+	retainAt  time.Time  // when to look next whether there is room
+	ageAt     time.Time  // and at what is too old
 
 	epoch   int    // counts the times that the state was folded anew
 	stop    func() // ends all performances

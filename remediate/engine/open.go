@@ -140,7 +140,7 @@ func (e *Engine) readBooks(ctx context.Context, j Journal, s *remediate.State) e
 func (e *Engine) begin(ctx context.Context) error {
 	e.clock.from(e.state.At)
 	now, _ := e.clock.now()
-	e.begun = now
+	e.ageAt = now.Add(retainEvery)
 	if e.state.Seq == 0 {
 		r, err := remediate.Found(e.state, now, e.opt.Name())
 		if err != nil {

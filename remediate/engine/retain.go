@@ -15,7 +15,8 @@ type Retention struct {
 }
 
 const (
-	retainEvery = time.Hour
+	retainEvery = time.Hour        // what is too old is looked for
+	spaceEvery  = 10 * time.Second // and whether there is room: a disk can fill in less than an hour
 	// maxAgeCut is how much of the journal's time goes at once for its age. A
 	// clock that is wrong by months must not cost the past before somebody sees
 	// to it.
@@ -29,17 +30,19 @@ const (
 // goes for its age soon after a start, or each start would cost a day.
 func (e *Engine) retain() {
 	now := e.clock.told
-	if e.degraded != nil || now.Before(e.retainAt) || e.opt.Retention == (Retention{}) || e.isRetaining() {
+	if e.opt.Retention == (Retention{}) || e.degraded != nil || e.isRetaining() || now.Before(e.retainAt) {
 		return
 	}
-	e.retainAt = now.Add(retainEvery)
+	e.retainAt = now.Add(spaceEvery)
 	c := cutting{journal: e.journal, Retention: e.opt.Retention, now: now, open: e.state.OldestOpen()}
-	if now.Before(e.begun.Add(retainEvery)) {
+	if now.Before(e.ageAt) {
 		c.Time = 0
+	} else {
+		e.ageAt = now.Add(retainEvery)
 	}
-	e.retaining = make(chan struct{})
+	done := make(chan error, 1)
+	e.retaining = done
 	go func() {
-		defer close(e.retaining)
 		records, until, err := c.all(e.perform)
 		if records > 0 {
 			e.opt.Log.Info("the journal was trimmed", "records", records, "until", until)
@@ -47,14 +50,18 @@ func (e *Engine) retain() {
 		if err != nil && e.perform.Err() == nil {
 			e.opt.Log.Warn("the journal could not be trimmed; it is tried again in an hour", "err", err)
 		}
+		done <- err
 	}()
 }
 
 // isRetaining tells whether something is being cut off still.
 func (e *Engine) isRetaining() bool {
 	select {
-	case <-e.retaining:
+	case err := <-e.retaining:
 		e.retaining = nil
+		if err != nil {
+			e.retainAt = e.clock.told.Add(retainEvery)
+		}
 	default:
 	}
 	return e.retaining != nil
@@ -80,6 +87,9 @@ type cutting struct {
 // all cuts off all that may go now, and returns how many records that were and
 // up to when.
 func (c cutting) all(ctx context.Context) (records uint64, until time.Time, err error) {
+	if short, err := c.short(ctx); err != nil || !short && c.Time == 0 {
+		return 0, until, err
+	}
 	state, err := trimmed(ctx, c.journal)
 	if err != nil {
 		return 0, until, err
@@ -113,17 +123,24 @@ func (c cutting) old(ctx context.Context, state *remediate.State) (time.Time, er
 // while space is short, at any time, but never since something opened that is
 // not over.
 func (c cutting) before(ctx context.Context, old time.Time) (time.Time, error) {
-	space, err := c.journal.Space(ctx)
+	short, err := c.short(ctx)
 	if err != nil {
 		return old, err
 	}
-	if c.Size > 0 && space.Used > c.Size || space.Room < c.Reserve {
+	if short {
 		old = c.now
 	}
 	if !c.open.IsZero() {
 		old = earlier(old, c.open)
 	}
 	return old, nil
+}
+
+// short tells whether the journal takes more than it may, or has less room than it
+// should.
+func (c cutting) short(ctx context.Context) (bool, error) {
+	space, err := c.journal.Space(ctx)
+	return err == nil && (c.Size > 0 && space.Used > c.Size || space.Room < c.Reserve), err
 }
 
 // piece cuts off some records that were written before then, if there are any.

@@ -181,6 +181,30 @@ func TestRetainsBySpace(t *testing.T) {
 	})
 }
 
+// What fills the disk does not wait for an hour.
+func TestRetainsWhileItFills(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.stop()
+		const size = 100_000
+		r.keep = engine.Retention{Time: 30 * 24 * time.Hour, Size: size}
+		r.run()
+		for moment := range 100 {
+			for k := range 20 {
+				r.submit(firing(fmt.Sprint("Other", moment, k)))
+			}
+			time.Sleep(time.Second)
+		}
+		time.Sleep(20 * time.Second)
+		r.submit(firing("Last"))
+		synctest.Wait()
+		space, err := r.disk.mem.Space(t.Context())
+		if err != nil || space.Used > size*11/10 {
+			t.Errorf("it takes %d bytes after two minutes, want about %d; %v", space.Used, size, err)
+		}
+	})
+}
+
 // A daemon that is started again and again, as one whose clock is wrong may be,
 // cuts off nothing for its age by that.
 func TestStartsDoNotCostThePast(t *testing.T) {

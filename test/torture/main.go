@@ -198,6 +198,7 @@ func (o options) round(ctx context.Context, name, program string, deaths int, at
 	if err := d.start(ctx); err != nil {
 		return c.of(l, w), err
 	}
+	w.awaitAct(ctx)
 	l.stop()
 	w.calm()
 	err = d.settle(ctx)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -146,6 +147,19 @@ func (w *world) twice() []string {
 		}
 	}
 	return all
+}
+
+// awaitAct waits until something was done at all, for a while: where all lives were
+// too short for that, that nothing was done twice would show nothing.
+func (w *world) awaitAct(ctx context.Context) {
+	acted := func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return len(w.calls) > 0
+	}
+	for began := time.Now(); !acted() && time.Since(began) < 30*time.Second && ctx.Err() == nil; {
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // fire has an alert fire, and what a webhook says of it.
