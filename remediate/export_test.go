@@ -8,7 +8,7 @@ import (
 
 // IndexesFit holds every index against its naive recomputation.
 func IndexesFit(s *State, books Rulebooks) error {
-	naive := &State{Incidents: s.Incidents, index: newIndex()}
+	naive := &State{Incidents: s.Incidents, Ended: s.Ended, index: newIndex()}
 	naive.reindex()
 	if !maps.Equal(naive.index.byKey, s.index.byKey) {
 		return fmt.Errorf("index by key is %v, should be %v", s.index.byKey, naive.index.byKey)
@@ -18,6 +18,9 @@ func IndexesFit(s *State, books Rulebooks) error {
 	}
 	if !reflect.DeepEqual(naive.index.byPolicy, s.index.byPolicy) {
 		return fmt.Errorf("index by policy is %v, should be %v", s.index.byPolicy, naive.index.byPolicy)
+	}
+	if !maps.Equal(naive.index.ended, s.index.ended) {
+		return fmt.Errorf("what ended is in its list %v times, should be %v", s.index.ended, naive.index.ended)
 	}
 	if !maps.Equal(naive.index.atTarget, s.index.atTarget) || naive.index.broken != s.index.broken {
 		return fmt.Errorf("incidents at targets are %v, should be %v", s.index.atTarget, naive.index.atTarget)
