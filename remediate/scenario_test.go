@@ -47,6 +47,7 @@ func TestRestartAnywhere(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
 			steady, restarted := newWorld(t), newWorld(t)
 			restarted.forgetful = true
 			tell(steady, file, false)

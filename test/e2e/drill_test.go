@@ -77,15 +77,18 @@ func TestDrillsAreRefused(t *testing.T) {
 	b := connect(t)
 	quiet(t, b)
 	startDaemon(t, b, setup{people: anna})
-	for by, want := range map[string]string{"anna": "notify.slack.drills", "eve": "is not among the people"} {
+	for by, is := range map[string]struct {
+		code int
+		want string
+	}{"anna": {http.StatusConflict, "notify.slack.drills"}, "eve": {http.StatusForbidden, "is not among the people"}} {
 		resp, err := http.Post(webURL+"/api/v1/drill", "application/json", strings.NewReader(`{"by": "`+by+`", "scope": "policy/postgres-down"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		answer, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusConflict || !strings.Contains(string(answer), want) {
-			t.Errorf("%s is told %d: %s (%v), want %q", by, resp.StatusCode, answer, err, want)
+		if err != nil || resp.StatusCode != is.code || !strings.Contains(string(answer), is.want) {
+			t.Errorf("%s is told %d: %s (%v), want %q", by, resp.StatusCode, answer, err, is.want)
 		}
 	}
 }
