@@ -71,7 +71,7 @@ func (e *Engine) isRetaining() bool {
 // an engine that ends, ends it at once.
 func (e *Engine) awaitRetaining() {
 	if e.retaining != nil {
-		<-e.retaining
+		_ = <-e.retaining // it has said itself how it went
 		e.retaining = nil
 	}
 }

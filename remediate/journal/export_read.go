@@ -116,7 +116,7 @@ func (e *Export) Behind(ctx context.Context) (*remediate.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer lines.close() // it was only read
+	defer func() { _ = lines.close() }() // it was only read
 	_, err = lines.read(ctx, e.header, func(remediate.Record) bool { return false }, e.keep)
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, fmt.Errorf("read export %s: %w", e.path, err)

@@ -101,7 +101,9 @@ func TestProbePostgresReplication(t *testing.T) {
 func TestProbeRedis(t *testing.T) {
 	s := redisAt(t, "--repl-ping-replica-period", "1")
 	ask := func(s *server, args string) func() remediate.Answer {
-		return func() remediate.Answer { return askOf(t, "redis", `{"allow_loopback":true,"address":"`+s.addr+`",`+args+`}`) }
+		return func() remediate.Answer {
+			return askOf(t, "redis", `{"allow_loopback":true,"address":"`+s.addr+`",`+args+`}`)
+		}
 	}
 	const persistence, memory, near = `"persistence":true`, `"memory":{"max":0.8}`, `"replication":{"max_lag":"3s"}`
 	awaits(t, true, "was written", ask(s, persistence))
