@@ -130,9 +130,9 @@ type Engine struct {
 	saved    uint64 // records in the last snapshot
 	saving   chan error
 
-	retaining chan error // has how it went when what is being cut off is; nil: nothing is
-	retainAt  time.Time  // when to look next whether there is room
-	ageAt     time.Time  // and at what is too old
+	retaining chan bool // tells whether it went well, when what is being cut off is; nil: nothing is
+	retainAt  time.Time // when to look next whether there is room
+	ageAt     time.Time // and at what is too old
 
 	epoch   int    // counts the times that the state was folded anew
 	stop    func() // ends all performances

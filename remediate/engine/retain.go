@@ -40,7 +40,7 @@ func (e *Engine) retain() {
 	} else {
 		e.ageAt = now.Add(retainEvery)
 	}
-	done := make(chan error, 1)
+	done := make(chan bool, 1)
 	e.retaining = done
 	go func() {
 		records, until, err := c.all(e.perform)
@@ -50,16 +50,16 @@ func (e *Engine) retain() {
 		if err != nil && e.perform.Err() == nil {
 			e.opt.Log.Warn("the journal could not be trimmed; it is tried again in an hour", "err", err)
 		}
-		done <- err
+		done <- err == nil
 	}()
 }
 
 // isRetaining tells whether something is being cut off still.
 func (e *Engine) isRetaining() bool {
 	select {
-	case err := <-e.retaining:
+	case ok := <-e.retaining:
 		e.retaining = nil
-		if err != nil {
+		if !ok {
 			e.retainAt = e.clock.told.Add(retainEvery)
 		}
 	default:
@@ -71,7 +71,7 @@ func (e *Engine) isRetaining() bool {
 // an engine that ends, ends it at once.
 func (e *Engine) awaitRetaining() {
 	if e.retaining != nil {
-		_ = <-e.retaining // it has said itself how it went
+		<-e.retaining
 		e.retaining = nil
 	}
 }
