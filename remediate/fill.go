@@ -62,18 +62,20 @@ func keepsHost(template, filled string, ls Labels) error {
 	if !aURL.MatchString(template) {
 		return nil
 	}
-	want, err := expand(authority(template), ls, checkPlain)
+	want, err := expand(Authority(template), ls, checkPlain)
 	if err != nil {
 		return err
 	}
-	if got := authority(filled); got != want || strings.Count(got, "@") != strings.Count(authority(template), "@") {
+	if got := Authority(filled); got != want || strings.Count(got, "@") != strings.Count(Authority(template), "@") {
 		return fmt.Errorf("the labels would make %q of %q, which is of another host: want no / and no @ where they are the host's", filled, template)
 	}
 	return nil
 }
 
-// authority is the part of a URL that says whom it is of.
-func authority(url string) string {
+// Authority is the part of a URL that says whom it is of, as RFC 3986 calls it:
+// anna@db.shop:5432 of postgres://anna@db.shop:5432/orders. The URL may have a $label
+// anywhere.
+func Authority(url string) string {
 	_, rest, _ := strings.Cut(url, "://")
 	return rest[:strings.IndexAny(rest+"/", "/?#")]
 }

@@ -193,19 +193,26 @@ func TestRollsBack(t *testing.T) {
 	}
 }
 
-// However often it is run, and wherever it was killed, it rolls back once.
-func TestRollsBackOnce(t *testing.T) {
-	r := releaseOf(t, revision{Revision: 1, Status: "superseded"}, revision{Revision: 2, Status: "deployed"})
+// killedAndOften runs an attempt that is killed while Helm is at it, and then three
+// times more.
+func (r *release) killedAndOften(run func(attempt string) (said, did string, err error)) {
+	r.Helper()
 	r.put("killed", "")
-	if said, _, err := r.run("j-i1-a1"); err == nil {
-		t.Fatalf("it was killed, and said %s", said)
+	if said, _, err := run("j-i1-a1"); err == nil {
+		r.Fatalf("it was killed, and said %s", said)
 	}
 	os.Remove(filepath.Join(r.dir, "killed"))
 	for range 3 {
-		if said, _, err := r.run("j-i1-a1"); err != nil {
-			t.Fatalf("%v: %s", err, said)
+		if said, _, err := run("j-i1-a1"); err != nil {
+			r.Fatalf("%v: %s", err, said)
 		}
 	}
+}
+
+// However often it is run, and wherever it was killed, it rolls back once.
+func TestRollsBackOnce(t *testing.T) {
+	r := releaseOf(t, revision{Revision: 1, Status: "superseded"}, revision{Revision: 2, Status: "deployed"})
+	r.killedAndOften(r.run)
 	said, did, err := r.run("j-i2-a1")
 	if err == nil || !strings.Contains(said, "what j-i1-a1 rolled back to: that fails, too") {
 		t.Errorf("the next attempt: %v\n%s", err, said)

@@ -3,7 +3,6 @@ package helm_test
 import (
 	"crypto/sha256"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -100,16 +99,7 @@ func TestUpgrades(t *testing.T) {
 // However often it is run, and wherever it was killed, it upgrades once.
 func TestUpgradesOnce(t *testing.T) {
 	r := upgradable(t, revision{Revision: 1, Status: "deployed"})
-	r.put("killed", "")
-	if said, _, err := r.upgrade("j-i1-a1"); err == nil {
-		t.Fatalf("it was killed, and said %s", said)
-	}
-	os.Remove(filepath.Join(r.dir, "killed"))
-	for range 3 {
-		if said, _, err := r.upgrade("j-i1-a1"); err != nil {
-			t.Fatalf("%v: %s", err, said)
-		}
-	}
+	r.killedAndOften(func(attempt string) (string, string, error) { return r.upgrade(attempt) })
 	said, did, err := r.upgrade("j-i2-a1")
 	if err != nil || !strings.Contains(said, "already, since revision 2: nothing is done") {
 		t.Errorf("the next attempt: %v\n%s", err, said)

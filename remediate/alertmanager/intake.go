@@ -100,7 +100,7 @@ const (
 
 // Outcomes are all that there are.
 func Outcomes() []Outcome {
-	return []Outcome{Accepted, Unauthorized, NotPosted, Garbage, Oversized, Unread, Overloaded, NotKept, NoTokens}
+	return []Outcome{Accepted, Unauthorized, NotPosted, Garbage, Oversized, Unread, Overloaded, NotKept, NoTokens, Guessed}
 }
 
 // Delivery is what became of one webhook.

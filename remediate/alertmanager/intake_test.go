@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,6 +60,9 @@ func (d *desk) options() IntakeOptions {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.deliveries = append(d.deliveries, n)
+			if !slices.Contains(Outcomes(), n.Outcome) {
+				panic(n.Outcome + " is an outcome that is not counted from the beginning")
+			}
 		},
 	}
 }

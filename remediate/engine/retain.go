@@ -82,12 +82,15 @@ type cutting struct {
 	Retention
 	now  time.Time
 	open time.Time // when the oldest open incident was opened; zero: none is open
+	// spare has a twentieth more go than space asks for, so that it is not looked
+	// for space again in ten seconds.
+	spare bool
 }
 
 // all cuts off all that may go now, and returns how many records that were and
 // up to when.
 func (c cutting) all(ctx context.Context) (records uint64, until time.Time, err error) {
-	if short, err := c.short(ctx); err != nil || !short && c.Time == 0 {
+	if c.spare, err = c.short(ctx); err != nil || !c.spare && c.Time == 0 {
 		return 0, until, err
 	}
 	state, err := trimmed(ctx, c.journal)
@@ -139,8 +142,12 @@ func (c cutting) before(ctx context.Context, old time.Time) (time.Time, error) {
 // short tells whether the journal takes more than it may, or has less room than it
 // should.
 func (c cutting) short(ctx context.Context) (bool, error) {
+	size, reserve := c.Size, c.Reserve
+	if c.spare {
+		size, reserve = size-size/20, reserve+reserve/20
+	}
 	space, err := c.journal.Space(ctx)
-	return err == nil && (c.Size > 0 && space.Used > c.Size || space.Room < c.Reserve), err
+	return err == nil && (size > 0 && space.Used > size || space.Room < reserve), err
 }
 
 // piece cuts off some records that were written before then, if there are any.

@@ -51,12 +51,6 @@ func hostPort(argument, address string, loopback bool) error {
 	return checkHost(argument, host, loopback)
 }
 
-// authority is the part of a URL that says whom it is of.
-func authority(url string) string {
-	_, rest, _ := strings.Cut(url, "://")
-	return rest[:strings.IndexAny(rest+"/", "/?#")]
-}
-
 // notDialled tells whether nothing was connected to because of what the address is.
 func notDialled(err error) bool {
 	var no *outbound.RefusedError

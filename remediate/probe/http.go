@@ -58,7 +58,7 @@ func (a *httpGet) validate() error {
 		return errors.New(`"ca_file": which file is read must not depend on a label`)
 	}
 	host := u.Hostname()
-	if strings.Contains(authority(a.URL), "$") {
+	if strings.Contains(remediate.Authority(a.URL), "$") {
 		host = "$"
 	}
 	return cmp.Or(checkHost("url", host, a.AllowLoopback), a.JSON.validate(), a.Certificate.validate())

@@ -27,7 +27,7 @@ func (a Answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if to := resp.Header.Get("Location"); to != "" && resp.StatusCode/100 == 3 && !a.Redirects {
 		resp.Body.Close()
-		return nil, fmt.Errorf("%s leads elsewhere (%s), and is not followed", r.URL.Host, resp.Status)
+		return nil, fmt.Errorf("%s leads elsewhere (%s), and is not followed: write the address that is meant", r.URL.Host, resp.Status)
 	}
 	resp.Body = http.MaxBytesReader(nil, resp.Body, a.Max)
 	return resp, nil
