@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,12 +175,13 @@ func TestHTTPCallAgain(t *testing.T) {
 	performed(t, a.actor(t), s, remediate.OK, "204")
 
 	// The first is broken off, and the second has the same key.
-	actor, n := a.actor(t), 0
+	actor, first := a.actor(t), atomic.Bool{}
+	first.Store(true)
 	c.mu.Lock()
 	c.heard = nil
 	c.mu.Unlock()
 	c.answer = func(w http.ResponseWriter, _ *http.Request) {
-		if n++; n == 1 {
+		if first.Swap(false) {
 			panic(http.ErrAbortHandler)
 		}
 	}
