@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Describe says a fact in one line, for logs and for the story of an incident.
+// Describe says a fact in one line, for logs and for the story of an incident. What
+// comes later is told with its date: it may be weeks off.
 func Describe(b Body) string {
 	switch b := b.(type) {
 	case Founded:
@@ -42,7 +43,7 @@ func Describe(b Body) string {
 	case Started:
 		return describeStarted(b)
 	case Delayed:
-		return fmt.Sprintf("%s did not get through: %s; next try at %s", b.ID, b.Why, b.Until.Format(time.TimeOnly))
+		return fmt.Sprintf("%s did not get through: %s; next try at %s", b.ID, b.Why, b.Until.Format(time.RFC3339))
 	case Finished:
 		return describeFinished(b)
 	}
@@ -87,7 +88,7 @@ func describeDecided(b Body) string {
 	case BreakerCounted:
 		s := fmt.Sprintf("breaker %q is %s", b.Breaker, b.State)
 		if !b.Until.IsZero() {
-			s += " until " + b.Until.Format(time.TimeOnly)
+			s += " until " + b.Until.Format(time.RFC3339)
 		}
 		return s
 	case Rated:
@@ -154,7 +155,7 @@ func describeJudged(b Judged) string {
 		s += "; plan " + b.Hash
 	}
 	if !b.Until.IsZero() {
-		s += "; again at " + b.Until.Format(time.TimeOnly)
+		s += "; again at " + b.Until.Format(time.RFC3339)
 	}
 	return s
 }

@@ -117,14 +117,14 @@ func again(until time.Time) string {
 	if until.IsZero() {
 		return "It is judged again when that changes."
 	}
-	return "It is judged again at " + until.UTC().Format("15:04:05") + " UTC."
+	return "It is judged again at " + stamp(until) + "."
 }
 
 func before(until time.Time) string {
 	if until.IsZero() {
 		return ""
 	}
-	return " until " + until.UTC().Format("15:04:05") + " UTC"
+	return " until " + stamp(until)
 }
 
 // commandsOf returns the commands that fit the incident as it stands, those

@@ -95,7 +95,7 @@ func (t *teller) add(e Event) int {
 func (t *teller) tell(f remediate.Fact) {
 	switch b := f.Body.(type) {
 	case remediate.AlertFiring:
-		t.add(Event{At: f.At, Tone: Quiet, Text: fmt.Sprintf("Alert %s fires since %s", b.Alert.Name(), b.Alert.StartsAt.UTC().Format("2006-01-02 15:04:05 UTC"))})
+		t.add(Event{At: f.At, Tone: Quiet, Text: fmt.Sprintf("Alert %s fires since %s", b.Alert.Name(), stamp(b.Alert.StartsAt))})
 	case remediate.Opened:
 		t.opened(f.At, b)
 	case remediate.Joined:
