@@ -24,8 +24,8 @@ func (c *cli) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.output == "json" {
-		err = c.out.raw(raw)
+	if c.forProgram() {
+		err = c.answer(raw)
 	} else {
 		c.out.checks(all)
 		err = c.out.err

@@ -18,7 +18,7 @@ func (c *cli) evidence(ctx context.Context, id, digest string) error {
 	}
 	fits := slices.DeleteFunc(slices.Clone(i.Evidence), func(e web.Evidence) bool { return !strings.HasPrefix(e.Digest, digest) })
 	switch {
-	case c.output == "json":
+	case c.forProgram():
 		return c.listed(fits)
 	case len(i.Evidence) == 0:
 		c.out.printf("Nothing was kept for i%d: nothing was destroyed, or its policy keeps no evidence.\n", i.Number)
@@ -37,7 +37,7 @@ func (c *cli) evidence(ctx context.Context, id, digest string) error {
 
 // listed writes what there is as JSON.
 func (c *cli) listed(all []web.Evidence) error {
-	return c.showJSON(append([]web.Evidence{}, all...))
+	return c.showData(append([]web.Evidence{}, all...))
 }
 
 // choice lists what there is, and how to ask for one.

@@ -68,8 +68,8 @@ func (c *cli) list(ctx context.Context, all bool, status string, limit int, befo
 	if err != nil {
 		return err
 	}
-	if c.output == "json" {
-		return c.out.raw(raw)
+	if c.forProgram() {
+		return c.answer(raw)
 	}
 	c.out.list(l, all || status != "")
 	return c.out.err
@@ -90,8 +90,8 @@ func (c *cli) explain(ctx context.Context, id string, how telling) error {
 	if err != nil {
 		return err
 	}
-	if c.output == "json" {
-		return c.out.raw(raw)
+	if c.forProgram() {
+		return c.answer(raw)
 	}
 	c.out.incident(i, how)
 	return c.out.err
@@ -103,8 +103,8 @@ func (c *cli) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.output == "json" {
-		return c.out.raw(raw)
+	if c.forProgram() {
+		return c.answer(raw)
 	}
 	c.out.status(s)
 	return c.out.err

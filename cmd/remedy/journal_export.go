@@ -110,7 +110,7 @@ func (c *cli) checkJournal(ctx context.Context, j past, was []string) error {
 	if err == nil {
 		err = stillAre(ctx, j, marks)
 	}
-	if c.output == "json" {
+	if c.forProgram() {
 		report := struct {
 			journal.Extent
 			Damage string `json:"damage,omitempty"`
@@ -118,7 +118,7 @@ func (c *cli) checkJournal(ctx context.Context, j past, was []string) error {
 		if err != nil {
 			report.Damage = err.Error()
 		}
-		return errors.Join(c.showJSON(report), err)
+		return errors.Join(c.showData(report), err)
 	}
 	c.showExtent(found, "as they were written")
 	return errors.Join(c.out.err, err)

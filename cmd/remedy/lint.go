@@ -85,7 +85,7 @@ func (c *cli) showLint(problems []policies.Problem, ok []string) error {
 	if problems == nil {
 		problems = []policies.Problem{} // [] and not null
 	}
-	return c.showJSON(problems)
+	return c.showData(problems)
 }
 
 // around holds what was loaded against what stands around it. Rules that are not

@@ -116,7 +116,7 @@ func (c *cli) app(env func(string) string, stdout, stderr io.Writer) (*kingpin.A
 		Default(or(env("REMEDIATED_URL"), "http://127.0.0.1:9095")).StringVar(&c.url)
 	app.Flag("by", "Who gives the word. Default: $USER. A daemon that asks for a password takes that user instead.").
 		Default(env("USER")).StringVar(&c.by)
-	app.Flag("output", "text, or json as the API gives it.").Short('o').Default("text").EnumVar(&c.output, "text", "json")
+	app.Flag("output", "text, or json as the API gives it, or the same as yaml.").Short('o').Default("text").EnumVar(&c.output, "text", "json", "yaml")
 	app.Flag("http.config.file", "TLS and authentication towards the daemon, in Prometheus's format of HTTP client configuration.").StringVar(&c.config)
 	c.commands, c.reads = map[string]func(context.Context) error{}, map[string]bool{}
 	c.incidentCommands(app.Command("incident", "Incidents: what is broken and what is done about it."))

@@ -99,11 +99,11 @@ func (j postureJob) otherWay() string {
 
 // showPosture shows what was found, each on one line, and then what is well.
 func (c *cli) showPosture(found []posture.Finding, well []posture.Target) error {
-	if c.output == "json" {
+	if c.forProgram() {
 		if found == nil {
 			found = []posture.Finding{} // [] and not null
 		}
-		return c.showJSON(found)
+		return c.showData(found)
 	}
 	p := c.out
 	for _, f := range found {

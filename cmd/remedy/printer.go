@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/x0tta6bl4/remediated/remediate/web"
@@ -56,37 +54,20 @@ func (p *printer) printf(format string, args ...any) {
 	_, p.err = fmt.Fprintf(p.w, format, args...)
 }
 
-// raw writes an answer as it came, with what a terminal might obey written as
-// JSON's own escapes, which mean the same.
-func (p *printer) raw(b []byte) error {
-	var out []byte
-	for _, r := range string(b) {
-		if r == '\n' || unicode.IsPrint(r) {
-			out = utf8.AppendRune(out, r)
-			continue
-		}
-		for _, u := range utf16.AppendRune(nil, r) {
-			out = fmt.Appendf(out, "\\u%04x", u)
-		}
-	}
-	_, err := p.w.Write(out)
-	return err
-}
-
 // shown are the ways in which something is shown to people.
 type shown struct {
 	text, markdown func()
 	html           func() error
 }
 
-// show shows what was found in a format. A program asks for JSON by --output, too.
+// show shows what was found in a format. A program asks for its own by --output, too.
 func (c *cli) show(format string, found any, as shown) error {
-	if c.output == "json" {
-		format = "json"
+	if c.forProgram() {
+		format = c.output
 	}
 	switch format {
-	case "json":
-		return c.showJSON(found)
+	case "json", "yaml":
+		return c.showData(found)
 	case "html":
 		return as.html()
 	case "markdown":
@@ -95,15 +76,6 @@ func (c *cli) show(format string, found any, as shown) error {
 		as.text()
 	}
 	return c.out.err
-}
-
-// showJSON writes something as a program reads it.
-func (c *cli) showJSON(v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return c.out.raw(append(b, '\n'))
 }
 
 // text writes what was kept line by line, without what a terminal obeys.

@@ -52,8 +52,8 @@ func (c *cli) shadow(ctx context.Context, j past, since time.Duration) error {
 	for _, p := range report.Policies() {
 		all = append(all, advised{p, p.Advice()})
 	}
-	if c.output == "json" {
-		return c.showJSON(all)
+	if c.forProgram() {
+		return c.showData(all)
 	}
 	c.out.printf("Incidents from %s to %s\n", report.Since().Format(time.RFC3339), last.Format(time.RFC3339))
 	if begin.After > 0 {

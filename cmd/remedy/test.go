@@ -77,7 +77,7 @@ func (t *policyTest) run() error {
 // show shows what came of the tests, and tells whether all is well.
 func (t *policyTest) show(problems []policies.Problem, all []tested) (bool, error) {
 	reached := reachedBy(all)
-	if t.cli.output == "json" {
+	if t.cli.forProgram() {
 		return t.showJSON(problems, all, reached)
 	}
 	if err := t.cli.showProblems(problems, nil); err != nil {
@@ -184,5 +184,5 @@ func (t *policyTest) showJSON(problems []policies.Problem, all []tested, reached
 			ok = ok && r.Reached
 		}
 	}
-	return ok, t.cli.showJSON(out)
+	return ok, t.cli.showData(out)
 }

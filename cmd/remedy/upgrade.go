@@ -27,8 +27,8 @@ func (c *cli) showUpgrade(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.output == "json" {
-		err = c.out.raw(raw)
+	if c.forProgram() {
+		err = c.answer(raw)
 	} else {
 		c.out.upgrade(u)
 		err = c.out.err

@@ -122,8 +122,8 @@ func (c *cli) wordAboutScope(cmd *kingpin.CmdClause, w wordCommand) {
 
 // said confirms a command.
 func (c *cli) said(raw []byte, what, taken string) error {
-	if c.output == "json" {
-		return c.out.raw(raw)
+	if c.forProgram() {
+		return c.answer(raw)
 	}
 	c.out.printf("%s %s\n", what, taken)
 	return c.out.err
