@@ -119,6 +119,7 @@ fuzz: ## Fuzz what reads bytes from outside, and what writes for terminals, Slac
 	go test -run '^$$' -fuzz '^FuzzTerminal$$' -fuzztime $(FUZZ) ./cmd/remedy
 	go test -run '^$$' -fuzz '^FuzzMarkdown$$' -fuzztime $(FUZZ) ./cmd/remedy
 	go test -run '^$$' -fuzz '^FuzzRaw$$' -fuzztime $(FUZZ) ./cmd/remedy
+	go test -run '^$$' -fuzz '^FuzzYAML$$' -fuzztime $(FUZZ) ./cmd/remedy
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml
