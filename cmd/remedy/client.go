@@ -58,7 +58,7 @@ func (c *cli) ask(ctx context.Context, method, path string, query url.Values, bo
 	}
 	resp, err := client.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("remediated cannot be reached at %s: %w; is it running, and is --url (or REMEDIATED_URL) right?", base.Redacted(), cause(err))
+		return nil, fmt.Errorf("remediated cannot be reached at %s: %w; is it running, and is --url (or $REMEDY_URL) right?", base.Redacted(), cause(err))
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -101,17 +101,23 @@ func cause(err error) error {
 	return err
 }
 
+// client asks the daemon. There is one for all that a command asks.
 func (c *cli) client() (*http.Client, error) {
-	if c.config == "" {
-		return httpclient.New(config.DefaultHTTPClientConfig, "remedy")
+	if c.http != nil {
+		return c.http, nil
 	}
-	cfg, _, err := config.LoadHTTPConfigFile(c.config)
-	if err != nil {
-		return nil, usagef("read --http.config.file %s: %v", c.config, err)
+	cfg := config.DefaultHTTPClientConfig
+	if c.config != "" {
+		said, _, err := config.LoadHTTPConfigFile(c.config)
+		if err != nil {
+			return nil, usagef("read --http.config.file %s: %v", c.config, err)
+		}
+		cfg = *said
 	}
-	client, err := httpclient.New(*cfg, "remedy")
+	client, err := httpclient.New(cfg, "remedy")
 	if err != nil {
 		return nil, usagef("--http.config.file %s: %v", c.config, err)
 	}
+	c.http = client
 	return client, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -18,20 +19,20 @@ func (c *cli) incidentCommands(cmd *kingpin.CmdClause) {
 	status := list.Flag("status", "Only those in this status: waiting, denied, approval, healed, closed, ...").String()
 	limit := list.Flag("limit", "How many at most.").Default("50").Int()
 	before := list.Flag("before", "Only those older than this one.").String()
-	c.commands[list.FullCommand()] = func(ctx context.Context) error { return c.list(ctx, *all, *status, *limit, *before) }
+	c.watched(list, func(ctx context.Context) error { return c.list(ctx, *all, *status, *limit, *before) })
 
 	show := cmd.Command("show", "Show how one incident stands.")
-	shown := show.Arg("id", "42 or i42.").Required().String()
-	c.commands[show.FullCommand()] = func(ctx context.Context) error { return c.explain(ctx, *shown, telling{}) }
+	shown := c.incidentArg(show)
+	c.watched(show, func(ctx context.Context) error { return c.explain(ctx, *shown, telling{}) })
 
 	explain := cmd.Command("explain", "Tell one incident as a story: what was seen, each verdict with its numbers, what was done and what came back.")
-	explained := explain.Arg("id", "42 or i42.").Required().String()
+	explained := c.incidentArg(explain)
 	verbose := explain.Flag("verbose", "Every guard of every judgement.").Short('v').Bool()
-	c.commands[explain.FullCommand()] = func(ctx context.Context) error {
+	c.watched(explain, func(ctx context.Context) error {
 		return c.explain(ctx, *explained, telling{story: true, verbose: *verbose})
-	}
+	})
 	evidence := cmd.Command("evidence", "Print what was kept before it was destroyed, or list it when there is more than one.")
-	of := evidence.Arg("id", "42 or i42.").Required().String()
+	of := c.incidentArg(evidence)
 	digest := evidence.Arg("digest", "Which one, by the beginning of its digest.").String()
 	c.commands[evidence.FullCommand()] = func(ctx context.Context) error { return c.evidence(ctx, *of, *digest) }
 
@@ -49,7 +50,7 @@ func number(text string) (uint64, error) {
 }
 
 func (c *cli) list(ctx context.Context, all bool, status string, limit int, before string) error {
-	q := url.Values{"limit": {strconv.Itoa(limit)}, "status": {or(status, web.Open)}}
+	q := url.Values{"limit": {strconv.Itoa(limit)}, "status": {cmp.Or(status, web.Open)}}
 	if all {
 		if status != "" {
 			return usagef("--all and --status do not go together")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -137,7 +138,7 @@ func (c *cli) showExtent(e journal.Extent, is string) {
 	o.printf("Records %s to %s are %s\n", count(e.First), count(e.Last), is)
 	rows := [][]cell{
 		{{text: "  of"}, {text: e.From.Format(time.RFC3339) + " to " + e.To.Format(time.RFC3339)}},
-		{{text: "  journal"}, {text: or(e.Journal, "not said: its first record was trimmed")}},
+		{{text: "  journal"}, {text: cmp.Or(e.Journal, "not said: its first record was trimmed")}},
 		{{text: "  head"}, {text: e.Head.String()}},
 		{{text: "  was"}, {text: fmt.Sprintf("%d:%d", e.Last, e.Head.Mark())}},
 		{{text: "  blobs"}, {text: fmt.Sprint(e.Blobs)}},

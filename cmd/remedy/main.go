@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -17,7 +18,6 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/version"
-	"golang.org/x/term"
 )
 
 // Exit codes.
@@ -40,14 +40,18 @@ func main() {
 
 // run is main with its surroundings as arguments. It returns the exit code.
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) int {
-	c := &cli{out: &printer{w: stdout, colours: coloured(env, stdout)}, errs: stderr}
-	app, ended := c.app(env, stdout, stderr)
+	c := &cli{out: &printer{w: stdout, colours: coloured(env, stdout), width: widthOf(stdout)}, errs: stderr}
+	beforehand, unsettled := settle(env)
+	app, ended := c.app(beforehand, stdout, stderr)
 	command, err := app.Parse(args)
 	switch {
 	case *ended: // --help and --version have said all there is
 		return exitOK
 	case err != nil:
 		fmt.Fprintf(stderr, "remedy: %v; try remedy --help\n", err)
+		return exitUsage
+	case unsettled != nil:
+		fmt.Fprintf(stderr, "remedy: %v\n", clean(unsettled.Error()))
 		return exitUsage
 	}
 	if !c.reads[command] {
@@ -72,12 +76,6 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	return exitOK
 }
 
-// coloured tells whether stdout is a terminal whose user wants colours.
-func coloured(env func(string) string, stdout io.Writer) bool {
-	f, ok := stdout.(*os.File)
-	return ok && env("NO_COLOR") == "" && env("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
-}
-
 // usageError says that the command was not told right what to do.
 type usageError struct{ text string }
 
@@ -100,24 +98,26 @@ type cli struct {
 	by       string
 	output   string
 	config   string
+	http     *http.Client // once the daemon was asked
 	commands map[string]func(context.Context) error
 	reads    map[string]bool // commands that read a whole journal, however long that takes
 }
 
 // app describes the command line. The bool is set when the app has answered by
 // itself.
-func (c *cli) app(env func(string) string, stdout, stderr io.Writer) (*kingpin.Application, *bool) {
+func (c *cli) app(beforehand settings, stdout, stderr io.Writer) (*kingpin.Application, *bool) {
 	ended := false
 	app := kingpin.New("remedy", "Look at what remediated does, and give it your word.")
 	app.UsageWriter(stdout).ErrorWriter(stderr).Terminate(func(int) { ended = true })
 	app.Version(version.Print("remedy"))
 	app.HelpFlag.Short('h')
-	app.Flag("url", "Where the daemon's page is. Default: $REMEDIATED_URL, else http://127.0.0.1:9095.").
-		Default(or(env("REMEDIATED_URL"), "http://127.0.0.1:9095")).StringVar(&c.url)
+	app.Flag("url", "Where the daemon's page is. Default: $REMEDY_URL, else what ~/.config/remedy/config.yml says (or the file that $REMEDY_CONFIG names), else http://127.0.0.1:9095. That file may say by, output and http.config.file, too.").
+		Default(beforehand.url).StringVar(&c.url)
 	app.Flag("by", "Who gives the word. Default: $USER. A daemon that asks for a password takes that user instead.").
-		Default(env("USER")).StringVar(&c.by)
-	app.Flag("output", "text, or json as the API gives it, or the same as yaml.").Short('o').Default("text").EnumVar(&c.output, "text", "json", "yaml")
-	app.Flag("http.config.file", "TLS and authentication towards the daemon, in Prometheus's format of HTTP client configuration.").StringVar(&c.config)
+		Default(beforehand.by).StringVar(&c.by)
+	app.Flag("output", "text, or json as the API gives it, or the same as yaml.").Short('o').Default(beforehand.output).EnumVar(&c.output, outputs...)
+	app.Flag("http.config.file", "TLS and authentication towards the daemon, in Prometheus's format of HTTP client configuration.").
+		Default(beforehand.config).StringVar(&c.config)
 	c.commands, c.reads = map[string]func(context.Context) error{}, map[string]bool{}
 	c.incidentCommands(app.Command("incident", "Incidents: what is broken and what is done about it."))
 	c.scopeCommands(app)
@@ -126,12 +126,7 @@ func (c *cli) app(env func(string) string, stdout, stderr io.Writer) (*kingpin.A
 	c.journalCommands(app.Command("journal", "The daemon's journal."))
 	c.upgradeCommands(app.Command("upgrade", "A new release of the daemon: what it decides otherwise, and whether it may act."))
 	c.reportCommands(app.Command("report", "Reports on what happened."))
+	c.completionCommand(app)
+	c.manCommand(app)
 	return app, &ended
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"iter"
 	"time"
 
@@ -26,11 +27,15 @@ type past interface {
 type source struct {
 	storage string
 	export  string
+	waits   io.Writer // the terminal of somebody who waits for it; nil: nobody does
 }
 
 // source gives a command the flags that say which journal it reads.
 func (c *cli) source(cmd *kingpin.CmdClause) *source {
 	var s source
+	if isTerminal(c.errs) {
+		s.waits = c.errs
+	}
 	cmd.Flag("storage.path", "The daemon's storage folder, whose journal is read. The daemon may be running.").StringVar(&s.storage)
 	cmd.Flag("export", "Instead of that a file that remedy journal export wrote.").StringVar(&s.export)
 	c.reads[cmd.FullCommand()] = true
@@ -71,5 +76,8 @@ func (s *source) read(ctx context.Context, do func(context.Context, past) error)
 		return err
 	}
 	defer func() { _ = j.Close() }() // it was only read
+	if s.waits != nil {
+		j = progress{j, s.waits}
+	}
 	return do(ctx, j)
 }

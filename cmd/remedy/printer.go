@@ -15,6 +15,7 @@ import (
 type printer struct {
 	w       io.Writer
 	colours bool
+	width   int // of the terminal in characters; 0: it is none, and a line is as long as it is
 	err     error
 }
 
@@ -120,7 +121,8 @@ type cell struct {
 	tone web.Tone
 }
 
-// table writes rows in columns; the last column is as wide as it is.
+// table writes rows in columns. What does not fit into the last one goes on
+// below it.
 func (p *printer) table(rows [][]cell) {
 	var widths []int
 	for _, row := range rows {
@@ -132,14 +134,26 @@ func (p *printer) table(rows [][]cell) {
 		}
 	}
 	for _, row := range rows {
+		column := 0
 		for k, c := range row {
-			text := clean(c.text)
-			if k < len(row)-1 {
-				text = pad(text, widths[k]+2)
+			if k == len(row)-1 {
+				p.rest(column, c.tone, c.text)
+				break
 			}
-			p.printf("%s", p.tone(c.tone, text))
+			p.printf("%s", p.tone(c.tone, pad(clean(c.text), widths[k]+2)))
+			column += widths[k] + 2
 		}
-		p.printf("\n")
+	}
+}
+
+// rest writes text to the end of a line, of which so many characters are written.
+// What does not fit goes on in the same column below.
+func (p *printer) rest(column int, t web.Tone, text string) {
+	for k, line := range broken(clean(text), p.width-column) {
+		if k > 0 {
+			p.printf("%s", strings.Repeat(" ", column))
+		}
+		p.printf("%s\n", p.tone(t, line))
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -17,7 +18,7 @@ import (
 
 func (c *cli) recordCommand(cmd *kingpin.CmdClause) {
 	command := cmd.Command("record", "The recovery record of one incident: what was tried, RTO and RPO achieved, issues met, lessons learned. Of the daemon, or of a journal or an export.")
-	id := command.Arg("id", "42 or i42.").Required().String()
+	id := c.incidentArg(command)
 	format := command.Flag("format", "text, json or markdown.").Default("text").Enum("text", "json", "markdown")
 	from := c.source(command)
 	c.commands[command.FullCommand()] = func(ctx context.Context) error {
@@ -186,13 +187,13 @@ func steps(r record.Record) []string {
 			if act.Undo {
 				what = "undo by " + what
 			}
-			lines = append(lines, fmt.Sprintf("%s %s: %s %s: %s%s", clock(act.At), a.Step, what, act.Target, or(act.Outcome, "under way"), because(act.Text)))
+			lines = append(lines, fmt.Sprintf("%s %s: %s %s: %s%s", clock(act.At), a.Step, what, act.Target, cmp.Or(act.Outcome, "under way"), because(act.Text)))
 		}
 		if a.Verified == "" {
 			continue
 		}
 		helped := map[string]string{remediate.OK: "it helped", remediate.Failed: "it did not help"}[a.Verified]
-		lines = append(lines, "verified: "+or(helped, "nobody knows whether it helped")+because(a.Saw))
+		lines = append(lines, "verified: "+cmp.Or(helped, "nobody knows whether it helped")+because(a.Saw))
 	}
 	return lines
 }

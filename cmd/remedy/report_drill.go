@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -75,8 +76,8 @@ func drillCells(r record.Record) []string {
 		}
 	}
 	return []string{
-		t.Opened.UTC().Format(time.DateOnly), or(r.Drill, "live: "+r.Live), r.Policy, string(r.Severity), after(t.Opened), after(t.Decided), after(t.Told),
-		or(wouldCall(r), "nobody"), acked, after(t.Closed),
+		t.Opened.UTC().Format(time.DateOnly), cmp.Or(r.Drill, "live: "+r.Live), r.Policy, string(r.Severity), after(t.Opened), after(t.Decided), after(t.Told),
+		cmp.Or(wouldCall(r), "nobody"), acked, after(t.Closed),
 	}
 }
 
@@ -98,7 +99,7 @@ func (c *cli) drillsText(found drillReport) {
 	}
 	o.columns(drillHeadings, rowsOf(found.Drills, drillCells))
 	for _, r := range found.Drills {
-		o.printf("\n%s %s: %s\n", o.tone(bold, fmt.Sprintf("i%d", r.Incident)), scenario(r), or(r.Why, endings[r.Ending]))
+		o.printf("\n%s %s: %s\n", o.tone(bold, fmt.Sprintf("i%d", r.Incident)), scenario(r), cmp.Or(r.Why, endings[r.Ending]))
 		for _, line := range append(issues(r), lessons(r)...) {
 			o.printf("  %s\n", line)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -137,7 +138,7 @@ var headings = []string{"month", "policy", "incidents", "mean", "median", "worst
 func cellsOf(r record.Row) []string {
 	s := r.Sums
 	if s.Incidents == 0 {
-		return []string{r.Month, or(r.Policy, "-"), "0", "-", "-", "-", "-", "-", "-", "-", "-", "-"}
+		return []string{r.Month, cmp.Or(r.Policy, "-"), "0", "-", "-", "-", "-", "-", "-", "-", "-", "-"}
 	}
 	took := func(d model.Duration) string {
 		if s.Measured == 0 {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/web"
@@ -26,7 +28,7 @@ func (p *printer) list(l web.IncidentList, all bool) {
 		}
 		rows = append(rows, []cell{
 			{fmt.Sprintf("i%d", i.Number), bold}, {text: string(i.Severity)}, {string(i.Status), web.ToneOf(i.Status)},
-			{text: i.Opened.UTC().Format("01-02 15:04:05")}, {text: i.Policy}, {text: or(i.Target.String(), "-")}, {text: happening},
+			{text: i.Opened.UTC().Format("01-02 15:04:05")}, {text: i.Policy}, {text: cmp.Or(i.Target.String(), "-")}, {text: happening},
 		})
 	}
 	if len(rows) > 1 {
@@ -143,7 +145,7 @@ func called(i web.Incident) string {
 	for _, t := range i.ToldTo {
 		if rung, paged := strings.CutPrefix(t.Destination, "pagerduty/"); paged {
 			if t.Outcome != remediate.OK {
-				rung += " (" + or(t.Outcome, "under way") + ")"
+				rung += " (" + cmp.Or(t.Outcome, "under way") + ")"
 			}
 			who = append(who, rung)
 		}
@@ -168,7 +170,9 @@ func (p *printer) story(i web.Incident, how telling) {
 		if e.Times > 0 {
 			times = fmt.Sprintf(" (%d times, last at %s)", e.Times, clock(e.Last))
 		}
-		p.printf("%s  %s  %s%s\n", clock(e.At), p.tone(web.Quiet, fmt.Sprintf("%7s", "+"+web.Span(e.At.Sub(i.Opened)))), p.tone(e.Tone, e.Text), times)
+		since := fmt.Sprintf("%7s", "+"+web.Span(e.At.Sub(i.Opened)))
+		p.printf("%s  %s  ", clock(e.At), p.tone(web.Quiet, since))
+		p.rest(len("15:04:05")+len(since)+4, e.Tone, e.Text+times)
 		p.details(e, how.verbose || e.Tone == web.Good || k == last)
 	}
 }
@@ -234,7 +238,8 @@ func (p *printer) detail(d web.Detail) {
 	if d.Tone == web.Bad || d.Tone == web.Wait {
 		margin = marked
 	}
-	p.printf("%s%s%s\n", margin, p.tone(d.Tone, word), strings.TrimRight(text, " "))
+	p.printf("%s%s", margin, p.tone(d.Tone, word))
+	p.rest(len(margin)+utf8.RuneCountInString(word), "", strings.TrimRight(text, " "))
 }
 
 // waits says what the incident waits for, and how to give it a word.
@@ -246,7 +251,7 @@ func (p *printer) waits(i web.Incident) {
 	none := true
 	for _, w := range i.Pending {
 		none = false
-		p.printf("  the end of %s, %s, by %s%s\n", w.ID, or(w.Kind, w.What), clock(w.Deadline), later(w))
+		p.printf("  the end of %s, %s, by %s%s\n", w.ID, cmp.Or(w.Kind, w.What), clock(w.Deadline), later(w))
 	}
 	if a := i.Approval; a != nil {
 		none = false
@@ -346,7 +351,7 @@ func (p *printer) status(s web.Status) {
 		{{"Journal", web.Quiet}, {text: fmt.Sprintf("%s, fact %d, %s", s.Journal, s.Seq, web.Ago(s.AsOf.Sub(s.Last)))}},
 		{{"Under way", web.Quiet}, {text: fmt.Sprint(s.Pending)}},
 		{{"Wakes", web.Quiet}, {text: next}},
-		{{"Version", web.Quiet}, {text: or(strings.TrimSpace(s.Version), "-")}},
+		{{"Version", web.Quiet}, {text: cmp.Or(strings.TrimSpace(s.Version), "-")}},
 	})
 }
 

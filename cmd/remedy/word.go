@@ -55,7 +55,7 @@ func (c *cli) wordCommands(cmd *kingpin.CmdClause) {
 }
 
 func (c *cli) wordAboutIncident(cmd *kingpin.CmdClause, w wordCommand) {
-	id := cmd.Arg("id", "42 or i42.").Required().String()
+	id := c.incidentArg(cmd)
 	word := new(web.Word)
 	if w.name == remediate.Note {
 		cmd.Arg("text", "What was learned, on one line.").Required().StringVar(&word.Reason)
@@ -70,7 +70,7 @@ func (c *cli) wordAboutIncident(cmd *kingpin.CmdClause, w wordCommand) {
 		cmd.Flag("guard", "The guard that may pass, as explain names it.").Required().StringVar(&word.Guard)
 		reason = reason.Required()
 	case remediate.Rate:
-		cmd.Arg("severity", "P1, P2 or P3.").Required().EnumVar(&word.Value, string(remediate.P1), string(remediate.P2), string(remediate.P3))
+		oneOf(cmd.Arg("severity", "P1, P2 or P3."), &word.Value, string(remediate.P1), string(remediate.P2), string(remediate.P3))
 	}
 	reason.StringVar(&word.Reason)
 	c.give(cmd, id, word, w)
@@ -97,7 +97,7 @@ func (c *cli) scopeCommands(app *kingpin.Application) {
 		c.wordAboutScope(app.Command(w.name, w.help), w)
 	}
 	status := app.Command("status", "Show how the daemon is.")
-	c.commands[status.FullCommand()] = c.status
+	c.watched(status, c.status)
 	c.checkCommands(app.Command("check", "Look whether all is as it must be when something breaks. Without more it is about people."))
 }
 
@@ -106,7 +106,7 @@ func (c *cli) wordAboutScope(cmd *kingpin.CmdClause, w wordCommand) {
 	scope := cmd.Arg("scope", "all, policy/NAME or namespace/NAME.")
 	if w.name == remediate.SetMode {
 		scope.Required().StringVar(&word.Scope)
-		cmd.Arg("mode", "observe, approve or act.").Required().EnumVar(&word.Value, string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct))
+		oneOf(cmd.Arg("mode", "observe, approve or act."), &word.Value, string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct))
 	} else {
 		scope.Default("all").StringVar(&word.Scope)
 	}
