@@ -15,7 +15,9 @@ type loading struct {
 	book             *remediate.Rulebook
 }
 
-// open opens the journal and folds it to the last durable state.
+// open opens the journal and folds it to the last durable state. A snapshot of
+// that is saved in the background when the next start should not read so much
+// again: else one that dies soon, again and again, reads more each time.
 func (e *Engine) open(ctx context.Context) error {
 	j, err := e.opt.Open(ctx)
 	if err != nil {
@@ -29,21 +31,19 @@ func (e *Engine) open(ctx context.Context) error {
 		return closing(j, err)
 	}
 	state.Rewake(e.books)
-	kept, err := copyOf(state)
+	c, err := checkpointOf(state)
 	if err != nil {
-		return closing(j, err)
+		return closing(j, fmt.Errorf("copy the state: %w", err))
+	}
+	kept, err := remediate.Restore(c.State) // it has nothing in common with state but what it says
+	if err != nil {
+		return closing(j, fmt.Errorf("copy the state: %w", err))
 	}
 	e.journal, e.state, e.kept, e.saved = j, state, kept, saved
-	return nil
-}
-
-// copyOf returns a state that has nothing in common with s but what it says.
-func copyOf(s *remediate.State) (*remediate.State, error) {
-	b, err := s.Snapshot()
-	if err != nil {
-		return nil, fmt.Errorf("copy the state: %w", err)
+	if state.Seq-saved >= max(1, e.opt.SnapshotEvery/sooner) {
+		e.save(state.Seq, func(ctx context.Context) error { return j.SaveSnapshot(ctx, c) })
 	}
-	return remediate.Restore(b)
+	return nil
 }
 
 // closing closes j, whose use ended with err.
