@@ -31,17 +31,10 @@ func (e *Engine) open(ctx context.Context) error {
 		return closing(j, err)
 	}
 	state.Rewake(e.books)
-	c, err := checkpointOf(state)
-	if err != nil {
-		return closing(j, fmt.Errorf("copy the state: %w", err))
-	}
-	kept, err := remediate.Restore(c.State) // it has nothing in common with state but what it says
-	if err != nil {
-		return closing(j, fmt.Errorf("copy the state: %w", err))
-	}
-	e.journal, e.state, e.kept, e.saved = j, state, kept, saved
+	e.journal, e.state, e.kept, e.saved = j, state, state.Copy(), saved
 	if state.Seq-saved >= max(1, e.opt.SnapshotEvery/sooner) {
-		e.save(state.Seq, func(ctx context.Context) error { return j.SaveSnapshot(ctx, c) })
+		c := state.Copy()
+		e.save(state.Seq, func(ctx context.Context) error { return saveState(ctx, j, c) })
 	}
 	return nil
 }
@@ -94,12 +87,12 @@ func trimmed(ctx context.Context, j Journal) (*remediate.State, error) {
 
 // foldOn folds the records after the state's, up to one of them.
 func foldOn(ctx context.Context, j Journal, s *remediate.State, upTo uint64) error {
-	for r, err := range j.Read(ctx, s.Seq+1) {
+	for r, err := range ahead(j.Read(ctx, s.Seq+1)) {
 		if err == nil && r.Seq > upTo {
 			return nil
 		}
 		if err == nil {
-			err = s.Fold(r)
+			err = r.foldInto(s)
 		}
 		if err != nil {
 			return fmt.Errorf("read the journal: %w", err)

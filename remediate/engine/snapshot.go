@@ -7,7 +7,7 @@ import (
 )
 
 // sooner is how many times fewer records are enough for a snapshot at open than in
-// the loop: the state is folded and copied there in any case, so it costs little.
+// the loop: the state has been folded there in any case, so it costs little.
 const sooner = 10
 
 // snapshot saves one in the background when enough has happened since the
@@ -49,7 +49,12 @@ func saveSnapshot(ctx context.Context, j Journal, upTo uint64) error {
 	if err := foldOn(ctx, j, state, upTo); err != nil {
 		return err
 	}
-	c, err := checkpointOf(state)
+	return saveState(ctx, j, state)
+}
+
+// saveState saves a snapshot of a state that nobody else has.
+func saveState(ctx context.Context, j Journal, s *remediate.State) error {
+	c, err := checkpointOf(s)
 	if err != nil {
 		return err
 	}
