@@ -312,6 +312,14 @@ func (s *State) Fold(r Record) error {
 	if err != nil {
 		return err
 	}
+	return s.FoldFact(r, f)
+}
+
+// FoldFact is [State.Fold] of a record that was decoded before: f is its fact.
+func (s *State) FoldFact(r Record, f Fact) error {
+	if err := r.Verify(s.Seq, s.Head); err != nil {
+		return err
+	}
 	s.Apply(f)
 	s.Head = r.Sum
 	return nil

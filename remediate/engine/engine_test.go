@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -390,6 +391,34 @@ func TestSnapshot(t *testing.T) {
 	})
 }
 
+// An engine that ends again and again, each time long before a snapshot is due,
+// reads about as much at each start as was written since the start before.
+func TestShortLivesAreReadOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.every = 1000
+		for life := range 20 {
+			r.stop()
+			synctest.Wait()
+			before := r.disk.read.Load()
+			r.run()
+			synctest.Wait() // a snapshot that is being saved has been
+			if read := r.disk.read.Load() - before; read > 200 {
+				t.Fatalf("start %d reads %d records", life, read)
+			}
+			for range 50 {
+				time.Sleep(time.Minute) // the next edge is another one
+				r.submit(firing("Other"))
+				time.Sleep(time.Minute)
+				r.submit(resolved("Other"))
+			}
+		}
+		if n := r.last(); n < 2000 {
+			t.Errorf("%d records in all: too few to tell", n)
+		}
+	})
+}
+
 // A snapshot that another release wrote is passed over: all is folded anew.
 func TestAnotherReleasesSnapshotIsPassedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -471,6 +500,7 @@ type rig struct {
 	do     func(context.Context, remediate.Started) remediate.Result
 	cancel context.CancelFunc
 
+	every   uint64 // records between snapshots
 	release string
 	hold    bool
 	ahead   atomic.Int64 // how far the wall's clock is ahead
@@ -487,7 +517,7 @@ func begin(t *testing.T, do func(context.Context, remediate.Started) remediate.R
 	if do == nil {
 		do = func(_ context.Context, s remediate.Started) remediate.Result { return good(s) }
 	}
-	r := &rig{t: t, disk: &disk{mem: journal.NewMemory()}, do: do}
+	r := &rig{t: t, disk: &disk{mem: journal.NewMemory()}, do: do, every: 10}
 	r.run()
 	t.Cleanup(r.stop)
 	return r
@@ -497,7 +527,7 @@ func (r *rig) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel, r.ended = cancel, make(chan error, 1)
 	r.engine = engine.New(engine.Options{
-		Open: r.disk.open, Name: func() string { return "q4m2x7kd" }, Performer: r, Rulebook: book(r.t), SnapshotEvery: 10,
+		Open: r.disk.open, Name: func() string { return "q4m2x7kd" }, Performer: r, Rulebook: book(r.t), SnapshotEvery: r.every,
 		Settled: func(o remediate.AlertOutcome) { r.mu.Lock(); r.settled = append(r.settled, o); r.mu.Unlock() },
 		Release: r.release, Hold: r.hold, Retention: r.keep, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 	})
@@ -558,6 +588,15 @@ func (r *rig) facts() []remediate.Fact {
 	return fs
 }
 
+// last is the number of the last record.
+func (r *rig) last() (seq uint64) {
+	r.t.Helper()
+	if err := r.engine.Look(r.t.Context(), func(s *remediate.State, _ remediate.Rulebooks) { seq = s.Seq }); err != nil {
+		r.t.Fatal(err)
+	}
+	return seq
+}
+
 func (r *rig) kinds() string {
 	var kinds []string
 	for _, f := range r.facts() {
@@ -575,6 +614,8 @@ type disk struct {
 
 	untrimmable atomic.Bool
 	trimmed     atomic.Pointer[chan struct{}] // a trim goes on when it is closed
+
+	read atomic.Int64 // records
 
 	fails atomic.Int32
 	room  atomic.Int64                  // what is left on it, 0: enough
@@ -622,6 +663,15 @@ func (h *handle) Append(ctx context.Context, after uint64, rs []remediate.Record
 		return errNoSpace
 	}
 	return h.Memory.Append(ctx, after, rs)
+}
+
+func (h *handle) Read(ctx context.Context, from uint64) iter.Seq2[remediate.Record, error] {
+	return func(yield func(remediate.Record, error) bool) {
+		h.Memory.Read(ctx, from)(func(rec remediate.Record, err error) bool {
+			h.disk.read.Add(1)
+			return yield(rec, err)
+		})
+	}
 }
 
 func (h *handle) Keep(ctx context.Context, b []byte) (string, error) {

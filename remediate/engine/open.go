@@ -15,7 +15,9 @@ type loading struct {
 	book             *remediate.Rulebook
 }
 
-// open opens the journal and folds it to the last durable state.
+// open opens the journal and folds it to the last durable state. A snapshot of
+// that is saved in the background when the next start should not read so much
+// again: else one that dies soon, again and again, reads more each time.
 func (e *Engine) open(ctx context.Context) error {
 	j, err := e.opt.Open(ctx)
 	if err != nil {
@@ -29,21 +31,12 @@ func (e *Engine) open(ctx context.Context) error {
 		return closing(j, err)
 	}
 	state.Rewake(e.books)
-	kept, err := copyOf(state)
-	if err != nil {
-		return closing(j, err)
+	e.journal, e.state, e.kept, e.saved = j, state, state.Copy(), saved
+	if state.Seq-saved >= max(1, e.opt.SnapshotEvery/sooner) {
+		c := state.Copy()
+		e.save(state.Seq, func(ctx context.Context) error { return saveState(ctx, j, c) })
 	}
-	e.journal, e.state, e.kept, e.saved = j, state, kept, saved
 	return nil
-}
-
-// copyOf returns a state that has nothing in common with s but what it says.
-func copyOf(s *remediate.State) (*remediate.State, error) {
-	b, err := s.Snapshot()
-	if err != nil {
-		return nil, fmt.Errorf("copy the state: %w", err)
-	}
-	return remediate.Restore(b)
 }
 
 // closing closes j, whose use ended with err.
@@ -94,12 +87,12 @@ func trimmed(ctx context.Context, j Journal) (*remediate.State, error) {
 
 // foldOn folds the records after the state's, up to one of them.
 func foldOn(ctx context.Context, j Journal, s *remediate.State, upTo uint64) error {
-	for r, err := range j.Read(ctx, s.Seq+1) {
+	for r, err := range ahead(j.Read(ctx, s.Seq+1)) {
 		if err == nil && r.Seq > upTo {
 			return nil
 		}
 		if err == nil {
-			err = s.Fold(r)
+			err = r.foldInto(s)
 		}
 		if err != nil {
 			return fmt.Errorf("read the journal: %w", err)

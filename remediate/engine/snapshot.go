@@ -6,6 +6,10 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
+// sooner is how many times fewer records are enough for a snapshot at open than in
+// the loop: the state has been folded there in any case, so it costs little.
+const sooner = 10
+
 // snapshot saves one in the background when enough has happened since the
 // last. It is folded a second time from the journal, so that the loop need not
 // stand still, and is a cache: nothing is lost when it fails.
@@ -13,11 +17,16 @@ func (e *Engine) snapshot() {
 	if e.degraded != nil || e.state.Seq-e.saved < e.opt.SnapshotEvery || e.snapshotting && len(e.saving) == 0 {
 		return // also while the one before is not saved: nobody waits for a cache
 	}
-	e.awaitSnapshot() // which has ended
-	e.snapshotting = true
 	j, upTo := e.journal, e.state.Seq
-	go func() { e.saving <- saveSnapshot(e.perform, j, upTo) }()
-	e.saved = upTo
+	e.save(upTo, func(ctx context.Context) error { return saveSnapshot(ctx, j, upTo) })
+}
+
+// save runs what saves a snapshot up to a record in the background. One that was
+// being saved before has ended: the loop looks, and a journal is not opened sooner.
+func (e *Engine) save(upTo uint64, snapshot func(context.Context) error) {
+	e.awaitSnapshot()
+	e.snapshotting, e.saved = true, upTo
+	go func() { e.saving <- snapshot(e.perform) }()
 }
 
 // awaitSnapshot waits for one that is being saved.
@@ -40,7 +49,12 @@ func saveSnapshot(ctx context.Context, j Journal, upTo uint64) error {
 	if err := foldOn(ctx, j, state, upTo); err != nil {
 		return err
 	}
-	c, err := checkpointOf(state)
+	return saveState(ctx, j, state)
+}
+
+// saveState saves a snapshot of a state that nobody else has.
+func saveState(ctx context.Context, j Journal, s *remediate.State) error {
+	c, err := checkpointOf(s)
 	if err != nil {
 		return err
 	}

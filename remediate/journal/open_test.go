@@ -3,10 +3,12 @@ package journal_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -278,6 +280,25 @@ func TestSnapshotDamage(t *testing.T) {
 		if !ok || err != nil || string(s.State) != "state 2" {
 			t.Fatalf("the newest flipped at %d: %q, %v, %v, want the one before", at, s.State, ok, err)
 		}
+	}
+}
+
+// A snapshot that an earlier release saved is still used: all in one line of JSON.
+func TestSnapshotOfEarlierReleases(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{})
+	var c journaltest.Chain
+	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	want := c.Checkpoint("{\"a\": \"state\"}\n")
+	b, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "snapshot-00000000000000000001.json"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, ok, err := j.Snapshot(t.Context()); !ok || err != nil || !reflect.DeepEqual(s, want) {
+		t.Errorf("%+v, %v, %v, want %+v", s, ok, err, want)
 	}
 }
 

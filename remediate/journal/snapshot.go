@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 )
@@ -24,7 +26,7 @@ func (s *SQLite) SaveSnapshot(ctx context.Context, c remediate.Checkpoint) error
 	if err := c.Verify(); err != nil {
 		return fmt.Errorf("save snapshot: %w", err)
 	}
-	b, err := json.Marshal(c)
+	b, err := encodeSnapshot(c)
 	if err != nil {
 		return fmt.Errorf("save snapshot: %w", err)
 	}
@@ -43,6 +45,32 @@ func (s *SQLite) SaveSnapshot(ctx context.Context, c remediate.Checkpoint) error
 		}
 	}
 	return nil
+}
+
+// encodeSnapshot returns what stands in the file of a snapshot: one line of JSON
+// that says all but the state, and the state as it is. To have it in the line would
+// take longer to read than the state itself.
+func encodeSnapshot(c remediate.Checkpoint) ([]byte, error) {
+	b, err := json.Marshal(struct {
+		Seq  uint64        `json:"seq"`
+		At   time.Time     `json:"at"`
+		Head remediate.Sum `json:"head"`
+		Sum  remediate.Sum `json:"sum"`
+	}{c.Seq, c.At, c.Head, c.Sum})
+	return append(append(b, '\n'), c.State...), err
+}
+
+// decodeSnapshot reads what encodeSnapshot returned, and what releases before it
+// wrote: all in the one line.
+func decodeSnapshot(b []byte) (c remediate.Checkpoint, err error) {
+	line, state, apart := bytes.Cut(b, []byte("\n"))
+	if err := json.Unmarshal(line, &c); err != nil {
+		return c, err
+	}
+	if apart {
+		c.State = state
+	}
+	return c, c.Verify()
 }
 
 // replaceFile writes a file so that its name never stands for half of it.
@@ -69,9 +97,12 @@ func (s *SQLite) Snapshot(ctx context.Context) (remediate.Checkpoint, bool, erro
 		return remediate.Checkpoint{}, false, fmt.Errorf("read snapshot: %w", err)
 	}
 	for _, name := range names {
-		var c remediate.Checkpoint
 		b, err := os.ReadFile(name)
-		if err != nil || json.Unmarshal(b, &c) != nil || c.Verify() != nil {
+		if err != nil {
+			continue
+		}
+		c, err := decodeSnapshot(b)
+		if err != nil {
 			continue
 		}
 		if fits, err := s.fits(ctx, c); err != nil || fits {

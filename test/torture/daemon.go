@@ -53,7 +53,13 @@ type daemon struct {
 	process     *exec.Cmd
 	ended       chan error // once, when the process did
 	log         *os.File
-	slowest     time.Duration // from its start until it took alerts
+	starts      []start
+}
+
+// start is one of a daemon.
+type start struct {
+	at   time.Time
+	took time.Duration // until it took alerts
 }
 
 // newDaemon writes what it is configured with, and starts nothing.
@@ -107,7 +113,7 @@ func (d *daemon) start(ctx context.Context) error {
 	go func(p *exec.Cmd, ended chan<- error) { ended <- p.Wait() }(d.process, d.ended)
 	for time.Since(began) < time.Minute {
 		if d.answers(ctx, "/-/ready") {
-			d.slowest = max(d.slowest, time.Since(began))
+			d.starts = append(d.starts, start{began, time.Since(began)})
 			return nil
 		}
 		select {

@@ -98,10 +98,10 @@ func (o options) torture(ctx context.Context, out io.Writer) error {
 	sum := count{}
 	if o.kills > 0 {
 		c, err := o.round(ctx, "kills", o.daemon, o.kills, folder(filepath.Join(o.dir, "kills")))
+		fmt.Fprintln(out, "killed:", c)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(out, "killed:", c)
 		sum = sum.plus(c)
 	}
 	if o.cuts > 0 {
@@ -111,10 +111,10 @@ func (o options) torture(ctx context.Context, out io.Writer) error {
 			}
 		}
 		c, err := o.onDisk(ctx, "cuts", o.daemon, o.cuts)
+		fmt.Fprintln(out, "power cut:", c)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(out, "power cut:", c)
 		sum = sum.plus(c)
 	}
 	fmt.Fprintf(out, "acknowledged %d, kills %d, lost %d, twice %d\n", sum.acknowledged, sum.kills, len(sum.lost), len(sum.twice))
@@ -163,8 +163,8 @@ func (f folder) journal() string             { return string(f) }
 func (f folder) end(kill func() error) error { return kill() }
 
 // round lets a daemon live and die so often, then live on until nothing is open,
-// and counts.
-func (o options) round(ctx context.Context, name, program string, deaths int, at place) (count, error) {
+// and counts. With an error it returns what it had counted until then.
+func (o options) round(ctx context.Context, name, program string, deaths int, at place) (c count, err error) {
 	random := rand.New(rand.NewPCG(o.seed, uint64(len(name))))
 	w, err := newWorld()
 	if err != nil {
@@ -176,11 +176,10 @@ func (o options) round(ctx context.Context, name, program string, deaths int, at
 		return count{}, err
 	}
 	l := newLoad(w, d, o.senders, 0)
-	defer l.stop()
-	c := count{}
+	defer func() { c = c.of(l, w, d) }()
 	for range deaths {
 		if err := d.start(ctx); err != nil {
-			return c.of(l, w), err
+			return c, err
 		}
 		select {
 		case <-time.After(time.Duration(random.IntN(1000)) * time.Millisecond):
@@ -196,7 +195,7 @@ func (o options) round(ctx context.Context, name, program string, deaths int, at
 		l.binding()
 	}
 	if err := d.start(ctx); err != nil {
-		return c.of(l, w), err
+		return c, err
 	}
 	w.awaitAct(ctx)
 	l.stop()
@@ -205,7 +204,5 @@ func (o options) round(ctx context.Context, name, program string, deaths int, at
 	if err = errors.Join(err, d.stop()); err != nil {
 		return c, err
 	}
-	c = c.of(l, w)
-	c.slowest = d.slowest
-	return c.audit(ctx, at.journal())
+	return c.of(l, w, d).audit(ctx, at.journal())
 }
