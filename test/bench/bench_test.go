@@ -247,6 +247,22 @@ func TestTestsThatDidNotRunAreNoMeasurement(t *testing.T) {
 	}
 }
 
+// A program that does not say that all is good is not measured.
+func TestLintThatDidNotPassIsNoMeasurement(t *testing.T) {
+	dir := t.TempDir()
+	if err := writeLinted(dir, 3); err != nil {
+		t.Fatal(err)
+	}
+	for _, program := range [][]string{{"echo", "2 policies are fit"}, {"sh", "-c", "echo 3 policies are fit; exit 1"}, {"./none"}} {
+		if s, err := linter("x", dir, 3, "3 policies are fit", program...).measure(t.Context()); err == nil {
+			t.Errorf("%v was measured: %v", program, s)
+		}
+	}
+	if s, err := linter("x", dir, 3, "3 policies are fit", "echo", "3 policies are fit").measure(t.Context()); err != nil || s.value <= 0 || s.size != 3 {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
 // One process opens incidents, another finds them, and says so when it finds
 // others.
 func TestMemoryOfOpenIncidents(t *testing.T) {
@@ -310,6 +326,7 @@ func TestArgumentsAreChecked(t *testing.T) {
 		{[]string{"--output=xml"}, "xml"},
 		{[]string{"--daemon=/no/such", "run", "bed"}, "make build"},
 		{[]string{"--remedy=/no/such", "run", "tests"}, "make build"},
+		{[]string{"--remedy=/no/such", "run", "lint"}, "make build"},
 		{[]string{"in-bed"}, "REMEDIATED_BED"},
 		{[]string{"--dir=" + os.DevNull + "/x", "run", "match"}, "folder"},
 	} {
