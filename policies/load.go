@@ -2,10 +2,7 @@ package policies
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-
-	"github.com/prometheus/alertmanager/pkg/labels"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 )
@@ -202,8 +199,9 @@ func (l *loading) use(key string, files []file, policies []written, docs []*docu
 // compose makes the rulebook of all policies.
 func (l *loading) compose() bool {
 	rb := l.config.rulebook()
+	first := newTakers(l.policies)
 	for i, w := range l.policies {
-		l.checkReached(i)
+		l.checkReached(i, first)
 		l.checkApart(i)
 		rb.Policies = append(rb.Policies, w.Policy)
 	}
@@ -222,20 +220,4 @@ func (l *loading) compose() bool {
 	}
 	l.result.Rulebook, l.result.policies = rb, l.policies
 	return true
-}
-
-// checkReached warns of a policy that no alert ever reaches, because one
-// before it matches all that it does and does not continue.
-func (l *loading) checkReached(i int) {
-	w := l.policies[i]
-	ms := matchersOf(w.When)
-	for _, before := range l.policies[:i] {
-		narrower := func(m *labels.Matcher) bool { return !implied(ms, m) }
-		if !before.Continue && !slices.ContainsFunc(matchersOf(before.When), narrower) {
-			w.when.warn(fmt.Sprintf("the policy %s is never reached", w.Name), fmt.Sprintf(
-				"%s at %s comes first and matches all that it does: put this one before it, or let that one say continue: true",
-				before.Name, before.Source))
-			return
-		}
-	}
 }

@@ -14,7 +14,8 @@ import (
 var allowedImports = map[string]bool{
 	"bytes": true, "cmp": true, "container/heap": true, "crypto/sha256": true, "encoding/binary": true,
 	"encoding/hex": true, "encoding/json": true, "errors": true, "fmt": true, "maps": true, "math": true,
-	"reflect": true, "regexp": true, "slices": true, "strconv": true, "strings": true, "time": true,
+	"reflect": true, "regexp": true, "regexp/syntax": true, "slices": true, "strconv": true, "strings": true, "time": true,
+	"unicode/utf8":                                  true,
 	"github.com/prometheus/common/model":            true,
 	"github.com/prometheus/alertmanager/pkg/labels": true, "github.com/prometheus/alertmanager/timeinterval": true,
 }

@@ -49,6 +49,8 @@ type Rulebook struct {
 
 	digest string
 	roots  map[string]bool // policies that others depend on
+	named  map[string]int  // where in Policies one of this name is
+	index  matchIndex
 }
 
 // Paging says when a runbook calls people.
@@ -135,12 +137,15 @@ func DecodeRulebook(b []byte) (*Rulebook, error) {
 	return rb, rb.Compile()
 }
 
-// Compile parses the matchers and computes the digest. It is called once,
-// before the rulebook is used; a rulebook is not changed after.
+// Compile parses the matchers, indexes the policies and computes the digest. It
+// is called once, before the rulebook is used; a rulebook is not changed after.
 func (rb *Rulebook) Compile() error {
-	rb.roots = map[string]bool{}
+	rb.roots, rb.named = map[string]bool{}, make(map[string]int, len(rb.Policies))
 	for i := range rb.Policies {
 		p := &rb.Policies[i]
+		if _, again := rb.named[p.Name]; !again {
+			rb.named[p.Name] = i
+		}
 		for _, d := range p.Guards.Depends {
 			rb.roots[d.Policy] = true
 		}
@@ -153,6 +158,7 @@ func (rb *Rulebook) Compile() error {
 			p.matchers = append(p.matchers, m)
 		}
 	}
+	rb.index = newMatchIndex(rb.Policies)
 	b, err := rb.Encode()
 	if err != nil {
 		return fmt.Errorf("rulebook: %w", err)
@@ -167,39 +173,10 @@ func (rb *Rulebook) Digest() string { return rb.digest }
 
 // Policy returns the policy called name, nil when there is none.
 func (rb *Rulebook) Policy(name string) *Policy {
-	for i := range rb.Policies {
-		if rb.Policies[i].Name == name {
-			return &rb.Policies[i]
-		}
+	if i, ok := rb.named[name]; ok {
+		return &rb.Policies[i]
 	}
 	return ownPolicy(name)
-}
-
-// Match returns the policies that an alert with these labels concerns: the
-// first that matches, and further ones while those before say continue. That
-// is how Alertmanager's routes are read too.
-func (rb *Rulebook) Match(ls Labels) []*Policy {
-	var out []*Policy
-	for i := range rb.Policies {
-		p := &rb.Policies[i]
-		if !p.matches(ls) {
-			continue
-		}
-		out = append(out, p)
-		if !p.Continue {
-			break
-		}
-	}
-	return out
-}
-
-func (p *Policy) matches(ls Labels) bool {
-	for _, m := range p.matchers {
-		if !m.Matches(ls.Get(m.Name)) {
-			return false
-		}
-	}
-	return len(p.matchers) > 0 // no matcher is no selector, and an empty selector selects nothing
 }
 
 // key returns what makes an alert part of one incident of the policy, and

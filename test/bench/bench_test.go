@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -200,15 +201,33 @@ func TestStoryIsWhole(t *testing.T) {
 	}
 }
 
-// Both matchers find the one policy of many, and a matcher that does not is
-// not measured.
+// Both matchers find the policy of each alert, and one that does not is not
+// measured.
 func TestMatchersAgree(t *testing.T) {
 	if _, err := measureMatch(t.Context(), options{rounds: 1, sample: time.Millisecond}); err != nil {
 		t.Error(err)
 	}
-	blind := matcher(options{sample: time.Millisecond}, "blind", func() bool { return false })
-	if _, err := blind.measure(t.Context()); err == nil {
-		t.Error("a matcher that finds nothing was measured")
+	m, err := newMatchable(40, expressions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, wrong := range []string{"", "Bench00001Down"} {
+		m.alerts = nil
+		m.add("Bench00000Down", wrong)
+		for name, finds := range map[string]func() (int, error){"ours": m.ours, "theirs": m.theirs} {
+			if _, err := matcher(options{sample: time.Millisecond}, name, 0, finds).measure(t.Context()); err == nil {
+				t.Errorf("%s found another policy than %q, and was measured", name, wrong)
+			}
+		}
+	}
+}
+
+// The cost of one grows as the size to some power.
+func TestExponent(t *testing.T) {
+	for _, c := range []struct{ rate, size, want float64 }{{1, 10, 0}, {0.1, 10, 1}, {0.01, 10, 2}, {2, 1, 0}, {0.5, math.NaN(), 0}} {
+		if got := exponent(c.rate, c.size); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%v times the rate at %v times the size: %v, want %v", c.rate, c.size, got, c.want)
+		}
 	}
 }
 
@@ -224,6 +243,22 @@ func TestTestsThatDidNotRunAreNoMeasurement(t *testing.T) {
 		}
 	}
 	if s, err := tester("x", dir, "2 of 2 tests passed", nil, "echo", "2 of 2 tests passed").measure(t.Context()); err != nil || s.value <= 0 {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// A program that does not say that all is good is not measured.
+func TestLintThatDidNotPassIsNoMeasurement(t *testing.T) {
+	dir := t.TempDir()
+	if err := writeLinted(dir, 3); err != nil {
+		t.Fatal(err)
+	}
+	for _, program := range [][]string{{"echo", "2 policies are fit"}, {"sh", "-c", "echo 3 policies are fit; exit 1"}, {"./none"}} {
+		if s, err := linter("x", dir, 3, "3 policies are fit", program...).measure(t.Context()); err == nil {
+			t.Errorf("%v was measured: %v", program, s)
+		}
+	}
+	if s, err := linter("x", dir, 3, "3 policies are fit", "echo", "3 policies are fit").measure(t.Context()); err != nil || s.value <= 0 || s.size != 3 {
 		t.Errorf("%v, %v", s, err)
 	}
 }
@@ -291,6 +326,7 @@ func TestArgumentsAreChecked(t *testing.T) {
 		{[]string{"--output=xml"}, "xml"},
 		{[]string{"--daemon=/no/such", "run", "bed"}, "make build"},
 		{[]string{"--remedy=/no/such", "run", "tests"}, "make build"},
+		{[]string{"--remedy=/no/such", "run", "lint"}, "make build"},
 		{[]string{"in-bed"}, "REMEDIATED_BED"},
 		{[]string{"--dir=" + os.DevNull + "/x", "run", "match"}, "folder"},
 	} {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -12,6 +13,7 @@ type sample struct {
 	value    float64 // in the contest's unit
 	facts    float64 // a second
 	p50, p99 time.Duration
+	size     float64 // of what was worked on, when that is what contestants differ by
 }
 
 // contestant is one of those that are measured beside each other.
@@ -68,10 +70,21 @@ func (c contest) rows(seen [][]sample) []row {
 		if k > 0 {
 			r.Against = c.contestants[0].name
 			r.Ratio = median(ratios(all, seen[0]))
+			r.Exponent = exponent(r.Ratio, all[0].size/seen[0][0].size)
 		}
 		rows = append(rows, r)
 	}
 	return rows
+}
+
+// exponent says how the cost of one grows with the size: as size to this power,
+// when the rate at so many times the size is so many times the rate. 0 is that it
+// does not grow, or that there are no sizes.
+func exponent(rate, size float64) float64 {
+	if !(size > 0) || size == 1 {
+		return 0
+	}
+	return -math.Log(rate) / math.Log(size)
 }
 
 // ratios are those of two contestants' values, round by round.

@@ -8,7 +8,7 @@
 // absolute numbers are this machine's. docs/performance.md explains each row.
 //
 // One subject is one file: intake.go, handle.go, match.go, policytests.go,
-// memory.go and bed.go.
+// lint.go, memory.go, binary.go and bed.go.
 package main
 
 import (
@@ -57,6 +57,7 @@ var subjects = []struct {
 	{"handle", "facts that are decided on, without any input or output", measureHandle},
 	{"match", "alerts that are matched against the policies", measureMatch},
 	{"tests", "policy tests that are read and lived through", measurePolicyTests},
+	{"lint", "policies that are read and held against what is known of them", measureLint},
 	{"memory", "resident memory, of a process of its own", measureMemory},
 	{"bed", "from the webhook to the PATCH, on a real control plane", measureBed},
 }

@@ -48,16 +48,23 @@ func measurePolicyTests(ctx context.Context, o options) ([]row, error) {
 // tester measures a program that runs all of the tests, and says so.
 func tester(name, dir, says string, env []string, program ...string) contestant {
 	return contestant{name, func(ctx context.Context) (sample, error) {
-		c := exec.CommandContext(ctx, program[0], program[1:]...)
-		c.Dir, c.Env = dir, append(os.Environ(), env...)
-		begun := time.Now()
-		out, err := c.CombinedOutput()
-		took := time.Since(begun)
-		if err != nil || !bytes.Contains(out, []byte(says)) {
-			return sample{}, fmt.Errorf("%s: %v: it did not say %q:\n%s", strings.Join(c.Args, " "), err, says, out[:min(len(out), 2000)])
-		}
-		return sample{value: policyTests / took.Seconds()}, nil
+		took, err := timed(ctx, dir, says, env, program...)
+		return sample{value: policyTests / took.Seconds()}, err
 	}}
+}
+
+// timed runs a program in a folder, with more environment, and returns how long it
+// took from its start to its end. It must say that its work is done.
+func timed(ctx context.Context, dir, says string, env []string, program ...string) (time.Duration, error) {
+	c := exec.CommandContext(ctx, program[0], program[1:]...)
+	c.Dir, c.Env = dir, append(os.Environ(), env...)
+	begun := time.Now()
+	out, err := c.CombinedOutput()
+	took := time.Since(begun)
+	if err != nil || !bytes.Contains(out, []byte(says)) {
+		return took, fmt.Errorf("%s: %v: it did not say %q:\n%s", strings.Join(c.Args, " "), err, says, out[:min(len(out), 2000)])
+	}
+	return took, nil
 }
 
 // writePolicyTests writes a policy with so many tests, and a rule of Prometheus

@@ -23,6 +23,9 @@ type row struct {
 	// the same round; the median of those. 0 is none.
 	Ratio   float64 `json:"ratio,omitempty"`
 	Against string  `json:"against,omitempty"`
+	// Exponent is the power of the size that the cost of one grows by, between
+	// that row and this.
+	Exponent float64 `json:"exponent,omitempty"`
 	// P50 and P99 are how long one request took, in milliseconds: medians of
 	// the rounds'.
 	P50 float64 `json:"p50,omitempty"`
@@ -49,6 +52,9 @@ func print(out io.Writer, format string, rows []row) error {
 		ratio := ""
 		if r.Ratio != 0 {
 			ratio = short(r.Ratio) + " x " + r.Against
+		}
+		if r.Exponent != 0 {
+			ratio += fmt.Sprintf(", cost grows by size^%.2f", r.Exponent)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s-%s\t%s\t%s\t%s\t%s\t\n", r.Subject, r.Case, r.What,
 			short(r.Value), r.Unit, short(r.Min), short(r.Max), orNothing(r.Facts), orNothing(r.P50), orNothing(r.P99), ratio)
