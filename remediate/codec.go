@@ -21,6 +21,14 @@ type Record struct {
 	Kind  string    // kind/version, for example "opened/1"
 	Bytes []byte    // the fact as JSON
 	Sum   Sum       // over the Sum before and all of the above
+
+	made *made // what it says, when it was made here and not read: see Fact
+}
+
+// made is what was decoded from the bytes that have this sum.
+type made struct {
+	sum  Sum
+	fact Fact
 }
 
 // Sum is a link of the hash chain over all records of a journal.
@@ -132,6 +140,22 @@ func (r Record) Decode() (Fact, error) {
 		return Fact{}, &DamageError{r.Seq, "it starts not exactly one of ask, act and tell"}
 	}
 	return Fact{Seq: r.Seq, At: r.At, Body: body}, nil
+}
+
+// Fact is [Record.Decode] for a record that [Handle] has just made: it was decoded
+// when it was made, and need not be again. Of any other record the bytes are
+// decoded. What it returns is shared by all who ask, and must not be changed.
+func (r Record) Fact() (Fact, error) {
+	if r.made != nil && r.made.sum == r.Sum {
+		return r.made.fact, nil
+	}
+	return r.Decode()
+}
+
+// Plain is r without what [Record.Fact] need not decode: for who keeps records.
+func (r Record) Plain() Record {
+	r.made = nil
+	return r
 }
 
 // Checkpoint is a State that stands for all the records up to and with Seq,
