@@ -104,9 +104,12 @@ func (r Record) Verify(seq uint64, before Sum) error {
 // Encode makes the record of body that follows the record numbered seq whose
 // sum is before.
 func Encode(seq uint64, before Sum, at time.Time, body Body) (Record, error) {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return Record{}, fmt.Errorf("encode %T: %w", body, err)
+	b, ok := encodeEdge(body)
+	if !ok {
+		var err error
+		if b, err = json.Marshal(body); err != nil {
+			return Record{}, fmt.Errorf("encode %T: %w", body, err)
+		}
 	}
 	r := Record{Seq: seq + 1, At: at.UTC().Truncate(time.Millisecond), Kind: body.kind(), Bytes: b}
 	r.Sum = chain(before, r)
@@ -119,27 +122,39 @@ func Encode(seq uint64, before Sum, at time.Time, body Body) (Record, error) {
 // it may be absent; its checksum having held, bytes with a field that is not
 // known are therefore not damaged but new.
 func (r Record) Decode() (Fact, error) {
+	if body, ok := decodeEdge(r.Kind, r.Bytes); ok {
+		return Fact{Seq: r.Seq, At: r.At, Body: body}, nil
+	}
+	body, err := r.decode()
+	if err != nil {
+		return Fact{}, err
+	}
+	return Fact{Seq: r.Seq, At: r.At, Body: body}, nil
+}
+
+// decode is Decode for every kind, by reflection.
+func (r Record) decode() (Body, error) {
 	t, ok := kinds[r.Kind]
 	if !ok {
-		return Fact{}, fmt.Errorf("record %d, %q: %w", r.Seq, r.Kind, ErrUnknownKind)
+		return nil, fmt.Errorf("record %d, %q: %w", r.Seq, r.Kind, ErrUnknownKind)
 	}
 	p := reflect.New(t)
 	d := json.NewDecoder(bytes.NewReader(r.Bytes))
 	d.DisallowUnknownFields()
 	if err := d.Decode(p.Interface()); err != nil {
 		if strings.Contains(err.Error(), "unknown field") { // encoding/json has no error of its own for it
-			return Fact{}, fmt.Errorf("record %d, %q, %w: %w", r.Seq, r.Kind, err, ErrUnknownKind)
+			return nil, fmt.Errorf("record %d, %q, %w: %w", r.Seq, r.Kind, err, ErrUnknownKind)
 		}
-		return Fact{}, &DamageError{r.Seq, err.Error()}
+		return nil, &DamageError{r.Seq, err.Error()}
 	}
 	if rest := bytes.TrimSpace(r.Bytes[d.InputOffset():]); len(rest) > 0 {
-		return Fact{}, &DamageError{r.Seq, fmt.Sprintf("%d bytes follow the fact", len(rest))}
+		return nil, &DamageError{r.Seq, fmt.Sprintf("%d bytes follow the fact", len(rest))}
 	}
 	body := p.Elem().Interface().(Body)
 	if s, ok := body.(Started); ok && !s.whole() {
-		return Fact{}, &DamageError{r.Seq, "it starts not exactly one of ask, act and tell"}
+		return nil, &DamageError{r.Seq, "it starts not exactly one of ask, act and tell"}
 	}
-	return Fact{Seq: r.Seq, At: r.At, Body: body}, nil
+	return body, nil
 }
 
 // Fact is [Record.Decode] for a record that [Handle] has just made: it was decoded
