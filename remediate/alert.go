@@ -65,6 +65,10 @@ func (ls Labels) String() string {
 
 // MarshalJSON writes the labels as an object whose keys are in order.
 func (ls Labels) MarshalJSON() ([]byte, error) {
+	w := edgeWriter{b: make([]byte, 0, 32*len(ls)+2), ok: true}
+	if w.labels(ls); w.ok {
+		return w.b, nil
+	}
 	m := make(map[string]string, len(ls))
 	for _, l := range ls {
 		m[l.Name] = l.Value
@@ -74,6 +78,11 @@ func (ls Labels) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads an object of strings.
 func (ls *Labels) UnmarshalJSON(b []byte) error {
+	r := edgeReader{rest: string(b), ok: true}
+	if read := r.labels(); r.ended() {
+		*ls = read
+		return nil
+	}
 	var m map[string]string
 	if err := json.Unmarshal(b, &m); err != nil {
 		return err

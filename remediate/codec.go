@@ -21,6 +21,14 @@ type Record struct {
 	Kind  string    // kind/version, for example "opened/1"
 	Bytes []byte    // the fact as JSON
 	Sum   Sum       // over the Sum before and all of the above
+
+	made *made // what it says, when it was made here and not read: see Fact
+}
+
+// made is what was decoded from the bytes that have this sum.
+type made struct {
+	sum  Sum
+	fact Fact
 }
 
 // Sum is a link of the hash chain over all records of a journal.
@@ -96,9 +104,12 @@ func (r Record) Verify(seq uint64, before Sum) error {
 // Encode makes the record of body that follows the record numbered seq whose
 // sum is before.
 func Encode(seq uint64, before Sum, at time.Time, body Body) (Record, error) {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return Record{}, fmt.Errorf("encode %T: %w", body, err)
+	b, ok := encodeEdge(body)
+	if !ok {
+		var err error
+		if b, err = json.Marshal(body); err != nil {
+			return Record{}, fmt.Errorf("encode %T: %w", body, err)
+		}
 	}
 	r := Record{Seq: seq + 1, At: at.UTC().Truncate(time.Millisecond), Kind: body.kind(), Bytes: b}
 	r.Sum = chain(before, r)
@@ -111,27 +122,55 @@ func Encode(seq uint64, before Sum, at time.Time, body Body) (Record, error) {
 // it may be absent; its checksum having held, bytes with a field that is not
 // known are therefore not damaged but new.
 func (r Record) Decode() (Fact, error) {
+	if body, ok := decodeEdge(r.Kind, r.Bytes); ok {
+		return Fact{Seq: r.Seq, At: r.At, Body: body}, nil
+	}
+	body, err := r.decode()
+	if err != nil {
+		return Fact{}, err
+	}
+	return Fact{Seq: r.Seq, At: r.At, Body: body}, nil
+}
+
+// decode is Decode for every kind, by reflection.
+func (r Record) decode() (Body, error) {
 	t, ok := kinds[r.Kind]
 	if !ok {
-		return Fact{}, fmt.Errorf("record %d, %q: %w", r.Seq, r.Kind, ErrUnknownKind)
+		return nil, fmt.Errorf("record %d, %q: %w", r.Seq, r.Kind, ErrUnknownKind)
 	}
 	p := reflect.New(t)
 	d := json.NewDecoder(bytes.NewReader(r.Bytes))
 	d.DisallowUnknownFields()
 	if err := d.Decode(p.Interface()); err != nil {
 		if strings.Contains(err.Error(), "unknown field") { // encoding/json has no error of its own for it
-			return Fact{}, fmt.Errorf("record %d, %q, %w: %w", r.Seq, r.Kind, err, ErrUnknownKind)
+			return nil, fmt.Errorf("record %d, %q, %w: %w", r.Seq, r.Kind, err, ErrUnknownKind)
 		}
-		return Fact{}, &DamageError{r.Seq, err.Error()}
+		return nil, &DamageError{r.Seq, err.Error()}
 	}
 	if rest := bytes.TrimSpace(r.Bytes[d.InputOffset():]); len(rest) > 0 {
-		return Fact{}, &DamageError{r.Seq, fmt.Sprintf("%d bytes follow the fact", len(rest))}
+		return nil, &DamageError{r.Seq, fmt.Sprintf("%d bytes follow the fact", len(rest))}
 	}
 	body := p.Elem().Interface().(Body)
 	if s, ok := body.(Started); ok && !s.whole() {
-		return Fact{}, &DamageError{r.Seq, "it starts not exactly one of ask, act and tell"}
+		return nil, &DamageError{r.Seq, "it starts not exactly one of ask, act and tell"}
 	}
-	return Fact{Seq: r.Seq, At: r.At, Body: body}, nil
+	return body, nil
+}
+
+// Fact is [Record.Decode] for a record that [Handle] has just made: it was decoded
+// when it was made, and need not be again. Of any other record the bytes are
+// decoded. What it returns is shared by all who ask, and must not be changed.
+func (r Record) Fact() (Fact, error) {
+	if r.made != nil && r.made.sum == r.Sum {
+		return r.made.fact, nil
+	}
+	return r.Decode()
+}
+
+// Plain is r without what [Record.Fact] need not decode: for who keeps records.
+func (r Record) Plain() Record {
+	r.made = nil
+	return r
 }
 
 // Checkpoint is a State that stands for all the records up to and with Seq,

@@ -245,10 +245,12 @@ func FuzzRecord(f *testing.F) {
 	}
 	f.Add("dreamt/1", []byte(`null`))
 	f.Fuzz(func(t *testing.T, kind string, b []byte) {
+		edgesReadAlike(t, kind, b)
 		fact, err := Record{Seq: 1, At: epoch, Kind: kind, Bytes: b}.Decode()
 		if err != nil {
 			return
 		}
+		edgesWriteAlike(t, fact.Body)
 		once, err := Encode(0, Sum{}, epoch, fact.Body)
 		if err != nil {
 			return // a value that cannot be encoded, such as raw JSON that is none, is never written
@@ -264,4 +266,35 @@ func FuzzRecord(f *testing.F) {
 		NewState().Apply(again)
 		_ = Explain(again.Body)
 	})
+}
+
+// What Handle has made is decoded once: the engine, the journal and the observer
+// are told by the record what it says.
+func TestFactIsDecodedOnce(t *testing.T) {
+	w := newWorld(t)
+	rs, err := Handle(w.books, w.state, w.now, Heard{Alert: benchAlert(1, w.now), Firing: true})
+	w.must(err)
+	if len(rs) != 1 {
+		t.Fatalf("%d records of one edge", len(rs))
+	}
+	firing, err := rs[0].Fact()
+	w.must(err)
+	again, err := rs[0].Fact()
+	w.must(err)
+	a, b := firing.Body.(AlertFiring), again.Body.(AlertFiring)
+	if &a.Alert.Labels[0] != &b.Alert.Labels[0] {
+		t.Error("it was decoded again")
+	}
+	plain, err := rs[0].Plain().Fact()
+	w.must(err)
+	if c := plain.Body.(AlertFiring); &a.Alert.Labels[0] == &c.Alert.Labels[0] {
+		t.Error("what is plain carries nothing")
+	}
+
+	other, err := Encode(rs[0].Seq-1, Sum{}, w.now, AlertReleased{ID: a.ID})
+	w.must(err)
+	rs[0].Kind, rs[0].Bytes, rs[0].Sum = other.Kind, other.Bytes, other.Sum
+	if f, err := rs[0].Fact(); err != nil || KindOf(f.Body) != other.Kind {
+		t.Errorf("a record that was made another says %v, %v", f.Body, err)
+	}
 }

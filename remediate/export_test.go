@@ -51,6 +51,13 @@ func IndexesFit(s *State, books Rulebooks) error {
 	return nil
 }
 
+// What holds the edges' own way of writing and reading against encoding/json.
+var (
+	EncodeEdge  = encodeEdge
+	DecodeEdge  = decodeEdge
+	DecodePlain = Record.decode
+)
+
 // KindCount is how many kinds of facts there are.
 func KindCount() int { return len(kinds) }
 

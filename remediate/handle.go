@@ -111,6 +111,7 @@ func (h *handler) emit(b Body) {
 		h.err = fmt.Errorf("write down what cannot be read back: %w", err)
 		return
 	}
+	r.made = &made{r.Sum, f}
 	h.s.Apply(f)
 	h.s.Head = r.Sum
 	h.out = append(h.out, r)

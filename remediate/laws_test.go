@@ -2,6 +2,7 @@ package remediate_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,7 @@ import (
 func (w *world) checkLaws() {
 	w.t.Helper()
 	w.foldedIsLive()
+	w.sharedIsUnchanged()
 	if err := IndexesFit(w.state, w.books); err != nil {
 		w.t.Error(err)
 	}
@@ -67,6 +69,36 @@ func (w *world) foldedIsLive() {
 	w.must(err)
 	if !bytes.Equal(a, b) {
 		w.t.Errorf("the folded state is another than the live one\nlive   %s\nfolded %s", a, b)
+	}
+}
+
+// sharedIsUnchanged: what a record carries decoded is still what its bytes say, at the
+// end of the run. The live state, the durable one behind it and all who perform
+// share it, so that a state which lives on nothing else comes to the same.
+func (w *world) sharedIsUnchanged() {
+	w.t.Helper()
+	behind := NewState()
+	for _, r := range w.records {
+		shared, err := r.Fact()
+		w.must(err)
+		read, err := r.Decode()
+		w.must(err)
+		a, err := json.Marshal(shared.Body)
+		w.must(err)
+		b, err := json.Marshal(read.Body)
+		w.must(err)
+		if !bytes.Equal(a, b) || shared.Seq != read.Seq || !shared.At.Equal(read.At) {
+			w.t.Errorf("record %d was changed after it was written\nis  %s\nwas %s", r.Seq, a, b)
+		}
+		behind.Apply(shared)
+		behind.Head = r.Sum
+	}
+	a, err := w.state.Snapshot()
+	w.must(err)
+	b, err := behind.Snapshot()
+	w.must(err)
+	if !bytes.Equal(a, b) {
+		w.t.Errorf("the state behind is another than the live one\nlive   %s\nbehind %s", a, b)
 	}
 }
 

@@ -57,7 +57,7 @@ func OutcomeOf(books Rulebooks, s *State, in Heard, written []Record) AlertOutco
 // given tells whether the records give the alert to an incident.
 func given(id AlertID, written []Record) bool {
 	for _, r := range written {
-		f, err := r.Decode()
+		f, err := r.Fact()
 		if err != nil {
 			return false
 		}

@@ -181,7 +181,7 @@ func (e *Engine) append(ctx context.Context, records []remediate.Record) error {
 		}
 	}
 	for _, r := range records {
-		f, err := r.Decode()
+		f, err := r.Fact()
 		if err != nil {
 			return err
 		}

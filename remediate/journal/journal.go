@@ -50,7 +50,7 @@ func (h head) extend(records []remediate.Record) (head, []remediate.Fact, error)
 		if r.At.Before(h.at) {
 			return h, nil, fmt.Errorf("refused: %w", &remediate.DamageError{Seq: r.Seq, Why: "it is older than the record before it"})
 		}
-		f, err := r.Decode()
+		f, err := r.Fact()
 		if err != nil {
 			return h, nil, fmt.Errorf("refused: %w", err)
 		}

@@ -69,7 +69,7 @@ func (m *Memory) Append(ctx context.Context, after uint64, records []remediate.R
 	}
 	for _, r := range records {
 		r.Bytes = bytes.Clone(r.Bytes)
-		m.records = append(m.records, r)
+		m.records = append(m.records, r.Plain())
 	}
 	for _, f := range facts {
 		m.project(f)

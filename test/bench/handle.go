@@ -135,7 +135,7 @@ func (d *decider) hear(first remediate.Input) (facts int, err error) {
 			if r.Kind != remediate.KindOf(remediate.Started{}) {
 				continue
 			}
-			f, err := r.Decode()
+			f, err := r.Fact()
 			if err != nil {
 				return 0, err
 			}

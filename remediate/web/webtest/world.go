@@ -211,7 +211,7 @@ func (w *World) hear(in remediate.Input) error {
 // keep does what a journal and the loop do with what the decider returned.
 func (w *World) keep(rs []remediate.Record) error {
 	for _, r := range rs {
-		f, err := r.Decode()
+		f, err := r.Fact()
 		if err != nil {
 			return err
 		}
