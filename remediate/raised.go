@@ -17,6 +17,7 @@ import (
 // Alerts of ours beside those in own.go. They are no incidents: each is about one.
 const (
 	FailedAlert     = "RemediationFailed"         // it is not mended, and will not be by us
+	JournalAlert    = "RemediationJournalFailed"  // what is done could not be remembered, so nothing is
 	ApprovalAlert   = "RemediationApprovalNeeded" // a plan waits for a human
 	InProgressAlert = "RemediationInProgress"     // an alert is being worked on: inhibit its page
 )
@@ -28,7 +29,7 @@ const raiseLease = 5 * time.Minute
 // Raised returns the alerts of ours that are to fire at the moment now, in a
 // fixed order. Each ends by itself at its EndsAt, until it is raised again.
 //
-// They are: each of our own alerts that fires (RemediationStorm and so on);
+// They are: [JournalAlert] while the journal cannot be written; each of our own alerts that fires (RemediationStorm and so on);
 // [ApprovalAlert] for each plan that waits for a human; [FailedAlert] for what
 // we do not mend; and [InProgressAlert] for each alert whose page is held.
 // Of what a live drill broke only the last is raised, unless people are called for
@@ -37,7 +38,7 @@ const raiseLease = 5 * time.Minute
 // is on is raised as well, and comes back to us like any other.
 func Raised(s *State, books Rulebooks, now time.Time) []Alert {
 	h := &handler{books: books, s: s, now: factTime(s, now)}
-	var out []Alert
+	out := h.forgetful(now)
 	for _, n := range slices.Sorted(maps.Keys(s.Incidents)) {
 		i := s.Incidents[n]
 		if !h.speaks(i) {
@@ -55,6 +56,19 @@ func Raised(s *State, books Rulebooks, now time.Time) []Alert {
 		out[k].StartsAt = earlier(out[k].StartsAt, now) // or an Alertmanager refuses it
 	}
 	return out
+}
+
+// forgetful is the alert that says that the journal cannot be written, if that is
+// so. It is no incident: there is nowhere to keep one.
+func (h *handler) forgetful(now time.Time) []Alert {
+	book := h.books[h.s.Rulebook]
+	if h.s.degraded == "" || book == nil {
+		return nil
+	}
+	return []Alert{{
+		Labels: ownLabels(book, JournalAlert), StartsAt: now, EndsAt: now.Add(raiseLease),
+		Annotations: map[string]string{"summary": "remediated cannot write to its journal: alerts are refused, to come again, and nothing is done: " + h.s.degraded},
+	}}
 }
 
 // speaks tells whether people are told of the incident at all.

@@ -78,6 +78,21 @@ func TestOfALiveDrillNoFailureIsRaised(t *testing.T) {
 	}
 }
 
+// That nothing can be remembered is raised, before all else, until it can be again.
+func TestRaisedWhileNothingIsRemembered(t *testing.T) {
+	w := newWorld(t)
+	w.play(raisedBook + "pause all by=anna\nalert DbDown namespace=shop")
+	w.state.Degrade("open journal.lock: read-only file system")
+	if got := strings.Split(raised(w), "\n")[0]; names(w) != "JournalFailed Failed" || got != `{alertname="RemediationJournalFailed", cluster="prod"} +5m0s `+
+		`remediated cannot write to its journal: alerts are refused, to come again, and nothing is done: open journal.lock: read-only file system` {
+		t.Errorf("raised %s: %s", names(w), got)
+	}
+	w.state.Degrade("")
+	if got := names(w); got != "Failed" {
+		t.Errorf("then raised %s", got)
+	}
+}
+
 func TestRaisedSaysWhatAndWhere(t *testing.T) {
 	w := newWorld(t)
 	w.play(raisedBook + "pause all by=anna reason=deploying\nalert DbDown namespace=shop cluster=eu\npass 7s")

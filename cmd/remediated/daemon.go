@@ -102,7 +102,7 @@ func (d *daemon) configure() error {
 // journal was read.
 func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 	d.engine = engine.New(engine.Options{
-		Open: d.openJournal, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
+		Open: d.openInUse, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
 		Release: release(), Hold: d.options.hold, Observe: crashAfterFact(d.observe), Settled: d.watch.accounts.settle, Log: d.log,
 		Retention: d.options.keep.kept(),
 	})
@@ -155,6 +155,18 @@ func (d *daemon) Perform(ctx context.Context, s remediate.Started) remediate.Res
 		return remediate.Result{Outcome: remediate.Unknown, Text: "stopped before it was begun"}
 	}
 	return d.outside.Load().Perform(ctx, s)
+}
+
+// openInUse opens the journal for the engine, at the start and anew after it
+// failed. Whether that went well is looked at: a journal that cannot be written is
+// an alert of ours.
+func (d *daemon) openInUse(ctx context.Context) (engine.Journal, error) {
+	defer d.raiser.poke()
+	j, err := d.openJournal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return timed{j, d.watch.appends}, nil
 }
 
 func (d *daemon) openJournal(ctx context.Context) (engine.Journal, error) {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/engine"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
@@ -59,6 +61,19 @@ func (m journalMetrics) Collect(to chan<- prometheus.Metric) {
 		}
 	case <-late:
 	}
+}
+
+// timed is a journal of which is seen how long it takes to write.
+type timed struct {
+	engine.Journal
+	took prometheus.Observer
+}
+
+// Append appends, and tells how long that took.
+func (j timed) Append(ctx context.Context, after uint64, records []remediate.Record) error {
+	begun := time.Now()
+	defer func() { j.took.Observe(time.Since(begun).Seconds()) }()
+	return j.Journal.Append(ctx, after, records)
 }
 
 func (m journalMetrics) read() (all []prometheus.Metric) {

@@ -89,6 +89,8 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--upgrade.days=0s"}, 2, `--upgrade.days=0s would compare nothing: give for example 7d`},
 		{[]string{"--help"}, 0, "--storage.retention.time=90d"},
 		{[]string{"--storage.retention.time=12h"}, 2, "--storage.retention.time=12h is less than a day: give for example 90d, or 0s for ever"},
+		{[]string{"--storage.retention.evidence=1h"}, 2, "--storage.retention.evidence=1h is less than a day: give for example 14d, or 0s for as long as the rest"},
+		{[]string{"--storage.retention.evidence=91d"}, 2, "--storage.retention.evidence=13w is longer than --storage.retention.time=90d, with which it goes"},
 		{[]string{"--storage.retention.size=1MB"}, 2, "--storage.retention.size=1MiB is less than 16MB: give for example 512MB"},
 		{[]string{"--storage.retention.reserve=much"}, 2, "much"},
 		{[]string{"--config.file=" + filepath.Join(t.TempDir(), "lost.yml")}, 2, "lost.yml"},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
+	"github.com/x0tta6bl4/remediated/test/disk"
 	"github.com/x0tta6bl4/remediated/test/leak"
 )
 
@@ -31,6 +32,10 @@ const daemonRole = "REMEDIATED_TEST_IS_DAEMON"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(daemonRole) != "" {
+		if err := disk.Obey(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		os.Exit(run(context.Background(), os.Args[1:], signals{}, os.Stderr))
 	}
 	leak.Main(m)
@@ -66,7 +71,16 @@ const stormPolicy = `policies:
 func startProcess(t *testing.T, memory string) *process {
 	t.Helper()
 	p := &process{t: t, dir: t.TempDir(), web: freePort(t), intake: freePort(t)}
-	for name, text := range map[string]string{"remediated.yml": stormConfig, "p.yml": stormPolicy, "kubeconfig": stormKubeconfig} {
+	p.start(map[string]string{"remediated.yml": stormConfig, "p.yml": stormPolicy}, memory, (*exec.Cmd).Start)
+	return p
+}
+
+// start starts it with these files, by begin, and waits until it is ready.
+func (p *process) start(files map[string]string, memory string, begin func(*exec.Cmd) error) {
+	t := p.t
+	t.Helper()
+	files["kubeconfig"] = stormKubeconfig
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +94,7 @@ func startProcess(t *testing.T, memory string) *process {
 		"--web.listen-address="+p.web, "--intake.listen-address="+p.intake)
 	p.command.Env = append(os.Environ(), daemonRole+"=1", "GOMEMLIMIT="+memory)
 	p.command.Stderr = log
-	if err := p.command.Start(); err != nil {
+	if err := begin(p.command); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -97,7 +111,6 @@ func startProcess(t *testing.T, memory string) *process {
 		}
 		return err == nil && r.StatusCode == http.StatusOK
 	})
-	return p
 }
 
 func (p *process) storage() string { return filepath.Join(p.dir, "data") }

@@ -41,6 +41,7 @@ type watcher struct {
 	beaten     prometheus.Gauge
 	held       prometheus.Gauge
 	changed    prometheus.Gauge
+	appends    prometheus.Histogram
 	notices    *notices
 	accounts   *accounts
 }
@@ -87,6 +88,11 @@ func newWatcher(log *slog.Logger) *watcher {
 	w.beaten = gauge("heartbeat_timestamp_seconds", "When our heartbeat was last heard; 0 when none was.").WithLabelValues()
 	w.held = gauge("upgrade_held", "Whether this release only observes until it is accepted (1) or not (0).").WithLabelValues()
 	w.changed = gauge("upgrade_changed_decisions", "How many decisions of the last days this release comes to otherwise than the one before; -1: it is not known.").WithLabelValues()
+	w.appends = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "remediated_journal_append_seconds", Help: "How long a write to the journal took until it was on the disk, or failed.",
+		Buckets: []float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30},
+	})
+	w.registry.MustRegister(w.appends)
 	w.late = counter("late_total", "Calls and updates that came more than a minute late.", "what")
 	for _, what := range []string{"call", "update"} {
 		w.late.WithLabelValues(what)

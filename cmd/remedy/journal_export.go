@@ -143,6 +143,9 @@ func (c *cli) showExtent(e journal.Extent, is string) {
 		{{text: "  was"}, {text: fmt.Sprintf("%d:%d", e.Last, e.Head.Mark())}},
 		{{text: "  blobs"}, {text: fmt.Sprint(e.Blobs)}},
 	}
+	if e.Gone > 0 {
+		rows = append(rows, []cell{{text: "  evidence"}, {text: fmt.Sprintf("%d kept no longer: older than --storage.retention.evidence", e.Gone)}})
+	}
 	if len(e.Missing) > 0 {
 		rows = append(rows, []cell{{text: "  missing"}, {text: strings.Join(e.Missing, "; ")}})
 	}

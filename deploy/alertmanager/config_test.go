@@ -137,6 +137,7 @@ func routes(c *config.Config) (wrong []string) {
 		{own(remediate.InProgressAlert), "nobody"},
 		{own(remediate.FailedAlert), "people"},
 		{own(remediate.ApprovalAlert), "people"},
+		{own(remediate.JournalAlert), "people"},
 		{own(remediate.StormAlert), "people"},
 		{own(remediate.WatchdogAlert), "people"},
 		{own(remediate.UntoldAlert), "people"},

@@ -243,7 +243,7 @@ func (c *check) watchdog(w *policies.Watchdog) {
 
 // raised looks where our own alerts go.
 func (c *check) raised() {
-	for _, name := range []string{remediate.FailedAlert, remediate.ApprovalAlert, remediate.StormAlert, remediate.WatchdogAlert, remediate.UntoldAlert} {
+	for _, name := range []string{remediate.FailedAlert, remediate.ApprovalAlert, remediate.JournalAlert, remediate.StormAlert, remediate.WatchdogAlert, remediate.UntoldAlert} {
 		taken := c.takes(own(name))
 		if !slices.ContainsFunc(taken, func(r reached) bool { return c.tellsOthers(r.route) }) {
 			c.warn(c.problem(taken[0].node, fmt.Sprintf("nobody is told of %s, which is for people", name), "give it a route to people before this one"))

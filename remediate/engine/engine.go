@@ -32,6 +32,10 @@ type Journal interface {
 	// Trim cuts off the records up to and with the checkpoint, and the blobs that
 	// only they named, but for those that are needed by its state.
 	Trim(ctx context.Context, checkpoint remediate.Checkpoint, needed []string) error
+	// Evidence is what is kept as evidence and named by no record of then or later,
+	// oldest first; DropEvidence gives it up, and leaves the records.
+	Evidence(ctx context.Context, before time.Time) ([]journal.Evidence, error)
+	DropEvidence(ctx context.Context, all []journal.Evidence) error
 	// Checkpoint is what the records begin behind, false when they begin with
 	// the first.
 	Checkpoint(ctx context.Context) (remediate.Checkpoint, bool, error)

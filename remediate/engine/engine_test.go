@@ -699,7 +699,7 @@ func alert(name string) remediate.Alert {
 func firing(name string) remediate.Heard   { return remediate.Heard{Alert: alert(name), Firing: true} }
 func resolved(name string) remediate.Heard { return remediate.Heard{Alert: alert(name)} }
 
-func book(t *testing.T) *remediate.Rulebook {
+func book(t testing.TB) *remediate.Rulebook {
 	t.Helper()
 	b := &remediate.Rulebook{
 		Cluster: "prod", Runbooks: remediate.DefaultRunbooks(), Destinations: []string{"pagerduty/oncall"},

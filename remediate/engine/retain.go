@@ -2,9 +2,12 @@ package engine
 
 import (
 	"context"
+	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
 // Retention is how much of the past is kept. What is open is kept in any case.
@@ -12,6 +15,9 @@ type Retention struct {
 	Time    time.Duration // what is older may go; 0: nothing is too old
 	Size    int64         // of all that is kept, in bytes; 0: no matter how much
 	Reserve int64         // bytes that are to be had when the disk fills: the oldest goes first; 0: none
+	// Evidence is when evidence goes, though the records that name it stay; 0: it
+	// stays as long as they do.
+	Evidence time.Duration
 }
 
 const (
@@ -24,6 +30,8 @@ const (
 	// maxCut is how many records one write cuts off, while others wait for it: a
 	// few milliseconds.
 	maxCut = 250
+	// maxDrop is how many pieces of evidence one write gives up. Each may be large.
+	maxDrop = 10
 )
 
 // retain cuts off in the background what need not be kept any longer. Nothing
@@ -36,7 +44,7 @@ func (e *Engine) retain() {
 	e.retainAt = now.Add(spaceEvery)
 	c := cutting{journal: e.journal, Retention: e.opt.Retention, now: now, open: e.state.OldestOpen()}
 	if now.Before(e.ageAt) {
-		c.Time = 0
+		c.Time, c.Evidence = 0, 0
 	} else {
 		e.ageAt = now.Add(retainEvery)
 	}
@@ -46,6 +54,9 @@ func (e *Engine) retain() {
 		records, until, err := c.all(e.perform)
 		if records > 0 {
 			e.opt.Log.Info("the journal was trimmed", "records", records, "until", until)
+		}
+		if err == nil {
+			err = c.dropEvidence(e.perform, e.opt.Log)
 		}
 		if err != nil && e.perform.Err() == nil {
 			e.opt.Log.Warn("the journal could not be trimmed; it is tried again in an hour", "err", err)
@@ -120,6 +131,32 @@ func (c cutting) old(ctx context.Context, state *remediate.State) (time.Time, er
 		return earlier(c.now.Add(-c.Time), r.At.Add(maxAgeCut)), nil
 	}
 	return time.Time{}, nil // there is none
+}
+
+// dropEvidence gives up the evidence that is too old, a few pieces at a time. It is
+// held to what records are: none of a thing that is not over goes, and no more than
+// a day of it at once.
+func (c cutting) dropEvidence(ctx context.Context, log *slog.Logger) error {
+	if c.Evidence == 0 {
+		return nil
+	}
+	before := c.now.Add(-c.Evidence)
+	if !c.open.IsZero() {
+		before = earlier(before, c.open)
+	}
+	all, err := c.journal.Evidence(ctx, before)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	until := all[0].At.Add(maxAgeCut)
+	all = slices.DeleteFunc(all, func(e journal.Evidence) bool { return !e.At.Before(until) })
+	for pieces := range slices.Chunk(all, maxDrop) {
+		if err := c.journal.DropEvidence(ctx, pieces); err != nil {
+			return err
+		}
+	}
+	log.Info("old evidence was given up", "pieces", len(all), "until", all[len(all)-1].At)
+	return nil
 }
 
 // before is when a record must have been written to go: long enough ago or,

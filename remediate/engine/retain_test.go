@@ -296,3 +296,123 @@ func (h *handle) Space(ctx context.Context) (journal.Space, error) {
 	}
 	return space, err
 }
+
+// gathering is an engine whose performer keeps evidence before each judgement.
+func gathering(t *testing.T, keep engine.Retention) *rig {
+	t.Helper()
+	r := begin(t, nil)
+	r.stop()
+	r.keep = keep
+	r.do = func(ctx context.Context, s remediate.Started) remediate.Result {
+		result := good(s)
+		if s.Ask != nil && s.Ask.Purpose == remediate.ForGuards {
+			digest, err := r.disk.mem.Keep(ctx, []byte("the logs before "+s.ID))
+			if err != nil {
+				t.Error(err)
+			}
+			result.Answers = append(result.Answers, remediate.Answer{Kind: remediate.BlobEvidence, OK: true, Values: map[string]string{remediate.ValueDigest: digest}})
+		}
+		return result
+	}
+	r.run()
+	return r
+}
+
+// evidence is how much of it records name, and how much of that is there.
+func (r *rig) evidence() (named, there int) {
+	r.t.Helper()
+	for _, f := range r.facts() {
+		for _, b := range remediate.BlobsOf(f.Body) {
+			if b.Is != remediate.BlobEvidence {
+				continue
+			}
+			named++
+			if _, err := r.disk.mem.Load(r.t.Context(), b.Digest); err == nil {
+				there++
+			}
+		}
+	}
+	return named, there
+}
+
+// Evidence goes when it is as old as that, while the records that name it stay, and
+// the rulebooks; without a bound of its own it stays with them.
+func TestRetainsEvidenceByTime(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		keep        engine.Retention
+		least, most int  // pieces that are left
+		allNamed    bool // no record was trimmed
+	}{
+		{"evidence alone", engine.Retention{Evidence: 48 * time.Hour}, 1, 3, true},
+		{"as long as the rest", engine.Retention{Time: 30 * 24 * time.Hour}, 5, 5, true},
+		{"both", engine.Retention{Time: 72 * time.Hour, Evidence: 24 * time.Hour}, 0, 2, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := gathering(t, c.keep)
+				for range 5 {
+					r.incident()
+					time.Sleep(24 * time.Hour)
+				}
+				synctest.Wait()
+				named, there := r.evidence()
+				if there < c.least || there > c.most || there > named || c.allNamed != (named == 5) {
+					t.Errorf("%d pieces of %d are left, want %d to %d", there, named, c.least, c.most)
+				}
+				r.stop()
+				r.run() // with the rulebook, which is there still
+				r.incident()
+				if !strings.Contains(r.kinds(), "healed/1") {
+					t.Errorf("it does not go on: %s", r.kinds())
+				}
+			})
+		})
+	}
+}
+
+// What was gathered for something that is not over stays, however old it is.
+func TestRetainsEvidenceOfWhatIsOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := gathering(t, engine.Retention{Evidence: time.Hour})
+		gather := r.do
+		r.do = func(ctx context.Context, s remediate.Started) remediate.Result {
+			if s.Act != nil {
+				return remediate.Result{Outcome: remediate.Failed, Text: "forbidden"}
+			}
+			return gather(ctx, s)
+		}
+		time.Sleep(2 * time.Hour)
+		r.submit(firing("Down")) // and nobody can heal it
+		time.Sleep(3 * 24 * time.Hour)
+		synctest.Wait()
+		if named, there := r.evidence(); named == 0 || there != named {
+			t.Errorf("%d pieces of %d are left", there, named)
+		}
+		r.submit(resolved("Down"))
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if named, there := r.evidence(); named == 0 || there != 0 {
+			t.Errorf("when it is over, %d pieces of %d are left", there, named)
+		}
+	})
+}
+
+// A clock that is wrong by years costs a day's evidence an hour, not all of it.
+func TestAWrongClockDoesNotCostTheEvidence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := gathering(t, engine.Retention{Evidence: 30 * 24 * time.Hour})
+		for range 5 {
+			r.incident()
+			time.Sleep(24 * time.Hour)
+		}
+		r.stop()
+		time.Sleep(3 * 365 * 24 * time.Hour)
+		r.run()
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if _, there := r.evidence(); there < 1 || there > 4 {
+			t.Errorf("%d of 5 pieces are left after two hours", there)
+		}
+	})
+}

@@ -28,6 +28,9 @@ type Extent struct {
 	// Missing are the digests of what records name and the journal no longer
 	// has, each with why.
 	Missing []string `json:"missing,omitempty"`
+	// Gone is how much evidence records name that is kept no longer: that is older
+	// than evidence is kept, and no damage.
+	Gone int `json:"gone,omitempty"`
 }
 
 // ExportOptions say how much is exported. The zero value is all records from the
@@ -77,7 +80,7 @@ func (r *Reading) Export(ctx context.Context, w io.Writer, o ExportOptions) (Ext
 		return Extent{}, fmt.Errorf("export: %w", err)
 	}
 	h := e.header
-	return Extent{Journal: h.Journal, First: h.First, Last: h.Last, From: h.From, To: h.To, Head: h.Head, Blobs: int(e.blobs), Missing: e.missing}, nil
+	return Extent{Journal: h.Journal, First: h.First, Last: h.Last, From: h.From, To: h.To, Head: h.Head, Blobs: int(e.blobs), Missing: e.missing, Gone: int(e.gone)}, nil
 }
 
 // exporting is an export that is being written.
@@ -91,6 +94,7 @@ type exporting struct {
 	written map[string]bool
 	blobs   uint64
 	missing []string
+	gone    uint64 // pieces of evidence
 	line    []byte
 }
 
@@ -248,6 +252,9 @@ func (e *exporting) blob(ctx context.Context, b exportBlob) (err error) {
 	e.written[b.Blob] = true
 	b.Bytes, err = e.load(ctx, b.Blob)
 	switch {
+	case errors.Is(err, ErrNotKept) && b.Is == remediate.BlobEvidence:
+		e.gone++
+		return nil
 	case errors.Is(err, ErrNotKept), errors.Is(err, ErrDamagedBlob):
 		e.missing = append(e.missing, fmt.Sprintf("%s: %v", b.Is, err))
 		return nil
@@ -281,6 +288,6 @@ func (e *exporting) write(line []byte) error {
 
 // end writes the last line.
 func (e *exporting) end() error {
-	last := exportEnd{Records: e.header.Last - e.header.After.Seq, Blobs: e.blobs, Missing: uint64(len(e.missing)), Head: e.header.Head}
+	last := exportEnd{Records: e.header.Last - e.header.After.Seq, Blobs: e.blobs, Missing: uint64(len(e.missing)) + e.gone, Head: e.header.Head}
 	return errors.Join(e.writeJSON(last.seal(e.check)), e.w.Flush())
 }

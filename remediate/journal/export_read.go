@@ -372,7 +372,7 @@ func (e *Export) Check(ctx context.Context) (Extent, error) {
 	}
 	w.Blobs = int(end.Blobs)
 	if end.Missing > 0 {
-		w.Missing = []string{fmt.Sprintf("%d when it was written", end.Missing)}
+		w.Missing = []string{fmt.Sprintf("%d when it was written: evidence that was kept no longer, or what was damaged", end.Missing)}
 	}
 	if err != nil {
 		return w.Extent, fmt.Errorf("check export %s: %w", e.path, err)

@@ -13,7 +13,8 @@ import (
 // walk goes along verified records.
 type walk struct {
 	Extent
-	wrong error // with the record after the last
+	wrong    error // with the record after the last
+	evidence evidenceNamed
 }
 
 // take takes up the next record. It must be a fact.
@@ -29,6 +30,7 @@ func (w *walk) take(r remediate.Record) error {
 	if w.From.IsZero() {
 		w.First, w.From = r.Seq, r.At
 	}
+	w.evidence.by(f.Body)
 	w.Last, w.To, w.Head = r.Seq, r.At, r.Sum
 	return nil
 }
@@ -76,6 +78,9 @@ func (r *Reading) check(ctx context.Context) (w walk, err error) {
 		}
 		if err == nil {
 			err = checkBlobs(ctx, q)
+		}
+		if err == nil {
+			w.Gone, err = w.evidence.gone(ctx, q)
 		}
 		return err
 	})

@@ -50,7 +50,7 @@ func (s *server) evidence(w http.ResponseWriter, r *http.Request) error {
 	blob, err := s.opt.History.Kept(r.Context(), digest)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return problemf(http.StatusNotFound, "evidence %.12s of i%d is kept no longer", digest, n)
+		return problemf(http.StatusNotFound, "evidence %.12s of i%d is kept no longer: it is older than the daemon's --storage.retention.evidence", digest, n)
 	case err != nil:
 		return problemf(http.StatusServiceUnavailable, "evidence %.12s of i%d cannot be read: %v; try again, and if it stays so look at the daemon's log", digest, n, err)
 	}

@@ -75,7 +75,7 @@ func TestEvidenceIsServedAsTextAndOnlyTheIncidentsOwn(t *testing.T) {
 		{"of no incident", get("/api/v1/incidents/77/evidence/" + digest("a")), 404, "no facts of incident i77"},
 		{"what no fact names", get("/api/v1/incidents/2/evidence/" + digest("c")), 404, "no fact of i2 names evidence"},
 		{"the beginning of a digest", get("/api/v1/incidents/2/evidence/aaaa"), 404, "no fact of i2 names evidence"},
-		{"what is gone", get("/api/v1/incidents/2/evidence/" + digest("b")), 404, "evidence bbbbbbbbbbbb of i2 is kept no longer"},
+		{"what is gone", get("/api/v1/incidents/2/evidence/" + digest("b")), 404, "evidence bbbbbbbbbbbb of i2 is kept no longer: it is older than"},
 		{"no incident", get("/api/v1/incidents/x/evidence/" + digest("a")), 400, "want its number"},
 		{"a POST", post("/api/v1/incidents/2/evidence/"+digest("a"), "{}"), 405, "use GET"},
 	} {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
@@ -25,6 +26,8 @@ type Journal interface {
 	Checkpoint(ctx context.Context) (remediate.Checkpoint, bool, error)
 	SaveSnapshot(ctx context.Context, c remediate.Checkpoint) error
 	Snapshot(ctx context.Context) (remediate.Checkpoint, bool, error)
+	Evidence(ctx context.Context, before time.Time) ([]journal.Evidence, error)
+	DropEvidence(ctx context.Context, all []journal.Evidence) error
 }
 
 // Run runs the suite. open returns an empty journal and has it closed when its
@@ -44,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) Journal) {
 		{"blobs", testBlobs},
 		{"trim", testTrim},
 		{"trim blobs", testTrimBlobs},
+		{"evidence", testEvidence},
 		{"trim refused", testTrimRefused},
 		{"snapshot", testSnapshot},
 		{"cancelled", testCancelled},

@@ -1,9 +1,0 @@
-package engine_test
-
-import (
-	"testing"
-
-	"github.com/x0tta6bl4/remediated/test/leak"
-)
-
-func TestMain(m *testing.M) { leak.Main(m) }
