@@ -328,6 +328,17 @@ func TestResidentIn(t *testing.T) {
 	}
 }
 
+func TestComputedIn(t *testing.T) {
+	if ms, err := computedIn("7 (a (b) c) S 1 7 7 0 -1 4194560 101 0 0 0 12 3 0 0 20 0 9 0 100 1000 50"); err != nil || ms != 150 {
+		t.Errorf("%v, %v", ms, err)
+	}
+	for _, bad := range []string{"", "7 (a) S 1 7", "7 (a) S 1 7 7 0 -1 4194560 101 0 0 0 much 3 0"} {
+		if _, err := computedIn(bad); err == nil {
+			t.Errorf("%q was read", bad)
+		}
+	}
+}
+
 // The same rows as a table and as JSON.
 func TestPrint(t *testing.T) {
 	rows := []row{
