@@ -74,7 +74,7 @@ type Options struct {
 	Log     *slog.Logger // of what is no fact: the journal's failures
 
 	Queue         int           // inputs that wait, per queue; 0 is 1024
-	SnapshotEvery uint64        // records between snapshots; 0 is 20,000
+	SnapshotEvery uint64        // records between snapshots, and a tenth of it when they were read at a start; 0 is 20,000
 	Retention     Retention     // the zero value: all is kept
 	Mend          time.Duration // between tries to get a failed journal back; 0 is 10 s
 }

@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
 func TestMedianAndQuantile(t *testing.T) {
@@ -283,12 +285,90 @@ func TestMemoryOfOpenIncidents(t *testing.T) {
 	}
 }
 
+// A journal that was filled has about as many facts as it should, seven of ten of
+// them edges, and what should be open and under way is.
+func TestFilledJournal(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	book, err := rulebook()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const facts = 3000
+	if err := fill(t.Context(), dir, facts, book, "v1"); err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.OpenReading(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	s, edges, others := remediate.NewState(), 0, 0
+	for f, err := range journal.Facts(j.Read(t.Context())) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch s.Apply(f); f.Body.(type) {
+		case remediate.AlertFiring, remediate.AlertResolved:
+			edges++
+		default:
+			others++
+		}
+	}
+	if n := edges + others; n < facts*9/10 || n > facts*11/10 || edges < n*5/10 || edges > n*8/10 {
+		t.Errorf("%d facts, of which %d edges", n, edges)
+	}
+	if len(s.Incidents) != leftOpen(facts) || len(s.Started()) != underWay(facts) || underWay(facts) == 0 || s.At.Before(time.Now()) {
+		t.Errorf("%d open, %d under way, until %s", len(s.Incidents), len(s.Started()), s.At)
+	}
+}
+
+// The daemon itself is started on copies of a journal, and each start is seen to
+// look after what was under way.
+func TestStartsOfTheDaemon(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "remediated")
+	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/remediated").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	outside, err := newOutside()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer outside.close()
+	s := starting{program: program, dir: t.TempDir(), outside: outside}
+	book, release, err := s.decides(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const facts = leastFacts / 100
+	filled := filepath.Join(t.TempDir(), "filled")
+	if err := fill(t.Context(), filepath.Join(filled, journalName), facts, book, release); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []*startCase{{name: "empty"}, {filled: filled, facts: facts}, {filled: filled, facts: facts, snapshot: true}} {
+		m, err := s.once(t.Context(), k)
+		if err != nil || m.ready <= 0 || k.filled != "" && (m.looked < m.ready || m.page <= 0 || m.one <= 0) {
+			t.Errorf("%+v: %+v, %v", k, m, err)
+		}
+	}
+}
+
 func TestResidentIn(t *testing.T) {
 	if b, err := residentIn("Name:\tbench\nVmRSS:\t   52312 kB\nRssAnon:\t 1 kB\n"); err != nil || b != 52312*1024 {
 		t.Errorf("%v, %v", b, err)
 	}
 	for _, bad := range []string{"", "VmSize:\t1 kB\n", "VmRSS:\t12 MB\n", "VmRSS:\tmuch kB\n"} {
 		if _, err := residentIn(bad); err == nil {
+			t.Errorf("%q was read", bad)
+		}
+	}
+}
+
+func TestComputedIn(t *testing.T) {
+	if ms, err := computedIn("7 (a (b) c) S 1 7 7 0 -1 4194560 101 0 0 0 12 3 0 0 20 0 9 0 100 1000 50"); err != nil || ms != 150 {
+		t.Errorf("%v, %v", ms, err)
+	}
+	for _, bad := range []string{"", "7 (a) S 1 7", "7 (a) S 1 7 7 0 -1 4194560 101 0 0 0 much 3 0"} {
+		if _, err := computedIn(bad); err == nil {
 			t.Errorf("%q was read", bad)
 		}
 	}
@@ -327,6 +407,8 @@ func TestArgumentsAreChecked(t *testing.T) {
 		{[]string{"--daemon=/no/such", "run", "bed"}, "make build"},
 		{[]string{"--remedy=/no/such", "run", "tests"}, "make build"},
 		{[]string{"--remedy=/no/such", "run", "lint"}, "make build"},
+		{[]string{"--daemon=/no/such", "run", "start"}, "make build"},
+		{[]string{"--daemon=/bin/true", "--facts=100", "run", "start"}, "at least 250000"},
 		{[]string{"in-bed"}, "REMEDIATED_BED"},
 		{[]string{"--dir=" + os.DevNull + "/x", "run", "match"}, "folder"},
 	} {

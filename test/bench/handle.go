@@ -51,6 +51,9 @@ type decider struct {
 	state *remediate.State
 	now   time.Time
 	told  uint64 // alerts so far
+
+	keep func([]remediate.Record) error // keeps what was decided; nil: nobody does
+	deaf bool                           // nothing that is started comes back
 }
 
 // newDecider returns one with so many open incidents, of the policy that only
@@ -131,8 +134,13 @@ func (d *decider) hear(first remediate.Input) (facts int, err error) {
 			return 0, err
 		}
 		facts += len(records)
+		if d.keep != nil {
+			if err := d.keep(records); err != nil {
+				return 0, err
+			}
+		}
 		for _, r := range records {
-			if r.Kind != remediate.KindOf(remediate.Started{}) {
+			if d.deaf || r.Kind != remediate.KindOf(remediate.Started{}) {
 				continue
 			}
 			f, err := r.Fact()

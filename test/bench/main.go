@@ -8,7 +8,7 @@
 // absolute numbers are this machine's. docs/performance.md explains each row.
 //
 // One subject is one file: intake.go, handle.go, match.go, policytests.go,
-// lint.go, memory.go, binary.go and bed.go.
+// lint.go, memory.go, start.go, binary.go and bed.go.
 package main
 
 import (
@@ -42,7 +42,8 @@ type options struct {
 	output string        // table or json
 	rounds int           // how often everything is measured, in turn
 	sample time.Duration // one measurement of a rate
-	daemon string        // the program that is measured on the bed
+	daemon string        // the program that is started, and measured on the bed
+	facts  uint64        // in the largest journal that it is started with
 	remedy string        // the program whose policy tests are measured
 
 	cpuProfile string // where to write one of this process; "" is nowhere
@@ -59,6 +60,7 @@ var subjects = []struct {
 	{"tests", "policy tests that are read and lived through", measurePolicyTests},
 	{"lint", "policies that are read and held against what is known of them", measureLint},
 	{"memory", "resident memory, of a process of its own", measureMemory},
+	{"start", "from the start of the daemon's process to ready, with journals of all sizes", measureStart},
 	{"bed", "from the webhook to the PATCH, on a real control plane", measureBed},
 }
 
@@ -75,7 +77,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	app.Flag("output", "table or json.").Default("table").EnumVar(&o.output, "table", "json")
 	app.Flag("rounds", "How often everything is measured, in turn.").Default("3").IntVar(&o.rounds)
 	app.Flag("sample", "How long a rate is measured.").Default("300ms").DurationVar(&o.sample)
-	app.Flag("daemon", "The program that is measured on the bed.").Default("bin/remediated").StringVar(&o.daemon)
+	app.Flag("facts", "How many there are in the largest journal that the daemon is started with; the others have a tenth and a hundredth.").Default("1000000").Uint64Var(&o.facts)
+	app.Flag("daemon", "The program that is started, and measured on the bed.").Default("bin/remediated").StringVar(&o.daemon)
 	app.Flag("remedy", "The program whose policy tests are measured.").Default("bin/remedy").StringVar(&o.remedy)
 	app.Flag("cpuprofile", "File for a CPU profile of the benchmark.").StringVar(&o.cpuProfile)
 	app.Command("run", "Measure and print.").Default().Arg("subject", "What to measure: "+subjectNames()+". Default: all.").StringsVar(&names)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
@@ -118,6 +120,43 @@ func TestAuditSees(t *testing.T) {
 	}
 	if _, err := (count{}).audit(t.Context(), filepath.Join(dir, "nowhere")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("of no journal: %v", err)
+	}
+}
+
+// What was under way when the daemon died waits from the next start until something
+// is heard of it, however often the daemon dies meanwhile.
+func TestAuditSeesWhatWaits(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	under := remediate.Started{ID: "q4m2x7kd-i1-q1", Incident: 1, Ask: &remediate.Ask{}}
+	b := book{open: map[string]remediate.Started{under.ID: under}, waits: map[uint64]time.Time{}, starts: []time.Time{at(10), at(20)}}
+	b.look(remediate.Fact{At: at(5), Body: remediate.Healed{Incident: 1}}) // before it died
+	b.look(remediate.Fact{At: at(21), Body: remediate.Healed{Incident: 2}})
+	b.look(remediate.Fact{At: at(25), Body: remediate.Finished{ID: under.ID, Incident: 1}})
+	b.look(remediate.Fact{At: at(90), Body: remediate.Closed{Incident: 1}})
+	if b.looked != 15*time.Second {
+		t.Errorf("waited %s, want 15s: from the first start after it was left", b.looked)
+	}
+}
+
+// What starts took is told of the first and of the last, so that growth shows.
+func TestCountSaysWhatADeathCosts(t *testing.T) {
+	var c count
+	for k := range 8 {
+		c.starts = append(c.starts, start{took: time.Duration(k+1) * time.Second})
+	}
+	if got, want := c.String(), "took alerts after 5s in the median (first quarter 2s, last 8s) and 8s at most"; !strings.Contains(got, want) {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// Who interrupts it hears what was counted until then, and that it proves nothing.
+func TestInterrupted(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	var out bytes.Buffer
+	err := run(ctx, []string{"--daemon", built(t, ""), "--dir", t.TempDir()}, &out)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(out.String(), "killed: 0 times; ") || !strings.Contains(out.String(), "before its journal was asked") {
+		t.Errorf("%v\n%s", err, out.String())
 	}
 }
 
