@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"os"
@@ -85,7 +84,7 @@ func measureStart(ctx context.Context, o options) ([]row, error) {
 		rows = append(rows, k.rows()...)
 	}
 	smallest, largest := cases[1], cases[len(cases)-2]
-	return append(rows, exponent("no snapshot", smallest, largest), exponent("with snapshot", cases[2], cases[len(cases)-1])), nil
+	return append(rows, growth("no snapshot", smallest, largest), growth("with snapshot", cases[2], cases[len(cases)-1])), nil
 }
 
 // inOrder is hold for one contest whose contestants follow upon each other.
@@ -167,12 +166,12 @@ func (k *startCase) rows() []row {
 	return rows
 }
 
-// exponent says how the time to ready grows with the facts: 1 is as they do.
-func exponent(with string, small, large *startCase) row {
+// growth says how the time to ready grows with the facts: 1 is as they do.
+func growth(with string, small, large *startCase) row {
 	a, b := small.pick(func(s startedOnce) float64 { return s.ready }), large.pick(func(s startedOnce) float64 { return s.ready })
 	values := make([]float64, len(a))
 	for n := range a {
-		values[n] = math.Log(b[n]/a[n]) / math.Log(float64(large.facts)/float64(small.facts))
+		values[n] = exponent(a[n]/b[n], float64(large.facts)/float64(small.facts))
 	}
 	return figureOf(row{Subject: "start", Case: with, What: fmt.Sprintf("time to ready, exponent from %d to %d facts", small.facts, large.facts)}, values)
 }
