@@ -59,6 +59,7 @@ var subjects = []struct {
 	{"tests", "policy tests that are read and lived through", measurePolicyTests},
 	{"lint", "policies that are read and held against what is known of them", measureLint},
 	{"memory", "resident memory, of a process of its own", measureMemory},
+	{"binary", "how large the programs are", measureBinary},
 	{"bed", "from the webhook to the PATCH, on a real control plane", measureBed},
 }
 
