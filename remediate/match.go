@@ -191,7 +191,7 @@ func wants(m *labels.Matcher) (texts []string, whole bool) {
 	case labels.MatchRegexp:
 		re, err := syntax.Parse(m.Value, syntax.Perl)
 		if err != nil {
-			return nil, false // cannot be: the matcher was made of it
+			return nil, false // such as a)|(b, which is one only between the brackets that a matcher puts around it
 		}
 		texts, whole = beginnings(re.Simplify())
 		slices.Sort(texts)
