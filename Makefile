@@ -15,8 +15,8 @@ help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: build
-build: ## Build the daemon and the command line into bin/
-	go build -o bin/ ./cmd/...
+build: ## Build the daemon and the command line into bin/, static and without symbols
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
 .PHONY: setup
 setup: ## Install packages, download modules, build the bed
@@ -96,6 +96,7 @@ FUZZ ?= 30s
 .PHONY: fuzz
 fuzz: ## Fuzz what reads bytes from outside, and what writes for terminals, Slack and Markdown, FUZZ=30s each
 	go test -run '^$$' -fuzz '^FuzzFill$$' -fuzztime $(FUZZ) ./remediate
+	go test -run '^$$' -fuzz '^FuzzMatch$$' -fuzztime $(FUZZ) ./remediate
 	go test -run '^$$' -fuzz '^FuzzRecord$$' -fuzztime $(FUZZ) ./remediate
 	go test -run '^$$' -fuzz '^FuzzExport$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./remediate/journal
 	go test -run '^$$' -fuzz '^FuzzScanWAL$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./remediate/journal

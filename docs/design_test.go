@@ -86,8 +86,20 @@ func trespass(from, to string) string {
 		return "the parser of PromQL is for lint alone, and the daemon does not carry it"
 	case strings.HasPrefix(to, "github.com/prometheus/prometheus/") && from != "./policies/promql":
 		return "PromQL is read in policies/promql"
+	case wholeAPI(to) && !strings.HasPrefix(from, "./test/") && !strings.HasSuffix(from, "test"):
+		return "it brings every type of Kubernetes into each program: kube.Client has what we need"
 	}
 	return ""
+}
+
+// wholeAPI tells whether a package of client-go has all groups of the API.
+func wholeAPI(path string) bool {
+	for _, of := range []string{"kubernetes", "applyconfigurations", "gentype", "informers", "listers"} {
+		if rest, ok := strings.CutPrefix(path, "k8s.io/client-go/"+of); ok && (rest == "" || rest[0] == '/') {
+			return true
+		}
+	}
+	return false
 }
 
 func TestTrespass(t *testing.T) {
@@ -110,6 +122,11 @@ func TestTrespass(t *testing.T) {
 		{"./cmd/remediated", "./policies/promql", false},
 		{"./policies/promql", "github.com/prometheus/prometheus/promql/parser", true},
 		{"./policies/lint", "github.com/prometheus/prometheus/promql/parser", false},
+		{"./remediate/action", "k8s.io/client-go/kubernetes/scheme", false},
+		{"./remediate/internal/kube", "k8s.io/client-go/kubernetes", false},
+		{"./remediate/internal/kube", "k8s.io/client-go/rest", true},
+		{"./remediate/internal/kube/kubetest", "k8s.io/client-go/kubernetes", true},
+		{"./test/bed", "k8s.io/client-go/kubernetes", true},
 	} {
 		if why := trespass(c.from, c.to); (why == "") != c.may {
 			t.Errorf("%s imports %s: %q", c.from, c.to, why)

@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"maps"
 	"regexp/syntax"
 	"slices"
 	"unicode/utf8"
@@ -37,11 +38,10 @@ func (p *Policy) matches(ls Labels) bool {
 }
 
 // matchIndex finds the policies that may match an alert without looking at all
-// of them. Each policy stands in one place: under a value that one of its
-// matchers wants of a label, or under what such a value begins with. It stands
-// under the rarest of those, since most policies may want the same job. One
-// whose matchers want no such thing, such as x!="" or x=~".*down", may match any
-// alert.
+// of them. Each policy stands under the values that one of its matchers wants of
+// a label, or under what such values begin with: of several matchers the one that
+// the fewest policies share, since most may want the same job. One whose matchers
+// want no such thing, such as x!="" or x=~".*down", may match any alert.
 //
 // The index leaves out policies that cannot match and says nothing more: whoever
 // uses it asks each policy itself. What a missing label matches therefore need
@@ -52,38 +52,34 @@ type matchIndex struct {
 	any    []int // policies that stand nowhere, in order
 }
 
-// labelIndex has the policies that stand under one label, in order, by number.
+// labelIndex has the places under one label.
 type labelIndex struct {
-	equal   map[string][]int
-	begins  map[string][]int
-	lengths []int // of what is in begins, ascending, each once
+	equal   map[string]*place // by the value that is wanted
+	begins  map[string]*place // by what it begins with
+	lengths []int             // of what is in begins, ascending, each once
 }
 
-// wanted is what a matcher wants of a label: one of these values, or one that
-// begins with one of them.
-type wanted struct {
-	label string
-	whole bool // these are whole values
-	texts []string
-}
-
-// place is where a policy may stand.
+// place is where policies stand.
 type place struct {
-	label string
-	whole bool
-	text  string
+	crowd    int   // how many could stand here
+	policies []int // those that do, by number, in order
+}
+
+// wanted is what a matcher wants of its label: a value that is one of these
+// texts, or that begins with one of them.
+type wanted struct {
+	whole  bool // these are whole values
+	places []*place
 }
 
 // newMatchIndex returns the index of policies whose matchers are parsed.
 func newMatchIndex(policies []Policy) matchIndex {
 	x := matchIndex{labels: map[string]*labelIndex{}}
 	all := make([][]wanted, len(policies))
-	crowd := map[place]int{} // how many policies could stand there
 	for i := range policies {
-		all[i] = policies[i].wants()
-		for _, w := range all[i] {
-			for _, text := range w.texts {
-				crowd[place{w.label, w.whole, text}]++
+		for _, m := range policies[i].matchers {
+			if texts, whole := wants(m); len(texts) > 0 {
+				all[i] = append(all[i], wanted{whole, x.places(m.Name, texts, whole)})
 			}
 		}
 	}
@@ -93,54 +89,70 @@ func newMatchIndex(policies []Policy) matchIndex {
 		case len(all[i]) == 0:
 			x.any = append(x.any, i)
 		default:
-			x.put(i, rarest(all[i], crowd))
+			for _, p := range rarest(all[i]).places {
+				p.policies = append(p.policies, i)
+			}
 		}
 	}
 	for _, l := range x.labels {
-		for text := range l.begins {
-			l.lengths = append(l.lengths, len(text))
-		}
-		slices.Sort(l.lengths)
-		l.lengths = slices.Compact(l.lengths)
+		l.tidy()
 	}
 	return x
 }
 
-// rarest returns the one whose fullest place is the least crowded; of two alike
-// the one that is of whole values, then the first.
-func rarest(all []wanted, crowd map[place]int) wanted {
-	fullest := func(w wanted) (n int) {
-		for _, text := range w.texts {
-			n = max(n, crowd[place{w.label, w.whole, text}])
-		}
-		return n
-	}
-	return slices.MinFunc(all, func(a, b wanted) int {
-		n := fullest(a) - fullest(b)
-		if n == 0 && a.whole != b.whole {
-			if a.whole {
-				return -1
-			}
-			return 1
-		}
-		return n
-	})
-}
-
-// put has policy i stand where w says.
-func (x *matchIndex) put(i int, w wanted) {
-	l := x.labels[w.label]
+// places returns the places of a label's values, or of their beginnings, and
+// counts who could stand there.
+func (x *matchIndex) places(label string, texts []string, whole bool) []*place {
+	l := x.labels[label]
 	if l == nil {
-		l = &labelIndex{equal: map[string][]int{}, begins: map[string][]int{}}
-		x.labels[w.label] = l
+		l = &labelIndex{equal: map[string]*place{}, begins: map[string]*place{}}
+		x.labels[label] = l
 	}
 	under := l.begins
-	if w.whole {
+	if whole {
 		under = l.equal
 	}
-	for _, text := range w.texts {
-		under[text] = append(under[text], i)
+	out := make([]*place, len(texts))
+	for i, text := range texts {
+		if out[i] = under[text]; out[i] == nil {
+			out[i] = new(place)
+			under[text] = out[i]
+		}
+		out[i].crowd++
 	}
+	return out
+}
+
+// tidy forgets the places where nobody stands, and notes how long beginnings are.
+func (l *labelIndex) tidy() {
+	empty := func(_ string, p *place) bool { return len(p.policies) == 0 }
+	maps.DeleteFunc(l.equal, empty)
+	maps.DeleteFunc(l.begins, empty)
+	for text := range l.begins {
+		l.lengths = append(l.lengths, len(text))
+	}
+	slices.Sort(l.lengths)
+	l.lengths = slices.Compact(l.lengths)
+}
+
+// rarest returns the one whose fullest place is the least crowded; of two alike
+// the one that is of whole values, then the first.
+func rarest(all []wanted) wanted {
+	best, least := all[0], all[0].fullest()
+	for _, w := range all[1:] {
+		if n := w.fullest(); n < least || n == least && w.whole && !best.whole {
+			best, least = w, n
+		}
+	}
+	return best
+}
+
+// fullest is how crowded the fullest of its places is.
+func (w wanted) fullest() (n int) {
+	for _, p := range w.places {
+		n = max(n, p.crowd)
+	}
+	return n
 }
 
 // candidates appends the numbers of the policies that may match, in order and
@@ -151,12 +163,16 @@ func (x *matchIndex) candidates(to []int, ls Labels) []int {
 		if l == nil {
 			continue
 		}
-		to = append(to, l.equal[label.Value]...)
+		if p := l.equal[label.Value]; p != nil {
+			to = append(to, p.policies...)
+		}
 		for _, n := range l.lengths {
 			if n > len(label.Value) {
 				break
 			}
-			to = append(to, l.begins[label.Value[:n]]...)
+			if p := l.begins[label.Value[:n]]; p != nil {
+				to = append(to, p.policies...)
+			}
 		}
 	}
 	to = append(to, x.any...)
@@ -164,32 +180,27 @@ func (x *matchIndex) candidates(to []int, ls Labels) []int {
 	return slices.Compact(to)
 }
 
-// wants returns what the policy's matchers want. A label that is missing has the
-// empty value, which the index is not asked for: a matcher that takes it is left
-// out.
-func (p *Policy) wants() []wanted {
-	var out []wanted
-	for _, m := range p.matchers {
-		w := wanted{label: m.Name}
-		switch m.Type {
-		case labels.MatchEqual:
-			w.texts, w.whole = []string{m.Value}, true
-		case labels.MatchRegexp:
-			re, err := syntax.Parse(m.Value, syntax.Perl)
-			if err != nil {
-				continue // cannot be: the matcher was made of it
-			}
-			w.texts, w.whole = beginnings(re.Simplify())
-		default:
-			continue
+// wants returns the values that a matcher wants, or what they begin with, each
+// once; none when it wants nothing of the kind. A label that is missing has the
+// empty value, which the index is not asked for: a matcher that takes that wants
+// nothing.
+func wants(m *labels.Matcher) (texts []string, whole bool) {
+	switch m.Type {
+	case labels.MatchEqual:
+		texts, whole = []string{m.Value}, true
+	case labels.MatchRegexp:
+		re, err := syntax.Parse(m.Value, syntax.Perl)
+		if err != nil {
+			return nil, false // such as a)|(b, which is one only between the brackets that a matcher puts around it
 		}
-		slices.Sort(w.texts)
-		w.texts = slices.Compact(w.texts)
-		if !slices.Contains(w.texts, "") {
-			out = append(out, w)
-		}
+		texts, whole = beginnings(re.Simplify())
+		slices.Sort(texts)
+		texts = slices.Compact(texts)
 	}
-	return out
+	if slices.Contains(texts, "") {
+		return nil, false
+	}
+	return texts, whole
 }
 
 // maxBeginnings is how many are told apart: a policy stands under each of them.

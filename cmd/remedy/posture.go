@@ -64,29 +64,29 @@ func (c *cli) posture(ctx context.Context, j postureJob) error {
 }
 
 // world is what the configuration's clusters and its Prometheus are asked by.
-func (j postureJob) world(c *policies.Config) (*probe.Prober, error) {
+func (j postureJob) world(c *policies.Config) (probe.World, error) {
 	o := probe.Options{Clusters: map[string]*rest.Config{}, Timeout: lookWithin}
 	reached := map[policies.Cluster]string{}
 	for _, k := range c.Clusters {
 		way := policies.Cluster{Kubeconfig: cmp.Or(j.kubeconfig, k.Kubeconfig), Context: cmp.Or(j.context, k.Context)}
 		if other := reached[way]; other != "" && (j.kubeconfig != "" || j.context != "") {
-			return nil, usagef("with --kubeconfig and --context as they are, the clusters %s and %s would be the same: name contexts in the configuration", other, k.Name)
+			return probe.World{}, usagef("with --kubeconfig and --context as they are, the clusters %s and %s would be the same: name contexts in the configuration", other, k.Name)
 		}
 		reached[way] = k.Name
 		way.Name = k.Name
 		var err error
 		if o.Clusters[k.Name], err = clusters.Config(way); err != nil {
-			return nil, fmt.Errorf("%w: %s", err, j.otherWay())
+			return probe.World{}, fmt.Errorf("%w: %s", err, j.otherWay())
 		}
 	}
 	if c.Prometheus != nil {
 		o.Prometheus = c.Prometheus.URL
 		var err error
 		if o.PrometheusClient, err = clientFor(c, c.Prometheus.URL); err != nil {
-			return nil, err
+			return probe.World{}, err
 		}
 	}
-	return probe.New(o)
+	return probe.NewWorld(o)
 }
 
 // otherWay says what to do when a cluster cannot be reached as is said.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -60,7 +59,7 @@ type sending struct {
 
 // cluster is what we write to.
 type cluster struct {
-	client  kubernetes.Interface
+	client  *kube.Client
 	reader  kube.Reader
 	breaker *outbound.Breaker
 }
@@ -78,7 +77,7 @@ func New(o Options) (*Actor, error) {
 		cfg = rest.CopyConfig(cfg)
 		cfg.QPS = -1 // acts are few, and the guards are what limits them
 		cfg.Wrap(kube.Answers)
-		client, err := kubernetes.NewForConfig(rest.AddUserAgent(cfg, "action"))
+		client, err := kube.NewClient(rest.AddUserAgent(cfg, "action"))
 		if err != nil {
 			return nil, fmt.Errorf("client of cluster %q: %w", name, err)
 		}

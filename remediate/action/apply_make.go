@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
@@ -46,9 +45,9 @@ func (t *attempt) create(ctx context.Context, m *manifest) *writeError {
 	if err != nil {
 		return &writeError{err: fmt.Errorf("encode what is to be made: %w", err)}
 	}
-	return t.send(ctx, t.client.CoreV1().RESTClient().Post().AbsPath(m.path(t.Act.Target.Namespace)).
+	return t.send(ctx, t.client.CoreV1.Post().AbsPath(m.path(t.Act.Target.Namespace)).
 		SetHeader("Content-Type", runtime.ContentTypeJSON).
-		VersionedParams(&metav1.CreateOptions{FieldManager: kube.Manager}, scheme.ParameterCodec).
+		VersionedParams(&metav1.CreateOptions{FieldManager: kube.Manager}, kube.Parameters).
 		Body(body))
 }
 
@@ -94,7 +93,7 @@ func (t *attempt) unmake(ctx context.Context, m *manifest) remediate.Result {
 		case !m.is(there):
 			return refused("somebody changed the %s since %.60s made it: delete it by hand", m, there.mark())
 		}
-		e := t.send(ctx, t.client.CoreV1().RESTClient().Delete().AbsPath(m.path(t.Act.Target.Namespace), m.name).
+		e := t.send(ctx, t.client.CoreV1.Delete().AbsPath(m.path(t.Act.Target.Namespace), m.name).
 			Body(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &there.UID, ResourceVersion: &there.ResourceVersion}}))
 		switch {
 		case e == nil:

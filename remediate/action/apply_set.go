@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
@@ -69,7 +68,7 @@ func (m *manifest) of(o *subject) map[string]string {
 // subject reads what a manifest is about, nil when it is not there.
 func (t *attempt) subject(ctx context.Context, m *manifest) (*subject, *remediate.Result) {
 	return find(ctx, t, func(ctx context.Context) (*subject, error) {
-		r := t.client.CoreV1().RESTClient().Get().AbsPath(m.path(t.Act.Target.Namespace), m.name).
+		r := t.client.CoreV1.Get().AbsPath(m.path(t.Act.Target.Namespace), m.name).
 			SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx)
 		if err := r.Error(); err != nil { // which Raw does not read
 			return nil, err
@@ -160,9 +159,9 @@ func (t *attempt) applyAs(ctx context.Context, s setting, o *subject, force bool
 	if err != nil {
 		return &writeError{err: fmt.Errorf("encode what is to be applied: %w", err)}
 	}
-	return t.send(ctx, t.client.CoreV1().RESTClient().Patch(types.ApplyPatchType).
+	return t.send(ctx, t.client.CoreV1.Patch(types.ApplyPatchType).
 		AbsPath(s.path(t.Act.Target.Namespace), s.name).
-		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager, Force: &force}, scheme.ParameterCodec).
+		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager, Force: &force}, kube.Parameters).
 		Body(body))
 }
 

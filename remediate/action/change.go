@@ -8,7 +8,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
@@ -105,8 +104,8 @@ func (t *attempt) merge(ctx context.Context, w *kube.Workload, annotations, spec
 	if err != nil {
 		return &writeError{err: fmt.Errorf("encode what is to be changed: %w", err)}
 	}
-	return t.send(ctx, t.client.AppsV1().RESTClient().Patch(types.MergePatchType).
+	return t.send(ctx, t.client.AppsV1.Patch(types.MergePatchType).
 		Namespace(w.Target.Namespace).Resource(w.Target.Kind+"s").Name(w.Target.Name).
-		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager}, scheme.ParameterCodec).
+		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager}, kube.Parameters).
 		Body(body))
 }

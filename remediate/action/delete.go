@@ -59,7 +59,7 @@ func (a *deletePod) perform(ctx context.Context, t *attempt) remediate.Result {
 		return (*evictPod)(nil).perform(ctx, t)
 	}
 	return t.remove(ctx, "deleted, disregarding its disruption budget", func(w *kube.Workload) *writeError {
-		r := t.client.CoreV1().RESTClient().Delete().
+		r := t.client.CoreV1.Delete().
 			Namespace(w.Target.Namespace).Resource("pods").Name(w.Target.Name).
 			Body(precondition(string(w.Meta.UID)))
 		return t.send(ctx, r)

@@ -93,7 +93,7 @@ func left(w *kube.Workload, uid string) bool {
 }
 
 func (t *attempt) evict(ctx context.Context, namespace, name, uid string) *writeError {
-	r := t.client.CoreV1().RESTClient().Post().
+	r := t.client.CoreV1.Post().
 		Namespace(namespace).Resource("pods").Name(name).SubResource("eviction").
 		Body(&policyv1.Eviction{
 			ObjectMeta:    metav1.ObjectMeta{Name: name, Namespace: namespace},

@@ -66,7 +66,7 @@ func (*isolate) perform(ctx context.Context, t *attempt) remediate.Result {
 // isolate sends the NetworkPolicy. Its name is the target's: sent twice, it is
 // there once.
 func (t *attempt) isolate(ctx context.Context, want *networkingv1.NetworkPolicy) remediate.Result {
-	e := t.send(ctx, t.client.NetworkingV1().RESTClient().Post().Namespace(want.Namespace).Resource("networkpolicies").Body(want))
+	e := t.send(ctx, t.client.NetworkingV1.Post().Namespace(want.Namespace).Resource("networkpolicies").Body(want))
 	if e == nil {
 		return isolatedBy(want)
 	}
@@ -114,7 +114,7 @@ func isolationName(t remediate.Target) string { return isolationPrefix + t.Kind 
 // isolation reads the NetworkPolicy of the target, nil when there is none.
 func (t *attempt) isolation(ctx context.Context) (p *networkingv1.NetworkPolicy, stop *remediate.Result) {
 	return find(ctx, t, func(ctx context.Context) (*networkingv1.NetworkPolicy, error) {
-		return t.client.NetworkingV1().NetworkPolicies(t.Act.Target.Namespace).Get(ctx, isolationName(t.Act.Target), metav1.GetOptions{})
+		return t.client.NetworkPolicies(t.Act.Target.Namespace).Get(ctx, isolationName(t.Act.Target), metav1.GetOptions{})
 	})
 }
 

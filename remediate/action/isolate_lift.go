@@ -47,7 +47,7 @@ func (t *attempt) lift(ctx context.Context) remediate.Result {
 		case there.DeletionTimestamp != nil:
 			return ok("its isolation is being removed already")
 		}
-		e := t.send(ctx, t.client.NetworkingV1().RESTClient().Delete().
+		e := t.send(ctx, t.client.NetworkingV1.Delete().
 			Namespace(there.Namespace).Resource("networkpolicies").Name(there.Name).Body(precondition(string(there.UID))))
 		switch {
 		case e == nil:

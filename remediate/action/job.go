@@ -152,7 +152,7 @@ func (a *job) perform(ctx context.Context, t *attempt) remediate.Result {
 // job reads the Job of this act, nil when it is not there.
 func (t *attempt) job(ctx context.Context, namespace string) (j *batchv1.Job, stop *remediate.Result) {
 	return find(ctx, t, func(ctx context.Context) (*batchv1.Job, error) {
-		return t.client.BatchV1().Jobs(namespace).Get(ctx, t.ID, metav1.GetOptions{})
+		return t.client.Jobs(namespace).Get(ctx, t.ID, metav1.GetOptions{})
 	})
 }
 
@@ -167,7 +167,7 @@ func (t *attempt) cronJob(ctx context.Context, namespace, name string) (c *batch
 // create sends the Job. Its name is the act's: sent twice, it is there once.
 func (a *job) create(ctx context.Context, t *attempt, j *batchv1.Job) remediate.Result {
 	before := t.again
-	e := t.send(ctx, t.client.BatchV1().RESTClient().Post().Namespace(j.Namespace).Resource("jobs").Body(j))
+	e := t.send(ctx, t.client.BatchV1.Post().Namespace(j.Namespace).Resource("jobs").Body(j))
 	if e == nil {
 		t.made = true
 		t.remember()

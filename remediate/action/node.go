@@ -8,8 +8,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	applycore "k8s.io/client-go/applyconfigurations/core/v1"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
@@ -63,17 +61,18 @@ func applied(w *kube.Workload, id string, cordon bool) bool {
 // applyNode sends what we own of the node: the cordon and its mark, or nothing.
 // The body names the UID and the resourceVersion that were judged.
 func (t *attempt) applyNode(ctx context.Context, w *kube.Workload, cordon bool) *writeError {
-	n := applycore.Node(w.Target.Name).WithUID(w.Meta.UID).WithResourceVersion(w.Meta.ResourceVersion)
+	n := asJudged(w)
 	if cordon {
-		n.WithAnnotations(map[string]string{kube.CordonedAnnotation: t.ID}).WithSpec(applycore.NodeSpec().WithUnschedulable(true))
+		n["metadata"].(map[string]any)["annotations"] = map[string]string{kube.CordonedAnnotation: t.ID}
+		n["spec"] = map[string]any{"unschedulable": true}
 	}
 	body, err := json.Marshal(n)
 	if err != nil {
 		return &writeError{err: fmt.Errorf("encode the node: %w", err)}
 	}
 	force := false
-	r := t.client.CoreV1().RESTClient().Patch(types.ApplyPatchType).Resource("nodes").Name(w.Target.Name).
-		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager, Force: &force}, scheme.ParameterCodec).
+	r := t.client.CoreV1.Patch(types.ApplyPatchType).Resource("nodes").Name(w.Target.Name).
+		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager, Force: &force}, kube.Parameters).
 		Body(body)
 	return t.send(ctx, r)
 }

@@ -10,9 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	applyapps "k8s.io/client-go/applyconfigurations/apps/v1"
-	applycore "k8s.io/client-go/applyconfigurations/core/v1"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
@@ -127,26 +124,30 @@ func (t *attempt) apply(ctx context.Context, w *kube.Workload) *writeError {
 		return &writeError{err: fmt.Errorf("encode the restart: %w", err)}
 	}
 	force := w.MarkIsLeft() // it names nothing but the mark, so it takes nothing else
-	r := t.client.AppsV1().RESTClient().Patch(types.ApplyPatchType).
+	r := t.client.AppsV1.Patch(types.ApplyPatchType).
 		Namespace(w.Target.Namespace).Resource(w.Target.Kind+"s").Name(w.Target.Name).
-		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager, Force: &force}, scheme.ParameterCodec).
+		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager, Force: &force}, kube.Parameters).
 		Body(body)
 	return t.send(ctx, r)
 }
 
-func mark(w *kube.Workload, id string) any {
-	name, namespace := w.Target.Name, w.Target.Namespace
-	template := applycore.PodTemplateSpec().WithAnnotations(map[string]string{kube.AttemptAnnotation: id})
-	switch w.Target.Kind {
-	case kube.StatefulSet:
-		return applyapps.StatefulSet(name, namespace).WithUID(w.Meta.UID).WithResourceVersion(w.Meta.ResourceVersion).
-			WithSpec(applyapps.StatefulSetSpec().WithTemplate(template))
-	case kube.DaemonSet:
-		return applyapps.DaemonSet(name, namespace).WithUID(w.Meta.UID).WithResourceVersion(w.Meta.ResourceVersion).
-			WithSpec(applyapps.DaemonSetSpec().WithTemplate(template))
+// mark is all that is said of the workload.
+func mark(w *kube.Workload, id string) map[string]any {
+	template := map[string]any{"metadata": map[string]any{"annotations": map[string]string{kube.AttemptAnnotation: id}}}
+	body := asJudged(w)
+	body["spec"] = map[string]any{"template": template}
+	return body
+}
+
+// asJudged is the beginning of what is applied to an object: it holds for what was
+// judged alone, by its UID and its resourceVersion.
+func asJudged(w *kube.Workload) map[string]any {
+	apiVersion, kind := object(w.Target.Kind)
+	meta := map[string]any{"name": w.Target.Name, "uid": w.Meta.UID, "resourceVersion": w.Meta.ResourceVersion}
+	if w.Target.Namespace != "" {
+		meta["namespace"] = w.Target.Namespace
 	}
-	return applyapps.Deployment(name, namespace).WithUID(w.Meta.UID).WithResourceVersion(w.Meta.ResourceVersion).
-		WithSpec(applyapps.DeploymentSpec().WithTemplate(template))
+	return map[string]any{"apiVersion": apiVersion, "kind": kind, "metadata": meta}
 }
 
 // unapplied is what became of a mark that was not acknowledged; nil when it is

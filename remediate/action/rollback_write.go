@@ -8,7 +8,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
 )
@@ -39,9 +38,9 @@ func (t *attempt) rollBack(ctx context.Context, w *kube.Workload, next *kube.Rol
 	if err != nil {
 		return &writeError{err: fmt.Errorf("encode the rollback: %w", err)}
 	}
-	return t.send(ctx, t.client.AppsV1().RESTClient().Patch(types.JSONPatchType).
+	return t.send(ctx, t.client.AppsV1.Patch(types.JSONPatchType).
 		Namespace(w.Target.Namespace).Resource("deployments").Name(w.Target.Name).
-		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager}, scheme.ParameterCodec).
+		VersionedParams(&metav1.PatchOptions{FieldManager: kube.Manager}, kube.Parameters).
 		Body(body))
 }
 

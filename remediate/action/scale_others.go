@@ -16,7 +16,7 @@ import (
 func (t *attempt) autoscaled(ctx context.Context, w *kube.Workload) *remediate.Result {
 	var list *autoscalingv2.HorizontalPodAutoscalerList
 	err := t.read(ctx, func(ctx context.Context) (err error) {
-		list, err = t.client.AutoscalingV2().HorizontalPodAutoscalers(w.Target.Namespace).List(ctx, metav1.ListOptions{})
+		list, err = t.client.HorizontalPodAutoscalers(w.Target.Namespace).List(ctx, metav1.ListOptions{})
 		return err
 	})
 	if err != nil {

@@ -118,7 +118,7 @@ func (a *backup) within() time.Duration {
 	return 0
 }
 
-func (a *backup) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
+func (a *backup) put(ctx context.Context, p *clients, q remediate.Question) (remediate.Answer, error) {
 	switch {
 	case a.Dir != "":
 		return a.judge(ctx, folder(a.Dir), time.Now())
@@ -151,7 +151,7 @@ func (a *backup) young(what string, age time.Duration) (ok bool, text string, er
 }
 
 // lastSuccess asks when a CronJob last succeeded.
-func (a *backup) lastSuccess(ctx context.Context, p *Prober, t remediate.Target) (remediate.Answer, error) {
+func (a *backup) lastSuccess(ctx context.Context, p *clients, t remediate.Target) (remediate.Answer, error) {
 	if t.Namespace == "" {
 		return remediate.Answer{}, errors.New("the target is in no namespace: it is not known where the CronJob is")
 	}

@@ -48,7 +48,7 @@ func (*cluster) validate() error { return nil }
 
 func (*cluster) dependency(q remediate.Question) string { return kubernetesName(q) }
 
-func (a *cluster) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
+func (a *cluster) put(ctx context.Context, p *clients, q remediate.Question) (remediate.Answer, error) {
 	out := remediate.Answer{Values: map[string]string{}}
 	var texts []string
 	var errs []error
@@ -76,7 +76,7 @@ func (a *cluster) put(ctx context.Context, p *Prober, q remediate.Question) (rem
 	return out, nil
 }
 
-func (p *Prober) addNodes(ctx context.Context, t remediate.Target, values map[string]string) (text string, err error) {
+func (p *clients) addNodes(ctx context.Context, t remediate.Target, values map[string]string) (text string, err error) {
 	var n kube.Nodes
 	err = p.read(t, func(r kube.Reader) (err error) {
 		n, err = r.Nodes(ctx)
@@ -98,7 +98,7 @@ func (p *Prober) addNodes(ctx context.Context, t remediate.Target, values map[st
 	return text, nil
 }
 
-func (p *Prober) addControlPlane(ctx context.Context, t remediate.Target, values map[string]string) (text string, err error) {
+func (p *clients) addControlPlane(ctx context.Context, t remediate.Target, values map[string]string) (text string, err error) {
 	err = p.read(t, func(r kube.Reader) (err error) {
 		text, err = r.ControlPlane(ctx)
 		return err

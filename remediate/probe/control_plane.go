@@ -27,7 +27,7 @@ func (*controlPlane) validate() error { return nil }
 
 func (*controlPlane) dependency(q remediate.Question) string { return kubernetesName(q) }
 
-func (*controlPlane) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
+func (*controlPlane) put(ctx context.Context, p *clients, q remediate.Question) (remediate.Answer, error) {
 	var is string
 	err := p.read(q.Target, func(r kube.Reader) (err error) {
 		is, err = r.ControlPlane(ctx)

@@ -75,7 +75,7 @@ func withPort(server string) string {
 
 func (a *dnsLookup) dependency(remediate.Question) string { return "dns " + a.Server }
 
-func (a *dnsLookup) put(ctx context.Context, _ *Prober, _ remediate.Question) (remediate.Answer, error) {
+func (a *dnsLookup) put(ctx context.Context, _ *clients, _ remediate.Question) (remediate.Answer, error) {
 	server, err := a.server()
 	if err != nil {
 		return remediate.Answer{}, err

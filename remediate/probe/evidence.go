@@ -48,7 +48,7 @@ func (*evidence) dependency(q remediate.Question) string { return "evidence " + 
 
 func (*evidence) within() time.Duration { return evidenceWithin }
 
-func (*evidence) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
+func (*evidence) put(ctx context.Context, p *clients, q remediate.Question) (remediate.Answer, error) {
 	if p.keep == nil {
 		return remediate.Answer{}, errors.New("there is nothing to keep evidence in")
 	}

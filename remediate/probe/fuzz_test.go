@@ -45,7 +45,7 @@ func FuzzListing(f *testing.F) {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(body)) }))
 		defer s.Close()
 		b := &bucket{Endpoint: s.URL, Bucket: "backups", PathStyle: true, AllowLoopback: true, CredentialsFile: file(t, "[default]\naws_access_key_id="+key.AccessKeyID+"\naws_secret_access_key="+key.SecretAccessKey)}
-		o, err := b.open(waiting(t, time.Minute))
+		o, err := b.open(waiting(t, time.Minute).clients)
 		if err != nil {
 			t.Fatal(err)
 		}

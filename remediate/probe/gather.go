@@ -48,7 +48,7 @@ type containerLog struct {
 
 // gather looks at everything around the target. It is an error only when the
 // target itself cannot be read: without it nobody knows where to look.
-func (p *Prober) gather(ctx context.Context, t remediate.Target) (*found, error) {
+func (p *clients) gather(ctx context.Context, t remediate.Target) (*found, error) {
 	f := new(found)
 	err := p.read(t, func(r kube.Reader) (err error) {
 		f.target, err = r.Object(ctx, t)

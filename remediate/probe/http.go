@@ -71,7 +71,7 @@ func (a *httpGet) dependency(remediate.Question) string {
 	return "http"
 }
 
-func (a *httpGet) put(ctx context.Context, _ *Prober, _ remediate.Question) (remediate.Answer, error) {
+func (a *httpGet) put(ctx context.Context, _ *clients, _ remediate.Question) (remediate.Answer, error) {
 	client, err := a.client()
 	if err != nil {
 		return remediate.Answer{}, err

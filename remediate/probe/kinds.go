@@ -43,7 +43,7 @@ type question interface {
 	dependency(remediate.Question) string
 	// put asks. An error is about the dependency or about reading it; a no
 	// that was heard is an answer.
-	put(context.Context, *Prober, remediate.Question) (remediate.Answer, error)
+	put(context.Context, *clients, remediate.Question) (remediate.Answer, error)
 }
 
 // slow is a question that may take more than one look.

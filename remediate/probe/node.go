@@ -32,7 +32,7 @@ func (a *nodeConditions) validate() error { return named("name", a.Name) }
 
 func (*nodeConditions) dependency(q remediate.Question) string { return kubernetesName(q) }
 
-func (a *nodeConditions) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
+func (a *nodeConditions) put(ctx context.Context, p *clients, q remediate.Question) (remediate.Answer, error) {
 	var n *corev1.Node
 	err := p.read(q.Target, func(r kube.Reader) (err error) {
 		n, err = r.Node(ctx, a.Name)

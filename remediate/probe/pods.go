@@ -65,7 +65,7 @@ func selector(s string) (labels.Selector, error) {
 
 func (*pods) dependency(q remediate.Question) string { return kubernetesName(q) }
 
-func (a *pods) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
+func (a *pods) put(ctx context.Context, p *clients, q remediate.Question) (remediate.Answer, error) {
 	if a.Selector != nil {
 		sel, err := selector(*a.Selector)
 		if err != nil {
@@ -101,7 +101,7 @@ func (a *pods) put(ctx context.Context, p *Prober, q remediate.Question) (remedi
 }
 
 // ready counts the ready pods that a selector means.
-func (p *Prober) ready(ctx context.Context, t remediate.Target, sel labels.Selector, want int) (remediate.Answer, error) {
+func (p *clients) ready(ctx context.Context, t remediate.Target, sel labels.Selector, want int) (remediate.Answer, error) {
 	var found []corev1.Pod
 	err := p.read(t, func(r kube.Reader) (err error) {
 		found, err = r.Pods(ctx, t.Namespace, sel)

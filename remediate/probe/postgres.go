@@ -61,7 +61,7 @@ func (a *postgres) within() time.Duration {
 	return 0
 }
 
-func (a *postgres) put(ctx context.Context, p *Prober, _ remediate.Question) (remediate.Answer, error) {
+func (a *postgres) put(ctx context.Context, p *clients, _ remediate.Question) (remediate.Answer, error) {
 	dsn, err := secret(a.DSNFile)
 	if err != nil {
 		return remediate.Answer{}, err
@@ -164,7 +164,7 @@ type postgresLook func(context.Context, pgx.Tx) (ok bool, text string, err error
 
 // looks are those that are asked for beside the query. What they are held
 // against is had before there is a transaction.
-func (a *postgres) looks(ctx context.Context, p *Prober) ([]postgresLook, error) {
+func (a *postgres) looks(ctx context.Context, p *clients) ([]postgresLook, error) {
 	var out []postgresLook
 	if a.ReplicationLag != nil {
 		out = append(out, a.ReplicationLag.look)

@@ -116,7 +116,7 @@ func (c *rowCount) validate() error {
 }
 
 // wanted is how many rows there must be.
-func (c *rowCount) wanted(ctx context.Context, p *Prober) (int64, error) {
+func (c *rowCount) wanted(ctx context.Context, p *clients) (int64, error) {
 	if c.Min > 0 {
 		return c.Min, nil
 	}

@@ -127,12 +127,12 @@ func TestPostgresKnownRows(t *testing.T) {
 		success("vector", `[]`):           {0, "no series"},
 	} {
 		c := &rowCount{Table: "t", OfKnown: 0.99, Known: "up"}
-		n, err := c.wanted(t.Context(), prometheusOf(t, 200, body))
+		n, err := c.wanted(t.Context(), prometheusOf(t, 200, body).clients)
 		if n != tc.want || (tc.err == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tc.err) {
 			t.Errorf("%s: %d, %v", body, n, err)
 		}
 	}
-	if _, err := (&rowCount{Table: "t", OfKnown: 1, Known: "up"}).wanted(t.Context(), quick(t)); err == nil || !strings.Contains(err.Error(), "no Prometheus") {
+	if _, err := (&rowCount{Table: "t", OfKnown: 1, Known: "up"}).wanted(t.Context(), quick(t).clients); err == nil || !strings.Contains(err.Error(), "no Prometheus") {
 		t.Errorf("without Prometheus: %v", err)
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	prometheus "github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -61,12 +60,19 @@ type Options struct {
 
 // Prober answers asks. It is safe for use by many goroutines.
 type Prober struct {
+	*clients
+	extra   map[string]func(context.Context, remediate.Question) remediate.Answer
+	flights *flights
+}
+
+// clients are what questions are put by, and where evidence is kept. They have no
+// method that puts a question: what only has them does without all that the kinds
+// of questions need, such as the client of a database.
+type clients struct {
 	clusters map[string]kube.Reader
 	prom     promv1.API // nil for none
-	extra    map[string]func(context.Context, remediate.Question) remediate.Answer
 	keep     func(context.Context, []byte) (string, error)
 	timeout  time.Duration
-	flights  *flights
 	changed  outbound.Changed
 
 	mu       sync.Mutex
@@ -75,8 +81,16 @@ type Prober struct {
 
 // New returns a Prober. It connects to nothing yet.
 func New(o Options) (*Prober, error) {
-	p := &Prober{
-		clusters: map[string]kube.Reader{}, extra: o.Extra, keep: o.Keep, timeout: o.Timeout,
+	c, err := newClients(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Prober{c, o.Extra, newFlights(int64(cmp.Or(o.Concurrent, DefaultConcurrent)))}, nil
+}
+
+func newClients(o Options) (*clients, error) {
+	c := &clients{
+		clusters: map[string]kube.Reader{}, keep: o.Keep, timeout: cmp.Or(o.Timeout, DefaultTimeout),
 		changed: o.Changed, breakers: map[string]*outbound.Breaker{},
 	}
 	for name, cfg := range o.Clusters {
@@ -84,7 +98,7 @@ func New(o Options) (*Prober, error) {
 		if err != nil {
 			return nil, fmt.Errorf("client of cluster %q: %w", name, err)
 		}
-		p.clusters[name] = kube.NewReader(client)
+		c.clusters[name] = kube.NewReader(client)
 	}
 	if o.Prometheus != "" {
 		web := *cmp.Or(o.PrometheusClient, &http.Client{})
@@ -93,16 +107,9 @@ func New(o Options) (*Prober, error) {
 		if err != nil {
 			return nil, fmt.Errorf("client of Prometheus at %q: %w", o.Prometheus, err)
 		}
-		p.prom = promv1.NewAPI(client)
+		c.prom = promv1.NewAPI(client)
 	}
-	if p.timeout == 0 {
-		p.timeout = DefaultTimeout
-	}
-	if o.Concurrent == 0 {
-		o.Concurrent = DefaultConcurrent
-	}
-	p.flights = newFlights(int64(o.Concurrent))
-	return p, nil
+	return c, nil
 }
 
 // Wait returns when no question is under way any more. It is called after the
@@ -111,11 +118,11 @@ func (p *Prober) Wait() { p.flights.wait() }
 
 // readOnly returns a client that cannot write, whatever is asked of it and
 // whatever its credentials allow.
-func readOnly(cfg *rest.Config) (kubernetes.Interface, error) {
+func readOnly(cfg *rest.Config) (*kube.Client, error) {
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS = -1 // the semaphore and the API server's own fairness are the limits
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return kube.Answers(getOnly{next}) })
-	return kubernetes.NewForConfig(rest.AddUserAgent(cfg, "probe"))
+	return kube.NewClient(rest.AddUserAgent(cfg, "probe"))
 }
 
 type getOnly struct{ next http.RoundTripper }
@@ -128,7 +135,7 @@ func (g getOnly) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // cluster returns the reader of a target's cluster.
-func (p *Prober) cluster(t remediate.Target) (kube.Reader, error) {
+func (p *clients) cluster(t remediate.Target) (kube.Reader, error) {
 	r, ok := p.clusters[t.Cluster]
 	if !ok {
 		return r, fmt.Errorf("cluster %q is not configured", t.Cluster)
@@ -137,7 +144,7 @@ func (p *Prober) cluster(t remediate.Target) (kube.Reader, error) {
 }
 
 // guarded calls f behind the breaker called name.
-func (p *Prober) guarded(name string, fault func(error) bool, f func() error) error {
+func (p *clients) guarded(name string, fault func(error) bool, f func() error) error {
 	p.mu.Lock()
 	b := p.breakers[name]
 	if b == nil {
@@ -184,7 +191,7 @@ func (p *Prober) prepare(q remediate.Question) (look, error) {
 		l.within = cmp.Or(s.within(), p.timeout)
 	}
 	l.put = func(ctx context.Context) remediate.Answer {
-		a, err := what.put(ctx, p, q)
+		a, err := what.put(ctx, p.clients, q)
 		return checked(q, a, err)
 	}
 	return l, nil

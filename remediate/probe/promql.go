@@ -41,7 +41,7 @@ func (a *promql) queries() []string { return []string{a.Query} }
 
 func (*promql) dependency(remediate.Question) string { return "prometheus" }
 
-func (a *promql) put(ctx context.Context, p *Prober, _ remediate.Question) (remediate.Answer, error) {
+func (a *promql) put(ctx context.Context, p *clients, _ remediate.Question) (remediate.Answer, error) {
 	n, err := p.number(ctx, a.Query)
 	if err != nil {
 		return remediate.Answer{}, err
@@ -51,7 +51,7 @@ func (a *promql) put(ctx context.Context, p *Prober, _ remediate.Question) (reme
 }
 
 // number asks Prometheus for one number.
-func (p *Prober) number(ctx context.Context, query string) (float64, error) {
+func (p *clients) number(ctx context.Context, query string) (float64, error) {
 	v, err := p.instant(ctx, query, time.Now(), 2) // two series are enough to know that there are several
 	if err != nil {
 		return 0, err
@@ -61,7 +61,7 @@ func (p *Prober) number(ctx context.Context, query string) (float64, error) {
 
 // instant asks Prometheus for so many series at most, as they were at a moment;
 // the zero one is its own now. One that is too old to know the limit sends all.
-func (p *Prober) instant(ctx context.Context, query string, at time.Time, limit uint64) (v model.Value, err error) {
+func (p *clients) instant(ctx context.Context, query string, at time.Time, limit uint64) (v model.Value, err error) {
 	if p.prom == nil {
 		return nil, errors.New("no Prometheus is configured")
 	}

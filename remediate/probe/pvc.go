@@ -44,7 +44,7 @@ func named(argument, name string) error {
 
 func (*pvc) dependency(q remediate.Question) string { return kubernetesName(q) }
 
-func (a *pvc) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
+func (a *pvc) put(ctx context.Context, p *clients, q remediate.Question) (remediate.Answer, error) {
 	if q.Target.Namespace == "" {
 		return remediate.Answer{}, errors.New("the target is in no namespace: it is not known where the claim is")
 	}

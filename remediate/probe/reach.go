@@ -92,7 +92,7 @@ func (a *reach) queries() []string { return []string{a.Series} }
 
 func (*reach) dependency(remediate.Question) string { return "prometheus" }
 
-func (a *reach) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
+func (a *reach) put(ctx context.Context, p *clients, q remediate.Question) (remediate.Answer, error) {
 	who, no, err := a.members(ctx, p, q.Target)
 	if err != nil || no != "" {
 		return remediate.Answer{Text: no}, err
@@ -119,7 +119,7 @@ func (a *reach) put(ctx context.Context, p *Prober, q remediate.Question) (remed
 
 // ask asks for the series whose newest sample is young enough, by the clock of
 // Prometheus. What is older is as if it were not there.
-func (a *reach) ask(ctx context.Context, p *Prober) (model.Vector, error) {
+func (a *reach) ask(ctx context.Context, p *clients) (model.Vector, error) {
 	age := time.Duration(cmp.Or(a.MaxAge, defaultReachAge)).Seconds()
 	v, err := p.instant(ctx, fmt.Sprintf("%[1]s and timestamp(%[1]s) >= time() - %[2]s", a.Series, written(age)), time.Time{}, reachSeries+1)
 	if err != nil {

@@ -20,7 +20,7 @@ type members struct {
 }
 
 // members returns who is to reach whom, or why it cannot be so.
-func (a *reach) members(ctx context.Context, p *Prober, t remediate.Target) (who members, no string, err error) {
+func (a *reach) members(ctx context.Context, p *clients, t remediate.Target) (who members, no string, err error) {
 	if a.Members != nil {
 		who, err = membersNamed(a.Members)
 		return who, "", err
@@ -46,7 +46,7 @@ func (a *reach) members(ctx context.Context, p *Prober, t remediate.Target) (who
 }
 
 // podsOf lists the pods of a workload.
-func (p *Prober) podsOf(ctx context.Context, w *kube.Workload) (pods []corev1.Pod, err error) {
+func (p *clients) podsOf(ctx context.Context, w *kube.Workload) (pods []corev1.Pod, err error) {
 	err = p.read(w.Target, func(r kube.Reader) (err error) {
 		pods, err = r.PodsOf(ctx, w)
 		return err

@@ -55,7 +55,7 @@ func (a *redisInstance) validate() error {
 
 func (a *redisInstance) dependency(remediate.Question) string { return "redis " + a.Address }
 
-func (a *redisInstance) put(ctx context.Context, p *Prober, _ remediate.Question) (remediate.Answer, error) {
+func (a *redisInstance) put(ctx context.Context, p *clients, _ remediate.Question) (remediate.Answer, error) {
 	var password string
 	if a.PasswordFile != "" {
 		var err error

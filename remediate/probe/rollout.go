@@ -25,7 +25,7 @@ func (*rollout) validate() error { return nil }
 
 func (*rollout) dependency(q remediate.Question) string { return kubernetesName(q) }
 
-func (*rollout) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
+func (*rollout) put(ctx context.Context, p *clients, q remediate.Question) (remediate.Answer, error) {
 	w, err := p.workload(ctx, q.Target)
 	if kube.IsGone(err) {
 		return remediate.Answer{Text: q.Target.String() + " is not there"}, nil

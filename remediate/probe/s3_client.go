@@ -33,13 +33,13 @@ type objects struct {
 	client *http.Client
 	key    aws.Credentials
 	signer *v4.Signer
-	p      *Prober
+	p      *clients
 	now    func() time.Time
 }
 
 // open reads who asks. It connects to nothing yet; what it will have connected to
 // is let go of by close.
-func (b *bucket) open(p *Prober) (*objects, error) {
+func (b *bucket) open(p *clients) (*objects, error) {
 	key, err := s3Credentials(b.CredentialsFile)
 	if err != nil {
 		return nil, err

@@ -258,7 +258,7 @@ func TestRequestsToABucket(t *testing.T) {
 		{"https://s3.example", "false", "/a//../b", "https://backups.s3.example//a//../b?x=1"},
 	} {
 		b := &bucket{Endpoint: tc.endpoint, Bucket: "backups", PathStyle: tc.style == "true", CredentialsFile: s3File(t)}
-		o, err := b.open(patient(t))
+		o, err := b.open(patient(t).clients)
 		if err != nil {
 			t.Fatal(err)
 		}

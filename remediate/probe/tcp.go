@@ -28,7 +28,7 @@ func (a *tcp) validate() error { return hostPort("address", a.Address, a.AllowLo
 
 func (a *tcp) dependency(remediate.Question) string { return "tcp " + a.Address }
 
-func (a *tcp) put(ctx context.Context, _ *Prober, _ remediate.Question) (remediate.Answer, error) {
+func (a *tcp) put(ctx context.Context, _ *clients, _ remediate.Question) (remediate.Answer, error) {
 	began := time.Now()
 	conn, err := dialer(a.AllowLoopback).DialContext(ctx, "tcp", a.Address)
 	took := time.Since(began).Round(time.Millisecond)

@@ -55,7 +55,7 @@ func (*workload) dependency(q remediate.Question) string { return kubernetesName
 
 func kubernetesName(q remediate.Question) string { return "kubernetes " + q.Target.Cluster }
 
-func (a *workload) put(ctx context.Context, p *Prober, q remediate.Question) (remediate.Answer, error) {
+func (a *workload) put(ctx context.Context, p *clients, q remediate.Question) (remediate.Answer, error) {
 	w, err := p.workloadFor(ctx, q.Target, a.For)
 	if kube.IsGone(err) {
 		return remediate.Answer{
@@ -111,7 +111,7 @@ const maxMode = 40
 
 // addModes adds what the object and its namespace, if it has one, allow to be
 // done. Not being allowed to read that is an error: it may say no.
-func (p *Prober) addModes(ctx context.Context, w *kube.Workload, a *remediate.Answer) error {
+func (p *clients) addModes(ctx context.Context, w *kube.Workload, a *remediate.Answer) error {
 	if w.IsNode() {
 		a.Values[remediate.ValueMode] = fmt.Sprintf("%.*s", maxMode, w.Mode())
 		return nil
@@ -125,7 +125,7 @@ func (p *Prober) addModes(ctx context.Context, w *kube.Workload, a *remediate.An
 }
 
 // addHeadroom adds what the tightest disruption budget allows, if there is one.
-func (p *Prober) addHeadroom(ctx context.Context, w *kube.Workload, a *remediate.Answer) error {
+func (p *clients) addHeadroom(ctx context.Context, w *kube.Workload, a *remediate.Answer) error {
 	return p.read(w.Target, func(r kube.Reader) error {
 		h, err := r.Headroom(ctx, w)
 		if err != nil || h == nil {
@@ -140,7 +140,7 @@ func (p *Prober) addHeadroom(ctx context.Context, w *kube.Workload, a *remediate
 
 // addRollback adds from which revision to which it would be rolled back. That
 // there is none to go back to is a reason not to begin.
-func (p *Prober) addRollback(ctx context.Context, w *kube.Workload, a *remediate.Answer) error {
+func (p *clients) addRollback(ctx context.Context, w *kube.Workload, a *remediate.Answer) error {
 	var all []kube.Revision
 	if w.Target.Kind == kube.Deployment {
 		err := p.read(w.Target, func(r kube.Reader) (err error) {
@@ -161,12 +161,12 @@ func (p *Prober) addRollback(ctx context.Context, w *kube.Workload, a *remediate
 }
 
 // workload reads a target.
-func (p *Prober) workload(ctx context.Context, t remediate.Target) (*kube.Workload, error) {
+func (p *clients) workload(ctx context.Context, t remediate.Target) (*kube.Workload, error) {
 	return p.workloadFor(ctx, t, "")
 }
 
 // workloadFor reads a target and what is refused of it for a purpose.
-func (p *Prober) workloadFor(ctx context.Context, t remediate.Target, what kube.Purpose) (w *kube.Workload, err error) {
+func (p *clients) workloadFor(ctx context.Context, t remediate.Target, what kube.Purpose) (w *kube.Workload, err error) {
 	err = p.read(t, func(r kube.Reader) error {
 		w, err = r.WorkloadFor(ctx, t, what)
 		return err
@@ -175,7 +175,7 @@ func (p *Prober) workloadFor(ctx context.Context, t remediate.Target, what kube.
 }
 
 // read reads from a target's cluster, behind its breaker.
-func (p *Prober) read(t remediate.Target, f func(kube.Reader) error) error {
+func (p *clients) read(t remediate.Target, f func(kube.Reader) error) error {
 	r, err := p.cluster(t)
 	if err != nil {
 		return err

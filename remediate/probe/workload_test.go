@@ -23,6 +23,7 @@ import (
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube/kubetest"
 	"github.com/x0tta6bl4/remediated/remediate/internal/outbound"
 )
 
@@ -62,7 +63,7 @@ func over(t *testing.T, objects ...runtime.Object) (*Prober, *fake.Clientset) {
 		t.Fatal(err)
 	}
 	client := fake.NewClientset(objects...)
-	p.clusters["prod"] = kube.NewReader(client)
+	p.clusters["prod"] = kubetest.Reader(client)
 	return p, client
 }
 
@@ -353,11 +354,11 @@ func TestTheClientCannotWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = client.CoreV1().Pods("shop").Delete(t.Context(), "db-1", metav1.DeleteOptions{})
+	err = client.CoreV1.Delete().Namespace("shop").Resource("pods").Name("db-1").Do(t.Context()).Error()
 	if err == nil || !strings.Contains(err.Error(), "a probe only reads") {
 		t.Errorf("delete: got %v", err)
 	}
-	_, err = client.AppsV1().Deployments("shop").Create(t.Context(), deployment(nil), metav1.CreateOptions{})
+	err = client.AppsV1.Post().Namespace("shop").Resource("deployments").Body(deployment(nil)).Do(t.Context()).Error()
 	if err == nil || !strings.Contains(err.Error(), "a probe only reads") {
 		t.Errorf("create: got %v", err)
 	}

@@ -352,6 +352,18 @@ func TestStartsOfTheDaemon(t *testing.T) {
 	}
 }
 
+// A program is as large as its file.
+func TestBinary(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(name, make([]byte, 3<<19), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := measureBinary(t.Context(), options{daemon: name, remedy: name})
+	if err != nil || len(rows) != 4 || rows[0].Value != 1.5 || rows[3].Value != remedyLimit || rows[3].Ratio != remedyLimit/1.5 {
+		t.Errorf("%+v, %v", rows, err)
+	}
+}
+
 func TestResidentIn(t *testing.T) {
 	if b, err := residentIn("Name:\tbench\nVmRSS:\t   52312 kB\nRssAnon:\t 1 kB\n"); err != nil || b != 52312*1024 {
 		t.Errorf("%v, %v", b, err)
@@ -409,6 +421,7 @@ func TestArgumentsAreChecked(t *testing.T) {
 		{[]string{"--remedy=/no/such", "run", "lint"}, "make build"},
 		{[]string{"--daemon=/no/such", "run", "start"}, "make build"},
 		{[]string{"--daemon=/bin/true", "--facts=100", "run", "start"}, "at least 250000"},
+		{[]string{"--daemon=/no/such", "run", "binary"}, "make build"},
 		{[]string{"in-bed"}, "REMEDIATED_BED"},
 		{[]string{"--dir=" + os.DevNull + "/x", "run", "match"}, "folder"},
 	} {

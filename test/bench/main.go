@@ -61,6 +61,7 @@ var subjects = []struct {
 	{"lint", "policies that are read and held against what is known of them", measureLint},
 	{"memory", "resident memory, of a process of its own", measureMemory},
 	{"start", "from the start of the daemon's process to ready, with journals of all sizes", measureStart},
+	{"binary", "how large the programs are", measureBinary},
 	{"bed", "from the webhook to the PATCH, on a real control plane", measureBed},
 }
 

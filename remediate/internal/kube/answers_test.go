@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
@@ -28,11 +27,11 @@ func TestRedirectsOfAClusterAreNotFollowed(t *testing.T) {
 	defer server.Close()
 	config := &rest.Config{Host: server.URL, BearerToken: "sesame", TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
 	config.Wrap(kube.Answers)
-	client, err := kubernetes.NewForConfig(config)
+	client, err := kube.NewClient(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = client.CoreV1().Pods("shop").List(t.Context(), metav1.ListOptions{})
+	_, err = client.Pods("shop").List(t.Context(), metav1.ListOptions{})
 	if err == nil || !strings.Contains(err.Error(), "and is not followed") || asked != "Bearer sesame" {
 		t.Errorf("asked with %q: %v", asked, err)
 	}

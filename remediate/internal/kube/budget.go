@@ -51,7 +51,7 @@ type budget struct {
 }
 
 func (r Reader) budgets(ctx context.Context, namespace string) ([]budget, error) {
-	list, err := r.client.PolicyV1().PodDisruptionBudgets(namespace).List(ctx, metav1.ListOptions{})
+	list, err := r.client.PodDisruptionBudgets(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("list the disruption budgets of %s: %w", cmp.Or(namespace, "all namespaces"), err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube/kubetest"
 )
 
 func budget(name string, selector *metav1.LabelSelector, allowed int32) *policyv1.PodDisruptionBudget {
@@ -56,7 +57,7 @@ func TestHeadroom(t *testing.T) {
 		{"two of one pod", []runtime.Object{budget("web", with("app", "web"), 2), budget("a", with("shard", "a"), 2)}, &kube.Headroom{Budgets: "a, web"}},
 		{"not counted yet", []runtime.Object{stale}, &kube.Headroom{Budgets: "stale"}},
 	} {
-		r := kube.NewReader(fake.NewClientset(append(tc.budgets, web, labelled("w1", "a"), labelled("w2", "b"))...))
+		r := kubetest.Reader(fake.NewClientset(append(tc.budgets, web, labelled("w1", "a"), labelled("w2", "b"))...))
 		w, err := r.Workload(t.Context(), remediate.Target{Kind: "deployment", Namespace: "shop", Name: "web"})
 		if err != nil {
 			t.Fatal(err)
@@ -73,7 +74,7 @@ func TestHeadroomOfAPod(t *testing.T) {
 	p := pod("w1")
 	p.Labels = map[string]string{"shard": "a"}
 	client := fake.NewClientset(p, budget("a", with("shard", "a"), 2), budget("b", with("shard", "b"), 0))
-	r := kube.NewReader(client)
+	r := kubetest.Reader(client)
 	w, err := r.Object(t.Context(), remediate.Target{Kind: "pod", Namespace: "shop", Name: "w1"})
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ func (r Reader) Nodes(ctx context.Context) (Nodes, error) {
 	var out Nodes
 	page := metav1.ListOptions{Limit: nodesPage}
 	for {
-		list, err := r.client.CoreV1().Nodes().List(ctx, page)
+		list, err := r.client.Nodes().List(ctx, page)
 		if err != nil {
 			return Nodes{}, fmt.Errorf("list the nodes: %w", err)
 		}
@@ -99,7 +99,7 @@ func (r Reader) ControlPlane(ctx context.Context) (string, error) {
 // an answer and no error; that something before it does is none, nor is a page
 // that somebody else answers with.
 func (r Reader) readyz(ctx context.Context, parameters ...string) (body string, notReady bool, err error) {
-	q := r.client.CoreV1().RESTClient().Get().AbsPath("/readyz").MaxRetries(0)
+	q := r.client.Get("/readyz").MaxRetries(0)
 	for _, p := range parameters {
 		q.Param(p, "")
 	}

@@ -61,7 +61,7 @@ func (r Reader) Events(ctx context.Context, namespace string, uid types.UID) ([]
 	if namespace == "" || uid == "" {
 		return nil, judgement{errors.New("list events: an empty namespace or UID means every event: name which")}
 	}
-	list, err := r.client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
+	list, err := r.client.Events(namespace).List(ctx, metav1.ListOptions{
 		FieldSelector: fields.OneTermEqualSelector("involvedObject.uid", string(uid)).String(),
 	})
 	if err != nil {
@@ -99,7 +99,7 @@ func EventTime(e *corev1.Event) time.Time {
 // returned beside it.
 func (r Reader) Log(ctx context.Context, p *corev1.Pod, container string, previous bool) ([]byte, error) {
 	lines, limit := int64(logLines), int64(logRead)
-	stream, err := r.client.CoreV1().Pods(p.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{
+	stream, err := r.client.Log(p.Namespace, p.Name, &corev1.PodLogOptions{
 		Container: container, Previous: previous, Timestamps: true, TailLines: &lines, LimitBytes: &limit,
 	}).MaxRetries(0).Stream(ctx)
 	if err != nil {

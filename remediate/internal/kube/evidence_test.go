@@ -14,6 +14,7 @@ import (
 	kubetesting "k8s.io/client-go/testing"
 
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube/kubetest"
 )
 
 func TestYAMLKeepsNoSecrets(t *testing.T) {
@@ -57,7 +58,7 @@ func TestEvents(t *testing.T) {
 		set(e)
 		return e
 	}
-	r := kube.NewReader(fake.NewClientset(
+	r := kubetest.Reader(fake.NewClientset(
 		event("series", "p", func(e *corev1.Event) {
 			e.EventTime = metav1.NewMicroTime(at(1))
 			e.Series = &corev1.EventSeries{LastObservedTime: metav1.NewMicroTime(at(9))}
@@ -85,7 +86,7 @@ func TestEvents(t *testing.T) {
 		namespace string
 		uid       types.UID
 	}{{"", "uid-p"}, {"shop", ""}} {
-		if _, err := kube.NewReader(client).Events(t.Context(), where.namespace, where.uid); err == nil || !strings.Contains(err.Error(), "every event") {
+		if _, err := kubetest.Reader(client).Events(t.Context(), where.namespace, where.uid); err == nil || !strings.Contains(err.Error(), "every event") {
 			t.Errorf("%+v: got %v", where, err)
 		}
 	}
@@ -105,7 +106,7 @@ func TestLogKeepsTheEnd(t *testing.T) {
 		}
 		return true, &runtime.Unknown{Raw: []byte(text)}, nil
 	})
-	b, err := kube.NewReader(client).Log(t.Context(), pod("p"), "c", true)
+	b, err := kubetest.Reader(client).Log(t.Context(), pod("p"), "c", true)
 	if err != nil || len(b) > 64<<10 || len(b) < 63<<10 || !bytes.HasSuffix(b, []byte("panic: no more\n")) {
 		t.Fatalf("%d bytes, %v", len(b), err)
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube/kubetest"
 )
 
 func meta(name string, owners ...metav1.OwnerReference) metav1.ObjectMeta {
@@ -181,7 +182,7 @@ func TestRefused(t *testing.T) {
 				s.OwnerReferences = []metav1.OwnerReference{controller("kafka.strimzi.io/v1", "Kafka", "k")}
 			})}},
 	} {
-		r := kube.NewReader(fake.NewClientset(tc.objects...))
+		r := kubetest.Reader(fake.NewClientset(tc.objects...))
 		w, err := r.Workload(t.Context(), remediate.Target{Cluster: "prod", Kind: tc.kind, Namespace: "shop", Name: tc.target})
 		switch {
 		case err != nil:
@@ -193,7 +194,7 @@ func TestRefused(t *testing.T) {
 }
 
 func TestOwnerIsFound(t *testing.T) {
-	r := kube.NewReader(fake.NewClientset(
+	r := kubetest.Reader(fake.NewClientset(
 		pod("p1", controller("apps/v1", "ReplicaSet", "web-1")), &appsv1.ReplicaSet{ObjectMeta: meta("web-1", controller("apps/v1", "Deployment", "web"))}, deployment(nil),
 		pod("p2", controller("apps/v1", "StatefulSet", "db")), statefulSet(nil),
 		pod("p3", controller("apps/v1", "DaemonSet", "log")), &appsv1.DaemonSet{ObjectMeta: meta("log")},
@@ -216,7 +217,7 @@ func TestOwnerIsFound(t *testing.T) {
 
 func TestFingerprint(t *testing.T) {
 	of := func(image string, annotations map[string]string) string {
-		r := kube.NewReader(fake.NewClientset(deployment(func(d *appsv1.Deployment) {
+		r := kubetest.Reader(fake.NewClientset(deployment(func(d *appsv1.Deployment) {
 			d.Spec.Template.Annotations = annotations
 			d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "c", Image: image}}
 		})))
@@ -249,7 +250,7 @@ func TestFingerprint(t *testing.T) {
 
 func TestPodsRefusesAnEmptySelector(t *testing.T) {
 	client := fake.NewClientset(pod("p"))
-	r := kube.NewReader(client)
+	r := kubetest.Reader(client)
 	for _, sel := range []labels.Selector{nil, labels.Everything(), labels.NewSelector()} {
 		if _, err := r.Pods(t.Context(), "shop", sel); err == nil || !strings.Contains(err.Error(), "every pod") {
 			t.Errorf("selector %v: got %v", sel, err)

@@ -12,11 +12,12 @@ import (
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube/kubetest"
 )
 
 func workloadOf(t *testing.T, kind, name string, objects ...runtime.Object) *kube.Workload {
 	t.Helper()
-	w, err := kube.NewReader(fake.NewClientset(objects...)).Workload(t.Context(), remediate.Target{Kind: kind, Namespace: "shop", Name: name})
+	w, err := kubetest.Reader(fake.NewClientset(objects...)).Workload(t.Context(), remediate.Target{Kind: kind, Namespace: "shop", Name: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func TestModeOfAPod(t *testing.T) {
 }
 
 func TestNamespaceMode(t *testing.T) {
-	r := kube.NewReader(fake.NewClientset(&corev1.Namespace{ObjectMeta: annotated(metav1.ObjectMeta{Name: "shop"}, "observe")}, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ops"}}))
+	r := kubetest.Reader(fake.NewClientset(&corev1.Namespace{ObjectMeta: annotated(metav1.ObjectMeta{Name: "shop"}, "observe")}, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ops"}}))
 	for namespace, want := range map[string]string{"shop": "observe", "ops": ""} {
 		if got, err := r.NamespaceMode(t.Context(), namespace); got != want || err != nil {
 			t.Errorf("%s: %q, %v; want %q", namespace, got, err, want)

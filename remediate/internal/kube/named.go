@@ -16,19 +16,19 @@ import (
 
 // Claim reads a persistent volume claim.
 func (r Reader) Claim(ctx context.Context, namespace, name string) (*corev1.PersistentVolumeClaim, error) {
-	c, err := r.client.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, name, metav1.GetOptions{})
+	c, err := r.client.PersistentVolumeClaims(namespace).Get(ctx, name, metav1.GetOptions{})
 	return c, reading("persistentvolumeclaim "+namespace+"/"+name, err)
 }
 
 // CronJob reads a CronJob.
 func (r Reader) CronJob(ctx context.Context, namespace, name string) (*batchv1.CronJob, error) {
-	c, err := r.client.BatchV1().CronJobs(namespace).Get(ctx, name, metav1.GetOptions{})
+	c, err := r.client.CronJobs(namespace).Get(ctx, name, metav1.GetOptions{})
 	return c, reading("cronjob "+namespace+"/"+name, err)
 }
 
 // Node reads a node.
 func (r Reader) Node(ctx context.Context, name string) (*corev1.Node, error) {
-	n, err := r.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	n, err := r.client.Nodes().Get(ctx, name, metav1.GetOptions{})
 	return n, reading("node "+name, err)
 }
 

@@ -87,7 +87,7 @@ func (r Reader) PodsOn(ctx context.Context, node string) ([]corev1.Pod, error) {
 	page := metav1.ListOptions{Limit: podsPage, FieldSelector: fields.OneTermEqualSelector("spec.nodeName", node).String()}
 	var out []corev1.Pod
 	for {
-		list, err := r.client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, page)
+		list, err := r.client.Pods(metav1.NamespaceAll).List(ctx, page)
 		if err != nil {
 			return nil, fmt.Errorf("list the pods of node %s: %w", node, err)
 		}
@@ -104,7 +104,7 @@ func (r Reader) NodeEvents(ctx context.Context, node string) ([]corev1.Event, er
 	if node == "" {
 		return nil, judgement{errors.New("list events: no node would mean every node: name which")}
 	}
-	list, err := r.client.CoreV1().Events(NodeEvents).List(ctx, metav1.ListOptions{
+	list, err := r.client.Events(NodeEvents).List(ctx, metav1.ListOptions{
 		FieldSelector: fields.AndSelectors(
 			fields.OneTermEqualSelector("involvedObject.kind", "Node"),
 			fields.OneTermEqualSelector("involvedObject.name", node),

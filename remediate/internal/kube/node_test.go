@@ -1,4 +1,4 @@
-package kube
+package kube_test
 
 import (
 	"strings"
@@ -10,9 +10,11 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube/kubetest"
 )
 
-var w1 = remediate.Target{Cluster: "prod", Kind: Node, Name: "w1"}
+var w1 = remediate.Target{Cluster: "prod", Kind: kube.Node, Name: "w1"}
 
 // aNode is ready, once it was changed or not.
 func aNode(change func(*corev1.Node)) *corev1.Node {
@@ -33,7 +35,7 @@ func set(manager string) metav1.ManagedFieldsEntry {
 func cordonedBy(managers ...string) func(*corev1.Node) {
 	return func(n *corev1.Node) {
 		n.Spec.Unschedulable = true
-		n.Annotations[CordonedAnnotation] = "j-i1-a1"
+		n.Annotations[kube.CordonedAnnotation] = "j-i1-a1"
 		for _, m := range managers {
 			n.ManagedFields = append(n.ManagedFields, set(m))
 		}
@@ -50,12 +52,12 @@ func TestNodeAsATarget(t *testing.T) {
 		"not ready":      {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }, "the node is not ready", "", false, false},
 		"not heard of":   {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, "the node is not heard of", "", false, false},
 		"says nothing":   {func(n *corev1.Node) { n.Status.Conditions = nil }, "the node is not heard of", "", false, false},
-		"cordoned by us": {cordonedBy(Manager), "the node is ready and is cordoned", "", true, true},
+		"cordoned by us": {cordonedBy(kube.Manager), "the node is ready and is cordoned", "", true, true},
 		"by a person":    {cordonedBy("kubectl-cordon"), "the node is ready and is cordoned", "", true, false},
-		"by both":        {cordonedBy(Manager, "kubectl-cordon"), "the node is ready and is cordoned", "", true, false},
+		"by both":        {cordonedBy(kube.Manager, "kubectl-cordon"), "the node is ready and is cordoned", "", true, false},
 		"by nobody":      {cordonedBy(), "the node is ready and is cordoned", "", true, false},
 		"without a mark": {func(n *corev1.Node) {
-			cordonedBy(Manager)(n)
+			cordonedBy(kube.Manager)(n)
 			n.Annotations = nil
 		}, "the node is ready and is cordoned", "", true, false},
 		"control plane": {func(n *corev1.Node) { n.Labels["node-role.kubernetes.io/control-plane"] = "" }, "the node is ready", "a node of the control plane", true, false},
@@ -65,7 +67,7 @@ func TestNodeAsATarget(t *testing.T) {
 			n.DeletionTimestamp, n.Finalizers = &now, []string{"x/y"}
 		}, "the node is ready", "it is being deleted", true, false},
 	} {
-		w, err := NewReader(fake.NewClientset(aNode(tc.change))).Workload(t.Context(), w1)
+		w, err := kubetest.Reader(fake.NewClientset(aNode(tc.change))).Workload(t.Context(), w1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,14 +81,14 @@ func TestNodeAsATarget(t *testing.T) {
 			t.Errorf("%s: %+v", name, w)
 		}
 	}
-	if _, err := NewReader(fake.NewClientset()).Workload(t.Context(), w1); !IsGone(err) {
+	if _, err := kubetest.Reader(fake.NewClientset()).Workload(t.Context(), w1); !kube.IsGone(err) {
 		t.Errorf("no node: %v", err)
 	}
 }
 
 // No name would mean other objects than any node's.
 func TestOfNoNode(t *testing.T) {
-	r := NewReader(fake.NewClientset())
+	r := kubetest.Reader(fake.NewClientset())
 	if _, err := r.PodsOn(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "name which") {
 		t.Errorf("pods: %v", err)
 	}
@@ -107,13 +109,13 @@ func TestHeadroomOfANode(t *testing.T) {
 			Status:     policyv1.PodDisruptionBudgetStatus{DisruptionsAllowed: allowed},
 		}
 	}
-	r := NewReader(fake.NewClientset(aNode(nil), pod("shop"), pod("web"), budget("shop", 2), budget("web", 1), budget("ops", 0)))
+	r := kubetest.Reader(fake.NewClientset(aNode(nil), pod("shop"), pod("web"), budget("shop", 2), budget("web", 1), budget("ops", 0)))
 	w, err := r.Workload(t.Context(), w1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h, err := r.Headroom(t.Context(), w)
-	if err != nil || h == nil || *h != (Headroom{"of-web", 1}) {
+	if err != nil || h == nil || *h != (kube.Headroom{"of-web", 1}) {
 		t.Errorf("got %+v, %v", h, err)
 	}
 }

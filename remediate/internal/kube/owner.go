@@ -53,7 +53,7 @@ func (r Reader) above(ctx context.Context, w *Workload) (lineage, error) {
 		return lineage{refused: "a bare pod: nothing would bring it back"}, nil
 	}
 	if groupOf(ref) == appsv1.GroupName && ref.Kind == "ReplicaSet" {
-		rs, err := r.client.AppsV1().ReplicaSets(p.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+		rs, err := r.client.ReplicaSets(p.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
 		if err != nil || rs.UID != ref.UID {
 			return lineage{refused: orphan(ref)}, ignoreGone(err)
 		}

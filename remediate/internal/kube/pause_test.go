@@ -11,6 +11,7 @@ import (
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube/kubetest"
 )
 
 var theWeb = remediate.Target{Kind: "deployment", Namespace: "shop", Name: "web"}
@@ -43,7 +44,7 @@ func TestPauseIsOurs(t *testing.T) {
 		"without a mark":   {deployment(paused("", kube.Manager)), false},
 		"nobody knows":     {deployment(paused("j-i1-a1")), false},
 	} {
-		w, err := kube.NewReader(fake.NewClientset(tc.d)).Object(t.Context(), theWeb)
+		w, err := kubetest.Reader(fake.NewClientset(tc.d)).Object(t.Context(), theWeb)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +76,7 @@ func TestRefusedForAPurpose(t *testing.T) {
 		"a custom resource's": {deployment(custom), "custom resource", "custom resource", "custom resource"},
 	} {
 		for what, want := range map[kube.Purpose]string{"": tc.restart, kube.ToPause: tc.pause, kube.ToResume: tc.other} {
-			w, err := kube.NewReader(fake.NewClientset(tc.d)).WorkloadFor(t.Context(), theWeb, what)
+			w, err := kubetest.Reader(fake.NewClientset(tc.d)).WorkloadFor(t.Context(), theWeb, what)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 )
 
@@ -21,7 +20,7 @@ func YAML(o runtime.Object) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write %T as YAML: %w", o, err)
 	}
-	if kinds, _, err := scheme.Scheme.ObjectKinds(o); err == nil { // a typed client leaves it out
+	if kinds, _, err := scheme.ObjectKinds(o); err == nil { // a typed client leaves it out
 		m["apiVersion"], m["kind"] = kinds[0].ToAPIVersionAndKind()
 	}
 	blank(m)

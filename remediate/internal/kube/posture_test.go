@@ -15,6 +15,7 @@ import (
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube/kubetest"
 	"github.com/x0tta6bl4/remediated/remediate/posture"
 )
 
@@ -41,7 +42,7 @@ func postureOf(t *testing.T, target string, objects ...runtime.Object) posture.W
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := kube.NewReader(fake.NewClientset(objects...)).Posture(t.Context(), what)
+	w, err := kubetest.Reader(fake.NewClientset(objects...)).Posture(t.Context(), what)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +171,7 @@ func TestPostureOfOthers(t *testing.T) {
 	daemons := &appsv1.DaemonSet{ObjectMeta: meta("agent"), Spec: appsv1.DaemonSetSpec{Selector: with("app", "agent")}}
 	single := web(func(d *appsv1.Deployment) { d.Spec.Replicas = nil })
 	client := fake.NewClientset(daemons, single, budget("every", with(), 0), pod("bare"))
-	r := kube.NewReader(client)
+	r := kubetest.Reader(client)
 	for _, c := range []struct {
 		kind, name string
 		perNode    bool
@@ -202,12 +203,12 @@ func TestPostureUnread(t *testing.T) {
 	for resource, check := range map[string]string{"poddisruptionbudgets": posture.Evictions, "pods": posture.Spread, "persistentvolumeclaims": posture.Volume} {
 		refused := errors.New("no " + resource)
 		client.PrependReactor("*", resource, func(kubetesting.Action) (bool, runtime.Object, error) { return true, nil, refused })
-		w, err := kube.NewReader(client).Posture(t.Context(), remediate.Target{Kind: "deployment", Namespace: "shop", Name: "web"})
+		w, err := kubetest.Reader(client).Posture(t.Context(), remediate.Target{Kind: "deployment", Namespace: "shop", Name: "web"})
 		if err != nil || !errors.Is(w.Unread[check], refused) || w.Wanted != 2 {
 			t.Errorf("without %s: %+v, %v", resource, w, err)
 		}
 	}
-	if _, err := kube.NewReader(client).Posture(t.Context(), remediate.Target{Kind: "deployment", Namespace: "shop", Name: "lost"}); !kube.IsGone(err) {
+	if _, err := kubetest.Reader(client).Posture(t.Context(), remediate.Target{Kind: "deployment", Namespace: "shop", Name: "lost"}); !kube.IsGone(err) {
 		t.Errorf("one that is not there: %v", err)
 	}
 }

@@ -14,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 )
@@ -36,10 +35,10 @@ const Manager = "remediated"
 var ErrGone = errors.New(remediate.RefusedGone)
 
 // Reader reads one cluster.
-type Reader struct{ client kubernetes.Interface }
+type Reader struct{ client Cluster }
 
-// NewReader returns the reader of the cluster that client talks to.
-func NewReader(client kubernetes.Interface) Reader { return Reader{client} }
+// NewReader returns the reader of a cluster.
+func NewReader(client Cluster) Reader { return Reader{client} }
 
 // Workload reads the target and what is refused about it. An owner is replaced
 // by the workload that owns the pod of that name. The error is [ErrGone] when
@@ -79,31 +78,31 @@ func (r Reader) Object(ctx context.Context, t remediate.Target) (*Workload, erro
 func (r Reader) read(ctx context.Context, t remediate.Target) (*Workload, error) {
 	switch t.Kind {
 	case Deployment:
-		d, err := r.client.AppsV1().Deployments(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
+		d, err := r.client.Deployments(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
 		if err != nil {
 			return nil, err
 		}
 		return fromDeployment(t, d), nil
 	case StatefulSet:
-		s, err := r.client.AppsV1().StatefulSets(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
+		s, err := r.client.StatefulSets(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
 		if err != nil {
 			return nil, err
 		}
 		return fromStatefulSet(t, s), nil
 	case DaemonSet:
-		d, err := r.client.AppsV1().DaemonSets(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
+		d, err := r.client.DaemonSets(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
 		if err != nil {
 			return nil, err
 		}
 		return fromDaemonSet(t, d), nil
 	case Pod:
-		p, err := r.client.CoreV1().Pods(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
+		p, err := r.client.Pods(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
 		if err != nil {
 			return nil, err
 		}
 		return fromPod(t, p), nil
 	case Node:
-		n, err := r.client.CoreV1().Nodes().Get(ctx, t.Name, metav1.GetOptions{})
+		n, err := r.client.Nodes().Get(ctx, t.Name, metav1.GetOptions{})
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +132,7 @@ func (r Reader) PodsOf(ctx context.Context, w *Workload) ([]corev1.Pod, error) {
 // NamespaceMode returns the remediated/mode annotation of a namespace as it was
 // written, "" when there is none.
 func (r Reader) NamespaceMode(ctx context.Context, namespace string) (string, error) {
-	n, err := r.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+	n, err := r.client.Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 	if err != nil {
 		return "", fmt.Errorf("read whether the namespace %s says %s: %w", namespace, ModeAnnotation, err)
 	}
@@ -146,7 +145,7 @@ func (r Reader) Pods(ctx context.Context, namespace string, selector labels.Sele
 	if namespace == "" || selector == nil || selector.Empty() {
 		return nil, judgement{errors.New("list pods: an empty namespace or selector means every pod: name which")}
 	}
-	list, err := r.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	list, err := r.client.Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
 	if err != nil {
 		return nil, fmt.Errorf("list pods of %s with %s: %w", namespace, selector, err)
 	}

@@ -112,7 +112,7 @@ func (r Reader) heldVolume(ctx context.Context, d *appsv1.Deployment) (string, e
 		return "", nil
 	}
 	for _, name := range claimsOf(d.Spec.Template.Spec) {
-		c, err := r.client.CoreV1().PersistentVolumeClaims(d.Namespace).Get(ctx, name, metav1.GetOptions{})
+		c, err := r.client.PersistentVolumeClaims(d.Namespace).Get(ctx, name, metav1.GetOptions{})
 		if isGone(err) {
 			continue
 		}

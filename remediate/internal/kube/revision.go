@@ -55,7 +55,7 @@ func (r Reader) Revisions(ctx context.Context, w *Workload) ([]Revision, error) 
 	if err != nil {
 		return nil, err
 	}
-	list, err := r.client.AppsV1().ReplicaSets(w.Target.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	list, err := r.client.ReplicaSets(w.Target.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
 	if err != nil {
 		return nil, fmt.Errorf("list the ReplicaSets of %s: %w", w.Target, err)
 	}

@@ -12,13 +12,14 @@ import (
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/internal/kube"
+	"github.com/x0tta6bl4/remediated/remediate/internal/kube/kubetest"
 )
 
 // A rollout is ours while it is of the template that we rolled back to; one of
 // another template, or a restart by hand of that one, is somebody else's.
 func TestRolloutOfARollback(t *testing.T) {
 	read := func(d *appsv1.Deployment) *kube.Workload {
-		w, err := kube.NewReader(fake.NewClientset(d)).Workload(t.Context(), remediate.Target{Cluster: "prod", Kind: "deployment", Namespace: "shop", Name: "web"})
+		w, err := kubetest.Reader(fake.NewClientset(d)).Workload(t.Context(), remediate.Target{Cluster: "prod", Kind: "deployment", Namespace: "shop", Name: "web"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +51,7 @@ func TestRolloutOfARollback(t *testing.T) {
 // An empty selector would take the ReplicaSets of others for its own.
 func TestRevisionsNeedASelector(t *testing.T) {
 	d := deployment(func(d *appsv1.Deployment) { d.Spec.Selector = &metav1.LabelSelector{} })
-	r := kube.NewReader(fake.NewClientset(d))
+	r := kubetest.Reader(fake.NewClientset(d))
 	w, err := r.Object(t.Context(), remediate.Target{Cluster: "prod", Kind: "deployment", Namespace: "shop", Name: "web"})
 	if err != nil {
 		t.Fatal(err)
