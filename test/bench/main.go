@@ -8,7 +8,7 @@
 // absolute numbers are this machine's. docs/performance.md explains each row.
 //
 // One subject is one file: intake.go, handle.go, match.go, policytests.go,
-// memory.go and bed.go.
+// memory.go, size.go and bed.go.
 package main
 
 import (
@@ -58,6 +58,7 @@ var subjects = []struct {
 	{"match", "alerts that are matched against the policies", measureMatch},
 	{"tests", "policy tests that are read and lived through", measurePolicyTests},
 	{"memory", "resident memory, of a process of its own", measureMemory},
+	{"size", "what facts take on the disk, and how long an alert waits while they are trimmed", measureSize},
 	{"bed", "from the webhook to the PATCH, on a real control plane", measureBed},
 }
 
