@@ -25,6 +25,7 @@ func (v value) digests() *remediate.Schedule {
 		},
 		"days":     func(v value) { d.Days = v.weekdays() },
 		"location": func(v value) { d.Location = v.location() },
+		"head":     func(v value) { d.Head = v.truth() },
 	}, "at")
 	return d
 }

@@ -35,7 +35,7 @@ notify:
     dedup_key: alertmanager
 watchdog: {when: ['alertname="Watchdog"'], within: 5m}
 heartbeat: {url_file: /etc/beat, every: 1m, method: POST, tls_config: {ca_file: ca}}
-digests: {at: "07:30", days: [monday, friday], location: Europe/Berlin}
+digests: {at: "07:30", days: [monday, friday], location: Europe/Berlin, head: true}
 runbooks:
   P1: {objective: 30m, warn: 10m, updates: {slack: 5m}, page: at once, ladder: [{tell: oncall, wait: 5m}, {tell: boss, wait: 15m}], repeat: 1}
   P2: {page: on need, after: 5m, ladder: [{tell: oncall, wait: 5m}]}
@@ -97,7 +97,7 @@ func wholeRulebook(dsn string) *remediate.Rulebook {
 			"slack", "slack/thread", "slack/digest", "slack/bridge", "slack/page/oncall", "pagerduty/boss", "pagerduty/oncall", "pagerduty-changes",
 		},
 		MergePages: true,
-		Digests:    &remediate.Schedule{At: "07:30", Days: []time.Weekday{time.Monday, time.Friday}, Location: berlin()},
+		Digests:    &remediate.Schedule{At: "07:30", Days: []time.Weekday{time.Monday, time.Friday}, Location: berlin(), Head: true},
 		Runbooks: map[remediate.Severity]remediate.Runbook{
 			remediate.P1: {Objective: 30 * minute, Warn: 10 * minute, Update: 5 * minute, Page: remediate.PageAtOnce, Ladder: []remediate.Rung{{Tell: "oncall", Wait: 5 * minute}, {Tell: "boss", Wait: 15 * minute}}, Repeat: 1},
 			remediate.P2: {Page: remediate.PageOnNeed, After: 5 * minute, Ladder: []remediate.Rung{{Tell: "oncall", Wait: 5 * minute}}},

@@ -16,6 +16,9 @@ type Schedule struct {
 	At       string                 `json:"at"`                 // 09:00
 	Days     []time.Weekday         `json:"days,omitempty"`     // none: every day
 	Location *timeinterval.Location `json:"location,omitempty"` // nil: UTC
+	// Head has each digest say where the journal ends, so that somebody else holds
+	// what its past is checked against.
+	Head bool `json:"head,omitempty"`
 }
 
 // DefaultDigests come every morning.

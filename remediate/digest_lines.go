@@ -39,7 +39,15 @@ func (h *handler) digestLines() []string {
 	if left := len(names) - digestPolicies; left > 0 {
 		lines = append(lines, fmt.Sprintf("and %d policies more", left))
 	}
-	return lines
+	return append(lines, h.journalHead()...)
+}
+
+// journalHead says where the journal ends, before this digest, if that is wanted.
+func (h *handler) journalHead() []string {
+	if d := h.books[h.s.Rulebook].Digests; d == nil || !d.Head {
+		return nil
+	}
+	return []string{fmt.Sprintf("the journal's past can be checked by: remedy journal check --was %d:%d", h.s.Seq, h.s.Head.Mark())}
 }
 
 // putBack says which policies the daemon itself put back to observe, and why.

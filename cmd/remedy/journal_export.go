@@ -68,6 +68,7 @@ func (c *cli) export(ctx context.Context, job exportJob) error {
 		}
 		c.showExtent(wrote, "written")
 	}
+	c.sayGone(wrote)
 	for _, what := range wrote.Missing {
 		fmt.Fprintf(c.errs, "remedy: it is not in the export: %s\n", clean(what))
 	}
@@ -121,8 +122,17 @@ func (c *cli) checkJournal(ctx context.Context, j past, was []string) error {
 		}
 		return errors.Join(c.showData(report), err)
 	}
+	c.sayGone(found)
 	c.showExtent(found, "as they were written")
 	return errors.Join(c.out.err, err)
+}
+
+// sayGone says that evidence is not there which records name, so that nobody takes
+// it for damage.
+func (c *cli) sayGone(e journal.Extent) {
+	if e.Gone > 0 {
+		fmt.Fprintf(c.errs, "remedy: of the evidence that records name %d pieces are kept no longer, which is no damage: it is older than the daemon's --storage.retention.evidence\n", e.Gone)
+	}
 }
 
 // count writes a number that a record has.
@@ -142,9 +152,6 @@ func (c *cli) showExtent(e journal.Extent, is string) {
 		{{text: "  head"}, {text: e.Head.String()}},
 		{{text: "  was"}, {text: fmt.Sprintf("%d:%d", e.Last, e.Head.Mark())}},
 		{{text: "  blobs"}, {text: fmt.Sprint(e.Blobs)}},
-	}
-	if e.Gone > 0 {
-		rows = append(rows, []cell{{text: "  evidence"}, {text: fmt.Sprintf("%d kept no longer: older than --storage.retention.evidence", e.Gone)}})
 	}
 	if len(e.Missing) > 0 {
 		rows = append(rows, []cell{{text: "  missing"}, {text: strings.Join(e.Missing, "; ")}})

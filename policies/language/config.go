@@ -91,6 +91,7 @@ var ofConfig = []Object{
 		{"at", digestTime, Required, "The time of day, for example `'09:00'`."},
 		{"days", listOf(word("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")), "every day", "The days of the week."},
 		{"location", zone, "UTC", "The time zone by its name, for example `Europe/Berlin`."},
+		{"head", truth, "`false`", "Whether each says where the journal ends, by which its past is checked later."},
 	}},
 	{"demote", "A policy that acts, and whose incidents end in time hardly more often than those that were left alone, is put back to observe until a human lets it go on.", []Field{
 		{"every", duration, Required, "How often the journal is read for that."},

@@ -161,9 +161,9 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 
 // factsAfter gives to take the facts of the records after behind, up to and with
 // the one numbered last, page by page.
-func factsAfter(ctx context.Context, tx *sql.Tx, behind head, last uint64, take func([]remediate.Fact) error) error {
+func factsAfter(ctx context.Context, q querier, behind head, last uint64, take func([]remediate.Fact) error) error {
 	for behind.seq < last {
-		page, err := readPage(ctx, tx, behind.seq+1, last)
+		page, err := readPage(ctx, q, behind.seq+1, last)
 		if err == nil && len(page) == 0 {
 			err = &remediate.DamageError{Seq: behind.seq + 1, Why: "it is missing"}
 		}

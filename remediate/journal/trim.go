@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -16,44 +17,80 @@ import (
 // lies behind the one that is there; the same again is no error. The time of the
 // checkpoint is kept in milliseconds.
 func (s *SQLite) Trim(ctx context.Context, c remediate.Checkpoint, needed []string) error {
-	if err := s.state(); err != nil {
-		return fmt.Errorf("trim journal: %w", err)
-	}
-	blobs, err := oldBlobs(ctx, s.reader, c.Seq)
-	if err != nil {
-		return fmt.Errorf("trim journal: %w", err)
-	}
-	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
-		last, err := readHead(ctx, tx)
-		if err != nil {
-			return last, err
-		}
-		old, err := readCheckpoint(ctx, tx)
-		if err != nil {
-			return last, err
-		}
-		err = trimmable(c, old, last, func(seq uint64) (remediate.Sum, error) { return sumOf(ctx, tx, old, seq) })
-		if err != nil {
-			return last, refusal{err}
-		}
-		if c.Seq == old.Seq {
-			return last, nil
-		}
-		if err := cut(ctx, tx, old, c); err != nil {
-			return last, err
-		}
-		return last, cutBlobs(ctx, tx, c.Seq, blobs, needed)
-	})
+	err := s.trim(ctx, c, needed)
 	if err != nil {
 		return fmt.Errorf("trim journal: %w", err)
 	}
 	return nil
 }
 
-// cut stores the checkpoint and deletes what it stands for.
-func cut(ctx context.Context, tx *sql.Tx, old, c remediate.Checkpoint) error {
-	if err := forget(ctx, tx, old, c.Seq); err != nil {
+// trim looks at all that is to go before it keeps others from writing: what was
+// written does not change, and a state may be megabytes.
+func (s *SQLite) trim(ctx context.Context, c remediate.Checkpoint, needed []string) error {
+	if err := s.state(); err != nil {
 		return err
+	}
+	var old remediate.Checkpoint
+	var blobs [][]byte
+	var gone []remediate.Fact
+	err := view(ctx, s.reader, func(q querier) (err error) {
+		if old, err = readCheckpoint(ctx, q); err != nil {
+			return err
+		}
+		last, err := readHead(ctx, q)
+		if err != nil {
+			return err
+		}
+		err = trimmable(c, old, last, func(seq uint64) (remediate.Sum, error) { return sumOf(ctx, q, old, seq) })
+		if err != nil || c.Seq == old.Seq {
+			return err
+		}
+		if blobs, err = oldBlobs(ctx, q, c.Seq); err != nil {
+			return err
+		}
+		return factsAfter(ctx, q, headOf(old), c.Seq, func(facts []remediate.Fact) error { gone = append(gone, facts...); return nil })
+	})
+	if err != nil || c.Seq == old.Seq {
+		return err
+	}
+	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
+		last, err := readHead(ctx, tx)
+		if err != nil {
+			return last, err
+		}
+		if err := stillBehind(ctx, tx, old.Seq); err != nil {
+			return last, err
+		}
+		if err := cut(ctx, tx, gone, c); err != nil {
+			return last, err
+		}
+		return last, cutBlobs(ctx, tx, c.Seq, blobs, needed)
+	})
+}
+
+// stillBehind refuses when the records do not begin behind the one numbered seq any
+// more: another trim was faster.
+func stillBehind(ctx context.Context, tx *sql.Tx, seq uint64) error {
+	var have uint64
+	err := tx.QueryRowContext(ctx, "SELECT seq FROM checkpoint WHERE id = 1").Scan(&have)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	if err == nil && have != seq {
+		return refusal{fmt.Errorf("the journal was trimmed up to record %d meanwhile: %w", have, ErrTrimmed)}
+	}
+	return err
+}
+
+// cut stores the checkpoint and deletes what it stands for. What of the history to
+// look at is said by the records: to search it for that would take longer the more
+// there is that stays.
+func cut(ctx context.Context, tx *sql.Tx, gone []remediate.Fact, c remediate.Checkpoint) error {
+	p := prepared{tx, map[string]*sql.Stmt{}}
+	for _, f := range gone {
+		if err := forgetFact(ctx, p, f, c.Seq); err != nil {
+			return err
+		}
 	}
 	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO checkpoint (id, seq, at, head, state, sum) VALUES (1, ?, ?, ?, ?, ?)",
 		int64(c.Seq), c.At.UnixMilli(), c.Head[:], append([]byte{}, c.State...), c.Sum[:])
@@ -62,21 +99,6 @@ func cut(ctx context.Context, tx *sql.Tx, old, c remediate.Checkpoint) error {
 	}
 	_, err = tx.ExecContext(ctx, "DELETE FROM facts WHERE seq <= ?", int64(c.Seq))
 	return err
-}
-
-// forget deletes the history of the records up to and with seq. What to look at
-// is said by the records: to search the history for it would take longer the more
-// there is that stays.
-func forget(ctx context.Context, tx *sql.Tx, old remediate.Checkpoint, seq uint64) error {
-	p := prepared{tx, map[string]*sql.Stmt{}}
-	return factsAfter(ctx, tx, headOf(old), seq, func(facts []remediate.Fact) error {
-		for _, f := range facts {
-			if err := forgetFact(ctx, p, f, seq); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // forgetFact deletes what the history says of f, and its incident, if that ended

@@ -431,3 +431,24 @@ func TestArgumentsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// The storm whose size is measured is of alerts that are all new, of which one in so
+// many concerns a policy.
+func TestTheStormIsNew(t *testing.T) {
+	book, err := rulebook()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, matched := map[remediate.AlertID]bool{}, 0
+	for n := range 10 * sizeOneIn {
+		heard := stormAlert(n, true)
+		a := heard.Alert
+		seen[remediate.IdentityOf(a.Labels, nil)] = true
+		if a.Labels.Get("alertname") == down && a.Labels.Get("job") == "bench" && book.Policy(down) != nil {
+			matched++
+		}
+	}
+	if len(seen) != 10*sizeOneIn || matched != 10 {
+		t.Errorf("%d alerts are new of %d, %d concern a policy", len(seen), 10*sizeOneIn, matched)
+	}
+}

@@ -84,6 +84,11 @@ type rig struct {
 // startEngine starts an engine on the journal in dir and waits until it takes
 // inputs. seen hears of every fact; nil: nobody does.
 func startEngine(ctx context.Context, dir string, seen func(remediate.Fact)) (*rig, error) {
+	return startKeeping(ctx, dir, seen, engine.Retention{})
+}
+
+// startKeeping is startEngine for one that keeps no more than that.
+func startKeeping(ctx context.Context, dir string, seen func(remediate.Fact), keep engine.Retention) (*rig, error) {
 	book, err := rulebook()
 	if err != nil {
 		return nil, err
@@ -94,7 +99,7 @@ func startEngine(ctx context.Context, dir string, seen func(remediate.Fact)) (*r
 			return journal.Open(ctx, dir, journal.Options{})
 		},
 		Name:      func() string { return strings.Repeat("b", 8) },
-		Performer: world{}, Rulebook: book, Observe: seen,
+		Performer: world{}, Rulebook: book, Observe: seen, Retention: keep,
 	})
 	ctx, r.stop = context.WithCancel(ctx)
 	go func() { r.ended <- r.Run(ctx) }()
