@@ -97,6 +97,7 @@ FUZZ ?= 30s
 fuzz: ## Fuzz what reads bytes from outside, and what writes for terminals, Slack and Markdown, FUZZ=30s each
 	go test -run '^$$' -fuzz '^FuzzFill$$' -fuzztime $(FUZZ) ./remediate
 	go test -run '^$$' -fuzz '^FuzzRecord$$' -fuzztime $(FUZZ) ./remediate
+	go test -run '^$$' -fuzz '^FuzzLabels$$' -fuzztime $(FUZZ) ./remediate
 	go test -run '^$$' -fuzz '^FuzzExport$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./remediate/journal
 	go test -run '^$$' -fuzz '^FuzzScanWAL$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./remediate/journal
 	go test -run '^$$' -fuzz '^FuzzWebhook$$' -fuzztime $(FUZZ) ./remediate/alertmanager
