@@ -151,8 +151,13 @@ func (r Record) decode() (Body, error) {
 		return nil, &DamageError{r.Seq, fmt.Sprintf("%d bytes follow the fact", len(rest))}
 	}
 	body := p.Elem().Interface().(Body)
-	if s, ok := body.(Started); ok && !s.whole() {
-		return nil, &DamageError{r.Seq, "it starts not exactly one of ask, act and tell"}
+	switch b := body.(type) {
+	case Started:
+		if !b.whole() {
+			return nil, &DamageError{r.Seq, "it starts not exactly one of ask, act and tell"}
+		}
+	case Judged:
+		return b.compact(), nil
 	}
 	return body, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -296,5 +297,30 @@ func TestFactIsDecodedOnce(t *testing.T) {
 	rs[0].Kind, rs[0].Bytes, rs[0].Sum = other.Kind, other.Bytes, other.Sum
 	if f, err := rs[0].Fact(); err != nil || KindOf(f.Body) != other.Kind {
 		t.Errorf("a record that was made another says %v, %v", f.Body, err)
+	}
+}
+
+// An incident keeps its last judgement: what reading leaves behind is let go of,
+// and nothing else.
+func TestJudgementsAreCompact(t *testing.T) {
+	acts := []Act{{Kind: "cordon"}, {Kind: "drain"}, {Kind: "delete"}, {Kind: "uncordon"}, {Kind: "scale"}}
+	verdicts := []Verdict{{Guard: "paused", Decision: Allowed}, {Guard: "busy", Decision: Waiting, For: "x"}, {Guard: "mode"}, {Guard: "of another release", Decision: "so so"}, {}}
+	for _, want := range []Judged{
+		{Incident: 1, Verdicts: verdicts, Plan: &Plan{Acts: acts, Undo: acts}},
+		{Incident: 1, Verdicts: []Verdict{}, Plan: &Plan{}},
+		{Incident: 1},
+	} {
+		r, err := Encode(0, Sum{}, epoch, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := r.Decode()
+		if err != nil || !reflect.DeepEqual(f.Body, want) {
+			t.Errorf("is  %+v, %v\nwant %+v", f.Body, err, want)
+		}
+		got := f.Body.(Judged)
+		if cap(got.Verdicts) > len(got.Verdicts) || got.Plan != nil && cap(got.Plan.Acts) > len(got.Plan.Acts) {
+			t.Errorf("there is room for %d verdicts of %d", cap(got.Verdicts), len(got.Verdicts))
+		}
 	}
 }

@@ -1,7 +1,9 @@
 package remediate
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -31,6 +33,42 @@ type Verdict struct {
 // String returns "guard: decision, reason".
 func (v Verdict) String() string {
 	return fmt.Sprintf("%s: %s, %s", v.Guard, v.Decision, v.Reason)
+}
+
+// words are what all verdicts say in common, by themselves.
+var words = func() map[string]string {
+	m := map[string]string{}
+	for _, g := range slices.Concat(cheapGuards, askingGuards) {
+		m[g.name] = g.name
+	}
+	for d := range strictness {
+		m[string(d)] = string(d)
+	}
+	return m
+}()
+
+// word is s, kept once for all who say it.
+func word(s string) string { return cmp.Or(words[s], s) }
+
+// compact is b in as little memory as it needs: an incident keeps its last
+// judgement for as long as it is open, and reading leaves room behind what it read.
+func (b Judged) compact() Judged {
+	b.Verdicts = exactly(b.Verdicts)
+	for k, v := range b.Verdicts {
+		b.Verdicts[k].Guard, b.Verdicts[k].Decision = word(v.Guard), Decision(word(string(v.Decision)))
+	}
+	if b.Plan != nil {
+		b.Plan.Acts, b.Plan.Undo = exactly(b.Plan.Acts), exactly(b.Plan.Undo)
+	}
+	return b
+}
+
+// exactly is list without room for more.
+func exactly[T any](list []T) []T {
+	if len(list) == cap(list) {
+		return list
+	}
+	return append(make([]T, 0, len(list)), list...)
 }
 
 func allow(format string, args ...any) Verdict {

@@ -452,3 +452,62 @@ func TestTheStormIsNew(t *testing.T) {
 		t.Errorf("%d alerts are new of %d, %d concern a policy", len(seen), 10*sizeOneIn, matched)
 	}
 }
+
+// What is called a storm is one: 70 % of its facts are edges of alerts, the others
+// an incident's life.
+func TestStormIsAsItIsCalled(t *testing.T) {
+	d, err := newDecider(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edges, all := 0, 0
+	d.keep = func(records []remediate.Record) error {
+		for _, r := range records {
+			if all++; strings.HasPrefix(r.Kind, "alert-") {
+				edges++
+			}
+		}
+		return nil
+	}
+	if n, err := d.storm(); err != nil || n != all || 10*edges != 7*all {
+		t.Errorf("%d of %d facts are edges of alerts, %d were told, %v", edges, all, n, err)
+	}
+}
+
+// A sender that repeats sends what it sent first.
+func TestRepeats(t *testing.T) {
+	for _, repeats := range []bool{true, false} {
+		bodies := map[string]bool{}
+		l := &load{senders: 1, alerts: 2, repeats: repeats}
+		stop, err := l.listen(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			b, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			bodies[string(b)] = true
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		got, err := l.send(t.Context(), 20*time.Millisecond, func() error { return nil })
+		if err != nil || got.webhooks == 0 {
+			t.Fatalf("%d webhooks, %v", got.webhooks, err)
+		}
+		if (len(bodies) == 1) != repeats {
+			t.Errorf("repeats %v: %d bodies of %d webhooks", repeats, len(bodies), got.webhooks)
+		}
+	}
+}
+
+// The bare loop writes what whole incidents leave behind.
+func TestBareLoopWritesIncidents(t *testing.T) {
+	records, err := storyRecords(20)
+	if err != nil || len(records) != 28 || records[0].Kind != remediate.KindOf(remediate.AlertFiring{}) {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+	s, err := options{dir: t.TempDir(), sample: time.Millisecond}.bareSQLite(t.Context())
+	if err != nil || s.value <= 0 {
+		t.Errorf("%v facts a second, %v", s.value, err)
+	}
+}

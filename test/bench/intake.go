@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/alertmanager/template"
+
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/alertmanager"
 )
@@ -17,7 +20,8 @@ import (
 // measureIntake measures how many alerts a second are durably taken, from the
 // POST to the 200: by the intake, the engine and the journal; by the intake
 // alone, which reads them and forgets them; and by a file that they are
-// appended to unread.
+// appended to unread. What is known already is measured by itself, and so is what
+// opens an incident with each alert.
 func measureIntake(ctx context.Context, o options) ([]row, error) {
 	var contests []contest
 	for _, alerts := range []int{1, 50} {
@@ -40,7 +44,41 @@ func measureIntake(ctx context.Context, o options) ([]row, error) {
 			contests = append(contests, c)
 		}
 	}
-	return hold(ctx, o.rounds, contests)
+	return hold(ctx, o.rounds, append(contests, o.repeats(), o.incidents()))
+}
+
+// Of what is measured by itself.
+const (
+	manySenders = 256
+	manyAlerts  = 50
+)
+
+// repeats is what Alertmanager sends most: what is known already, of which nothing
+// is written down. It is held against what does no more than read the JSON.
+func (o options) repeats() contest {
+	c := contest{subject: "intake", unit: "alerts/s", name: fmt.Sprintf("%d senders x %d alerts, again and again", manySenders, manyAlerts)}
+	for _, s := range []struct {
+		name  string
+		serve server
+	}{{"remediated", serveEngine}, {"read by encoding/json", serveJSON}} {
+		c.contestants = append(c.contestants, contestant{s.name, func(ctx context.Context) (sample, error) {
+			return s.serve.measure(ctx, o, &load{senders: manySenders, alerts: manyAlerts, repeats: true})
+		}})
+	}
+	return c
+}
+
+// incidents is the most that an alert can cost. It is held against a loop that
+// writes the records of such incidents into a table, and does nothing else.
+func (o options) incidents() contest {
+	return contest{subject: "intake", unit: "facts/s", name: "an incident for each alert", contestants: []contestant{
+		{"remediated", func(ctx context.Context) (sample, error) {
+			s, err := server(serveEngine).measure(ctx, o, &load{senders: 16, alerts: manyAlerts, downs: manyAlerts})
+			s.value = s.facts
+			return s, err
+		}},
+		{"a bare SQLite loop", o.bareSQLite},
+	}}
 }
 
 // server begins to serve webhooks, with its files in dir. It returns how many
@@ -113,6 +151,16 @@ func serveEngine(ctx context.Context, dir string, senders int) (http.Handler, co
 func serveDecoder(_ context.Context, _ string, senders int) (http.Handler, counter, func() error, error) {
 	in, err := newIntake(func(context.Context, []remediate.Input) error { return nil }, senders)
 	return in, none, func() error { return nil }, err
+}
+
+// serveJSON reads what a webhook says, and that is all.
+func serveJSON(context.Context, string, int) (http.Handler, counter, func() error, error) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var m template.Data
+		if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
+	}), none, func() error { return nil }, nil
 }
 
 // serveFloor only makes bytes durable.

@@ -19,8 +19,9 @@ import (
 type load struct {
 	url     string
 	senders int
-	alerts  int // in each webhook
-	downs   int // of those, that a policy concerns
+	alerts  int  // in each webhook
+	downs   int  // of those, that a policy concerns
+	repeats bool // each sender sends the same alerts again and again
 	last    atomic.Uint64
 }
 
@@ -52,7 +53,7 @@ func (l *load) send(ctx context.Context, d time.Duration, begins func() error) (
 		}
 		return g.Wait()
 	}
-	if err := each(func(k int) error { return l.post(ctx, client, hooks[k]) }); err != nil {
+	if err := each(func(k int) error { return l.post(ctx, client, l.renew(hooks[k])) }); err != nil {
 		return answered{}, err
 	}
 	if err := begins(); err != nil {
@@ -62,8 +63,12 @@ func (l *load) send(ctx context.Context, d time.Duration, begins func() error) (
 	begun := time.Now()
 	err := each(func(k int) error {
 		for time.Since(begun) < d {
+			body := hooks[k].body
+			if !l.repeats {
+				body = l.renew(hooks[k])
+			}
 			sent := time.Now()
-			if err := l.post(ctx, client, hooks[k]); err != nil {
+			if err := l.post(ctx, client, body); err != nil {
 				return err
 			}
 			took[k] = append(took[k], time.Since(sent))
@@ -74,10 +79,14 @@ func (l *load) send(ctx context.Context, d time.Duration, begins func() error) (
 	return answered{len(all), all, time.Since(begun)}, err
 }
 
-// post sends alerts that were not sent before.
-func (l *load) post(ctx context.Context, client *http.Client, w *webhook) error {
-	first := l.last.Add(uint64(l.alerts)) - uint64(l.alerts)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url, bytes.NewReader(w.number(first)))
+// renew makes the alerts of a webhook such as were not sent before.
+func (l *load) renew(w *webhook) []byte {
+	return w.number(l.last.Add(uint64(l.alerts)) - uint64(l.alerts))
+}
+
+// post sends a webhook.
+func (l *load) post(ctx context.Context, client *http.Client, body []byte) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
