@@ -39,7 +39,7 @@ func measureHandle(ctx context.Context, o options) ([]row, error) {
 			}
 		}
 		stories.contestants = append(stories.contestants, contestant{s.name, o.rateOf(d.story)})
-		if !s.reload {
+		if s.open == 1_000 { // beside 100,000 known alerts, those that no policy concerns are not written down
 			storms.contestants = append(storms.contestants, contestant{s.name, o.rateOf(d.storm)})
 		}
 	}
