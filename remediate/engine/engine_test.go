@@ -419,6 +419,33 @@ func TestShortLivesAreReadOnce(t *testing.T) {
 	})
 }
 
+// Where no life is long enough to save a snapshot, a start waits for that once in a
+// while: what it reads has a bound.
+func TestLivesTooShortForASnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.every = 300
+		r.disk.saves.Store(int64(5 * time.Hour))
+		most := int64(0)
+		for range 30 {
+			r.stop()
+			synctest.Wait()
+			before := r.disk.read.Load()
+			r.run()
+			most = max(most, r.disk.read.Load()-before)
+			for range 50 {
+				time.Sleep(time.Minute) // the next edge is another one
+				r.submit(firing("Other"))
+				time.Sleep(time.Minute)
+				r.submit(resolved("Other"))
+			}
+		}
+		if n := r.last(); n < 3000 || most < 300 || most > 800 {
+			t.Errorf("of %d records a start reads %d", n, most)
+		}
+	})
+}
+
 // A snapshot that another release wrote is passed over: all is folded anew.
 func TestAnotherReleasesSnapshotIsPassedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -613,6 +640,7 @@ type disk struct {
 	lost   atomic.Bool
 
 	untrimmable atomic.Bool
+	saves       atomic.Int64                  // how long it takes to save a snapshot
 	trimmed     atomic.Pointer[chan struct{}] // a trim goes on when it is closed
 
 	read atomic.Int64 // records
@@ -671,6 +699,15 @@ func (h *handle) Read(ctx context.Context, from uint64) iter.Seq2[remediate.Reco
 			h.disk.read.Add(1)
 			return yield(rec, err)
 		})
+	}
+}
+
+func (h *handle) SaveSnapshot(ctx context.Context, c remediate.Checkpoint) error {
+	select {
+	case <-time.After(time.Duration(h.disk.saves.Load())):
+		return h.Memory.SaveSnapshot(ctx, c)
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

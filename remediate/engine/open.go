@@ -16,8 +16,8 @@ type loading struct {
 }
 
 // open opens the journal and folds it to the last durable state. A snapshot of
-// that is saved in the background when the next start should not read so much
-// again: else one that dies soon, again and again, reads more each time.
+// that is saved when the next start should not read so much again: else one that
+// dies soon, again and again, reads more each time.
 func (e *Engine) open(ctx context.Context) error {
 	j, err := e.opt.Open(ctx)
 	if err != nil {
@@ -32,11 +32,25 @@ func (e *Engine) open(ctx context.Context) error {
 	}
 	state.Rewake(e.books)
 	e.journal, e.state, e.kept, e.saved = j, state, state.Copy(), saved
-	if state.Seq-saved >= max(1, e.opt.SnapshotEvery/sooner) {
-		c := state.Copy()
-		e.save(state.Seq, func(ctx context.Context) error { return saveState(ctx, j, c) })
-	}
+	e.saveFolded(ctx, state.Seq-saved)
 	return nil
+}
+
+// saveFolded saves what was folded from so many records, in the background if there
+// were enough. When there were so many that those who lived before cannot have had
+// the time for that, it is waited for: else nobody might ever have it.
+func (e *Engine) saveFolded(ctx context.Context, records uint64) {
+	j, every := e.journal, e.opt.SnapshotEvery
+	switch {
+	case records >= overdue*every:
+		if err := saveState(ctx, j, e.state); err != nil {
+			e.opt.Log.Warn("no snapshot was saved; the next start reads more of the journal", "err", err)
+		}
+		e.saved = e.state.Seq
+	case records >= max(1, every/sooner):
+		c := e.state.Copy()
+		e.save(e.state.Seq, func(ctx context.Context) error { return saveState(ctx, j, c) })
+	}
 }
 
 // closing closes j, whose use ended with err.

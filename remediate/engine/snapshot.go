@@ -10,6 +10,10 @@ import (
 // the loop: the state has been folded there in any case, so it costs little.
 const sooner = 10
 
+// overdue is of how many snapshots' records none was saved when the lives before
+// were too short to save one.
+const overdue = 2
+
 // snapshot saves one in the background when enough has happened since the
 // last. It is folded a second time from the journal, so that the loop need not
 // stand still, and is a cache: nothing is lost when it fails.

@@ -283,6 +283,26 @@ func TestSnapshotDamage(t *testing.T) {
 	}
 }
 
+// Each daemon that dies while it saves a snapshot leaves half of one behind. The
+// next that saves one removes them.
+func TestHalfASnapshotIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{})
+	var c journaltest.Chain
+	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	for _, half := range []string{"snapshot-00000000000000000001.json.new", "snapshot-00000000000000000007.json.new"} {
+		if err := os.WriteFile(filepath.Join(dir, half), []byte(`{"seq":`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.SaveSnapshot(t.Context(), c.Checkpoint("state")); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := filepath.Glob(filepath.Join(dir, "snapshot-*")); err != nil || len(names) != 1 || strings.HasSuffix(names[0], ".new") {
+		t.Errorf("there are %q, %v", names, err)
+	}
+}
+
 // A snapshot that an earlier release saved is still used: all in one line of JSON.
 func TestSnapshotOfEarlierReleases(t *testing.T) {
 	dir := t.TempDir()

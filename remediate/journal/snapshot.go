@@ -30,6 +30,9 @@ func (s *SQLite) SaveSnapshot(ctx context.Context, c remediate.Checkpoint) error
 	if err != nil {
 		return fmt.Errorf("save snapshot: %w", err)
 	}
+	if err := s.removeHalves(); err != nil {
+		return fmt.Errorf("save snapshot: %w", err)
+	}
 	name := filepath.Join(s.dir, fmt.Sprintf("snapshot-%020d.json", c.Seq))
 	if err := replaceFile(name, b); err != nil {
 		os.Remove(name + ".new")
@@ -42,6 +45,21 @@ func (s *SQLite) SaveSnapshot(ctx context.Context, c remediate.Checkpoint) error
 	for _, old := range names[min(len(names), keptSnapshots):] {
 		if err := os.Remove(old); err != nil {
 			return fmt.Errorf("save snapshot: %w", err)
+		}
+	}
+	return nil
+}
+
+// removeHalves removes what was being saved when a daemon before this one died: each
+// has a name of its own, and may be as large as a whole one.
+func (s *SQLite) removeHalves() error {
+	halves, err := filepath.Glob(filepath.Join(escapeGlob(s.dir), "snapshot-*.json.new"))
+	if err != nil {
+		return err
+	}
+	for _, half := range halves {
+		if err := os.Remove(half); err != nil {
+			return err
 		}
 	}
 	return nil
