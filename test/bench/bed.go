@@ -11,11 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"text/template"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/test/bed"
+	"github.com/x0tta6bl4/remediated/test/daemon"
 )
 
 // healed is how often the way to the PATCH is measured: each time another
@@ -31,19 +30,16 @@ type way struct {
 // measureBed measures the daemon itself on the bed of real parts: a Kubernetes
 // control plane and Alertmanager. It starts the bed for that.
 func measureBed(ctx context.Context, o options) ([]row, error) {
-	daemon, err := filepath.Abs(o.daemon)
+	tried, err := o.builtDaemon()
 	if err != nil {
 		return nil, err
-	}
-	if _, err := os.Stat(daemon); err != nil {
-		return nil, fmt.Errorf("the daemon is not built: make build, or name it with --daemon: %w", err)
 	}
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	var ways []way
-	c := exec.CommandContext(ctx, "go", "run", "./test/bed/cmd/bed", "run", "--", program, "in-bed", "--daemon="+daemon)
+	c := exec.CommandContext(ctx, "go", "run", "./test/bed/cmd/bed", "run", "--", program, "in-bed", "--daemon="+tried)
 	if err := output(c, &ways); err != nil {
 		return nil, err
 	}
@@ -63,7 +59,7 @@ func measureBed(ctx context.Context, o options) ([]row, error) {
 // Where the daemon listens on the bed. Its intake is not where the bed's
 // Alertmanager sends to: what sends is the benchmark, which knows when.
 const (
-	ready  = "http://127.0.0.1:9095/-/ready"
+	page   = "127.0.0.1:9095"
 	intake = "127.0.0.1:9097"
 	hook   = "http://" + intake + "/api/v1/webhook/alertmanager"
 
@@ -89,11 +85,11 @@ func inBed(ctx context.Context, o options) (ways []way, err error) {
 	if err := b.Apply(ctx, manifest.String()); err != nil {
 		return nil, err
 	}
-	stop, err := startDaemon(ctx, b, o.daemon, dir)
+	d, err := startDaemon(ctx, b, o.daemon, dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
+	defer func() { err = errors.Join(err, d.Stop()) }()
 	w, err := newWebhook(1, 1, time.Now())
 	if err != nil {
 		return nil, err
@@ -102,7 +98,7 @@ func inBed(ctx context.Context, o options) (ways []way, err error) {
 		var one way
 		one, err = heal(ctx, b, w.number(uint64(k)), fmt.Sprintf("i%08d", k))
 		if err != nil {
-			return nil, withLog(err, dir)
+			return nil, d.WithLog(err)
 		}
 		ways = append(ways, one)
 	}
@@ -212,9 +208,9 @@ func poll(ctx context.Context, what string, holds func() (bool, error)) error {
 	}
 }
 
-// startDaemon starts the daemon under its own ServiceAccount. It returns when
-// it is ready, and what stops it.
-func startDaemon(ctx context.Context, b *bed.Bed, program, dir string) (stop func() error, err error) {
+// startDaemon starts the daemon under its own ServiceAccount. It returns when it is
+// ready.
+func startDaemon(ctx context.Context, b *bed.Bed, program, dir string) (*daemon.Process, error) {
 	kubeconfig, err := b.Kubeconfig(ctx, bed.Namespace, account)
 	if err != nil {
 		return nil, err
@@ -222,75 +218,23 @@ func startDaemon(ctx context.Context, b *bed.Bed, program, dir string) (stop fun
 	if err := b.Apply(ctx, bedRole); err != nil {
 		return nil, err
 	}
-	if err := configure(b, kubeconfig, dir); err != nil {
+	d := &daemon.Process{
+		Program: program, Dir: dir, Storage: filepath.Join(dir, "data"), Web: page, Intake: intake,
+		Flags: []string{"--alertmanager.poll-interval=1h", "--log.level=debug"},
+	}
+	config := strings.ReplaceAll(bedConfig, "KUBECONFIG", kubeconfig)
+	if err := d.Configure(map[string]string{"remediated.yml": config, "policies.yaml": bedPolicies}, b.Alertmanager); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(dir, logName))
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	c := exec.Command(program, "--config.file="+filepath.Join(dir, "remediated.yml"), "--storage.path="+filepath.Join(dir, "data"),
-		"--intake.listen-address="+intake, "--alertmanager.poll-interval=1h", "--log.level=debug")
-	c.Stderr = log
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := c.Start(); err != nil {
-		return nil, err
-	}
-	stop = func() error {
-		if err := errors.Join(c.Process.Signal(syscall.SIGTERM), c.Wait()); err != nil {
-			return withLog(fmt.Errorf("stop the daemon: %w", err), dir)
-		}
-		return nil
-	}
-	if err := awaitReady(ctx); err != nil {
-		return nil, withLog(errors.Join(err, stop()), dir)
-	}
-	return stop, nil
-}
-
-// awaitReady returns when the daemon takes webhooks.
-func awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return poll(ctx, "the daemon is ready", func() (bool, error) {
-		resp, err := http.Get(ready)
-		if err != nil {
-			return false, err
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK, nil
-	})
-}
-
-const logName = "remediated.log"
-
-// withLog adds the end of the daemon's log to an error.
-func withLog(err error, dir string) error {
-	log, _ := os.ReadFile(filepath.Join(dir, logName)) // without it the error has to do
-	return fmt.Errorf("%w; the end of the daemon's log:\n%s", err, log[max(0, len(log)-2000):])
-}
-
-// configure writes the daemon's configuration.
-func configure(b *bed.Bed, kubeconfig, dir string) error {
-	var out strings.Builder
-	err := template.Must(template.New("").Parse(bedConfig)).Execute(&out, map[string]string{
-		"Alertmanager": b.Alertmanager, "Kubeconfig": kubeconfig,
-	})
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		os.WriteFile(filepath.Join(dir, "remediated.yml"), []byte(out.String()), 0o600),
-		os.WriteFile(filepath.Join(dir, "policies.yaml"), []byte(bedPolicies), 0o600))
+	return d, d.Start(ctx)
 }
 
 const (
 	bedConfig = `
 cluster: bed
 policies: [{files: [policies.yaml]}]
-alertmanagers: [{url: "{{.Alertmanager}}"}]
-clusters: [{name: bed, kubeconfig: "{{.Kubeconfig}}"}]
+alertmanagers: [{url: "%[1]s"}]
+clusters: [{name: bed, kubeconfig: "KUBECONFIG"}]
 `
 	bedPolicies = `
 policies:

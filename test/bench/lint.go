@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 )
 
@@ -13,16 +12,9 @@ import (
 // end, beside what promtool needs to check as many rules, and beside itself with
 // fewer and with more policies.
 func measureLint(ctx context.Context, o options) ([]row, error) {
-	remedy, err := filepath.Abs(o.remedy)
+	remedy, promtool, err := o.remedyAndPromtool()
 	if err != nil {
 		return nil, err
-	}
-	if _, err := os.Stat(remedy); err != nil {
-		return nil, fmt.Errorf("the command line is not built: make build, or name it with --remedy: %w", err)
-	}
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		return nil, fmt.Errorf("promtool is missing: apt-get install prometheus: %w", err)
 	}
 	dir, err := os.MkdirTemp(o.dir, "lint-")
 	if err != nil {

@@ -19,16 +19,9 @@ const policyTests = 1000
 // reads and lives through, beside what promtool makes of as many tests of one
 // rule, and beside itself on one core.
 func measurePolicyTests(ctx context.Context, o options) ([]row, error) {
-	remedy, err := filepath.Abs(o.remedy)
+	remedy, promtool, err := o.remedyAndPromtool()
 	if err != nil {
 		return nil, err
-	}
-	if _, err := os.Stat(remedy); err != nil {
-		return nil, fmt.Errorf("the command line is not built: make build, or name it with --remedy: %w", err)
-	}
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		return nil, fmt.Errorf("promtool is missing: apt-get install prometheus: %w", err)
 	}
 	dir, err := os.MkdirTemp(o.dir, "tests-")
 	if err != nil {

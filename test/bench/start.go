@@ -2,32 +2,26 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
+	"github.com/x0tta6bl4/remediated/test/daemon"
 )
 
 const (
 	journalName  = "journal"
 	snapshotName = "snapshot-*.json"
-	pages        = 20 // how often a page is asked for; the median counts
-	startWithin  = time.Minute
-	leastFacts   = 250_000 // a hundredth of fewer is not enough for a snapshot
+	pages        = 20          // how often a page is asked for; the median counts
+	startWithin  = time.Minute // and until all is looked after
+	leastFacts   = 250_000     // a hundredth of fewer is not enough for a snapshot
 )
 
 // measureStart measures how long the daemon takes from the start of its process
@@ -37,12 +31,9 @@ const (
 // journal as a crash may leave it. Beside it, how long the page of the newest
 // incidents and the facts of one take, from a daemon that has just started.
 func measureStart(ctx context.Context, o options) ([]row, error) {
-	program, err := filepath.Abs(o.daemon)
+	program, err := o.builtDaemon()
 	if err != nil {
 		return nil, err
-	}
-	if _, err := os.Stat(program); err != nil {
-		return nil, fmt.Errorf("the daemon is not built: make build, or name it with --daemon: %w", err)
 	}
 	if o.facts < leastFacts {
 		return nil, fmt.Errorf("--facts=%d: want at least %d: of a hundredth of fewer no snapshot is saved", o.facts, leastFacts)
@@ -191,14 +182,11 @@ func (s starting) decides(ctx context.Context) (*remediate.Rulebook, string, err
 		return nil, "", err
 	}
 	defer os.RemoveAll(dir)
-	if err := s.configure(dir); err != nil {
-		return nil, "", err
-	}
 	d, err := s.start(ctx, dir)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := d.kill(); err != nil {
+	if err := d.Kill(); err != nil {
 		return nil, "", err
 	}
 	j, err := journal.OpenReading(ctx, filepath.Join(dir, journalName))
@@ -240,18 +228,15 @@ func (s starting) once(ctx context.Context, k *startCase) (m startedOnce, err er
 			return m, err
 		}
 	}
-	if err := s.configure(dir); err != nil {
-		return m, err
-	}
 	s.outside.forget()
 	begun := time.Now()
 	d, err := s.start(ctx, dir)
 	if err != nil {
 		return m, err
 	}
-	defer func() { err = errors.Join(err, d.kill()) }()
+	defer func() { err = errors.Join(err, d.Kill()) }()
 	m.ready = milliseconds(time.Since(begun))
-	if m.computed, err = computed(d.process.Process.Pid); err != nil {
+	if m.computed, err = computed(d.PID()); err != nil {
 		return m, err
 	}
 	if k.filled == "" {
@@ -259,13 +244,13 @@ func (s starting) once(ctx context.Context, k *startCase) (m startedOnce, err er
 	}
 	looked, err := s.outside.awaitAsked(ctx, underWay(k.facts))
 	if err != nil {
-		return m, withLog(err, dir)
+		return m, d.WithLog(err)
 	}
 	m.looked = milliseconds(looked.Sub(begun))
-	if m.page, err = d.answered(ctx, "/api/v1/incidents"); err != nil {
+	if m.page, err = pageTook(ctx, d, "/api/v1/incidents"); err != nil {
 		return m, err
 	}
-	if m.one, err = d.answered(ctx, "/api/v1/incidents/2/facts"); err != nil || k.snapshot {
+	if m.one, err = pageTook(ctx, d, "/api/v1/incidents/2/facts"); err != nil || k.snapshot {
 		return m, err
 	}
 	return m, keepSnapshot(ctx, filepath.Join(dir, journalName), filepath.Join(k.filled, journalName))
@@ -344,100 +329,25 @@ const startPolicies = `policies:
   steps: [{name: restart, do: [{restart: {}}], verify: {all: [{rollout: $target}], within: 1m}}]
 `
 
-const startKubeconfig = `{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
-clusters: [{name: c, cluster: {server: "%[1]s"}}], users: [{name: u, user: {}}]}
-`
-
-// configure writes what the daemon is configured with.
-func (s starting) configure(dir string) error {
-	write := func(name, text string) error {
-		return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)
-	}
-	return errors.Join(
-		write("remediated.yml", fmt.Sprintf(startConfig, s.outside.url)),
-		write("kubeconfig", fmt.Sprintf(startKubeconfig, s.outside.url)),
-		write("policies.yml", startPolicies))
-}
-
-// running is a daemon that runs.
-type running struct {
-	process *exec.Cmd
-	ended   chan error // once, when the process did
-	web     string
-}
-
-// start starts the daemon and returns when it is ready.
-func (s starting) start(ctx context.Context, dir string) (*running, error) {
-	d := &running{ended: make(chan error, 1)}
-	var addresses [2]string
-	for k := range addresses {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		addresses[k] = l.Addr().String()
-		if err := l.Close(); err != nil {
-			return nil, err
-		}
-	}
-	d.web = "http://" + addresses[0]
-	log, err := os.Create(filepath.Join(dir, logName))
+// start starts the daemon on the journal in a folder, and returns when it is ready.
+func (s starting) start(ctx context.Context, dir string) (*daemon.Process, error) {
+	d, err := daemon.New(s.program, dir, filepath.Join(dir, journalName), "--log.level=warn")
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	d.process = exec.Command(s.program, "--config.file="+filepath.Join(dir, "remediated.yml"), "--storage.path="+filepath.Join(dir, journalName),
-		"--web.listen-address="+addresses[0], "--intake.listen-address="+addresses[1], "--log.level=warn")
-	d.process.Dir, d.process.Stderr = dir, log
-	d.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := d.process.Start(); err != nil {
-		return nil, err
-	}
-	go func() { d.ended <- d.process.Wait() }()
-	for {
-		if _, err := d.get(ctx, "/-/ready"); err == nil {
-			return d, nil
-		}
-		select {
-		case err := <-d.ended:
-			return nil, withLog(fmt.Errorf("the daemon does not start: %w", err), dir)
-		case <-ctx.Done():
-			return nil, withLog(errors.Join(fmt.Errorf("the daemon is not ready: %w", ctx.Err()), d.kill()), dir)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
-}
-
-// kill kills it at once.
-func (d *running) kill() error {
-	err := d.process.Process.Kill()
-	<-d.ended // that it was killed
-	return err
-}
-
-func (d *running) get(ctx context.Context, path string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.web+path, nil)
+	err = d.Configure(map[string]string{"remediated.yml": startConfig, "kubeconfig": daemon.Kubeconfig, "policies.yml": startPolicies}, s.outside.url)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	b, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s: %s", path, answer.Status, b)
-	}
-	return b, err
+	return d, d.Start(ctx)
 }
 
-// answered is how long a page takes, in milliseconds: the median of some.
-func (d *running) answered(ctx context.Context, path string) (float64, error) {
+// pageTook is how long a page takes, in milliseconds: the median of some.
+func pageTook(ctx context.Context, d *daemon.Process, path string) (float64, error) {
 	var took []float64
 	for range pages {
 		begun := time.Now()
-		b, err := d.get(ctx, path)
+		b, err := d.Get(ctx, path)
 		if err != nil {
 			return 0, err
 		}
@@ -447,80 +357,4 @@ func (d *running) answered(ctx context.Context, path string) (float64, error) {
 		took = append(took, milliseconds(time.Since(begun)))
 	}
 	return median(took), nil
-}
-
-// outside plays Alertmanager, which knows of nothing, and a cluster that has
-// nothing. It counts for which alerts it was asked.
-type outside struct {
-	url    string
-	server *http.Server
-
-	mu    sync.Mutex
-	asked map[string]time.Time // by alert: when first
-}
-
-func newOutside() (*outside, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	o := &outside{url: "http://" + l.Addr().String(), asked: map[string]time.Time{}}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v2/alerts", func(w http.ResponseWriter, r *http.Request) {
-		for _, filter := range r.URL.Query()["filter"] {
-			if strings.HasPrefix(filter, "instance=") {
-				o.note(filter)
-			}
-		}
-		answerJSON(w, []any{})
-	})
-	mux.HandleFunc("GET /api/v2/status", func(w http.ResponseWriter, _ *http.Request) {
-		answerJSON(w, map[string]any{
-			"cluster": map[string]any{"status": "disabled"}, "config": map[string]string{"original": ""}, "uptime": time.Now(),
-			"versionInfo": map[string]string{"version": "0", "revision": "0", "branch": "0", "buildUser": "0", "buildDate": "0", "goVersion": "0"},
-		})
-	})
-	o.server = &http.Server{Handler: mux, ReadHeaderTimeout: patience}
-	go func() { _ = o.server.Serve(l) }() // it ends with close
-	return o, nil
-}
-
-func answerJSON(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // who asked may have been killed
-}
-
-func (o *outside) close() { _ = o.server.Close() }
-
-func (o *outside) note(alert string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if _, ok := o.asked[alert]; !ok {
-		o.asked[alert] = time.Now()
-	}
-}
-
-func (o *outside) forget() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	clear(o.asked)
-}
-
-// awaitAsked waits until it was asked for so many alerts, and returns when that was.
-func (o *outside) awaitAsked(ctx context.Context, alerts int) (last time.Time, err error) {
-	err = poll(ctx, fmt.Sprintf("%d incidents are looked after", alerts), func() (bool, error) {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if len(o.asked) < alerts {
-			return false, nil
-		}
-		var times []time.Time
-		for _, at := range o.asked {
-			times = append(times, at)
-		}
-		slices.SortFunc(times, time.Time.Compare)
-		last = times[alerts-1]
-		return true, nil
-	})
-	return last, err
 }

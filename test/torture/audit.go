@@ -26,7 +26,7 @@ type count struct {
 
 // of is the count with what the load, the world and the daemon know. The journal's
 // word, once it was heard, stays.
-func (c count) of(l *load, w *world, d *daemon) count {
+func (c count) of(l *load, w *world, d *tortured) count {
 	l.stop()
 	if c.audited {
 		return c

@@ -38,7 +38,7 @@ func (a alert) called() string { return a.Labels["alertname"] + " " + a.Labels["
 // that are not, fires until it was healed or for two seconds, and resolves.
 type load struct {
 	world  *world
-	daemon *daemon
+	daemon *tortured
 	end    context.CancelFunc
 	done   sync.WaitGroup
 
@@ -50,7 +50,7 @@ type load struct {
 	acked map[string]bool // names and numbers of what was acknowledged
 }
 
-func newLoad(w *world, d *daemon, senders, pool int) *load {
+func newLoad(w *world, d *tortured, senders, pool int) *load {
 	ctx, end := context.WithCancel(context.Background())
 	l := &load{world: w, daemon: d, end: end, binds: true, pool: pool, acked: map[string]bool{}}
 	for range senders {

@@ -30,6 +30,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/x0tta6bl4/remediated/test/daemon"
 )
 
 func main() {
@@ -126,7 +128,7 @@ func (o options) torture(ctx context.Context, out io.Writer) error {
 func (o options) control(ctx context.Context, out io.Writer) error {
 	c, err := o.onDisk(ctx, "control", o.unsync, min(o.cuts, 10))
 	switch {
-	case errors.Is(err, errDamaged):
+	case errors.Is(err, errDamaged) || errors.Is(err, daemon.ErrEnded):
 		fmt.Fprintf(out, "control, without syncing: its journal is damaged, with %d that it acknowledged, as it must be\n", c.acknowledged)
 		return nil
 	case err != nil:
@@ -184,11 +186,11 @@ func (o options) round(ctx context.Context, name, program string, deaths int, at
 		select {
 		case <-time.After(time.Duration(random.IntN(1000)) * time.Millisecond):
 		case <-ctx.Done():
-			return c, errors.Join(ctx.Err(), d.kill())
+			return c, errors.Join(ctx.Err(), d.Kill())
 		}
 		// What is acknowledged from now on may be of a daemon that is dead.
 		l.unbinding()
-		if err := at.end(d.kill); err != nil {
+		if err := at.end(d.Kill); err != nil {
 			return c, err
 		}
 		c.kills++
@@ -201,7 +203,7 @@ func (o options) round(ctx context.Context, name, program string, deaths int, at
 	l.stop()
 	w.calm()
 	err = d.settle(ctx)
-	if err = errors.Join(err, d.stop()); err != nil {
+	if err = errors.Join(err, d.Stop()); err != nil {
 		return c, err
 	}
 	return c.of(l, w, d).audit(ctx, at.journal())

@@ -46,11 +46,10 @@ func (o options) soak(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer w.close()
-	d, err := newDaemon(o.daemon, filepath.Join(o.dir, "soak-daemon"), filepath.Join(o.dir, "soak"), w)
+	d, err := newDaemon(o.daemon, filepath.Join(o.dir, "soak-daemon"), filepath.Join(o.dir, "soak"), w, "--storage.retention.size="+soakKeeps)
 	if err != nil {
 		return err
 	}
-	d.flags = []string{"--storage.retention.size=" + soakKeeps}
 	if err := d.start(ctx); err != nil {
 		return err
 	}
@@ -58,7 +57,7 @@ func (o options) soak(ctx context.Context, out io.Writer) error {
 	defer l.stop()
 	samples, err := o.watch(ctx, d, w)
 	l.stop()
-	if err := errors.Join(err, d.stop()); err != nil {
+	if err := errors.Join(err, d.Stop()); err != nil {
 		return err
 	}
 	c := count{acts: len(w.calls), twice: w.repeated()}
@@ -68,7 +67,7 @@ func (o options) soak(ctx context.Context, out io.Writer) error {
 
 // watch samples what is watched until the time is over, while one thing after the
 // other fails for a while.
-func (o options) watch(ctx context.Context, d *daemon, w *world) (samples [][]float64, err error) {
+func (o options) watch(ctx context.Context, d *tortured, w *world) (samples [][]float64, err error) {
 	began, well := time.Now(), o.faulty()
 	for time.Since(began) < o.soaks {
 		since := time.Since(began)
@@ -76,11 +75,11 @@ func (o options) watch(ctx context.Context, d *daemon, w *world) (samples [][]fl
 		if each := well + well/4; since%each >= well {
 			w.fail(faults[int(since/each)%len(faults)])
 		}
-		page, err := d.get(ctx, "/metrics")
+		page, err := d.Get(ctx, "/metrics")
 		if err != nil {
-			return samples, fmt.Errorf("after %s: %w: %s", since.Round(time.Second), err, d.said())
+			return samples, d.WithLog(fmt.Errorf("after %s: %w", since.Round(time.Second), err))
 		}
-		s, err := sample(page)
+		s, err := sample(string(page))
 		if err != nil {
 			return samples, err
 		}

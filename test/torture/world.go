@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/x0tta6bl4/remediated/test/daemon"
 )
 
 // The alerts of the load: the first is acted on, the other concerns nobody.
@@ -48,10 +50,10 @@ func newWorld() (*world, error) {
 	mux.HandleFunc("POST /heal", w.heal)
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /api/v2/alerts", w.alerts)
-	mux.HandleFunc("GET /api/v2/status", w.status)
+	mux.HandleFunc("GET /api/v2/status", daemon.AlertmanagerStatus)
 	mux.HandleFunc("GET /apis/apps/v1/namespaces/torture/deployments/{name}", w.deployment)
 	mux.HandleFunc("GET /api/v1/namespaces/torture", func(rw http.ResponseWriter, _ *http.Request) {
-		reply(rw, map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]string{"name": "torture"}})
+		daemon.Answer(rw, map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]string{"name": "torture"}})
 	})
 	mux.HandleFunc("POST /apis/events.k8s.io/v1/namespaces/torture/events", func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Content-Type", "application/json")
@@ -202,31 +204,17 @@ func (w *world) alerts(rw http.ResponseWriter, _ *http.Request) {
 			"status": map[string]any{"state": "active", "silencedBy": []string{}, "inhibitedBy": []string{}, "mutedBy": []string{}},
 		})
 	}
-	reply(rw, all)
-}
-
-func (w *world) status(rw http.ResponseWriter, _ *http.Request) {
-	reply(rw, map[string]any{
-		"cluster": map[string]any{"status": "disabled"}, "config": map[string]string{"original": ""}, "uptime": time.Now().Add(-time.Hour),
-		"versionInfo": map[string]string{"version": "0", "revision": "0", "branch": "0", "buildUser": "0", "buildDate": "0", "goVersion": "0"},
-	})
+	daemon.Answer(rw, all)
 }
 
 // deployment is any one: all of its pods serve, and it is always the same.
 func (w *world) deployment(rw http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	labels := map[string]string{"app": name}
-	reply(rw, map[string]any{
+	daemon.Answer(rw, map[string]any{
 		"apiVersion": "apps/v1", "kind": "Deployment",
 		"metadata": map[string]any{"name": name, "namespace": "torture", "uid": "uid-" + name, "generation": 1},
 		"spec":     map[string]any{"replicas": 1, "selector": map[string]any{"matchLabels": labels}, "template": map[string]any{"metadata": map[string]any{"labels": labels}}},
 		"status":   map[string]any{"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1},
 	})
-}
-
-func reply(rw http.ResponseWriter, v any) {
-	rw.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(rw).Encode(v); err != nil {
-		_, _ = io.Copy(io.Discard, strings.NewReader(err.Error())) // who asked is gone
-	}
 }
