@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 // TestScripts runs testdata/script. Each script has a world of its own, in
-// virtual time, and a daemon's page over it at $REMEDIATED_URL. Beside the
+// virtual time, and a daemon's page over it at $REMEDY_URL. Beside the
 // commands of testscript there are:
 //
 //	world LINE...       what happens there: see webtest.World.Do
@@ -64,7 +64,7 @@ func begin(env *testscript.Env) error {
 	}
 	server := httptest.NewServer(web.New(web.Options{Live: w, History: w, Now: w.Now, Version: "1.2.3"}))
 	env.Defer(server.Close)
-	env.Setenv("REMEDIATED_URL", server.URL)
+	env.Setenv("REMEDY_URL", server.URL)
 	env.Setenv("USER", "anna")
 	env.Values[worldKey{}] = w
 	return nil

@@ -28,7 +28,7 @@ var outputs = []string{"text", "json", "yaml"}
 // user's file, else by nobody.
 func settle(env func(string) string) (settings, error) {
 	s, err := settingsOf(settingsFile(env))
-	s.url = cmp.Or(env("REMEDY_URL"), env("REMEDIATED_URL"), s.url, "http://127.0.0.1:9095")
+	s.url = cmp.Or(env("REMEDY_URL"), s.url, "http://127.0.0.1:9095")
 	s.by = cmp.Or(s.by, env("USER"))
 	s.output = cmp.Or(s.output, "text")
 	return s, err

@@ -35,13 +35,11 @@ func TestSettings(t *testing.T) {
 		env  map[string]string
 		want settings
 	}{
-		"nothing is said":                     {nil, settings{url: "http://127.0.0.1:9095", output: "text"}},
-		"the user's file":                     {map[string]string{"HOME": home, "USER": "root"}, settings{"http://home:1", "anna", "yaml", token}},
-		"where the system says":               {map[string]string{"HOME": home, "XDG_CONFIG_HOME": xdg, "USER": "root"}, settings{url: "http://xdg:1", by: "root", output: "text"}},
-		"a file that was named":               {map[string]string{"HOME": home, "REMEDY_CONFIG": other}, settings{url: "http://127.0.0.1:9095", output: "text"}},
-		"the environment before the file":     {map[string]string{"HOME": home, "REMEDY_URL": "http://env:1"}, settings{"http://env:1", "anna", "yaml", token}},
-		"the older name":                      {map[string]string{"REMEDIATED_URL": "http://old:1"}, settings{url: "http://old:1", output: "text"}},
-		"the newer name before the older one": {map[string]string{"REMEDIATED_URL": "http://old:1", "REMEDY_URL": "http://new:1"}, settings{url: "http://new:1", output: "text"}},
+		"nothing is said":                 {nil, settings{url: "http://127.0.0.1:9095", output: "text"}},
+		"the user's file":                 {map[string]string{"HOME": home, "USER": "root"}, settings{"http://home:1", "anna", "yaml", token}},
+		"where the system says":           {map[string]string{"HOME": home, "XDG_CONFIG_HOME": xdg, "USER": "root"}, settings{url: "http://xdg:1", by: "root", output: "text"}},
+		"a file that was named":           {map[string]string{"HOME": home, "REMEDY_CONFIG": other}, settings{url: "http://127.0.0.1:9095", output: "text"}},
+		"the environment before the file": {map[string]string{"HOME": home, "REMEDY_URL": "http://env:1"}, settings{"http://env:1", "anna", "yaml", token}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := settle(environment(tc.env)); err != nil || got != tc.want {

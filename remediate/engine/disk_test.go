@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -95,17 +94,7 @@ func (fataler) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
 // A disk becomes read only while it is asked whether something may be done: it is
 // not done, however often it is asked again, until the disk is well.
 func TestNothingIsDoneOnADiskThatIsReadOnly(t *testing.T) {
-	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), folderVariable+"="+t.TempDir())
-	in, err := c.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := realdisk.Start(c)
+	c, d, in, out, err := realdisk.Itself(folderVariable + "=" + t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

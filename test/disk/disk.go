@@ -13,6 +13,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -62,6 +63,21 @@ func Start(c *exec.Cmd) (*Disk, error) {
 	d := &Disk{listener: listener, ended: make(chan struct{}), refused: map[string]int{}}
 	go d.answer()
 	return d, nil
+}
+
+// Itself starts the program that runs, a test binary, once more as a process whose
+// disk is in hand. That is told so by role, an environment variable of the form
+// NAME=VALUE. It returns what writes to its input and what reads its output.
+func Itself(role string) (c *exec.Cmd, d *Disk, in io.WriteCloser, out io.Reader, err error) {
+	c = exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), role)
+	in, errIn := c.StdinPipe()
+	out, errOut := c.StdoutPipe()
+	if err := errors.Join(errIn, errOut); err != nil {
+		return nil, nil, nil, nil, err
+	}
+	d, err = Start(c)
+	return c, d, in, out, err
 }
 
 // Slow has each sync last until the disk is Well.

@@ -49,17 +49,7 @@ func write(dir string) error {
 // A disk that is slow lets a sync wait, and nothing is lost by it; one that is read
 // only refuses all that writes, also to what is open; and then it is well again.
 func TestDisk(t *testing.T) {
-	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), roleVariable+"="+t.TempDir())
-	in, err := c.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := disk.Start(c)
+	c, d, in, out, err := disk.Itself(roleVariable + "=" + t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,10 +28,12 @@ func asked(t *testing.T) (cfg *rest.Config, log func() string) {
 	return &rest.Config{Host: server.URL, QPS: -1}, func() string { return strings.Join(lines, "\n") }
 }
 
-// looks asks for one and for some of a kind.
-func looks[T, L any](ctx context.Context, of kube.Objects[T, L]) {
-	_, _ = of.Get(ctx, "x", metav1.GetOptions{ResourceVersion: "0"})
-	_, _ = of.List(ctx, metav1.ListOptions{LabelSelector: "a=b", FieldSelector: "c=d", Limit: 7, Continue: "e"})
+// looks asks both clients for one and for some of a kind.
+func looks[T, L any](ctx context.Context, both ...kube.Objects[T, L]) {
+	for _, of := range both {
+		_, _ = of.Get(ctx, "x", metav1.GetOptions{ResourceVersion: "0"})
+		_, _ = of.List(ctx, metav1.ListOptions{LabelSelector: "a=b", FieldSelector: "c=d", Limit: 7, Continue: "e"})
+	}
 }
 
 // What the client sends is what client-go's own clients send, in the same words.
@@ -48,36 +50,21 @@ func TestClientAsksAsClientGoDoes(t *testing.T) {
 	}
 	ctx, of := t.Context(), &corev1.PodLogOptions{Container: "c", Previous: true, TailLines: new(int64(3))}
 
-	looks(ctx, c.Deployments("shop"))
-	looks(ctx, all.AppsV1().Deployments("shop"))
-	looks(ctx, c.StatefulSets("shop"))
-	looks(ctx, all.AppsV1().StatefulSets("shop"))
-	looks(ctx, c.DaemonSets("shop"))
-	looks(ctx, all.AppsV1().DaemonSets("shop"))
-	looks(ctx, c.ReplicaSets("shop"))
-	looks(ctx, all.AppsV1().ReplicaSets("shop"))
-	looks(ctx, c.CronJobs("shop"))
-	looks(ctx, all.BatchV1().CronJobs("shop"))
-	looks(ctx, c.Jobs("shop"))
-	looks(ctx, all.BatchV1().Jobs("shop"))
-	looks(ctx, c.PodDisruptionBudgets("shop"))
-	looks(ctx, all.PolicyV1().PodDisruptionBudgets("shop"))
-	looks(ctx, c.NetworkPolicies("shop"))
-	looks(ctx, all.NetworkingV1().NetworkPolicies("shop"))
-	looks(ctx, c.HorizontalPodAutoscalers("shop"))
-	looks(ctx, all.AutoscalingV2().HorizontalPodAutoscalers("shop"))
-	looks(ctx, c.Pods("shop"))
-	looks(ctx, all.CoreV1().Pods("shop"))
-	looks(ctx, c.Pods(metav1.NamespaceAll))
-	looks(ctx, all.CoreV1().Pods(metav1.NamespaceAll))
-	looks(ctx, c.PersistentVolumeClaims("shop"))
-	looks(ctx, all.CoreV1().PersistentVolumeClaims("shop"))
-	looks(ctx, c.Events("shop"))
-	looks(ctx, all.CoreV1().Events("shop"))
-	looks(ctx, c.Nodes())
-	looks(ctx, all.CoreV1().Nodes())
-	looks(ctx, c.Namespaces())
-	looks(ctx, all.CoreV1().Namespaces())
+	looks(ctx, c.Deployments("shop"), all.AppsV1().Deployments("shop"))
+	looks(ctx, c.StatefulSets("shop"), all.AppsV1().StatefulSets("shop"))
+	looks(ctx, c.DaemonSets("shop"), all.AppsV1().DaemonSets("shop"))
+	looks(ctx, c.ReplicaSets("shop"), all.AppsV1().ReplicaSets("shop"))
+	looks(ctx, c.CronJobs("shop"), all.BatchV1().CronJobs("shop"))
+	looks(ctx, c.Jobs("shop"), all.BatchV1().Jobs("shop"))
+	looks(ctx, c.PodDisruptionBudgets("shop"), all.PolicyV1().PodDisruptionBudgets("shop"))
+	looks(ctx, c.NetworkPolicies("shop"), all.NetworkingV1().NetworkPolicies("shop"))
+	looks(ctx, c.HorizontalPodAutoscalers("shop"), all.AutoscalingV2().HorizontalPodAutoscalers("shop"))
+	looks(ctx, c.Pods("shop"), all.CoreV1().Pods("shop"))
+	looks(ctx, c.Pods(metav1.NamespaceAll), all.CoreV1().Pods(metav1.NamespaceAll))
+	looks(ctx, c.PersistentVolumeClaims("shop"), all.CoreV1().PersistentVolumeClaims("shop"))
+	looks(ctx, c.Events("shop"), all.CoreV1().Events("shop"))
+	looks(ctx, c.Nodes(), all.CoreV1().Nodes())
+	looks(ctx, c.Namespaces(), all.CoreV1().Namespaces())
 	_ = c.Log("shop", "web-1", of).Do(ctx)
 	_ = all.CoreV1().Pods("shop").GetLogs("web-1", of).Do(ctx)
 	_ = c.Get("/readyz").Do(ctx)

@@ -22,13 +22,7 @@ func Gathered(digest string) remediate.Body {
 // been named since.
 func testEvidence(t *testing.T, j Journal) {
 	var c Chain
-	keep := func(text string) string {
-		digest, err := j.Keep(t.Context(), []byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return digest
-	}
+	keep := keeping(t, j)
 	add := func(b remediate.Body) { Append(t, j, c.Next(t, b)) }
 	add(Founding())
 	book, old, both, again, young, unnamed := keep("a rulebook"), keep("old"), keep("evidence, and then a rulebook"), keep("again"), keep("young"), keep("quarantined")

@@ -282,17 +282,23 @@ func testTrim(t *testing.T, j Journal) {
 	Append(t, j, c.Next(t, Story(3)...)) // the chain goes on over the cut
 }
 
-// testTrimBlobs: a blob stays as long as a record names it, or may come to name
-// it, or the checkpoint's state needs it.
-func testTrimBlobs(t *testing.T, j Journal) {
-	var c Chain
-	keep := func(text string) string {
+// keeping keeps texts, and returns their digests.
+func keeping(t *testing.T, j Journal) func(text string) string {
+	return func(text string) string {
+		t.Helper()
 		digest, err := j.Keep(t.Context(), []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return digest
 	}
+}
+
+// testTrimBlobs: a blob stays as long as a record names it, or may come to name
+// it, or the checkpoint's state needs it.
+func testTrimBlobs(t *testing.T, j Journal) {
+	var c Chain
+	keep := keeping(t, j)
 	loaded := func(digest string) { Append(t, j, c.Next(t, remediate.RulebookLoaded{Digest: digest})) }
 	Append(t, j, c.Next(t, Founding()))
 	unnamed, first, needed, again := keep("named by none"), keep("the first"), keep("needed"), keep("the first, and once more")
