@@ -127,11 +127,11 @@ func (c *cli) checkJournal(ctx context.Context, j past, was []string) error {
 	return errors.Join(c.out.err, err)
 }
 
-// sayGone says that evidence is not there which records name, so that nobody takes
-// it for damage.
+// sayGone says that evidence is not there which records name, and what that may
+// mean: what a daemon may give up is not known from its journal.
 func (c *cli) sayGone(e journal.Extent) {
 	if e.Gone > 0 {
-		fmt.Fprintf(c.errs, "remedy: of the evidence that records name %d pieces are kept no longer, which is no damage: it is older than the daemon's --storage.retention.evidence\n", e.Gone)
+		fmt.Fprintf(c.errs, "remedy: evidence: %d pieces that records name are not there. The daemon gives up what is older than its --storage.retention.evidence; if it never had that, somebody else removed them\n", e.Gone)
 	}
 }
 

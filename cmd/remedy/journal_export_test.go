@@ -95,7 +95,7 @@ func TestJournalCheck(t *testing.T) {
 			t.Errorf("it does not say %q", want)
 		}
 	}
-	if code != exitOK || t.Failed() || !strings.Contains(errs, "1 pieces are kept no longer, which is no damage") { // none was kept
+	if code != exitOK || t.Failed() || !strings.Contains(errs, "1 pieces that records name are not there") { // none was kept
 		t.Errorf("exit code %d, got\n%s%s", code, out, errs)
 	}
 	was := regexp.MustCompile(`  was      (\d+):(\d+)\n`).FindStringSubmatch(out)

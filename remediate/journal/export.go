@@ -28,8 +28,8 @@ type Extent struct {
 	// Missing are the digests of what records name and the journal no longer
 	// has, each with why.
 	Missing []string `json:"missing,omitempty"`
-	// Gone is how much evidence records name that is kept no longer: that is older
-	// than evidence is kept, and no damage.
+	// Gone is how much evidence records name that is not there: given up when it was
+	// older than evidence is kept, which is no damage to the records.
 	Gone int `json:"gone,omitempty"`
 }
 
