@@ -65,7 +65,7 @@ func (ls Labels) String() string {
 
 // MarshalJSON writes the labels as an object whose keys are in order.
 func (ls Labels) MarshalJSON() ([]byte, error) {
-	w := edgeWriter{b: make([]byte, 0, 32*len(ls)+2), ok: true}
+	w := writer{b: make([]byte, 0, 32*len(ls)+2), ok: true}
 	if w.labels(ls); w.ok {
 		return w.b, nil
 	}
@@ -78,7 +78,7 @@ func (ls Labels) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads an object of strings.
 func (ls *Labels) UnmarshalJSON(b []byte) error {
-	r := edgeReader{rest: string(b), ok: true}
+	r := reader{rest: string(b), ok: true}
 	if read := r.labels(); r.ended() {
 		*ls = read
 		return nil
