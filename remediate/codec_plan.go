@@ -51,8 +51,10 @@ func roomFor(body Body) int {
 		return 2048
 	case AlertFiring:
 		return 1024
+	case Started, Finished, Opened:
+		return 512
 	}
-	return 512
+	return 128
 }
 
 // decodeByPlan reads what encodeByPlan wrote. It returns false for whatever else, of

@@ -160,7 +160,14 @@ func unescape(s string) (c byte, n int) {
 }
 
 func (r *reader) id() (id AlertID) {
-	r.ok = id.UnmarshalText([]byte(r.part())) == nil && r.ok
+	s := r.part()
+	if r.ok = r.ok && len(s) == 2*len(id); !r.ok {
+		return id
+	}
+	var digits [2 * len(id)]byte // on the stack, which it would not be if it could be part of an error
+	copy(digits[:], s)
+	_, err := hex.Decode(id[:], digits[:])
+	r.ok = err == nil
 	return id
 }
 
