@@ -39,6 +39,7 @@ func (e *Engine) start(s remediate.Started) {
 		e.waiting.begin(report)
 		select {
 		case e.answers <- report:
+			e.poke()
 		case <-e.perform.Done():
 			e.waiting.end(report)
 		}
