@@ -30,6 +30,9 @@ func (e *Engine) start(s remediate.Started) {
 	e.running[s.ID] = p
 	delete(e.later, s.ID)
 	epoch, now := e.epoch, e.clock.steady()
+	if i := e.state.Incidents[s.Incident]; i != nil {
+		s.Severity = i.Severity
+	}
 	go func() {
 		defer close(p.ended)
 		defer cancel()

@@ -129,3 +129,16 @@ func TestUrgencyIsByTheRulebookThatGoverns(t *testing.T) {
 		}
 	})
 }
+
+// Who performs is told how bad the incident is, as it is then.
+func TestPerformersAreToldTheSeverity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t, nil)
+		r.submit(firing("Down"))
+		synctest.Wait()
+		asks := r.performed("ask")
+		if len(asks) == 0 || asks[0].Severity != remediate.P2 {
+			t.Errorf("asks of a P2 incident: %+v", asks)
+		}
+	})
+}
