@@ -78,8 +78,8 @@ func (ls Labels) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads an object of strings.
 func (ls *Labels) UnmarshalJSON(b []byte) error {
-	r := reader{rest: string(b), ok: true}
-	if read := r.labels(); r.ended() {
+	r := reader{rest: string(b), ok: true, parts: true}
+	if read := r.pairs(); r.ended() {
 		*ls = read
 		return nil
 	}
