@@ -12,7 +12,7 @@ import (
 // meanwhile may be more so: it waits for a few ten milliseconds.
 const (
 	maxRound  = 256   // requests that one durable write answers at most
-	maxInputs = 1_000 // and inputs beyond which it takes no further request
+	maxInputs = 4_000 // and inputs beyond which it takes no further request
 )
 
 // round waits for something to do and does it.

@@ -63,15 +63,15 @@ func TestARoundHasAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := begin(t, nil)
 		release := r.disk.hang()
-		for k := range 4 {
-			go r.engine.Submit(t.Context(), noise(fmt.Sprintf("Noise%dx", k), 1000))
+		for k := range 3 {
+			go r.engine.Submit(t.Context(), noise(fmt.Sprintf("Noise%dx", k), 4000))
 			synctest.Wait()
 		}
 		before := r.disk.appends.Load()
 		release()
 		synctest.Wait()
 		if n := r.disk.appends.Load() - before; n < 3 {
-			t.Errorf("what waited was written down in %d rounds, want one for each 1,000 alerts", n)
+			t.Errorf("what waited was written down in %d rounds, want one for each 4,000 alerts", n)
 		}
 	})
 }
