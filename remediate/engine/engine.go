@@ -173,8 +173,9 @@ func New(o Options) *Engine {
 
 // Submit hands over one webhook or listing as one batch: one round, one
 // durable answer. What is worse by the policies that concern it is decided about
-// before what waits already and is not as bad. When it returns nil, the facts that follow from the batch
-// are kept; on ErrOverloaded and ErrNotKept nothing is, and it may come again.
+// before what waits already and is not as bad. When it returns nil, the facts
+// that follow from the batch are kept; on ErrOverloaded and ErrNotKept nothing
+// is, and it may come again.
 func (e *Engine) Submit(ctx context.Context, batch []remediate.Input) error {
 	r := request{batch: batch, done: make(chan error, 1)}
 	e.waiting.begin(r)
