@@ -65,7 +65,7 @@ func (ls Labels) String() string {
 
 // MarshalJSON writes the labels as an object whose keys are in order.
 func (ls Labels) MarshalJSON() ([]byte, error) {
-	w := edgeWriter{b: make([]byte, 0, 32*len(ls)+2), ok: true}
+	w := writer{b: make([]byte, 0, 32*len(ls)+2), ok: true}
 	if w.labels(ls); w.ok {
 		return w.b, nil
 	}
@@ -78,8 +78,8 @@ func (ls Labels) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads an object of strings.
 func (ls *Labels) UnmarshalJSON(b []byte) error {
-	r := edgeReader{rest: string(b), ok: true}
-	if read := r.labels(); r.ended() {
+	r := reader{rest: string(b), ok: true, parts: true}
+	if read := r.pairs(); r.ended() {
 		*ls = read
 		return nil
 	}
@@ -98,20 +98,16 @@ type AlertID [16]byte
 
 // IdentityOf returns the identity of the alert with these labels.
 func IdentityOf(ls Labels, replicaLabels []string) AlertID {
-	h := sha256.New()
-	var n [4]byte
-	put := func(s string) {
-		binary.BigEndian.PutUint32(n[:], uint32(len(s)))
-		h.Write(n[:])
-		h.Write([]byte(s))
-	}
+	var room [1024]byte // most label sets need no memory of their own
+	b := room[:0]
 	for _, l := range ls {
 		if l.Value != "" && !slices.Contains(replicaLabels, l.Name) {
-			put(l.Name)
-			put(l.Value)
+			b = append(binary.BigEndian.AppendUint32(b, uint32(len(l.Name))), l.Name...)
+			b = append(binary.BigEndian.AppendUint32(b, uint32(len(l.Value))), l.Value...)
 		}
 	}
-	return AlertID(h.Sum(nil)[:16])
+	sum := sha256.Sum256(b)
+	return AlertID(sum[:16])
 }
 
 // String returns the 32 hexadecimal digits of the identity.

@@ -150,13 +150,12 @@ func (h *handler) gather(i *Incident) {
 // that is not known to be suppressed, if there is one, and among equals the
 // one that opened the incident, then the first.
 func (h *handler) firingAlert(i *Incident) Labels {
-	opener := i.Alert.Labels.String()
 	rank := func(id AlertID) int {
 		n := 0
 		if k := h.s.Known[id]; k != nil && len(k.Suppressed) > 0 {
 			n += 2
 		}
-		if i.Alerts[id].String() != opener {
+		if !slices.Equal(i.Alerts[id], i.Alert.Labels) {
 			n++
 		}
 		return n

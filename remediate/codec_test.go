@@ -246,12 +246,12 @@ func FuzzRecord(f *testing.F) {
 	}
 	f.Add("dreamt/1", []byte(`null`))
 	f.Fuzz(func(t *testing.T, kind string, b []byte) {
-		edgesReadAlike(t, kind, b)
+		readAlike(t, kind, b)
 		fact, err := Record{Seq: 1, At: epoch, Kind: kind, Bytes: b}.Decode()
 		if err != nil {
 			return
 		}
-		edgesWriteAlike(t, fact.Body)
+		writtenAlike(t, fact.Body)
 		once, err := Encode(0, Sum{}, epoch, fact.Body)
 		if err != nil {
 			return // a value that cannot be encoded, such as raw JSON that is none, is never written

@@ -7,7 +7,7 @@ import "time"
 // same facts, and several times as fast, for they are not written down. The
 // state's head stays behind, and nothing can be appended to a journal after it.
 func Decide(books Rulebooks, s *State, now time.Time, in Input) ([]Fact, error) {
-	h := &handler{books: books, s: s, now: factTime(s, now), overdue: map[uint64]time.Time{}, passing: true}
+	h := &handler{books: books, s: s, now: factTime(s, now), passing: true}
 	if err := h.handle(in); err != nil {
 		return nil, err
 	}

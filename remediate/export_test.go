@@ -51,11 +51,11 @@ func IndexesFit(s *State, books Rulebooks) error {
 	return nil
 }
 
-// What holds the edges' own way of writing and reading against encoding/json.
+// What holds what plans write and read against encoding/json.
 var (
-	EncodeEdge  = encodeEdge
-	DecodeEdge  = decodeEdge
-	DecodePlain = Record.decode
+	EncodeByPlan = encodeByPlan
+	DecodeByPlan = decodeByPlan
+	DecodePlain  = Record.decode
 )
 
 // KindCount is how many kinds of facts there are.

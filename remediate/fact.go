@@ -389,6 +389,9 @@ type Started struct {
 	// Again says that it was begun before and nobody knows how far it came:
 	// read back before repeating. It is set by who performs, never kept.
 	Again bool `json:"-"`
+	// Severity is the incident's, when it is performed: who waits for a turn waits by
+	// it. It is set by who performs, never kept.
+	Severity Severity `json:"-"`
 }
 
 // whole tells whether exactly one of the three is set.

@@ -12,6 +12,9 @@ import (
 
 // paused is the kill switch.
 func paused(v *view) Verdict {
+	if len(v.h.s.Paused) == 0 {
+		return allow("nothing is paused")
+	}
 	for _, scope := range v.h.scopes(v.i) {
 		if c, on := v.h.s.Paused[scope]; on {
 			d := deny(time.Time{}, "%s is paused by %s%s", scope, c.By, said(c.Reason))
@@ -81,6 +84,9 @@ func (h *handler) modeOf(i *Incident) ruledMode {
 	if h.s.Release.Held {
 		m = stricterMode(m, ruledMode{Mode: ModeObserve, why: h.s.Release.heldWhy()})
 	}
+	if len(h.s.Modes) == 0 {
+		return m
+	}
 	for _, scope := range h.scopes(i) {
 		if c, set := h.s.Modes[scope]; set {
 			m = stricterMode(m, ruledMode{Mode: Mode(c.Value), why: fmt.Sprintf("%s %s, as %s set it%s", scope, may(Mode(c.Value)), c.By, said(c.Reason))})
@@ -93,18 +99,18 @@ func (h *handler) modeOf(i *Incident) ruledMode {
 func (v *view) mode() ruledMode {
 	m := v.h.modeOf(v.i)
 	for _, s := range v.all() {
-		m = stricterMode(m, v.annotated("namespace "+s.Namespace, s.Values[ValueNamespaceMode]))
-		m = stricterMode(m, v.annotated(s.Target.String(), s.Values[ValueMode]))
+		if said := s.Values[ValueNamespaceMode]; said != "" {
+			m = stricterMode(m, v.annotated("namespace "+s.Namespace, said))
+		}
+		if said := s.Values[ValueMode]; said != "" {
+			m = stricterMode(m, v.annotated(s.Target.String(), said))
+		}
 	}
 	return m
 }
 
-// annotated is the mode that an object says of itself; it may do all when it
-// says nothing.
+// annotated is the mode that an object says of itself.
 func (v *view) annotated(whose, said string) ruledMode {
-	if said == "" {
-		return ruledMode{Mode: ModeAct}
-	}
 	m := ruledMode{Mode: Mode(said), why: fmt.Sprintf("%s is annotated remediated/mode: %s", whose, said), until: v.soon(4 * askAgain)}
 	if !slices.Contains([]Mode{ModeObserve, ModeApprove, ModeAct}, m.Mode) {
 		m.Mode, m.why = ModeObserve, m.why+", which is none of observe, approve and act, and so taken for observe"

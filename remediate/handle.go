@@ -23,7 +23,7 @@ const slice = 1000
 // It returns a [*RefusedError], and has changed nothing, when the input is a
 // command that does not fit.
 func Handle(books Rulebooks, s *State, now time.Time, in Input) ([]Record, error) {
-	h := &handler{books: books, s: s, now: factTime(s, now), overdue: map[uint64]time.Time{}}
+	h := &handler{books: books, s: s, now: factTime(s, now)}
 	if err := h.handle(in); err != nil {
 		return nil, err
 	}
@@ -38,6 +38,9 @@ func (h *handler) handle(in Input) error {
 	h.weather()
 	h.untold()
 	for w := h.s.index.wakes.due(h.now); w.incident != 0; w = h.s.index.wakes.due(h.now) {
+		if h.overdue == nil {
+			h.overdue = map[uint64]time.Time{}
+		}
 		h.overdue[w.incident] = w.when
 		h.s.touch(w.incident)
 	}

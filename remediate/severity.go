@@ -25,6 +25,20 @@ func (p *Policy) severityOf(ls Labels) Severity {
 	return p.Severity
 }
 
+// Worse tells whether s is worse than o. "", of what is nobody's, is better than all.
+func (s Severity) Worse(o Severity) bool { return s != "" && (o == "" || s < o) }
+
+// SeverityOf is how bad what an alert with these labels tells of is: the worst that
+// a policy that concerns it says, "" when none does.
+func (rb *Rulebook) SeverityOf(ls Labels) (worst Severity) {
+	for _, p := range rb.Match(ls) {
+		if s := p.severityOf(ls); s.Worse(worst) {
+			worst = s
+		}
+	}
+	return worst
+}
+
 // worsen rates the incident worse, when s is worse and no human has rated it.
 func (h *handler) worsen(i *Incident, s Severity, why string) {
 	if s < i.Severity && i.RatedBy == "" && !i.Found {

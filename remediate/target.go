@@ -151,10 +151,12 @@ func otherTarget(own Target, template string, ls Labels) (Target, error) {
 // once.
 func (st *Step) objects(own Target, ls Labels) []Target {
 	all := []Target{own}
-	for _, d := range slices.Concat(st.Do, st.Undo) {
-		// That it cannot be filled in was seen when the incident was opened.
-		if t, err := otherTarget(own, d.Target, ls); err == nil && !slices.Contains(all, t) {
-			all = append(all, t)
+	for _, list := range [...][]Do{st.Do, st.Undo} {
+		for _, d := range list {
+			// That it cannot be filled in was seen when the incident was opened.
+			if t, err := otherTarget(own, d.Target, ls); err == nil && !slices.Contains(all, t) {
+				all = append(all, t)
+			}
 		}
 	}
 	return all

@@ -72,19 +72,27 @@ func exactly[T any](list []T) []T {
 }
 
 func allow(format string, args ...any) Verdict {
-	return Verdict{Decision: Allowed, Reason: fmt.Sprintf(format, args...)}
+	return Verdict{Decision: Allowed, Reason: reason(format, args)}
 }
 
 func deny(until time.Time, format string, args ...any) Verdict {
-	return Verdict{Decision: Denied, Until: until, Reason: fmt.Sprintf(format, args...)}
+	return Verdict{Decision: Denied, Until: until, Reason: reason(format, args)}
 }
 
 func wait(until time.Time, format string, args ...any) Verdict {
-	return Verdict{Decision: Waiting, Until: until, Reason: fmt.Sprintf(format, args...)}
+	return Verdict{Decision: Waiting, Until: until, Reason: reason(format, args)}
 }
 
 func hold(format string, args ...any) Verdict {
-	return Verdict{Decision: Held, Reason: fmt.Sprintf(format, args...)}
+	return Verdict{Decision: Held, Reason: reason(format, args)}
+}
+
+// reason is what a verdict says: most say the same of all incidents.
+func reason(format string, args []any) string {
+	if len(args) == 0 {
+		return format
+	}
+	return fmt.Sprintf(format, args...)
 }
 
 // strictness orders decisions: the higher one wins.

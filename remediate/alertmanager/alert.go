@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -41,43 +39,66 @@ const (
 	resolved = string(model.AlertResolved)
 )
 
-// heardAlert reads one alert of a webhook.
+// told is what an alert of a webhook says.
+type told struct {
+	status              string
+	labels, annotations remediate.Labels
+	startsAt, endsAt    time.Time
+	url, fingerprint    string
+}
+
+// heardAlert reads one alert of a webhook, which is well-formed JSON.
 func heardAlert(raw json.RawMessage) (remediate.Heard, error) {
-	var told struct {
+	t, usual := readUsual(raw)
+	if !usual {
+		var err error
+		if t, err = readPlain(raw); err != nil {
+			return remediate.Heard{}, err
+		}
+	}
+	if t.status != firing && t.status != resolved {
+		return remediate.Heard{}, fmt.Errorf("its status is %.40q: want firing or resolved", t.status)
+	}
+	a, err := newAlert(t.labels, t.annotations, t.startsAt)
+	if err != nil {
+		return remediate.Heard{}, err
+	}
+	if t.status == resolved {
+		if a.EndsAt, err = moment(t.endsAt); err != nil {
+			return remediate.Heard{}, fmt.Errorf("endsAt: %w", err)
+		}
+	}
+	a.GeneratorURL, a.Fingerprint = link(t.url), fingerprint(t.fingerprint)
+	return remediate.Heard{Alert: a, Firing: t.status == firing}, nil
+}
+
+// readPlain reads an alert by encoding/json.
+func readPlain(raw json.RawMessage) (told, error) {
+	var a struct {
 		template.Alert
 		// Labels hides the alert's own: into a plain map of strings a null
 		// would be read as "", which is how one says that there is no label.
 		Labels map[string]*string `json:"labels"`
 	}
-	if err := json.Unmarshal(raw, &told); err != nil {
-		return remediate.Heard{}, err
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return told{}, err
 	}
-	if told.Status != firing && told.Status != resolved {
-		return remediate.Heard{}, fmt.Errorf("its status is %.40q: want firing or resolved", told.Status)
-	}
-	values := make(map[string]string, len(told.Labels))
-	for name, value := range told.Labels {
+	values := make(map[string]string, len(a.Labels))
+	for name, value := range a.Labels {
 		if value == nil {
-			return remediate.Heard{}, fmt.Errorf("label %.80q is null: want a string", name)
+			return told{}, fmt.Errorf("label %.80q is null: want a string", name)
 		}
 		values[name] = *value
 	}
-	a, err := newAlert(values, told.Annotations, told.StartsAt)
-	if err != nil {
-		return remediate.Heard{}, err
-	}
-	if told.Status == resolved {
-		if a.EndsAt, err = moment(told.EndsAt); err != nil {
-			return remediate.Heard{}, fmt.Errorf("endsAt: %w", err)
-		}
-	}
-	a.GeneratorURL, a.Fingerprint = link(told.GeneratorURL), fingerprint(told.Fingerprint)
-	return remediate.Heard{Alert: a, Firing: told.Status == firing}, nil
+	return told{
+		status: a.Status, labels: remediate.LabelsOf(values), annotations: remediate.LabelsOf(a.Annotations),
+		startsAt: a.StartsAt, endsAt: a.EndsAt, url: a.GeneratorURL, fingerprint: a.Fingerprint,
+	}, nil
 }
 
 // newAlert returns the alert with these labels, checked, and annotations, cut.
-func newAlert(values, annotations map[string]string, startsAt time.Time) (remediate.Alert, error) {
-	ls, err := labelSet(values)
+func newAlert(labels, annotations remediate.Labels, startsAt time.Time) (remediate.Alert, error) {
+	ls, err := labelSet(labels)
 	if err != nil {
 		return remediate.Alert{}, err
 	}
@@ -91,22 +112,22 @@ func newAlert(values, annotations map[string]string, startsAt time.Time) (remedi
 	return remediate.Alert{Labels: ls, Annotations: cut(annotations), StartsAt: at}, nil
 }
 
-// labelSet returns the label set of values, or why no alert can have it. A
+// labelSet returns the label set of what was told, or why no alert can have it. A
 // label without a value is left out: it is the same as no label.
-func labelSet(values map[string]string) (remediate.Labels, error) {
-	given := make(map[string]string, len(values))
-	for name, value := range values {
+func labelSet(told remediate.Labels) (remediate.Labels, error) {
+	given := make(remediate.Labels, 0, len(told))
+	for _, l := range told {
 		switch {
-		case len(name) > maxLabelName:
-			return nil, fmt.Errorf("%w: the name of label %.80q... has %d bytes: at most %d", errTooLarge, name, len(name), maxLabelName)
-		case !model.UTF8Validation.IsValidLabelName(name):
-			return nil, fmt.Errorf("%q is not a label name", name)
-		case !utf8.ValidString(value):
-			return nil, fmt.Errorf("the value of label %q is not UTF-8", name)
-		case len(value) > maxLabelValue:
-			return nil, fmt.Errorf("%w: the value of label %q has %d bytes: at most %d", errTooLarge, name, len(value), maxLabelValue)
-		case value != "":
-			given[name] = value
+		case len(l.Name) > maxLabelName:
+			return nil, fmt.Errorf("%w: the name of label %.80q... has %d bytes: at most %d", errTooLarge, l.Name, len(l.Name), maxLabelName)
+		case !model.UTF8Validation.IsValidLabelName(l.Name):
+			return nil, fmt.Errorf("%q is not a label name", l.Name)
+		case !utf8.ValidString(l.Value):
+			return nil, fmt.Errorf("the value of label %q is not UTF-8", l.Name)
+		case len(l.Value) > maxLabelValue:
+			return nil, fmt.Errorf("%w: the value of label %q has %d bytes: at most %d", errTooLarge, l.Name, len(l.Value), maxLabelValue)
+		case l.Value != "":
+			given = append(given, l)
 		}
 	}
 	if len(given) == 0 {
@@ -115,21 +136,21 @@ func labelSet(values map[string]string) (remediate.Labels, error) {
 	if len(given) > maxLabels {
 		return nil, fmt.Errorf("%w: it has %d labels: at most %d", errTooLarge, len(given), maxLabels)
 	}
-	return remediate.LabelsOf(given), nil
+	return given, nil
 }
 
 // cut returns the annotations held to the limits: the first ones by name.
-func cut(annotations map[string]string) map[string]string {
+func cut(annotations remediate.Labels) map[string]string {
 	out := make(map[string]string, min(len(annotations), maxAnnotations))
-	for _, name := range slices.Sorted(maps.Keys(annotations)) {
-		text := strings.ToValidUTF8(annotations[name], "\uFFFD")
-		if text == "" || len(name) > maxLabelName || !model.UTF8Validation.IsValidLabelName(name) {
+	for _, a := range annotations {
+		text := strings.ToValidUTF8(a.Value, "\uFFFD")
+		if text == "" || len(a.Name) > maxLabelName || !model.UTF8Validation.IsValidLabelName(a.Name) {
 			continue
 		}
 		if len(out) == maxAnnotations {
 			break
 		}
-		out[name] = shorten(text, maxAnnotation)
+		out[a.Name] = shorten(text, maxAnnotation)
 	}
 	if len(out) == 0 {
 		return nil

@@ -53,7 +53,8 @@ type IntakeOptions struct {
 type Limits struct {
 	Body       int64         // bytes of a body; default 4 MiB
 	Alerts     int           // of one webhook; default 10000
-	Concurrent int64         // webhooks at a time; default 16
+	Concurrent int64         // webhooks that are read at a time; default 16
+	Turn       time.Duration // until a webhook is read, when that many are being read; default 1 s
 	Quarantine int           // bytes that are kept of what cannot be read; default 64 KiB
 	Read       time.Duration // until the body must be there; default 10 s
 	Submit     time.Duration // until it must be handed over; default 10 s, so that a second Alertmanager, which waits 15 s for the first, does not send as well
@@ -63,20 +64,20 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Body: 4 << 20, Alerts: 10000, Concurrent: 16, Quarantine: 64 << 10,
-		Read: 10 * time.Second, Submit: 10 * time.Second,
+		Turn: time.Second, Read: 10 * time.Second, Submit: 10 * time.Second,
 	}
 }
 
 // orDefaults returns the limits with zeros replaced, or an error when one is
 // negative.
 func (l Limits) orDefaults() (Limits, error) {
-	if min(l.Body, int64(l.Alerts), l.Concurrent, int64(l.Quarantine), int64(l.Read), int64(l.Submit)) < 0 {
+	if min(l.Body, int64(l.Alerts), l.Concurrent, int64(l.Quarantine), int64(l.Turn), int64(l.Read), int64(l.Submit)) < 0 {
 		return l, fmt.Errorf("a limit in %+v is negative: want 0 for its default, or more", l)
 	}
 	d := DefaultLimits()
 	return Limits{
 		Body: cmp.Or(l.Body, d.Body), Alerts: cmp.Or(l.Alerts, d.Alerts), Concurrent: cmp.Or(l.Concurrent, d.Concurrent),
-		Quarantine: cmp.Or(l.Quarantine, d.Quarantine), Read: cmp.Or(l.Read, d.Read), Submit: cmp.Or(l.Submit, d.Submit),
+		Quarantine: cmp.Or(l.Quarantine, d.Quarantine), Turn: cmp.Or(l.Turn, d.Turn), Read: cmp.Or(l.Read, d.Read), Submit: cmp.Or(l.Submit, d.Submit),
 	}, nil
 }
 
@@ -92,7 +93,7 @@ const (
 	Garbage      Outcome = "garbage"      // 400: nothing of it could be read; a copy is in quarantine
 	Oversized    Outcome = "oversized"    // 503: it, or each of its alerts that is well-formed, is over a limit; its beginning is in quarantine, a listing is asked for
 	Unread       Outcome = "unread"       // 503: the body did not come, or not in time
-	Overloaded   Outcome = "overloaded"   // 503: too many at a time
+	Overloaded   Outcome = "overloaded"   // 503: nothing was read, too many are being read
 	NotKept      Outcome = "not_kept"     // 503: it could not be handed over
 	NoTokens     Outcome = "no_tokens"    // 503: a token file cannot be read
 	Guessed      Outcome = "guessed"      // 503: too many wrong tokens came from this address
@@ -185,27 +186,50 @@ func (in *Intake) take(w http.ResponseWriter, r *http.Request) Delivery {
 	if r.Method != http.MethodPost {
 		return Delivery{Outcome: NotPosted, Code: http.StatusMethodNotAllowed, Why: "a webhook is posted"}
 	}
-	if !in.slots.TryAcquire(1) {
-		return Delivery{Outcome: Overloaded, Code: http.StatusServiceUnavailable, Why: fmt.Sprintf("%d webhooks are being taken already: try again", in.o.Limits.Concurrent)}
+	said, d := in.understand(w, r)
+	if d.Code != 0 {
+		return d
+	}
+	return in.handOver(r.Context(), said)
+}
+
+// understand reads a webhook and what it says, or says why that cannot be. So many
+// are read at a time, since it takes memory; others wait for a moment, because nobody
+// can know unread which of them matters. To be decided about they wait elsewhere, by
+// how bad they are.
+func (in *Intake) understand(w http.ResponseWriter, r *http.Request) (delivered, Delivery) {
+	if !in.awaitTurn(r.Context()) {
+		return delivered{}, Delivery{Outcome: Overloaded, Code: http.StatusServiceUnavailable, Why: fmt.Sprintf("%d webhooks are being read already: try again", in.o.Limits.Concurrent)}
 	}
 	defer in.slots.Release(1)
 
 	body, err := in.read(w, r)
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return in.oversized(r.Context(), body, fmt.Sprintf("the body is larger than %d bytes: lower the webhook's max_alerts or group less", tooLarge.Limit))
+		return delivered{}, in.oversized(r.Context(), body, fmt.Sprintf("the body is larger than %d bytes: lower the webhook's max_alerts or group less", tooLarge.Limit))
 	}
 	if err != nil {
-		return Delivery{Outcome: Unread, Code: http.StatusServiceUnavailable, Why: "the body did not come, or not in time: try again", Err: fmt.Errorf("read webhook: %w", err)}
+		return delivered{}, Delivery{Outcome: Unread, Code: http.StatusServiceUnavailable, Why: "the body did not come, or not in time: try again", Err: fmt.Errorf("read webhook: %w", err)}
 	}
 	said, err := parse(body, in.o.Limits.Alerts, in.o.Groups != nil && in.o.Groups())
 	if errors.Is(err, errTooMany) {
-		return in.oversized(r.Context(), body, err.Error()+": lower the webhook's max_alerts or group less")
+		return delivered{}, in.oversized(r.Context(), body, err.Error()+": lower the webhook's max_alerts or group less")
 	}
 	if err != nil {
 		in.quarantine(r.Context(), body, err.Error())
-		return Delivery{Outcome: Garbage, Code: http.StatusBadRequest, Why: err.Error(), Err: err}
+		return delivered{}, Delivery{Outcome: Garbage, Code: http.StatusBadRequest, Why: err.Error(), Err: err}
 	}
-	return in.handOver(r.Context(), said)
+	return said, Delivery{}
+}
+
+// awaitTurn takes one of the slots in which webhooks are read, false when none became
+// free in time.
+func (in *Intake) awaitTurn(ctx context.Context) bool {
+	if in.slots.TryAcquire(1) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, in.o.Limits.Turn)
+	defer cancel()
+	return in.slots.Acquire(ctx, 1) == nil
 }
 
 // read returns the body, or as much of it as came before the error. The

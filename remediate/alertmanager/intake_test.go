@@ -90,7 +90,12 @@ func intake(t testing.TB, o IntakeOptions) *Intake {
 
 // post sends body as a program on this machine would.
 func post(h http.Handler, body string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodPost, "/api/v1/webhook/alertmanager", strings.NewReader(body))
+	return postFrom(h, strings.NewReader(body))
+}
+
+// postFrom is post with a body that is yet to come.
+func postFrom(h http.Handler, body io.Reader) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/webhook/alertmanager", body)
 	r.RemoteAddr = "127.0.0.1:40000"
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -508,29 +513,59 @@ func TestHandingOverHasAnEnd(t *testing.T) {
 	})
 }
 
-func TestOverloadIsRefusedAtOnce(t *testing.T) {
+// So many webhooks are read at a time. The next waits for a second, and is refused
+// unread.
+func TestOverloadIsRefusedSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		kept, answered := make(chan error), make(chan int, 1)
-		d := desk{submit: func(context.Context) error { return <-kept }}
+		var d desk
 		o := d.options()
 		o.Limits.Concurrent = 1
 		in := intake(t, o)
-		go func() { answered <- post(in, webhook(goodAlert)).Code }()
+		body, sent := io.Pipe()
+		answered := make(chan int, 2)
+		go func() { answered <- postFrom(in, body).Code }()
 		synctest.Wait()
+
+		begun := time.Now()
 		r := httptest.NewRequest(http.MethodPost, "/", unreadable{t})
 		r.RemoteAddr = "127.0.0.1:40000"
 		w := httptest.NewRecorder()
 		in.ServeHTTP(w, r)
-		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Connection") != "close" || d.deliveries[0].Outcome != Overloaded {
-			t.Errorf("answered %d %v, observed %+v", w.Code, w.Header(), d.deliveries[0])
+		if took := time.Since(begun); w.Code != http.StatusServiceUnavailable || w.Header().Get("Connection") != "close" || d.deliveries[0].Outcome != Overloaded || took != DefaultLimits().Turn {
+			t.Errorf("answered %d %v after %s, observed %+v", w.Code, w.Header(), took, d.deliveries[0])
 		}
-		kept <- nil
-		if code := <-answered; code != http.StatusOK {
-			t.Errorf("the first was answered %d", code)
+
+		go func() { answered <- post(in, webhook(goodAlert)).Code }()
+		synctest.Wait()
+		io.WriteString(sent, webhook(goodAlert))
+		sent.Close()
+		for range 2 {
+			if code := <-answered; code != http.StatusOK {
+				t.Errorf("when there was room again: answered %d", code)
+			}
 		}
-		d.submit = nil
-		if w := post(in, webhook(goodAlert)); w.Code != http.StatusOK {
-			t.Errorf("when there was room again: answered %d", w.Code)
+	})
+}
+
+// What was read and waits to be kept does not keep others from being read: what is
+// worse is to come before it.
+func TestWhatWaitsToBeKeptLeavesRoomToRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := make(chan error)
+		d := desk{submit: func(context.Context) error { return <-kept }}
+		o := d.options()
+		o.Limits.Concurrent = 1
+		in := intake(t, o)
+		answered := make(chan int, 3)
+		for range 3 {
+			go func() { answered <- post(in, webhook(goodAlert)).Code }()
+		}
+		synctest.Wait()
+		for range 3 {
+			kept <- nil
+			if code := <-answered; code != http.StatusOK {
+				t.Errorf("answered %d", code)
+			}
 		}
 	})
 }

@@ -89,7 +89,7 @@ func postable(a remediate.Alert) *models.PostableAlert {
 		p.Labels[l.Name] = l.Value
 	}
 	if len(a.Annotations) > 0 {
-		p.Annotations = models.LabelSet(cut(a.Annotations))
+		p.Annotations = models.LabelSet(cut(remediate.LabelsOf(a.Annotations)))
 	}
 	return p
 }

@@ -115,7 +115,7 @@ func listedAlert(g *models.GettableAlert) (seen, error) {
 	if g == nil || g.Status == nil || g.Status.State == nil || g.StartsAt == nil {
 		return seen{}, errors.New("it lacks what Alertmanager always gives")
 	}
-	a, err := newAlert(g.Labels, g.Annotations, time.Time(*g.StartsAt))
+	a, err := newAlert(remediate.LabelsOf(g.Labels), remediate.LabelsOf(g.Annotations), time.Time(*g.StartsAt))
 	if err != nil {
 		return seen{}, err
 	}

@@ -73,7 +73,7 @@ type Options struct {
 	Settled func(remediate.AlertOutcome)
 	Log     *slog.Logger // of what is no fact: the journal's failures
 
-	Queue         int           // inputs that wait, per queue; 0 is 1024
+	Queue         int           // requests that wait, per queue and urgency; 0 is 1024
 	SnapshotEvery uint64        // records between snapshots, and a tenth of it when they were read at a start; 0 is 20,000
 	Retention     Retention     // the zero value: all is kept
 	Mend          time.Duration // between tries to get a failed journal back; 0 is 10 s
@@ -115,8 +115,9 @@ var (
 type Engine struct {
 	opt     Options
 	clock   clock
-	answers chan request // results and commands: first
-	alerts  chan request // what Alertmanager says: second
+	answers chan request  // results and commands: first
+	alerts  *line         // what Alertmanager says: second
+	news    chan struct{} // holds one when something was put into either
 	waiting waiting
 	ended   chan struct{}
 	ready   chan struct{}
@@ -159,7 +160,8 @@ func New(o Options) *Engine {
 	return &Engine{
 		opt:     o,
 		answers: make(chan request, o.Queue),
-		alerts:  make(chan request, o.Queue),
+		alerts:  newLine(o.Rulebook, o.Queue),
+		news:    make(chan struct{}, 1),
 		ended:   make(chan struct{}),
 		ready:   make(chan struct{}),
 		running: map[string]performance{},
@@ -170,17 +172,18 @@ func New(o Options) *Engine {
 }
 
 // Submit hands over one webhook or listing as one batch: one round, one
-// durable answer. When it returns nil, the facts that follow from the batch
-// are kept; on ErrOverloaded and ErrNotKept nothing is, and it may come again.
+// durable answer. What is worse by the policies that concern it is decided about
+// before what waits already and is not as bad. When it returns nil, the facts
+// that follow from the batch are kept; on ErrOverloaded and ErrNotKept nothing
+// is, and it may come again.
 func (e *Engine) Submit(ctx context.Context, batch []remediate.Input) error {
 	r := request{batch: batch, done: make(chan error, 1)}
 	e.waiting.begin(r)
-	select {
-	case e.alerts <- r:
-	default:
+	if !e.alerts.add(r) {
 		e.waiting.end(r)
 		return ErrOverloaded
 	}
+	e.poke()
 	return e.await(ctx, r)
 }
 
@@ -219,6 +222,7 @@ func (e *Engine) first(ctx context.Context, r request) error {
 	e.waiting.begin(r)
 	select {
 	case e.answers <- r:
+		e.poke()
 		return e.await(ctx, r)
 	case <-e.ended:
 		e.waiting.end(r)
@@ -226,6 +230,14 @@ func (e *Engine) first(ctx context.Context, r request) error {
 	case <-ctx.Done():
 		e.waiting.end(r)
 		return ctx.Err()
+	}
+}
+
+// poke has the loop look whether something waits.
+func (e *Engine) poke() {
+	select {
+	case e.news <- struct{}{}:
+	default:
 	}
 }
 

@@ -643,7 +643,8 @@ type disk struct {
 	saves       atomic.Int64                  // how long it takes to save a snapshot
 	trimmed     atomic.Pointer[chan struct{}] // a trim goes on when it is closed
 
-	read atomic.Int64 // records
+	read    atomic.Int64 // records
+	appends atomic.Int64
 
 	fails atomic.Int32
 	room  atomic.Int64                  // what is left on it, 0: enough
@@ -690,6 +691,7 @@ func (h *handle) Append(ctx context.Context, after uint64, rs []remediate.Record
 		h.broken = true
 		return errNoSpace
 	}
+	h.disk.appends.Add(1)
 	return h.Memory.Append(ctx, after, rs)
 }
 
@@ -747,6 +749,8 @@ func book(t testing.TB) *remediate.Rulebook {
 				Name: "restart", Do: []remediate.Do{{Kind: "restart"}},
 				Verify: remediate.Verify{All: []remediate.Check{{Kind: "rollout"}}, Within: model.Duration(time.Minute)},
 			}},
+		}, {
+			Name: "slow", When: []string{`alertname="Slow"`}, Severity: remediate.P3, Mode: remediate.ModeObserve,
 		}},
 	}
 	if err := b.Compile(); err != nil {

@@ -8,24 +8,28 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-// maxRound is how many requests one durable write answers at most.
-const maxRound = 256
+// Of one round. What waits behind it is at most as urgent, but what comes in
+// meanwhile may be more so: it waits for a few ten milliseconds.
+const (
+	maxRound  = 256   // requests that one durable write answers at most
+	maxInputs = 4_000 // and inputs beyond which it takes no further request
+)
 
 // round waits for something to do and does it.
 func (e *Engine) round(ctx context.Context) error {
-	timer := time.NewTimer(e.untilNext())
-	defer timer.Stop()
-	var batch []request
-	select {
-	case <-ctx.Done():
-		return nil
-	case r := <-e.answers:
-		batch = append(batch, r)
-	case r := <-e.alerts:
-		batch = append(batch, r)
-	case <-timer.C:
+	batch := e.drain()
+	if len(batch) == 0 {
+		timer := time.NewTimer(e.untilNext())
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.news:
+		case <-timer.C:
+		}
+		batch = e.drain()
 	}
-	return e.work(ctx, e.drain(batch))
+	return e.work(ctx, batch)
 }
 
 // untilNext is how long nothing needs to be done if nothing comes in.
@@ -46,21 +50,28 @@ func (e *Engine) untilNext() time.Duration {
 	return wait
 }
 
-// drain adds to the batch what has come in besides: answers and commands
-// first, so that a storm of alerts does not keep them waiting.
-func (e *Engine) drain(batch []request) []request {
-	for _, queue := range []chan request{e.answers, e.alerts} {
-		for len(batch) < maxRound {
-			select {
-			case r := <-queue:
-				batch = append(batch, r)
-				continue
-			default:
-			}
+// drain takes what has come in: answers and commands first, so that a storm of
+// alerts does not keep them waiting, then the alerts, the worst first.
+func (e *Engine) drain() (batch []request) {
+	inputs := 0
+	for len(batch) < maxRound && inputs < maxInputs {
+		r, ok := e.next()
+		if !ok {
 			break
 		}
+		batch, inputs = append(batch, r), inputs+len(r.batch)
 	}
 	return batch
+}
+
+// next is the request to be seen to first, false when none waits.
+func (e *Engine) next() (request, bool) {
+	select {
+	case r := <-e.answers:
+		return r, true
+	default:
+		return e.alerts.next()
+	}
 }
 
 // work is one round: decide about all of the batch, make it durable in one
@@ -132,6 +143,7 @@ func (e *Engine) decide(ctx context.Context, now time.Time, r request) ([]remedi
 			if err != nil {
 				return records, err
 			}
+			e.alerts.book.Store(l.book)
 			in = kept
 		}
 		rs, err := remediate.Handle(e.books, e.state, now, in)

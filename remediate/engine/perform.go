@@ -30,6 +30,9 @@ func (e *Engine) start(s remediate.Started) {
 	e.running[s.ID] = p
 	delete(e.later, s.ID)
 	epoch, now := e.epoch, e.clock.steady()
+	if i := e.state.Incidents[s.Incident]; i != nil {
+		s.Severity = i.Severity
+	}
 	go func() {
 		defer close(p.ended)
 		defer cancel()
@@ -39,6 +42,7 @@ func (e *Engine) start(s remediate.Started) {
 		e.waiting.begin(report)
 		select {
 		case e.answers <- report:
+			e.poke()
 		case <-e.perform.Done():
 			e.waiting.end(report)
 		}

@@ -28,14 +28,14 @@ func (p *Prober) Perform(ctx context.Context, s remediate.Started) remediate.Res
 		defer cancel()
 	}
 	if s.Ask.Sampled() {
-		return p.verify(ctx, *s.Ask)
+		return p.verify(ctx, s)
 	}
-	return p.once(ctx, *s.Ask)
+	return p.once(ctx, s)
 }
 
 // once puts each question one time.
-func (p *Prober) once(ctx context.Context, ask remediate.Ask) remediate.Result {
-	r := remediate.Result{Outcome: remediate.OK, Answers: p.sample(ctx, ask.Questions), Samples: 1}
+func (p *Prober) once(ctx context.Context, s remediate.Started) remediate.Result {
+	r := remediate.Result{Outcome: remediate.OK, Answers: p.sample(ctx, s), Samples: 1}
 	if err := context.Cause(ctx); err != nil {
 		r.Outcome, r.Text = remediate.Unknown, fmt.Sprintf("asking was broken off: %v", err)
 	}
@@ -43,18 +43,19 @@ func (p *Prober) once(ctx context.Context, ask remediate.Ask) remediate.Result {
 }
 
 // sample puts all questions at once and returns the answers in their order.
-func (p *Prober) sample(ctx context.Context, qs []remediate.Question) []remediate.Answer {
-	out := make([]remediate.Answer, len(qs))
+func (p *Prober) sample(ctx context.Context, s remediate.Started) []remediate.Answer {
+	out := make([]remediate.Answer, len(s.Ask.Questions))
 	var wg sync.WaitGroup
-	for i, q := range qs {
-		wg.Go(func() { out[i] = p.put(ctx, q) })
+	for i, q := range s.Ask.Questions {
+		wg.Go(func() { out[i] = p.put(ctx, s.Severity, q) })
 	}
 	wg.Wait()
 	return out
 }
 
 // verify samples every Every until all answers have been good for Hold.
-func (p *Prober) verify(ctx context.Context, ask remediate.Ask) remediate.Result {
+func (p *Prober) verify(ctx context.Context, s remediate.Started) remediate.Result {
+	ask := *s.Ask
 	if len(ask.Questions) == 0 {
 		return remediate.Result{Outcome: remediate.Refused, Text: "a verification without a question would always hold"}
 	}
@@ -72,7 +73,7 @@ func (p *Prober) verify(ctx context.Context, ask remediate.Ask) remediate.Result
 		case <-within.Done():
 			return h.over(ctx, ask)
 		case began := <-next.C:
-			answers := p.sample(within, ask.Questions)
+			answers := p.sample(within, s)
 			if within.Err() != nil {
 				return h.over(ctx, ask) // a sample that was cut off is none
 			}

@@ -2,19 +2,19 @@ package probe
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
 // flights puts questions: so many at a time to one dependency, and equal ones
-// that wait for their turn together. It is never a cache: whoever asks gets an
-// answer that was looked for after they asked.
+// that wait for their turn together. The worst incident's turn comes first, then the
+// oldest question's. It is never a cache: whoever asks gets an answer that was looked
+// for after they asked.
 type flights struct {
-	limit int64 // flights at a time per dependency
+	limit int // flights at a time per dependency
 
 	mu      sync.Mutex
 	waiting map[string]*flight // whose turn has not come, by question
@@ -24,7 +24,8 @@ type flights struct {
 
 // turns is the queue in front of one dependency; forgotten when nobody is in it.
 type turns struct {
-	*semaphore.Weighted
+	taken int
+	line  []*flight // that wait for their turn, in the order in which they came
 	users int
 }
 
@@ -37,25 +38,30 @@ type look struct {
 }
 
 type flight struct {
-	askers int
-	cancel context.CancelFunc
-	done   chan struct{}
-	answer remediate.Answer // once done is closed
+	askers   int
+	severity remediate.Severity // the worst that is waited for with
+	cancel   context.CancelFunc
+	turn     chan struct{} // closed when it has come
+	done     chan struct{}
+	answer   remediate.Answer // once done is closed
 }
 
-func newFlights(limit int64) *flights {
+func newFlights(limit int) *flights {
 	return &flights{limit: limit, waiting: map[string]*flight{}, turns: map[string]*turns{}}
 }
 
-// fly answers a question, or returns the answer of an equal one that waits for
-// its turn. When ctx ends first, ok is false.
-func (fs *flights) fly(ctx context.Context, l look) (a remediate.Answer, ok bool) {
+// fly answers a question about an incident that is so bad, or returns the answer of
+// an equal one that waits for its turn. When ctx ends first, ok is false.
+func (fs *flights) fly(ctx context.Context, severity remediate.Severity, l look) (a remediate.Answer, ok bool) {
 	fs.mu.Lock()
 	f := fs.waiting[l.key]
 	if f == nil {
 		f = fs.start(ctx, l)
 	}
 	f.askers++
+	if severity.Worse(f.severity) {
+		f.severity = severity
+	}
 	fs.mu.Unlock()
 
 	select {
@@ -71,28 +77,46 @@ func (fs *flights) fly(ctx context.Context, l look) (a remediate.Answer, ok bool
 // when others have joined, and is cancelled when nobody waits for it any more.
 func (fs *flights) start(ctx context.Context, l look) *flight {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{cancel: cancel, done: make(chan struct{})}
+	f := &flight{cancel: cancel, turn: make(chan struct{}), done: make(chan struct{})}
 	fs.waiting[l.key] = f
 	t := fs.turns[l.dependency]
 	if t == nil {
-		t = &turns{Weighted: semaphore.NewWeighted(fs.limit)}
+		t = new(turns)
 		fs.turns[l.dependency] = t
 	}
 	t.users++
+	t.line = append(t.line, f)
+	fs.next(t)
 	fs.wg.Go(func() {
 		defer close(f.done)
 		defer cancel()
-		defer fs.forget(l.dependency, t)
-		if t.Acquire(ctx, 1) != nil {
+		defer fs.forget(l.dependency, t, f)
+		select {
+		case <-f.turn:
+		case <-ctx.Done():
 			return // nobody waits for it
 		}
-		defer t.Release(1)
 		fs.land(l.key, f) // from here on nobody joins
 		ctx, cancel := context.WithTimeout(ctx, l.within)
 		defer cancel()
 		f.answer = l.put(ctx)
 	})
 	return f
+}
+
+// next gives the turns that are free to those whose turn it is.
+func (fs *flights) next(t *turns) {
+	for t.taken < fs.limit && len(t.line) > 0 {
+		first := t.line[0]
+		for _, f := range t.line[1:] {
+			if f.severity.Worse(first.severity) {
+				first = f
+			}
+		}
+		t.line = slices.DeleteFunc(t.line, func(f *flight) bool { return f == first })
+		t.taken++
+		close(first.turn)
+	}
 }
 
 // leave takes one asker off a flight.
@@ -115,9 +139,17 @@ func (fs *flights) land(key string, f *flight) {
 	}
 }
 
-func (fs *flights) forget(dependency string, t *turns) {
+// forget ends a flight's turn, or its waiting for one.
+func (fs *flights) forget(dependency string, t *turns, f *flight) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	select {
+	case <-f.turn:
+		t.taken--
+		fs.next(t)
+	default:
+		t.line = slices.DeleteFunc(t.line, func(other *flight) bool { return other == f })
+	}
 	if t.users--; t.users == 0 {
 		delete(fs.turns, dependency)
 	}

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -36,7 +37,7 @@ func TestEqualQuestionsJoinOnlyWhatHasNotBegun(t *testing.T) {
 		var wg sync.WaitGroup
 		ask := func(i int) {
 			wg.Go(func() {
-				a, _ := fs.fly(t.Context(), look{"up", "prometheus", time.Hour, put})
+				a, _ := fs.fly(t.Context(), "", look{"up", "prometheus", time.Hour, put})
 				got[i] = a.Text
 			})
 			synctest.Wait()
@@ -66,10 +67,10 @@ func TestSoManyAtATimePerDependency(t *testing.T) {
 		began := time.Now()
 		var wg sync.WaitGroup
 		for _, key := range []string{"a", "b", "c", "d", "e"} { // all different
-			wg.Go(func() { fs.fly(t.Context(), look{key, "kubernetes prod", time.Hour, put}) })
+			wg.Go(func() { fs.fly(t.Context(), "", look{key, "kubernetes prod", time.Hour, put}) })
 		}
 		wg.Go(func() {
-			fs.fly(t.Context(), look{"f", "prometheus", time.Hour, put})
+			fs.fly(t.Context(), "", look{"f", "prometheus", time.Hour, put})
 			if took := time.Since(began); took != time.Second {
 				t.Errorf("another dependency waited: %s", took)
 			}
@@ -81,11 +82,66 @@ func TestSoManyAtATimePerDependency(t *testing.T) {
 	})
 }
 
+// Who asks for a worse incident has its turn before those who wait already, also when
+// it joins one of them; among equals it is who came first.
+func TestTheWorstHasItsTurnFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := newFlights(1)
+		var order []string
+		var wg sync.WaitGroup
+		ask := func(severity remediate.Severity, key string) {
+			wg.Go(func() {
+				fs.fly(t.Context(), severity, look{key, "db", time.Hour, func(context.Context) remediate.Answer {
+					order = append(order, key) // one at a time
+					time.Sleep(time.Second)
+					return remediate.Answer{}
+				}})
+			})
+			synctest.Wait()
+		}
+		ask(remediate.P3, "under way")
+		ask("", "nobody's")
+		ask(remediate.P3, "first")
+		ask(remediate.P3, "second")
+		ask("", "joined")
+		ask(remediate.P2, "worse")
+		ask(remediate.P1, "joined")
+		ask(remediate.P3, "joined")
+		wg.Wait()
+		if want := []string{"under way", "joined", "worse", "first", "second", "nobody's"}; !slices.Equal(order, want) {
+			t.Errorf("they had their turns in the order %q, want %q", order, want)
+		}
+	})
+}
+
+// A turn that nobody waits for any more goes to the next.
+func TestATurnIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := newFlights(1)
+		hang := func(ctx context.Context) remediate.Answer { <-ctx.Done(); return remediate.Answer{} }
+		under, cancelUnder := context.WithCancel(t.Context())
+		waits, cancelWaits := context.WithCancel(t.Context())
+		go fs.fly(under, remediate.P3, look{"under way", "db", time.Hour, hang})
+		synctest.Wait()
+		go fs.fly(waits, remediate.P1, look{"waits", "db", time.Hour, hang})
+		synctest.Wait()
+		cancelWaits()
+		cancelUnder()
+		if _, ok := fs.fly(t.Context(), "", look{"next", "db", time.Hour, func(context.Context) remediate.Answer { return remediate.Answer{} }}); !ok {
+			t.Error("it had no turn")
+		}
+		fs.wait()
+		if len(fs.waiting)+len(fs.turns) != 0 {
+			t.Errorf("kept %d flights and %d queues", len(fs.waiting), len(fs.turns))
+		}
+	})
+}
+
 func TestAHungDependencyIsABadAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs := newFlights(1)
 		began := time.Now()
-		a, ok := fs.fly(t.Context(), look{"up", "prometheus", 3 * time.Second, func(ctx context.Context) remediate.Answer {
+		a, ok := fs.fly(t.Context(), "", look{"up", "prometheus", 3 * time.Second, func(ctx context.Context) remediate.Answer {
 			<-ctx.Done()
 			return remediate.Answer{Err: ctx.Err().Error()}
 		}})
@@ -105,16 +161,16 @@ func TestAFlightNobodyWaitsForIsCancelled(t *testing.T) {
 			return remediate.Answer{}
 		}
 		first, stopFirst := context.WithCancel(t.Context())
-		go fs.fly(first, look{"slow", "db", time.Hour, hang})
+		go fs.fly(first, "", look{"slow", "db", time.Hour, hang})
 		synctest.Wait()
 
 		// Two more wait for the turn; the one who began the wait leaves.
 		second, stopSecond := context.WithCancel(t.Context())
-		go fs.fly(second, look{"next", "db", time.Hour, func(context.Context) remediate.Answer { return remediate.Answer{OK: true} }})
+		go fs.fly(second, "", look{"next", "db", time.Hour, func(context.Context) remediate.Answer { return remediate.Answer{OK: true} }})
 		synctest.Wait()
 		third := make(chan remediate.Answer, 1)
 		go func() {
-			a, _ := fs.fly(t.Context(), look{"next", "db", time.Hour, hang})
+			a, _ := fs.fly(t.Context(), "", look{"next", "db", time.Hour, hang})
 			third <- a
 		}()
 		synctest.Wait()

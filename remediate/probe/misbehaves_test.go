@@ -53,7 +53,7 @@ func unwell(t *testing.T, url string) map[string]remediate.Answer {
 	out := map[string]remediate.Answer{}
 	for what, q := range asks(url) {
 		begun := time.Now()
-		a := p.put(t.Context(), q)
+		a := p.put(t.Context(), "", q)
 		if took := time.Since(begun); took > 20*patience {
 			t.Errorf("%s: answered after %s, a look has %s", what, took, patience)
 		}
@@ -150,7 +150,7 @@ func TestWhatAnswersWithSomethingElseIsNotKnown(t *testing.T) {
 					continue // its user says whether it is followed: follow_redirects
 				}
 				begun := time.Now()
-				a := p.put(t.Context(), asks(s.URL)[what])
+				a := p.put(t.Context(), "", asks(s.URL)[what])
 				if a.OK || a.Err == "" && a.Values[remediate.ValueControlPlane] == remediate.ControlPlaneReady {
 					t.Errorf("%s: it is believed: %+v", what, a)
 				}

@@ -85,7 +85,7 @@ func New(o Options) (*Prober, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Prober{c, o.Extra, newFlights(int64(cmp.Or(o.Concurrent, DefaultConcurrent)))}, nil
+	return &Prober{c, o.Extra, newFlights(cmp.Or(o.Concurrent, DefaultConcurrent))}, nil
 }
 
 func newClients(o Options) (*clients, error) {
@@ -155,13 +155,14 @@ func (p *clients) guarded(name string, fault func(error) bool, f func() error) e
 	return b.Do(f)
 }
 
-// put answers one question. When ctx ends first, the answer is that it did.
-func (p *Prober) put(ctx context.Context, q remediate.Question) remediate.Answer {
+// put answers one question about an incident that is so bad. When ctx ends first, the
+// answer is that it did.
+func (p *Prober) put(ctx context.Context, severity remediate.Severity, q remediate.Question) remediate.Answer {
 	l, err := p.prepare(q)
 	if err != nil {
 		return unknown(q, err)
 	}
-	a, ok := p.flights.fly(ctx, l)
+	a, ok := p.flights.fly(ctx, severity, l)
 	if !ok {
 		return unknown(q, fmt.Errorf("not answered in time: %w", context.Cause(ctx)))
 	}

@@ -69,7 +69,7 @@ func over(t *testing.T, objects ...runtime.Object) (*Prober, *fake.Clientset) {
 
 func (p *Prober) one(t *testing.T, kind string, target remediate.Target, args string) remediate.Answer {
 	t.Helper()
-	return p.put(t.Context(), remediate.Question{Kind: kind, Target: target, Args: []byte(args)})
+	return p.put(t.Context(), "", remediate.Question{Kind: kind, Target: target, Args: []byte(args)})
 }
 
 func namespace(mode string) *corev1.Namespace {

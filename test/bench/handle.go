@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -26,7 +27,7 @@ func measureHandle(ctx context.Context, o options) ([]row, error) {
 		reload bool
 	}{
 		{"1000 open incidents", 1_000, false},
-		{"100000 open incidents", 100_000, false},
+		{"98000 open incidents", 98_000, false}, // beside 100,000 known alerts, those that no policy concerns are not written down
 		{"10000, after a reload", 10_000, true},
 	} {
 		d, err := newDecider(s.open)
@@ -39,20 +40,32 @@ func measureHandle(ctx context.Context, o options) ([]row, error) {
 			}
 		}
 		stories.contestants = append(stories.contestants, contestant{s.name, o.rateOf(d.story)})
-		if s.open == 1_000 { // beside 100,000 known alerts, those that no policy concerns are not written down
+		if !s.reload {
 			storms.contestants = append(storms.contestants, contestant{s.name, o.rateOf(d.storm)})
 		}
 	}
 	return hold(ctx, o.rounds, []contest{stories, storms})
 }
 
-// rateOf measures how much of its work is done in a second.
+// rateOf measures how much of its work is done in a second of a processor, that of
+// the collector included: whatever else the machine does takes none of it.
 func (o options) rateOf(work func() (int, error)) func(context.Context) (sample, error) {
 	return func(context.Context) (sample, error) {
 		runtime.GC() // what the one before left behind is not this one's
-		v, err := rate(o.sample, work)
-		return sample{value: v}, err
+		begun, computed := time.Now(), processorTime()
+		wall, err := rate(o.sample, work)
+		took := time.Since(begun)
+		return sample{value: wall * took.Seconds() / (processorTime() - computed).Seconds()}, err
 	}
+}
+
+// processorTime is how much of the processors' time this process has used.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // it is asked about itself, which cannot fail
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // decider is Handle and its state, in a world in which all is well at once.
@@ -121,7 +134,7 @@ func (d *decider) reload() error {
 func (d *decider) story() (facts int, err error) {
 	defer func() { d.told++ }()
 	open := len(d.state.Incidents)
-	d.now = d.now.Add(time.Millisecond)
+	d.now = d.now.Add(time.Minute) // what ended a day ago is forgotten
 	for _, firing := range []bool{true, false} {
 		n, err := d.hear(d.alert(down, firing))
 		if err != nil {
@@ -144,15 +157,14 @@ func (d *decider) storm() (facts int, err error) {
 	if facts, err = d.story(); err != nil {
 		return 0, err
 	}
-	for range strangers {
+	for k := range strangers {
 		for _, firing := range []bool{true, false} {
-			n, err := d.hear(d.alert(other, firing))
+			n, err := d.hear(d.alertOf(other, uint64(k), firing))
 			if err != nil {
 				return 0, err
 			}
 			facts += n
 		}
-		d.told++
 	}
 	return facts, nil
 }
@@ -186,12 +198,27 @@ func (d *decider) hear(first remediate.Input) (facts int, err error) {
 	return facts, nil
 }
 
+// number is i00000042, quickly: what is measured takes not much longer.
+func number(n uint64) string {
+	b := []byte(mark)
+	for k := len(b) - 1; k > 0; k-- {
+		b[k] = byte('0' + n%10)
+		n /= 10
+	}
+	return string(b)
+}
+
 // alert is the next alert, by this name.
 func (d *decider) alert(name string, firing bool) remediate.Heard {
-	a := remediate.Alert{StartsAt: d.now, Labels: remediate.LabelsOf(map[string]string{
-		"alertname": name, "cluster": "bench", "namespace": "x0tta6bl4", "job": "bench", "severity": "critical",
-		"instance": fmt.Sprintf("i%08d", d.told), "container": "api",
-	})}
+	return d.alertOf(name, d.told, firing)
+}
+
+// alertOf is an alert by this name and number.
+func (d *decider) alertOf(name string, n uint64, firing bool) remediate.Heard {
+	a := remediate.Alert{StartsAt: d.now, Labels: remediate.Labels{
+		{Name: "alertname", Value: name}, {Name: "cluster", Value: "bench"}, {Name: "container", Value: "api"},
+		{Name: "instance", Value: number(n)}, {Name: "job", Value: "bench"}, {Name: "namespace", Value: "x0tta6bl4"}, {Name: "severity", Value: "critical"},
+	}}
 	if !firing {
 		a.EndsAt = d.now
 	}
