@@ -30,13 +30,13 @@ func (s *SQLite) Append(ctx context.Context, after uint64, records []remediate.R
 		if err != nil {
 			return last, refusal{err}
 		}
-		if err := insertRecords(ctx, tx, records); err != nil {
+		if err := s.packing.insert(ctx, tx, records); err != nil {
 			return last, err
 		}
 		if err := nameBlobs(ctx, tx, facts); err != nil {
 			return last, err
 		}
-		return next, projectAll(ctx, tx, facts)
+		return next, projectAll(ctx, tx, s.unpacker, facts)
 	})
 	if err != nil {
 		return fmt.Errorf("append to journal: %w", err)
@@ -100,18 +100,4 @@ func writeHead(ctx context.Context, tx *sql.Tx, h head) error {
 	}
 	_, err := tx.ExecContext(ctx, "UPDATE head SET seq = ?, at = ?, sum = ?, writes = writes + 1 WHERE id = 1", int64(h.seq), at, h.sum[:])
 	return err
-}
-
-func insertRecords(ctx context.Context, tx *sql.Tx, records []remediate.Record) error {
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO facts (seq, at, kind, bytes, sum) VALUES (?, ?, ?, ?, ?)")
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
-	for _, r := range records {
-		if _, err := insert.ExecContext(ctx, int64(r.Seq), r.At.UnixMilli(), r.Kind, r.Bytes, r.Sum[:]); err != nil {
-			return err
-		}
-	}
-	return nil
 }

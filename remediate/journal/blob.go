@@ -23,16 +23,17 @@ var ErrDamagedBlob = errors.New("what is kept under this digest is damaged")
 func (s *SQLite) Keep(ctx context.Context, blob []byte) (digest string, err error) {
 	sum := sha256.Sum256(blob)
 	digest = hex.EncodeToString(sum[:])
+	small := dictionary{}.pack(append([]byte{}, blob...))
 	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
 		last, err := readHead(ctx, tx)
 		if err != nil {
 			return last, err
 		}
-		there, err := loadBlob(ctx, tx, digest)
+		there, err := loadBlob(ctx, source{tx, s.unpacker}, digest)
 		if err == nil && bytes.Equal(there, blob) {
 			return last, nameBlob(ctx, tx, sum[:], last.seq)
 		}
-		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO blobs (digest, seq, bytes) VALUES (?, ?, ?)", sum[:], int64(last.seq), append([]byte{}, blob...))
+		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO blobs (digest, seq, bytes, packed) VALUES (?, ?, ?, ?)", sum[:], int64(last.seq), small.bytes, small.by)
 		return last, err
 	})
 	if err != nil {
@@ -101,17 +102,17 @@ func (s *SQLite) Load(ctx context.Context, digest string) ([]byte, error) {
 	if err := s.state(); err != nil {
 		return nil, err
 	}
-	return loadBlob(ctx, s.reader, digest)
+	return loadBlob(ctx, source{s.reader, s.unpacker}, digest)
 }
 
 // loadBlob is [SQLite.Load] on any connection.
-func loadBlob(ctx context.Context, db querier, digest string) ([]byte, error) {
+func loadBlob(ctx context.Context, src source, digest string) ([]byte, error) {
 	want, err := hex.DecodeString(digest)
 	if err != nil || len(want) != sha256.Size {
 		return nil, fmt.Errorf("load %q: not a SHA-256: %w", digest, ErrNotKept)
 	}
-	var blob []byte
-	err = db.QueryRowContext(ctx, "SELECT bytes FROM blobs WHERE digest = ?", want).Scan(&blob)
+	var b packed
+	err = src.QueryRowContext(ctx, "SELECT bytes, "+src.by("blobs")+" FROM blobs WHERE digest = ?", want).Scan(&b.bytes, &b.by)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, fmt.Errorf("load %q: %w", digest, ErrNotKept)
@@ -119,8 +120,25 @@ func loadBlob(ctx context.Context, db querier, digest string) ([]byte, error) {
 		return nil, fmt.Errorf("load %q: %w: %w", digest, ErrDamagedBlob, err)
 	case err != nil:
 		return nil, fmt.Errorf("load %q: %w", digest, err)
-	case sha256.Sum256(blob) != [sha256.Size]byte(want):
-		return nil, fmt.Errorf("load %q: %w", digest, ErrDamagedBlob)
+	}
+	blob, err := b.blob(want)
+	if err != nil {
+		return nil, fmt.Errorf("load %q: %w", digest, err)
+	}
+	return blob, nil
+}
+
+// blob unpacks what is kept under a digest. Each is packed by itself, if at all.
+func (p packed) blob(digest []byte) ([]byte, error) {
+	blob := p.bytes
+	if p.by.Valid {
+		var err error
+		if blob, err = (dictionary{}).unpack(p.bytes); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrDamagedBlob, err)
+		}
+	}
+	if have := sha256.Sum256(blob); string(have[:]) != string(digest) {
+		return nil, ErrDamagedBlob
 	}
 	return blob, nil
 }

@@ -12,59 +12,59 @@ import (
 )
 
 // examine tells whether what lies in the folder is a sound journal that goes
-// at least as far as bound, before anything is written to it; fresh says that
-// nothing was ever put there.
+// at least as far as bound, before anything is written to it. It returns its format,
+// 0 when nothing was ever put there.
 //
 // It uses a read-only connection of its own: the last other one to close would
 // move a damaged log into the database.
-func (s *SQLite) examine(ctx context.Context, bound head) (fresh bool, err error) {
+func (s *SQLite) examine(ctx context.Context, bound head) (version int, err error) {
 	size, err := sizeOf(s.database())
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	log, err := scanWALFile(s.wal())
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if size == 0 {
 		if log.Frames > 0 || log.Damaged { // SQLite would delete the log
-			return false, &remediate.DamageError{Seq: 1, Why: "the database is empty, its write-ahead log is not"}
+			return 0, &remediate.DamageError{Seq: 1, Why: "the database is empty, its write-ahead log is not"}
 		}
-		return true, s.acked.missing(bound, head{}, nil)
+		return 0, s.acked.missing(bound, head{}, nil)
 	}
 	db, err := dial(s.database(), 1, readerParameters)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if empty, err := isEmpty(ctx, db); err == nil && empty && !log.Damaged {
-		return true, s.acked.missing(bound, head{}, nil)
+		return 0, s.acked.missing(bound, head{}, nil)
 	}
-	return false, s.examineContents(ctx, db, size, log, bound)
+	return s.examineContents(ctx, db, size, log, bound)
 }
 
-func (s *SQLite) examineContents(ctx context.Context, db *sql.DB, size int64, log WAL, bound head) error {
+func (s *SQLite) examineContents(ctx context.Context, db *sql.DB, size int64, log WAL, bound head) (version int, err error) {
 	if log.Damaged {
 		last, err := readHead(ctx, db)
 		if err != nil {
 			last = head{} // then nothing can be said of where it ends
 		}
-		return &remediate.DamageError{Seq: last.seq + 1, Why: log.Why}
+		return 0, &remediate.DamageError{Seq: last.seq + 1, Why: log.Why}
 	}
-	if err := checkFormat(ctx, db); err != nil {
-		return err
+	if version, err = checkFormat(ctx, db); err != nil {
+		return 0, err
 	}
 	last, err := checkEnds(ctx, db)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := s.checkAcked(ctx, db, bound, last); err != nil {
-		return err
+		return 0, err
 	}
 	if size <= s.options.CheckUpTo {
-		return checkStructure(ctx, db, "quick_check")
+		err = checkStructure(ctx, db, newUnpacker(version), "quick_check")
 	}
-	return nil
+	return version, err
 }
 
 // checkAcked tells whether what was acknowledged is there.
@@ -115,7 +115,7 @@ func checkEnds(ctx context.Context, q querier) (head, error) {
 
 // checkStructure has SQLite look at every page. It names the first record that
 // cannot be read for what it finds, or the one after the last when all can.
-func checkStructure(ctx context.Context, db *sql.DB, pragma string) error {
+func checkStructure(ctx context.Context, db *sql.DB, u *unpacker, pragma string) error {
 	var found string
 	err := db.QueryRowContext(ctx, "PRAGMA "+pragma+"(1)").Scan(&found)
 	switch {
@@ -128,7 +128,7 @@ func checkStructure(ctx context.Context, db *sql.DB, pragma string) error {
 		return explain(err)
 	}
 	next := uint64(1)
-	for r, err := range readAll(ctx, db) {
+	for r, err := range readAll(ctx, db, u) {
 		if d := (*remediate.DamageError)(nil); errors.As(err, &d) {
 			return fmt.Errorf("%w; SQLite says: %s", d, found)
 		} else if err != nil {

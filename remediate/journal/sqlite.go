@@ -53,8 +53,11 @@ type SQLite struct {
 	// database with the last one, which must not be done after a failed sync.
 	anchor *sql.Conn
 
-	mu     sync.Mutex // held by whoever writes
-	broken error      // the first error after which nothing may be written
+	unpacker *unpacker
+
+	mu      sync.Mutex // held by whoever writes
+	broken  error      // the first error after which nothing may be written
+	packing packing    // under mu
 
 	grown   chan struct{} // the log may have reached MoveAt
 	closing chan struct{}
@@ -71,7 +74,7 @@ type SQLite struct {
 // copy, or move the folder away and begin anew.
 func Open(ctx context.Context, dir string, options Options) (*SQLite, error) {
 	s := &SQLite{
-		dir: dir, options: options.withDefaults(),
+		dir: dir, options: options.withDefaults(), unpacker: newUnpacker(format),
 		grown: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	s.moveAt = s.options.MoveAt
@@ -95,23 +98,24 @@ func (s *SQLite) open(ctx context.Context) (err error) {
 	if s.acked, bound, err = openAcked(s.dir); err != nil {
 		return err
 	}
-	fresh, err := s.examine(ctx, bound)
+	version, err := s.examine(ctx, bound)
 	if err != nil {
 		return err
 	}
-	if err := s.connect(ctx, fresh); err != nil {
+	if err := s.connect(ctx, version); err != nil {
 		return err
 	}
 	return s.settle(ctx)
 }
 
-// connect opens the connections of a database that was found to be sound, and
-// makes the tables of a fresh one.
-func (s *SQLite) connect(ctx context.Context, fresh bool) (err error) {
+// connect opens the connections of a database that was found to be sound, makes the
+// tables of a fresh one, whose format is 0, and upgrades an old one.
+func (s *SQLite) connect(ctx context.Context, version int) (err error) {
 	if s.writer, err = dial(s.database(), 1, writerParameters); err != nil {
 		return err
 	}
-	if fresh {
+	switch version {
+	case 0:
 		f, err := os.OpenFile(s.database(), os.O_RDWR|os.O_CREATE, 0o600) // SQLite would make it readable for all
 		if err != nil {
 			return err
@@ -122,6 +126,10 @@ func (s *SQLite) connect(ctx context.Context, fresh bool) (err error) {
 		if err := createTables(ctx, s.writer); err != nil {
 			return err
 		}
+	case 1:
+		if err := upgrade(ctx, s.writer); err != nil {
+			return err
+		}
 	}
 	if s.reader, err = dial(s.database(), 4, readerParameters); err != nil {
 		return err
@@ -129,7 +137,7 @@ func (s *SQLite) connect(ctx context.Context, fresh bool) (err error) {
 	if s.anchor, err = s.reader.Conn(ctx); err != nil {
 		return explain(err)
 	}
-	_, err = readHead(ctx, s.anchor) // SQLite opens the files with the first statement
+	s.packing, err = openPacking(ctx, s.anchor) // SQLite opens the files with the first statement
 	return err
 }
 

@@ -48,7 +48,7 @@ func (s *SQLite) trim(ctx context.Context, c remediate.Checkpoint, needed []stri
 		if blobs, err = oldBlobs(ctx, q, c.Seq); err != nil {
 			return err
 		}
-		return factsAfter(ctx, q, headOf(old), c.Seq, func(facts []remediate.Fact) error { gone = append(gone, facts...); return nil })
+		return factsAfter(ctx, source{q, s.unpacker}, headOf(old), c.Seq, func(facts []remediate.Fact) error { gone = append(gone, facts...); return nil })
 	})
 	if err != nil || c.Seq == old.Seq {
 		return err
@@ -62,6 +62,9 @@ func (s *SQLite) trim(ctx context.Context, c remediate.Checkpoint, needed []stri
 			return last, err
 		}
 		if err := cut(ctx, tx, gone, c); err != nil {
+			return last, err
+		}
+		if err := cutDictionaries(ctx, tx, c.Seq); err != nil {
 			return last, err
 		}
 		return last, cutBlobs(ctx, tx, c.Seq, blobs, needed)

@@ -57,7 +57,7 @@ func (r *Reading) check(ctx context.Context) (w walk, err error) {
 		return w, err
 	}
 	w.Journal, w.Last, w.Head = begin.Journal, behind.Seq, behind.Head
-	for record, err := range readAll(ctx, r.reader) {
+	for record, err := range readAll(ctx, r.reader, r.unpacker) {
 		if err == nil {
 			err = w.take(record)
 		}
@@ -77,7 +77,7 @@ func (r *Reading) check(ctx context.Context) (w walk, err error) {
 			err = q.QueryRowContext(ctx, "SELECT count(*) FROM blobs").Scan(&w.Blobs)
 		}
 		if err == nil {
-			err = checkBlobs(ctx, q)
+			err = checkBlobs(ctx, source{q, r.unpacker})
 		}
 		if err == nil {
 			w.Gone, err = w.evidence.gone(ctx, q)
