@@ -58,7 +58,7 @@ func (s *SQLite) write(ctx context.Context, f func(context.Context, *sql.Tx) (he
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	s.mu.Lock()
+	s.takeTurn()
 	defer s.mu.Unlock()
 	if s.broken != nil {
 		return s.broken
@@ -89,6 +89,14 @@ func (s *SQLite) write(ctx context.Context, f func(context.Context, *sql.Tx) (he
 	}
 	s.noteGrowth()
 	return nil
+}
+
+// takeTurn locks s.mu to write. Who waits for it is the next: otherwise who wrote just
+// now and wants to write again, as a trim does, is faster than who is woken.
+func (s *SQLite) takeTurn() {
+	s.next.Lock()
+	s.mu.Lock()
+	s.next.Unlock()
 }
 
 // writeHead notes where the journal ends. The count makes each transaction

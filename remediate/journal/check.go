@@ -10,7 +10,7 @@ import (
 )
 
 // Check reads everything there is: SQLite's own integrity check, the chain of
-// all records, the decoding of each, the kept blobs and the history. It
+// all records, the decoding of each, the checkpoint, the kept blobs and the history. It
 // returns the first that is not as it was written: a [*remediate.DamageError],
 // [ErrDamagedBlob] or [ErrDamagedHistory]. Appends go on meanwhile.
 func (s *SQLite) Check(ctx context.Context) error {
@@ -28,7 +28,7 @@ func (s *SQLite) Check(ctx context.Context) error {
 			return fmt.Errorf("check journal %s: %w", s.dir, err)
 		}
 	}
-	for _, check := range []func(context.Context, source) error{checkBlobs, checkHistory} {
+	for _, check := range []func(context.Context, source) error{checkCheckpoint, checkBlobs, checkHistory} {
 		err := view(ctx, s.reader, func(q querier) error { return check(ctx, source{q, s.unpacker}) })
 		if err != nil {
 			return fmt.Errorf("check journal %s: %w", s.dir, err)
@@ -39,11 +39,16 @@ func (s *SQLite) Check(ctx context.Context) error {
 
 // firstSeq returns the number of the first record that was not trimmed.
 func (s *SQLite) firstSeq(ctx context.Context) uint64 {
-	behind, err := readCheckpoint(ctx, s.reader)
+	behind, err := readBehind(ctx, s.reader)
 	if err != nil {
 		return 1 // reading will say what is wrong with the checkpoint
 	}
 	return behind.Seq + 1
+}
+
+func checkCheckpoint(ctx context.Context, src source) error {
+	_, err := readCheckpoint(ctx, src)
+	return err
 }
 
 func checkBlobs(ctx context.Context, src source) error {
@@ -68,7 +73,7 @@ func checkBlobs(ctx context.Context, src source) error {
 // checkHistory tells whether each incident whose beginning was not trimmed has
 // the row that its facts make.
 func checkHistory(ctx context.Context, src source) error {
-	behind, err := readCheckpoint(ctx, src)
+	behind, err := readBehind(ctx, src)
 	if err != nil {
 		return err
 	}
@@ -80,6 +85,9 @@ func checkHistory(ctx context.Context, src source) error {
 		facts, err := factsOf(ctx, src, id, behind)
 		if err != nil {
 			return err
+		}
+		if len(facts) == 0 {
+			continue // they were trimmed, and are yet to be swept
 		}
 		if err := checkRow(ctx, src, id, facts); err != nil {
 			return err
@@ -138,7 +146,7 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 		if err != nil {
 			return last, err
 		}
-		behind, err := readCheckpoint(ctx, tx)
+		behind, err := readBehind(ctx, tx)
 		if err != nil {
 			return last, err
 		}

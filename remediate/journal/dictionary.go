@@ -135,10 +135,3 @@ func (p *packing) another() dictionary {
 	}
 	return dictionary{p.with.id + 1, s2.MakeDict(all[:min(len(all), dictionarySize)], nil)}
 }
-
-// cutDictionaries deletes those that no record after the one numbered seq is packed
-// with: each is used until the next is made.
-func cutDictionaries(ctx context.Context, tx *sql.Tx, seq uint64) error {
-	_, err := tx.ExecContext(ctx, "DELETE FROM dictionaries WHERE id < (SELECT max(id) FROM dictionaries WHERE after <= ?)", int64(seq))
-	return err
-}

@@ -52,7 +52,7 @@ func oldEvidence(ctx context.Context, src source, before time.Time) (all []Evide
 // oldBlobRows returns the last records that name a blob, of those written before
 // then, and for each the digest of the blob.
 func oldBlobRows(ctx context.Context, src source, before time.Time) (records []recordRow, digests [][]byte, err error) {
-	rows, err := src.QueryContext(ctx, "SELECT facts.seq, facts.at, facts.kind, facts.bytes, facts.sum, "+src.by("facts")+", blobs.digest FROM blobs JOIN facts ON facts.seq = blobs.seq WHERE facts.at < ? ORDER BY facts.seq", before.UnixMilli())
+	rows, err := src.QueryContext(ctx, "SELECT facts.seq, facts.at, facts.kind, facts.bytes, facts.sum, "+src.by("facts")+", blobs.digest FROM blobs JOIN facts ON facts.seq = blobs.seq WHERE facts.at < ? AND facts.seq > (SELECT coalesce(max(seq), 0) FROM checkpoint) ORDER BY facts.seq", before.UnixMilli())
 	if err != nil {
 		return nil, nil, err
 	}

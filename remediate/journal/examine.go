@@ -54,63 +54,58 @@ func (s *SQLite) examineContents(ctx context.Context, db *sql.DB, size int64, lo
 	if version, err = checkFormat(ctx, db); err != nil {
 		return 0, err
 	}
-	last, err := checkEnds(ctx, db)
+	u := newUnpacker(version)
+	last, behind, err := checkEnds(ctx, source{db, u})
 	if err != nil {
 		return 0, err
 	}
-	if err := s.checkAcked(ctx, db, bound, last); err != nil {
+	if err := s.checkAcked(ctx, db, behind, bound, last); err != nil {
 		return 0, err
 	}
 	if size <= s.options.CheckUpTo {
-		err = checkStructure(ctx, db, newUnpacker(version), "quick_check")
+		err = checkStructure(ctx, db, u, "quick_check")
 	}
 	return version, err
 }
 
 // checkAcked tells whether what was acknowledged is there.
-func (s *SQLite) checkAcked(ctx context.Context, q querier, bound, last head) error {
-	if bound.seq == 0 {
-		return nil
-	}
-	behind, err := readCheckpoint(ctx, q)
-	if err != nil || bound.seq < behind.Seq {
-		return err // what was trimmed was there
+func (s *SQLite) checkAcked(ctx context.Context, q querier, behind remediate.Checkpoint, bound, last head) error {
+	if bound.seq == 0 || bound.seq < behind.Seq {
+		return nil // what was trimmed was there
 	}
 	return s.acked.missing(bound, last, func(seq uint64) (remediate.Sum, error) { return sumOf(ctx, q, behind, seq) })
 }
 
-// checkEnds tells whether the facts begin after the checkpoint and end at the
-// head, and returns the head.
-func checkEnds(ctx context.Context, q querier) (head, error) {
-	last, err := readHead(ctx, q)
-	if err != nil {
-		return head{}, err
+// checkEnds tells whether the facts that are not trimmed begin after the checkpoint
+// and end at the head, and returns the head and the checkpoint.
+func checkEnds(ctx context.Context, src source) (last head, behind remediate.Checkpoint, err error) {
+	if last, err = readHead(ctx, src); err != nil {
+		return head{}, behind, err
 	}
-	behind, err := readCheckpoint(ctx, q)
-	if err != nil {
-		return head{}, err
+	if behind, err = readCheckpoint(ctx, src); err != nil {
+		return head{}, behind, err
 	}
 	var first, end sql.NullInt64
-	if err := q.QueryRowContext(ctx, "SELECT (SELECT min(seq) FROM facts), (SELECT max(seq) FROM facts)").Scan(&first, &end); err != nil {
-		return head{}, damaged(behind.Seq+1, err)
+	if err := src.QueryRowContext(ctx, "SELECT (SELECT min(seq) FROM facts WHERE seq > ?1), (SELECT max(seq) FROM facts WHERE seq > ?1)", int64(behind.Seq)).Scan(&first, &end); err != nil {
+		return head{}, behind, damaged(behind.Seq+1, err)
 	}
 	if !first.Valid {
 		first.Int64, end.Int64 = int64(behind.Seq)+1, int64(behind.Seq)
 	}
 	switch from, to := uint64(first.Int64), uint64(end.Int64); {
 	case from != behind.Seq+1:
-		return head{}, &remediate.DamageError{Seq: behind.Seq + 1, Why: fmt.Sprintf("the records begin with %d", from)}
+		return head{}, behind, &remediate.DamageError{Seq: behind.Seq + 1, Why: fmt.Sprintf("the records begin with %d", from)}
 	case to != last.seq:
-		return head{}, &remediate.DamageError{Seq: min(to, last.seq) + 1, Why: fmt.Sprintf("the records end with %d, and should with %d", to, last.seq)}
+		return head{}, behind, &remediate.DamageError{Seq: min(to, last.seq) + 1, Why: fmt.Sprintf("the records end with %d, and should with %d", to, last.seq)}
 	}
-	sum, err := sumOf(ctx, q, behind, last.seq)
+	sum, err := sumOf(ctx, src, behind, last.seq)
 	if err != nil {
-		return head{}, err
+		return head{}, behind, err
 	}
 	if sum != last.sum {
-		return head{}, &remediate.DamageError{Seq: last.seq, Why: "it is not the one that the journal ends with"}
+		return head{}, behind, &remediate.DamageError{Seq: last.seq, Why: "it is not the one that the journal ends with"}
 	}
-	return last, nil
+	return last, behind, nil
 }
 
 // checkStructure has SQLite look at every page. It names the first record that

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -141,5 +142,34 @@ func TestUpgradedWhileItIsRead(t *testing.T) {
 	var damage *remediate.DamageError
 	if _, err = r.Check(t.Context()); err == nil || errors.As(err, &damage) || !strings.Contains(err.Error(), "upgraded while it was read") {
 		t.Errorf("%v", err)
+	}
+}
+
+// What this release writes is read by every later one, whatever packs facts then.
+func TestFormat2IsRead(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"journal.db", "journal.acked"} {
+		b, err := os.ReadFile(filepath.Join("testdata", "format-2", name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	records, blob, cut := packedStories(t)
+	if n := number(t, dir, "SELECT count(DISTINCT packed) FROM facts"); n < 2 {
+		t.Errorf("facts are packed in %d ways", n)
+	}
+	j := open(t, dir, journal.Options{})
+	journaltest.Holds(t, j, cut.Seq+1, records[cut.Seq:])
+	if c, ok, err := j.Checkpoint(t.Context()); !ok || err != nil || !reflect.DeepEqual(c, cut) {
+		t.Errorf("the checkpoint is %+v, %v", c, err)
+	}
+	if err := j.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if b, err := j.Load(t.Context(), digestOf(blob)); err != nil || string(b) != string(blob) {
+		t.Errorf("%d bytes, %v", len(b), err)
 	}
 }

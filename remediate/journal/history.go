@@ -214,7 +214,7 @@ func (s *SQLite) Facts(ctx context.Context, incident uint64) (facts []remediate.
 		return nil, err
 	}
 	err = view(ctx, s.reader, func(q querier) error {
-		behind, err := readCheckpoint(ctx, q)
+		behind, err := readBehind(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -228,7 +228,7 @@ func (s *SQLite) Facts(ctx context.Context, incident uint64) (facts []remediate.
 }
 
 func factsOf(ctx context.Context, src source, incident uint64, behind remediate.Checkpoint) ([]remediate.Fact, error) {
-	rows, before, err := rowsOf(ctx, src, incident)
+	rows, before, err := rowsOf(ctx, src, incident, behind.Seq)
 	if err != nil {
 		return nil, err
 	}
@@ -253,12 +253,12 @@ func factsOf(ctx context.Context, src source, incident uint64, behind remediate.
 	return facts, nil
 }
 
-// rowsOf returns the rows of an incident's facts, and the sums of the records before
+// rowsOf returns the rows of an incident's facts after the record numbered behind, and the sums of the records before
 // each.
-func rowsOf(ctx context.Context, src source, incident uint64) (records []recordRow, before []remediate.Sum, err error) {
+func rowsOf(ctx context.Context, src source, incident, behind uint64) (records []recordRow, before []remediate.Sum, err error) {
 	rows, err := src.QueryContext(ctx, `SELECT facts.seq, facts.at, facts.kind, facts.bytes, facts.sum, `+src.by("facts")+`, before.sum
 		FROM incident_facts i JOIN facts ON facts.seq = i.seq LEFT JOIN facts before ON before.seq = i.seq - 1
-		WHERE i.incident = ? ORDER BY i.seq`, int64(incident))
+		WHERE i.incident = ? AND i.seq > ? ORDER BY i.seq`, int64(incident), int64(behind))
 	if err != nil {
 		return nil, nil, err
 	}

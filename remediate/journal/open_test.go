@@ -126,7 +126,7 @@ func TestTampered(t *testing.T) {
 		"no head":              {statement: "DELETE FROM head", seq: 1},
 		"a head moved back":    {statement: "UPDATE head SET seq = 11", seq: 12},
 		"cut behind the acked": {statement: "DELETE FROM facts WHERE seq > 9; UPDATE head SET seq = 9, sum = (SELECT sum FROM facts WHERE seq = 9)", seq: 10},
-		"a checkpoint":         {statement: "INSERT INTO checkpoint VALUES (1, 5, 0, zeroblob(32), x'', zeroblob(32))", seq: 5},
+		"a checkpoint":         {statement: "INSERT INTO checkpoint VALUES (1, 5, 0, zeroblob(32), 1, 0, zeroblob(32))", seq: 5},
 		"a newer format":       {statement: "PRAGMA user_version = 3; CREATE TABLE more (id)", is: journal.ErrNewerFormat},
 		"a changed version":    {statement: "PRAGMA user_version = 3", seq: 1},
 		"the version before":   {statement: "PRAGMA user_version = 1", seq: 1},

@@ -65,6 +65,14 @@ func (d dictionary) unpack(b []byte) ([]byte, error) {
 	return d.Decode(nil, b)
 }
 
+// unpack returns what a row keeps that is packed by itself, if at all.
+func (p packed) unpack() ([]byte, error) {
+	if !p.by.Valid {
+		return p.bytes, nil
+	}
+	return dictionary{}.unpack(p.bytes)
+}
+
 // maxDictionaries is how many a journal that is read keeps at hand. They are read
 // one after the other, as the facts are.
 const maxDictionaries = 8
@@ -98,17 +106,14 @@ type source struct {
 // unpack returns what a row keeps. No other row may be open: on the way another may
 // have to be read.
 func (s source) unpack(ctx context.Context, p packed) ([]byte, error) {
-	d := dictionary{id: p.by.Int64}
-	switch {
-	case !p.by.Valid:
-		return p.bytes, nil
-	case d.id != 0:
-		var err error
-		if d.Dict, err = s.dictionary(ctx, d.id); err != nil {
-			return nil, err
-		}
+	if !p.by.Valid || p.by.Int64 == 0 {
+		return p.unpack()
 	}
-	return d.unpack(p.bytes)
+	d, err := s.dictionary(ctx, p.by.Int64)
+	if err != nil {
+		return nil, err
+	}
+	return dictionary{p.by.Int64, d}.unpack(p.bytes)
 }
 
 // dictionary returns a dictionary, by its number.
@@ -146,7 +151,7 @@ func readDictionary(ctx context.Context, q querier, id int64) (*s2.Dict, error) 
 		}
 	}
 	var first, last, n uint64
-	err = q.QueryRowContext(ctx, "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0), count(*) FROM facts WHERE packed = ?", id).Scan(&first, &last, &n)
+	err = q.QueryRowContext(ctx, "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0), count(*) FROM facts WHERE packed = ? AND seq > (SELECT coalesce(max(seq), 0) FROM checkpoint)", id).Scan(&first, &last, &n)
 	if err != nil {
 		return nil, damaged(1, err)
 	}

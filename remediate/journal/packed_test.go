@@ -48,15 +48,23 @@ func alerts(from, n int, kind string) (all []remediate.Body) {
 	return all
 }
 
-// packedStories are the records and the blob of the journal in testdata/format-2:
-// enough of them for a dictionary.
-func packedStories(t testing.TB) ([]remediate.Record, []byte, *journaltest.Chain) {
+// packedStories are the records and the blob of the journal in testdata/format-2,
+// enough of them for a dictionary, and the checkpoint that it is trimmed behind.
+func packedStories(t testing.TB) (records []remediate.Record, blob []byte, cut remediate.Checkpoint) {
+	records, _ = stories(t)
+	at := records[100]
+	cut = remediate.Checkpoint{Seq: at.Seq, At: at.At, Head: at.Sum, State: []byte(`{"journal":"q4m2x7kd"}`)}.Seal()
+	return records, bytes.Repeat([]byte("the last logs\n"), 40), cut
+}
+
+// stories are enough of them for a dictionary, and the chain to go on with.
+func stories(t testing.TB) ([]remediate.Record, *journaltest.Chain) {
 	c := &journaltest.Chain{}
 	records := c.Next(t, journaltest.Founding())
 	for n := range uint64(24) {
 		records = append(records, c.Next(t, journaltest.Story(n+1)...)...)
 	}
-	return records, bytes.Repeat([]byte("the last logs\n"), 40), c
+	return records, c
 }
 
 // A dictionary is made when it pays: soon after the first facts, when they say other
@@ -141,7 +149,7 @@ func TestDictionaryDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			j := open(t, dir, journal.Options{})
-			records, _, c := packedStories(t)
+			records, c := stories(t)
 			journaltest.Append(t, j, records)
 			journaltest.Append(t, j, c.Next(t, alerts(0, 2300, "network")...))
 			first := number(t, dir, "SELECT min(seq) FROM facts WHERE packed = 1")

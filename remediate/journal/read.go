@@ -48,7 +48,7 @@ func (s *SQLite) state() error {
 // readAll yields all records that are there.
 func readAll(ctx context.Context, db *sql.DB, u *unpacker) iter.Seq2[remediate.Record, error] {
 	return func(yield func(remediate.Record, error) bool) {
-		behind, err := readCheckpoint(ctx, db)
+		behind, err := readBehind(ctx, db)
 		if err != nil {
 			yield(remediate.Record{}, err)
 			return
@@ -92,7 +92,7 @@ func readFrom(ctx context.Context, db *sql.DB, u *unpacker, from uint64) iter.Se
 // before from.
 func beginReading(ctx context.Context, db *sql.DB, from uint64) (end uint64, before remediate.Sum, err error) {
 	err = view(ctx, db, func(q querier) error {
-		behind, err := readCheckpoint(ctx, q)
+		behind, err := readBehind(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -210,12 +210,12 @@ func (s *SQLite) Head(ctx context.Context) (uint64, remediate.Sum, error) {
 // orMeanwhile returns the damage that was seen at record seq or, when that was
 // trimmed meanwhile, or packed by who upgraded the journal, the error that says so.
 func orMeanwhile(ctx context.Context, src source, seq uint64, damage error) error {
-	behind, err := readCheckpoint(ctx, src)
+	behind, err := readBehind(ctx, src)
 	if err != nil {
 		return err
 	}
-	if format, err := readFormat(ctx, src); err != nil || format != src.format {
-		return errors.Join(err, errors.New("the journal was upgraded while it was read: begin anew"))
+	if err := stillOfFormat(ctx, src); err != nil {
+		return err
 	}
 	if seq <= behind.Seq {
 		return fmt.Errorf("record %d: %w while it was read: begin anew with the checkpoint", seq, ErrTrimmed)

@@ -85,7 +85,7 @@ func (r *Reading) Begin(ctx context.Context) (Beginning, error) {
 // begin also returns the checkpoint that stands for what was trimmed. Of the
 // state in it no more is read than each release writes.
 func (r *Reading) begin(ctx context.Context) (Beginning, remediate.Checkpoint, error) {
-	behind, err := readCheckpoint(ctx, r.reader)
+	behind, err := readCheckpoint(ctx, source{r.reader, r.unpacker})
 	if err != nil {
 		return Beginning{}, behind, fmt.Errorf("read journal %s: %w", r.dir, err)
 	}

@@ -15,14 +15,15 @@ const (
 	format        = 2          // user_version; a release writes this one, reads those before it and refuses newer ones
 )
 
-// tables is the layout, each statement as SQLite keeps it. Facts, head, checkpoint,
-// blobs and dictionaries are the truth; the others are made from them and can be
+// tables is the layout, each statement as SQLite keeps it. Facts, dictionaries, head,
+// checkpoint with the parts of its state, and blobs are the truth; the others are made from them and can be
 // made again. The view is for operators with a sqlite3 shell.
 var tables = []string{
 	`CREATE TABLE facts (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, bytes BLOB NOT NULL, sum BLOB NOT NULL, packed INTEGER) STRICT`,
 	`CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, after INTEGER NOT NULL, bytes BLOB NOT NULL, sum BLOB NOT NULL) STRICT`,
 	`CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, sum BLOB NOT NULL, writes INTEGER NOT NULL) STRICT`,
-	`CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, at INTEGER NOT NULL, head BLOB NOT NULL, state BLOB NOT NULL, sum BLOB NOT NULL) STRICT`,
+	`CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, at INTEGER NOT NULL, head BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, sum BLOB NOT NULL) STRICT`,
+	`CREATE TABLE states (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL, packed INTEGER) STRICT`,
 	`CREATE TABLE blobs (digest BLOB PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL, packed INTEGER) STRICT`,
 	`CREATE TABLE incidents (id INTEGER PRIMARY KEY, policy TEXT NOT NULL, severity TEXT NOT NULL, status TEXT NOT NULL, target TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, row BLOB NOT NULL, sum BLOB NOT NULL) STRICT`,
 	`CREATE TABLE incident_facts (incident INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (incident, seq)) STRICT, WITHOUT ROWID`,
@@ -99,6 +100,16 @@ func readFormat(ctx context.Context, q querier) (version int, err error) {
 	return version, nil
 }
 
+// stillOfFormat refuses a journal that somebody upgraded since it was opened to be
+// read: what is there now is no damage, but is read in another way.
+func stillOfFormat(ctx context.Context, src source) error {
+	version, err := readFormat(ctx, src)
+	if err == nil && version != src.format {
+		err = errors.New("the journal was upgraded while it was read: begin anew")
+	}
+	return err
+}
+
 // isEmpty tells whether nothing was ever created in the database.
 func isEmpty(ctx context.Context, q querier) (bool, error) {
 	var objects, application int
@@ -163,12 +174,13 @@ func readHead(ctx context.Context, q querier) (head, error) {
 	return h, nil
 }
 
-// readCheckpoint returns the checkpoint, the zero one when there is none.
-func readCheckpoint(ctx context.Context, q querier) (remediate.Checkpoint, error) {
+// readBehind returns the checkpoint without its state, which may be long, the zero
+// one when there is none. It is not verified: that what follows it can be is.
+func readBehind(ctx context.Context, q querier) (remediate.Checkpoint, error) {
 	var c remediate.Checkpoint
 	var at int64
 	var before, sum []byte
-	err := q.QueryRowContext(ctx, "SELECT seq, at, head, state, sum FROM checkpoint WHERE id = 1").Scan(&c.Seq, &at, &before, &c.State, &sum)
+	err := q.QueryRowContext(ctx, "SELECT seq, at, head, sum FROM checkpoint WHERE id = 1").Scan(&c.Seq, &at, &before, &sum)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return remediate.Checkpoint{}, nil
@@ -178,8 +190,46 @@ func readCheckpoint(ctx context.Context, q querier) (remediate.Checkpoint, error
 		return c, &remediate.DamageError{Seq: c.Seq, Why: "the checkpoint makes no sense"}
 	}
 	c.At, c.Head, c.Sum = fromMillis(at), remediate.Sum(before), remediate.Sum(sum)
-	if err := c.Verify(); err != nil {
+	return c, nil
+}
+
+// readCheckpoint returns the checkpoint, verified, the zero one when there is none.
+func readCheckpoint(ctx context.Context, src source) (remediate.Checkpoint, error) {
+	c, err := readBehind(ctx, src)
+	if err != nil || c.Seq == 0 && c.At.IsZero() {
 		return c, err
 	}
-	return c, nil
+	if err := stillOfFormat(ctx, src); err != nil {
+		return c, err
+	}
+	if c.State, err = readState(ctx, src); err != nil {
+		return c, damaged(c.Seq, err)
+	}
+	return c, c.Verify()
+}
+
+// readState returns the state in the checkpoint.
+func readState(ctx context.Context, src source) ([]byte, error) {
+	query := "SELECT bytes, packed FROM states JOIN checkpoint ON states.id BETWEEN first AND last ORDER BY states.id"
+	if src.format == 1 {
+		query = "SELECT state, NULL FROM checkpoint"
+	}
+	rows, err := src.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	state := []byte{}
+	for rows.Next() {
+		var p packed
+		if err := rows.Scan(&p.bytes, &p.by); err != nil {
+			return nil, err
+		}
+		part, err := p.unpack()
+		if err != nil {
+			continue // the checksum will not fit
+		}
+		state = append(state, part...)
+	}
+	return state, rows.Err()
 }

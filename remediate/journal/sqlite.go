@@ -47,6 +47,7 @@ type SQLite struct {
 	lock    *os.File
 	acked   *acked
 	writer  *sql.DB // one connection
+	beside  *sql.DB // and one that moves the log while that one writes
 	reader  *sql.DB // read-only connections
 	// anchor is a read-only connection that is open as long as the journal, so
 	// that the writer's is never the last to go: SQLite moves the log into the
@@ -55,14 +56,18 @@ type SQLite struct {
 
 	unpacker *unpacker
 
+	trimming sync.Mutex // held by whoever trims or sweeps; taken before next
+	next     sync.Mutex // held by whoever waits to write; taken before mu
+
 	mu      sync.Mutex // held by whoever writes
 	broken  error      // the first error after which nothing may be written
 	packing packing    // under mu
 
-	grown   chan struct{} // the log may have reached MoveAt
-	closing chan struct{}
-	mover   sync.WaitGroup
-	moveAt  int64 // under mu: the size at which to move next
+	grown        chan struct{} // the log may have reached MoveAt
+	closing      chan struct{}
+	stopSweeping context.CancelFunc
+	mover        sync.WaitGroup // and who sweeps what a trim left over
+	moveAt       int64          // under mu: the size at which to move next
 }
 
 // Open opens the journal in dir for writing, and makes it when there is none.
@@ -82,8 +87,11 @@ func Open(ctx context.Context, dir string, options Options) (*SQLite, error) {
 		_ = s.release(false) // what kept it from opening matters more
 		return nil, fmt.Errorf("open journal %s: %w", dir, err)
 	}
-	s.mover.Add(1)
+	s.mover.Add(2)
 	go s.moveWhenGrown() //nolint:gosec // it ends with Close, not with the opening
+	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopSweeping = stop
+	go s.sweepWhenOpened(sweeping)
 	return s, nil
 }
 
@@ -130,6 +138,9 @@ func (s *SQLite) connect(ctx context.Context, version int) (err error) {
 		if err := upgrade(ctx, s.writer); err != nil {
 			return err
 		}
+	}
+	if s.beside, err = dial(s.database(), 1, writerParameters); err != nil {
+		return err
 	}
 	if s.reader, err = dial(s.database(), 4, readerParameters); err != nil {
 		return err
@@ -179,6 +190,7 @@ func (s *SQLite) Close() error {
 	s.mu.Unlock()
 
 	close(s.closing)
+	s.stopSweeping()
 	s.mover.Wait()
 	return errors.Join(err, s.release(clean))
 }
@@ -188,11 +200,11 @@ func (s *SQLite) Close() error {
 func (s *SQLite) release(clean bool) error {
 	var errs []error
 	if !clean {
-		errs = append(errs, closeIf(s.writer))
+		errs = append(errs, closeIf(s.beside), closeIf(s.writer))
 	}
 	errs = append(errs, closeIf(s.anchor), closeIf(s.reader))
 	if clean {
-		errs = append(errs, closeIf(s.writer))
+		errs = append(errs, closeIf(s.beside), closeIf(s.writer))
 	}
 	return errors.Join(append(errs, closeIf(s.acked), closeIf(s.lock))...)
 }

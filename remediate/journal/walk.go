@@ -72,7 +72,7 @@ func (r *Reading) check(ctx context.Context) (w walk, err error) {
 		return w, &remediate.DamageError{Seq: w.Last + 1, Why: fmt.Sprintf("it is missing: records up to %d were acknowledged, see %s", bound.seq, ackedName)}
 	}
 	return w, view(ctx, r.reader, func(q querier) error {
-		_, err := checkEnds(ctx, q)
+		_, _, err := checkEnds(ctx, source{q, r.unpacker})
 		if err == nil {
 			err = q.QueryRowContext(ctx, "SELECT count(*) FROM blobs").Scan(&w.Blobs)
 		}
