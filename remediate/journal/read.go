@@ -184,7 +184,11 @@ func (r recordRow) record(ctx context.Context, src source) (remediate.Record, er
 		if ctx.Err() != nil {
 			return remediate.Record{}, ctx.Err()
 		}
-		return remediate.Record{}, &remediate.DamageError{Seq: r.Seq, Why: err.Error()}
+		why := err.Error()
+		if d := (*remediate.DamageError)(nil); errors.As(err, &d) { // to its dictionary
+			why = d.Why
+		}
+		return remediate.Record{}, &remediate.DamageError{Seq: r.Seq, Why: why}
 	}
 	return r.Record, nil
 }

@@ -85,7 +85,11 @@ func (r *Reading) Begin(ctx context.Context) (Beginning, error) {
 // begin also returns the checkpoint that stands for what was trimmed. Of the
 // state in it no more is read than each release writes.
 func (r *Reading) begin(ctx context.Context) (Beginning, remediate.Checkpoint, error) {
-	behind, err := readCheckpoint(ctx, source{r.reader, r.unpacker})
+	var behind remediate.Checkpoint
+	err := view(ctx, r.reader, func(q querier) (err error) {
+		behind, err = readCheckpoint(ctx, source{q, r.unpacker})
+		return err
+	})
 	if err != nil {
 		return Beginning{}, behind, fmt.Errorf("read journal %s: %w", r.dir, err)
 	}

@@ -258,6 +258,37 @@ func TestNotYetSwept(t *testing.T) {
 	}
 }
 
+// Who reads the checkpoint sees one state as a whole, whatever is trimmed meanwhile.
+func TestCheckpointIsReadAsAWhole(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{})
+	var c journaltest.Chain
+	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	r, err := journal.OpenReading(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for n := range uint64(60) {
+			records := c.Next(fataler{}, journaltest.Story(n+1)...)
+			err = errors.Join(err, j.Append(t.Context(), records[0].Seq-1, records),
+				j.Trim(t.Context(), c.Checkpoint(fmt.Sprintf(`{"journal":"q4m2x7kd","n":%d}`, n)), nil))
+		}
+		done <- err
+	}()
+	for len(done) == 0 {
+		if _, err := r.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // A state that is not what was written is damage, wherever it is.
 func TestStateDamage(t *testing.T) {
 	p := prepareTrim(t)
