@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,14 +52,19 @@ func TestTrimsAtTheSameTime(t *testing.T) {
 // transaction looks once before it begins.
 type brokenOff struct {
 	context.Context
-	left *int
+	left *atomic.Int64
+}
+
+func breakOff(ctx context.Context, after int) brokenOff {
+	b := brokenOff{ctx, new(atomic.Int64)}
+	b.left.Store(int64(after))
+	return b
 }
 
 func (b brokenOff) Err() error {
-	if *b.left == 0 {
+	if b.left.Add(-1) < 0 {
 		return context.Canceled
 	}
-	*b.left--
 	return nil
 }
 
@@ -133,8 +139,7 @@ func TestTrimBrokenOff(t *testing.T) {
 	for n := 0; ; n++ {
 		dir := copyFolder(t, p.dir)
 		j := open(t, dir, journal.Options{})
-		left := n
-		err := j.Trim(brokenOff{t.Context(), &left}, p.cut, p.needed)
+		err := j.Trim(breakOff(t.Context(), n), p.cut, p.needed)
 		crash := copyFolder(t, dir) // as a kill leaves it
 		if also := j.Close(); also != nil {
 			t.Fatal(also)
@@ -202,8 +207,7 @@ func TestTrimsBrokenOff(t *testing.T) {
 	end := p.records[len(p.records)-1]
 	next := remediate.Checkpoint{Seq: end.Seq, At: end.At, Head: end.Sum, State: p.old.State}.Seal()
 	for left := 1; number(t, p.dir, "SELECT count(*) FROM states, checkpoint WHERE states.id > last") == 0; left++ {
-		n := left
-		if err := j.Trim(brokenOff{t.Context(), &n}, next, nil); !errors.Is(err, context.Canceled) {
+		if err := j.Trim(breakOff(t.Context(), left), next, nil); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 	}
@@ -223,8 +227,7 @@ func TestTrimsBrokenOff(t *testing.T) {
 func (p longTrim) breakOffWhenInForce(t *testing.T, j *journal.SQLite) {
 	t.Helper()
 	for n, in := 0, p.old; in.Seq != p.cut.Seq; n++ {
-		left := n
-		if err := j.Trim(brokenOff{t.Context(), &left}, p.cut, p.needed); !errors.Is(err, context.Canceled) {
+		if err := j.Trim(breakOff(t.Context(), n), p.cut, p.needed); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 		in, _, _ = j.Checkpoint(t.Context())
