@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"math"
 	"slices"
 	"time"
 
@@ -27,9 +28,9 @@ const (
 	// clock that is wrong by months must not cost the past before somebody sees
 	// to it.
 	maxAgeCut = 24 * time.Hour
-	// maxCut is how many records one write cuts off, while others wait for it: a
-	// few milliseconds.
-	maxCut = 250
+	// minCut is how many records go at the least while space is short, for each cut
+	// writes the whole state.
+	minCut = 250
 	// maxDrop is how many pieces of evidence one write gives up. Each may be large.
 	maxDrop = 10
 )
@@ -42,7 +43,7 @@ func (e *Engine) retain() {
 		return
 	}
 	e.retainAt = now.Add(spaceEvery)
-	c := cutting{journal: e.journal, Retention: e.opt.Retention, now: now, open: e.state.OldestOpen()}
+	c := cutting{journal: e.journal, Retention: e.opt.Retention, now: now, open: e.state.OldestOpen(), last: e.state.Seq}
 	if now.Before(e.ageAt) {
 		c.Time, c.Evidence = 0, 0
 	} else {
@@ -87,12 +88,14 @@ func (e *Engine) awaitRetaining() {
 	}
 }
 
-// cutting cuts off the beginning of a journal, a piece at a time.
+// cutting cuts off the beginning of a journal. The journal lets others write
+// meanwhile.
 type cutting struct {
 	journal Journal
 	Retention
 	now  time.Time
 	open time.Time // when the oldest open incident was opened; zero: none is open
+	last uint64    // number of the last record
 	// spare has a twentieth more go than space asks for, so that it is not looked
 	// for space again in ten seconds.
 	spare bool
@@ -101,7 +104,8 @@ type cutting struct {
 // all cuts off all that may go now, and returns how many records that were and
 // up to when.
 func (c cutting) all(ctx context.Context) (records uint64, until time.Time, err error) {
-	if c.spare, err = c.short(ctx); err != nil || !c.spare && c.Time == 0 {
+	share, err := c.short(ctx)
+	if c.spare = share > 0; err != nil || !c.spare && c.Time == 0 {
 		return 0, until, err
 	}
 	state, err := trimmed(ctx, c.journal)
@@ -112,8 +116,9 @@ func (c cutting) all(ctx context.Context) (records uint64, until time.Time, err 
 	old, err := c.old(ctx, state)
 	for more := true; more && err == nil; {
 		var before time.Time
-		if before, err = c.before(ctx, old); err == nil {
-			more, err = c.piece(ctx, state, before)
+		var most uint64
+		if before, most, err = c.bounds(ctx, state, old); err == nil {
+			more, err = c.piece(ctx, state, before, most)
 		}
 	}
 	return state.Seq - begun, state.At, err
@@ -159,43 +164,50 @@ func (c cutting) dropEvidence(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// before is when a record must have been written to go: long enough ago or,
-// while space is short, at any time, but never since something opened that is
-// not over.
-func (c cutting) before(ctx context.Context, old time.Time) (time.Time, error) {
-	short, err := c.short(ctx)
-	if err != nil {
-		return old, err
-	}
-	if short {
-		old = c.now
+// bounds are before when a record must have been written to go, and how many records
+// after those of state go at the most: all that are old enough or, while space is
+// short, whenever they were written, as many as on average take what is missing. But
+// never one since something opened that is not over.
+func (c cutting) bounds(ctx context.Context, state *remediate.State, old time.Time) (before time.Time, most uint64, err error) {
+	before, most = old, math.MaxUint64
+	share, err := c.short(ctx)
+	if share > 0 {
+		before, most = c.now, minCut+uint64(share*float64(c.last-min(c.last, state.Seq)))
 	}
 	if !c.open.IsZero() {
-		old = earlier(old, c.open)
+		before = earlier(before, c.open)
 	}
-	return old, nil
+	return before, most, err
 }
 
-// short tells whether the journal takes more than it may, or has less room than it
-// should.
-func (c cutting) short(ctx context.Context) (bool, error) {
+// short returns by what share of itself the journal takes more than it may, or leaves
+// less room than it should; 0 when it does not.
+func (c cutting) short(ctx context.Context) (share float64, err error) {
 	size, reserve := c.Size, c.Reserve
 	if c.spare {
 		size, reserve = size-size/20, reserve+reserve/20
 	}
 	space, err := c.journal.Space(ctx)
-	return err == nil && (size > 0 && space.Used > size || space.Room < reserve), err
+	missing := reserve - space.Room
+	if size > 0 {
+		missing = max(missing, space.Used-size)
+	}
+	if err != nil || missing <= 0 {
+		return 0, err
+	}
+	return min(1, float64(missing)/float64(max(space.Used, 1))), nil
 }
 
-// piece cuts off some records that were written before then, if there are any.
-// Records of one moment stay together: they are of one decision.
-func (c cutting) piece(ctx context.Context, state *remediate.State, before time.Time) (bool, error) {
+// piece cuts off the first records, so many at the most, that were written before
+// then, if there are any. Records of one moment stay together: they are of one
+// decision.
+func (c cutting) piece(ctx context.Context, state *remediate.State, before time.Time, most uint64) (bool, error) {
 	begun := state.Seq
 	for r, err := range c.journal.Read(ctx, state.Seq+1) {
 		if err != nil {
 			return false, err
 		}
-		if !r.At.Before(before) || r.Seq > begun+maxCut && r.At.After(state.At) {
+		if !r.At.Before(before) || r.Seq-begun > most && r.At.After(state.At) {
 			break
 		}
 		if err := state.Fold(r); err != nil {

@@ -30,13 +30,13 @@ func (s *SQLite) Append(ctx context.Context, after uint64, records []remediate.R
 		if err != nil {
 			return last, refusal{err}
 		}
-		if err := insertRecords(ctx, tx, records); err != nil {
+		if err := s.packing.insert(ctx, tx, records); err != nil {
 			return last, err
 		}
 		if err := nameBlobs(ctx, tx, facts); err != nil {
 			return last, err
 		}
-		return next, projectAll(ctx, tx, facts)
+		return next, projectAll(ctx, tx, s.unpacker, facts)
 	})
 	if err != nil {
 		return fmt.Errorf("append to journal: %w", err)
@@ -58,7 +58,7 @@ func (s *SQLite) write(ctx context.Context, f func(context.Context, *sql.Tx) (he
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	s.mu.Lock()
+	s.takeTurn()
 	defer s.mu.Unlock()
 	if s.broken != nil {
 		return s.broken
@@ -91,6 +91,14 @@ func (s *SQLite) write(ctx context.Context, f func(context.Context, *sql.Tx) (he
 	return nil
 }
 
+// takeTurn locks s.mu to write. Who waits for it is the next: otherwise who wrote just
+// now and wants to write again, as a trim does, is faster than who is woken.
+func (s *SQLite) takeTurn() {
+	s.next.Lock()
+	s.mu.Lock()
+	s.next.Unlock()
+}
+
 // writeHead notes where the journal ends. The count makes each transaction
 // write the head's page, by which [ScanWAL] tells one from the next.
 func writeHead(ctx context.Context, tx *sql.Tx, h head) error {
@@ -100,18 +108,4 @@ func writeHead(ctx context.Context, tx *sql.Tx, h head) error {
 	}
 	_, err := tx.ExecContext(ctx, "UPDATE head SET seq = ?, at = ?, sum = ?, writes = writes + 1 WHERE id = 1", int64(h.seq), at, h.sum[:])
 	return err
-}
-
-func insertRecords(ctx context.Context, tx *sql.Tx, records []remediate.Record) error {
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO facts (seq, at, kind, bytes, sum) VALUES (?, ?, ?, ?, ?)")
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
-	for _, r := range records {
-		if _, err := insert.ExecContext(ctx, int64(r.Seq), r.At.UnixMilli(), r.Kind, r.Bytes, r.Sum[:]); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -128,6 +128,49 @@ func BenchmarkTrim(b *testing.B) {
 	}
 }
 
+// BenchmarkAppendWhileTrimmed appends one record at a time, while 253 records are cut
+// off, behind states as there are with few alerts that fire and with 100,000, and then
+// as many while nothing else is done. The metrics are the longest that one waited.
+func BenchmarkAppendWhileTrimmed(b *testing.B) {
+	for _, state := range []int{128 << 10, 16 << 20} {
+		b.Run(fmt.Sprint(state), func(b *testing.B) {
+			j := open(b, b.TempDir(), journal.Options{})
+			var c journaltest.Chain
+			longest := func(until func(n int) bool) (longest time.Duration, n int) {
+				for ; !until(n); n++ {
+					record := c.Next(b, journaltest.Story(c.Seq)[0])
+					begun := time.Now()
+					journaltest.Append(b, j, record)
+					longest = max(longest, time.Since(begun))
+				}
+				return longest, n
+			}
+			var quiet, trimmed time.Duration
+			for n := range b.N {
+				for k := range uint64(23) {
+					journaltest.Append(b, j, c.Next(b, journaltest.Story(uint64(n)*23+k+1)...))
+				}
+				text := make([]byte, state)
+				for k := range text { // nothing that would be packed to nothing
+					text[k] = "0123456789abcdef"[(k*k>>7+k)%16]
+				}
+				cut := c.Checkpoint(string(text))
+				done := make(chan error, 1)
+				go func() { done <- j.Trim(b.Context(), cut, nil) }()
+				wait, appends := longest(func(int) bool { return len(done) > 0 })
+				trimmed += wait
+				if err := <-done; err != nil {
+					b.Fatal(err)
+				}
+				wait, _ = longest(func(n int) bool { return n == appends })
+				quiet += wait
+			}
+			b.ReportMetric(quiet.Seconds()*1e3/float64(b.N), "ms-quiet")
+			b.ReportMetric(trimmed.Seconds()*1e3/float64(b.N), "ms-trimmed")
+		})
+	}
+}
+
 // BenchmarkOpen opens a journal of 20,000 records, with a look at its whole
 // structure and without.
 func BenchmarkOpen(b *testing.B) {

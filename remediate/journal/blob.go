@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 )
@@ -23,16 +22,17 @@ var ErrDamagedBlob = errors.New("what is kept under this digest is damaged")
 func (s *SQLite) Keep(ctx context.Context, blob []byte) (digest string, err error) {
 	sum := sha256.Sum256(blob)
 	digest = hex.EncodeToString(sum[:])
+	small := dictionary{}.pack(append([]byte{}, blob...))
 	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
 		last, err := readHead(ctx, tx)
 		if err != nil {
 			return last, err
 		}
-		there, err := loadBlob(ctx, tx, digest)
+		there, err := loadBlob(ctx, source{tx, s.unpacker}, digest)
 		if err == nil && bytes.Equal(there, blob) {
-			return last, nameBlob(ctx, tx, sum[:], last.seq)
+			return last, nameBlob(ctx, tx, digest, last.seq)
 		}
-		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO blobs (digest, seq, bytes) VALUES (?, ?, ?)", sum[:], int64(last.seq), append([]byte{}, blob...))
+		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO blobs (digest, seq, bytes, packed) VALUES (?, ?, ?, ?)", sum[:], int64(last.seq), small.bytes, small.by)
 		return last, err
 	})
 	if err != nil {
@@ -45,11 +45,7 @@ func (s *SQLite) Keep(ctx context.Context, blob []byte) (digest string, err erro
 func nameBlobs(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
 	for _, f := range facts {
 		for _, b := range remediate.BlobsOf(f.Body) {
-			digest, err := hex.DecodeString(b.Digest)
-			if err != nil {
-				continue // nothing can be kept under it
-			}
-			if err := nameBlob(ctx, tx, digest, f.Seq); err != nil {
+			if err := nameBlob(ctx, tx, b.Digest, f.Seq); err != nil {
 				return err
 			}
 		}
@@ -58,15 +54,18 @@ func nameBlobs(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
 }
 
 // nameBlob notes that a blob is needed as long as the record numbered seq.
-func nameBlob(ctx context.Context, tx *sql.Tx, digest []byte, seq uint64) error {
-	_, err := tx.ExecContext(ctx, "UPDATE blobs SET seq = ?2 WHERE digest = ?1 AND seq < ?2", digest, int64(seq))
+func nameBlob(ctx context.Context, tx *sql.Tx, digest string, seq uint64) error {
+	sum, err := hex.DecodeString(digest)
+	if err != nil {
+		return nil //nolint:nilerr // nothing can be kept under it
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE blobs SET seq = ?2 WHERE digest = ?1 AND seq < ?2", sum, int64(seq))
 	return err
 }
 
-// oldBlobs returns the digests of the blobs that no record from seq on names.
-// One at seq may have been kept for the record after it.
-func oldBlobs(ctx context.Context, q querier, seq uint64) (digests [][]byte, err error) {
-	rows, err := q.QueryContext(ctx, "SELECT digest FROM blobs WHERE seq < ?", int64(seq))
+// digests returns the column of digests that a query gives.
+func digests(ctx context.Context, q querier, query string, args ...any) (all [][]byte, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -76,18 +75,14 @@ func oldBlobs(ctx context.Context, q querier, seq uint64) (digests [][]byte, err
 		if err := rows.Scan(&digest); err != nil {
 			return nil, err
 		}
-		digests = append(digests, digest)
+		all = append(all, digest)
 	}
-	return digests, rows.Err()
+	return all, rows.Err()
 }
 
-// cutBlobs deletes those of the blobs that no record from seq on names by now,
-// and that are not needed nevertheless.
-func cutBlobs(ctx context.Context, tx *sql.Tx, seq uint64, blobs [][]byte, needed []string) error {
+// cutBlobs deletes those of the blobs that no record from seq on names by now.
+func cutBlobs(ctx context.Context, tx *sql.Tx, seq uint64, blobs [][]byte) error {
 	for _, digest := range blobs {
-		if slices.Contains(needed, hex.EncodeToString(digest)) {
-			continue
-		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM blobs WHERE digest = ? AND seq < ?", digest, int64(seq)); err != nil {
 			return err
 		}
@@ -101,17 +96,17 @@ func (s *SQLite) Load(ctx context.Context, digest string) ([]byte, error) {
 	if err := s.state(); err != nil {
 		return nil, err
 	}
-	return loadBlob(ctx, s.reader, digest)
+	return loadBlob(ctx, source{s.reader, s.unpacker}, digest)
 }
 
 // loadBlob is [SQLite.Load] on any connection.
-func loadBlob(ctx context.Context, db querier, digest string) ([]byte, error) {
+func loadBlob(ctx context.Context, src source, digest string) ([]byte, error) {
 	want, err := hex.DecodeString(digest)
 	if err != nil || len(want) != sha256.Size {
 		return nil, fmt.Errorf("load %q: not a SHA-256: %w", digest, ErrNotKept)
 	}
-	var blob []byte
-	err = db.QueryRowContext(ctx, "SELECT bytes FROM blobs WHERE digest = ?", want).Scan(&blob)
+	var b packed
+	err = src.QueryRowContext(ctx, "SELECT bytes, "+src.by("blobs")+" FROM blobs WHERE digest = ?", want).Scan(&b.bytes, &b.by)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, fmt.Errorf("load %q: %w", digest, ErrNotKept)
@@ -119,8 +114,22 @@ func loadBlob(ctx context.Context, db querier, digest string) ([]byte, error) {
 		return nil, fmt.Errorf("load %q: %w: %w", digest, ErrDamagedBlob, err)
 	case err != nil:
 		return nil, fmt.Errorf("load %q: %w", digest, err)
-	case sha256.Sum256(blob) != [sha256.Size]byte(want):
-		return nil, fmt.Errorf("load %q: %w", digest, ErrDamagedBlob)
+	}
+	blob, err := b.blob(want)
+	if err != nil {
+		return nil, fmt.Errorf("load %q: %w", digest, err)
+	}
+	return blob, nil
+}
+
+// blob unpacks what is kept under a digest. Each is packed by itself, if at all.
+func (p packed) blob(digest []byte) ([]byte, error) {
+	blob, err := p.unpack()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamagedBlob, err)
+	}
+	if have := sha256.Sum256(blob); string(have[:]) != string(digest) {
+		return nil, ErrDamagedBlob
 	}
 	return blob, nil
 }

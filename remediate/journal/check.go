@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -11,14 +10,14 @@ import (
 )
 
 // Check reads everything there is: SQLite's own integrity check, the chain of
-// all records, the decoding of each, the kept blobs and the history. It
+// all records, the decoding of each, the checkpoint, the kept blobs and the history. It
 // returns the first that is not as it was written: a [*remediate.DamageError],
 // [ErrDamagedBlob] or [ErrDamagedHistory]. Appends go on meanwhile.
 func (s *SQLite) Check(ctx context.Context) error {
 	if err := s.state(); err != nil {
 		return err
 	}
-	if err := checkStructure(ctx, s.reader, "integrity_check"); err != nil {
+	if err := checkStructure(ctx, s.reader, s.unpacker, "integrity_check"); err != nil {
 		return fmt.Errorf("check journal %s: %w", s.dir, err)
 	}
 	for r, err := range s.Read(ctx, s.firstSeq(ctx)) {
@@ -29,8 +28,8 @@ func (s *SQLite) Check(ctx context.Context) error {
 			return fmt.Errorf("check journal %s: %w", s.dir, err)
 		}
 	}
-	for _, check := range []func(context.Context, querier) error{checkBlobs, checkHistory} {
-		err := view(ctx, s.reader, func(q querier) error { return check(ctx, q) })
+	for _, check := range []func(context.Context, source) error{checkCheckpoint, checkBlobs, checkHistory} {
+		err := view(ctx, s.reader, func(q querier) error { return check(ctx, source{q, s.unpacker}) })
 		if err != nil {
 			return fmt.Errorf("check journal %s: %w", s.dir, err)
 		}
@@ -40,26 +39,32 @@ func (s *SQLite) Check(ctx context.Context) error {
 
 // firstSeq returns the number of the first record that was not trimmed.
 func (s *SQLite) firstSeq(ctx context.Context) uint64 {
-	behind, err := readCheckpoint(ctx, s.reader)
+	behind, err := readBehind(ctx, s.reader)
 	if err != nil {
 		return 1 // reading will say what is wrong with the checkpoint
 	}
 	return behind.Seq + 1
 }
 
-func checkBlobs(ctx context.Context, q querier) error {
-	rows, err := q.QueryContext(ctx, "SELECT digest, bytes FROM blobs")
+func checkCheckpoint(ctx context.Context, src source) error {
+	_, err := readCheckpoint(ctx, src)
+	return err
+}
+
+func checkBlobs(ctx context.Context, src source) error {
+	rows, err := src.QueryContext(ctx, "SELECT digest, bytes, "+src.by("blobs")+" FROM blobs")
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var digest, blob []byte
-		if err := rows.Scan(&digest, &blob); err != nil {
+		var digest []byte
+		var b packed
+		if err := rows.Scan(&digest, &b.bytes, &b.by); err != nil {
 			return err
 		}
-		if have := sha256.Sum256(blob); string(have[:]) != string(digest) {
-			return fmt.Errorf("blob %x: %w", digest, ErrDamagedBlob)
+		if _, err := b.blob(digest); err != nil {
+			return fmt.Errorf("blob %x: %w", digest, err)
 		}
 	}
 	return rows.Err()
@@ -67,21 +72,24 @@ func checkBlobs(ctx context.Context, q querier) error {
 
 // checkHistory tells whether each incident whose beginning was not trimmed has
 // the row that its facts make.
-func checkHistory(ctx context.Context, q querier) error {
-	behind, err := readCheckpoint(ctx, q)
+func checkHistory(ctx context.Context, src source) error {
+	behind, err := readBehind(ctx, src)
 	if err != nil {
 		return err
 	}
-	ids, err := numbers(ctx, q, "SELECT DISTINCT incident FROM incident_facts ORDER BY incident")
+	ids, err := numbers(ctx, src, "SELECT DISTINCT incident FROM incident_facts ORDER BY incident")
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		facts, err := factsOf(ctx, q, id, behind)
+		facts, err := factsOf(ctx, src, id, behind)
 		if err != nil {
 			return err
 		}
-		if err := checkRow(ctx, q, id, facts); err != nil {
+		if len(facts) == 0 {
+			continue // they were trimmed, and are yet to be swept
+		}
+		if err := checkRow(ctx, src, id, facts); err != nil {
 			return err
 		}
 	}
@@ -138,7 +146,7 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 		if err != nil {
 			return last, err
 		}
-		behind, err := readCheckpoint(ctx, tx)
+		behind, err := readBehind(ctx, tx)
 		if err != nil {
 			return last, err
 		}
@@ -151,7 +159,9 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 				return last, err
 			}
 		}
-		return last, factsAfter(ctx, tx, headOf(behind), last.seq, func(facts []remediate.Fact) error { return projectAll(ctx, tx, facts) })
+		return last, factsAfter(ctx, source{tx, s.unpacker}, headOf(behind), last.seq, func(facts []remediate.Fact) error {
+			return projectAll(ctx, tx, s.unpacker, facts)
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("rebuild the history: %w", err)
@@ -161,9 +171,9 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 
 // factsAfter gives to take the facts of the records after behind, up to and with
 // the one numbered last, page by page.
-func factsAfter(ctx context.Context, q querier, behind head, last uint64, take func([]remediate.Fact) error) error {
+func factsAfter(ctx context.Context, src source, behind head, last uint64, take func([]remediate.Fact) error) error {
 	for behind.seq < last {
-		page, err := readPage(ctx, q, behind.seq+1, last)
+		page, err := readPage(ctx, src, behind.seq+1, last)
 		if err == nil && len(page) == 0 {
 			err = &remediate.DamageError{Seq: behind.seq + 1, Why: "it is missing"}
 		}

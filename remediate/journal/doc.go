@@ -7,7 +7,7 @@
 //
 // # What lies in the folder
 //
-//	journal.db        facts, checkpoint, kept blobs, history; SQLite, mode 0600
+//	journal.db        facts, checkpoint, kept blobs, history; SQLite, mode 0600, format 2
 //	journal.db-wal    what was appended since the last move into journal.db
 //	journal.db-shm    SQLite's index of the above, made anew at each start
 //	journal.lock      whoever holds its flock(2) is the writer; names its process
@@ -29,6 +29,10 @@
 // off or lost as a whole, by journal.acked. All of it is reported as a
 // [*remediate.DamageError] that names the first record concerned, and a
 // journal so damaged does not open.
+//
+// Facts are packed, each by itself, with a dictionary of earlier ones. The chain is
+// over what was packed; a dictionary has a checksum, and damage to it is damage to
+// the records that are packed with it.
 //
 // What is kept by digest is verified when it is loaded, history rows when they
 // are listed; neither is ever used to decide. A flip in space that is in use by

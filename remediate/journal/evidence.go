@@ -25,32 +25,47 @@ func (s *SQLite) Evidence(ctx context.Context, before time.Time) ([]Evidence, er
 	if err := s.state(); err != nil {
 		return nil, err
 	}
-	all, err := oldEvidence(ctx, s.reader, before)
+	all, err := oldEvidence(ctx, source{s.reader, s.unpacker}, before)
 	if err != nil {
 		return nil, fmt.Errorf("look for old evidence: %w", explain(err))
 	}
 	return all, nil
 }
 
-func oldEvidence(ctx context.Context, q querier, before time.Time) (all []Evidence, err error) {
-	rows, err := q.QueryContext(ctx, "SELECT blobs.digest, facts.seq, facts.at, facts.kind, facts.bytes FROM blobs JOIN facts ON facts.seq = blobs.seq WHERE facts.at < ? ORDER BY facts.seq", before.UnixMilli())
+func oldEvidence(ctx context.Context, src source, before time.Time) (all []Evidence, err error) {
+	rows, digests, err := oldBlobRows(ctx, src, before)
 	if err != nil {
 		return nil, err
+	}
+	for k, row := range rows {
+		r, err := row.record(ctx, src)
+		if err != nil && !isDamage(err) { // reading the record will tell of that
+			return nil, err
+		}
+		if e := (Evidence{hex.EncodeToString(digests[k]), r.Seq, r.At}); err == nil && isEvidence(r, e.Digest) {
+			all = append(all, e)
+		}
+	}
+	return all, nil
+}
+
+// oldBlobRows returns the last records that name a blob, of those written before
+// then, and for each the digest of the blob.
+func oldBlobRows(ctx context.Context, src source, before time.Time) (records []recordRow, digests [][]byte, err error) {
+	rows, err := src.QueryContext(ctx, "SELECT facts.seq, facts.at, facts.kind, facts.bytes, facts.sum, "+src.by("facts")+", blobs.digest FROM blobs JOIN facts ON facts.seq = blobs.seq WHERE facts.at < ? AND facts.seq > (SELECT coalesce(max(seq), 0) FROM checkpoint) ORDER BY facts.seq", before.UnixMilli())
+	if err != nil {
+		return nil, nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var digest []byte
-		var at int64
-		var r remediate.Record
-		if err := rows.Scan(&digest, &r.Seq, &at, &r.Kind, &r.Bytes); err != nil {
-			return nil, err
+		r, err := scanRow(rows, &digest)
+		if err != nil {
+			return nil, nil, err
 		}
-		r.At = fromMillis(at)
-		if e := (Evidence{hex.EncodeToString(digest), r.Seq, r.At}); isEvidence(r, e.Digest) {
-			all = append(all, e)
-		}
+		records, digests = append(records, r), append(digests, digest)
 	}
-	return all, rows.Err()
+	return records, digests, rows.Err()
 }
 
 // isEvidence tells whether the record names the blob as evidence, and as nothing

@@ -12,110 +12,105 @@ import (
 )
 
 // examine tells whether what lies in the folder is a sound journal that goes
-// at least as far as bound, before anything is written to it; fresh says that
-// nothing was ever put there.
+// at least as far as bound, before anything is written to it. It returns its format,
+// 0 when nothing was ever put there.
 //
 // It uses a read-only connection of its own: the last other one to close would
 // move a damaged log into the database.
-func (s *SQLite) examine(ctx context.Context, bound head) (fresh bool, err error) {
+func (s *SQLite) examine(ctx context.Context, bound head) (version int, err error) {
 	size, err := sizeOf(s.database())
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	log, err := scanWALFile(s.wal())
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if size == 0 {
 		if log.Frames > 0 || log.Damaged { // SQLite would delete the log
-			return false, &remediate.DamageError{Seq: 1, Why: "the database is empty, its write-ahead log is not"}
+			return 0, &remediate.DamageError{Seq: 1, Why: "the database is empty, its write-ahead log is not"}
 		}
-		return true, s.acked.missing(bound, head{}, nil)
+		return 0, s.acked.missing(bound, head{}, nil)
 	}
 	db, err := dial(s.database(), 1, readerParameters)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if empty, err := isEmpty(ctx, db); err == nil && empty && !log.Damaged {
-		return true, s.acked.missing(bound, head{}, nil)
+		return 0, s.acked.missing(bound, head{}, nil)
 	}
-	return false, s.examineContents(ctx, db, size, log, bound)
+	return s.examineContents(ctx, db, size, log, bound)
 }
 
-func (s *SQLite) examineContents(ctx context.Context, db *sql.DB, size int64, log WAL, bound head) error {
+func (s *SQLite) examineContents(ctx context.Context, db *sql.DB, size int64, log WAL, bound head) (version int, err error) {
 	if log.Damaged {
 		last, err := readHead(ctx, db)
 		if err != nil {
 			last = head{} // then nothing can be said of where it ends
 		}
-		return &remediate.DamageError{Seq: last.seq + 1, Why: log.Why}
+		return 0, &remediate.DamageError{Seq: last.seq + 1, Why: log.Why}
 	}
-	if err := checkFormat(ctx, db); err != nil {
-		return err
+	if version, err = checkFormat(ctx, db); err != nil {
+		return 0, err
 	}
-	last, err := checkEnds(ctx, db)
+	u := newUnpacker(version)
+	last, behind, err := checkEnds(ctx, source{db, u})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if err := s.checkAcked(ctx, db, bound, last); err != nil {
-		return err
+	if err := s.checkAcked(ctx, db, behind, bound, last); err != nil {
+		return 0, err
 	}
 	if size <= s.options.CheckUpTo {
-		return checkStructure(ctx, db, "quick_check")
+		err = checkStructure(ctx, db, u, "quick_check")
 	}
-	return nil
+	return version, err
 }
 
 // checkAcked tells whether what was acknowledged is there.
-func (s *SQLite) checkAcked(ctx context.Context, q querier, bound, last head) error {
-	if bound.seq == 0 {
-		return nil
-	}
-	behind, err := readCheckpoint(ctx, q)
-	if err != nil || bound.seq < behind.Seq {
-		return err // what was trimmed was there
+func (s *SQLite) checkAcked(ctx context.Context, q querier, behind remediate.Checkpoint, bound, last head) error {
+	if bound.seq == 0 || bound.seq < behind.Seq {
+		return nil // what was trimmed was there
 	}
 	return s.acked.missing(bound, last, func(seq uint64) (remediate.Sum, error) { return sumOf(ctx, q, behind, seq) })
 }
 
-// checkEnds tells whether the facts begin after the checkpoint and end at the
-// head, and returns the head.
-func checkEnds(ctx context.Context, q querier) (head, error) {
-	last, err := readHead(ctx, q)
-	if err != nil {
-		return head{}, err
+// checkEnds tells whether the facts that are not trimmed begin after the checkpoint
+// and end at the head, and returns the head and the checkpoint.
+func checkEnds(ctx context.Context, src source) (last head, behind remediate.Checkpoint, err error) {
+	if last, err = readHead(ctx, src); err != nil {
+		return head{}, behind, err
 	}
-	behind, err := readCheckpoint(ctx, q)
-	if err != nil {
-		return head{}, err
+	if behind, err = readCheckpoint(ctx, src); err != nil {
+		return head{}, behind, err
 	}
 	var first, end sql.NullInt64
-	if err := q.QueryRowContext(ctx, "SELECT (SELECT min(seq) FROM facts), (SELECT max(seq) FROM facts)").Scan(&first, &end); err != nil {
-		return head{}, damaged(behind.Seq+1, err)
+	if err := src.QueryRowContext(ctx, "SELECT (SELECT min(seq) FROM facts WHERE seq > ?1), (SELECT max(seq) FROM facts WHERE seq > ?1)", int64(behind.Seq)).Scan(&first, &end); err != nil {
+		return head{}, behind, damaged(behind.Seq+1, err)
 	}
 	if !first.Valid {
 		first.Int64, end.Int64 = int64(behind.Seq)+1, int64(behind.Seq)
 	}
 	switch from, to := uint64(first.Int64), uint64(end.Int64); {
 	case from != behind.Seq+1:
-		return head{}, &remediate.DamageError{Seq: behind.Seq + 1, Why: fmt.Sprintf("the records begin with %d", from)}
+		return head{}, behind, &remediate.DamageError{Seq: behind.Seq + 1, Why: fmt.Sprintf("the records begin with %d", from)}
 	case to != last.seq:
-		return head{}, &remediate.DamageError{Seq: min(to, last.seq) + 1, Why: fmt.Sprintf("the records end with %d, and should with %d", to, last.seq)}
+		return head{}, behind, &remediate.DamageError{Seq: min(to, last.seq) + 1, Why: fmt.Sprintf("the records end with %d, and should with %d", to, last.seq)}
 	}
-	sum, err := sumOf(ctx, q, behind, last.seq)
+	sum, err := sumOf(ctx, src, behind, last.seq)
 	if err != nil {
-		return head{}, err
+		return head{}, behind, err
 	}
 	if sum != last.sum {
-		return head{}, &remediate.DamageError{Seq: last.seq, Why: "it is not the one that the journal ends with"}
+		return head{}, behind, &remediate.DamageError{Seq: last.seq, Why: "it is not the one that the journal ends with"}
 	}
-	return last, nil
+	return last, behind, nil
 }
 
 // checkStructure has SQLite look at every page. It names the first record that
 // cannot be read for what it finds, or the one after the last when all can.
-func checkStructure(ctx context.Context, db *sql.DB, pragma string) error {
+func checkStructure(ctx context.Context, db *sql.DB, u *unpacker, pragma string) error {
 	var found string
 	err := db.QueryRowContext(ctx, "PRAGMA "+pragma+"(1)").Scan(&found)
 	switch {
@@ -128,7 +123,7 @@ func checkStructure(ctx context.Context, db *sql.DB, pragma string) error {
 		return explain(err)
 	}
 	next := uint64(1)
-	for r, err := range readAll(ctx, db) {
+	for r, err := range readAll(ctx, db, u) {
 		if d := (*remediate.DamageError)(nil); errors.As(err, &d) {
 			return fmt.Errorf("%w; SQLite says: %s", d, found)
 		} else if err != nil {

@@ -212,7 +212,7 @@ func TestExportOfANewerRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range []remediate.Record{later, after} {
-		alter(t, s.dir, fmt.Sprintf("INSERT INTO facts VALUES (%d, %d, '%s', x'%x', x'%s')", r.Seq, r.At.UnixMilli(), r.Kind, r.Bytes, r.Sum),
+		alter(t, s.dir, fmt.Sprintf("INSERT INTO facts VALUES (%d, %d, '%s', x'%x', x'%s', NULL)", r.Seq, r.At.UnixMilli(), r.Kind, r.Bytes, r.Sum),
 			fmt.Sprintf("UPDATE head SET seq = %d, at = %d, sum = x'%s'", r.Seq, r.At.UnixMilli(), r.Sum))
 	}
 	export, _ := exported(t, s.dir, journal.ExportOptions{Since: after.At})

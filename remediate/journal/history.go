@@ -43,13 +43,21 @@ func (p prepared) exec(ctx context.Context, query string, args ...any) error {
 	return err
 }
 
+// projection brings the history up to date with facts.
+type projection struct {
+	prepared
+	*unpacker
+	names map[remediate.AlertID]string // of the alerts among the facts
+}
+
 // projectAll brings the history up to date with facts, in their transaction.
-func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
-	p := prepared{tx, map[string]*sql.Stmt{}}
+func projectAll(ctx context.Context, tx *sql.Tx, u *unpacker, facts []remediate.Fact) error {
+	p := projection{prepared{tx, map[string]*sql.Stmt{}}, u, map[remediate.AlertID]string{}}
 	touched := map[uint64]*IncidentRow{} // nil: not in the history
 	for _, f := range facts {
 		if b, ok := f.Body.(remediate.AlertFiring); ok {
-			if err := p.exec(ctx, "INSERT OR REPLACE INTO alerts (id, seq, name) VALUES (?, ?, ?)", b.ID[:], int64(f.Seq), b.Alert.Name()); err != nil {
+			p.names[b.ID] = b.Alert.Name()
+			if err := p.exec(ctx, "INSERT OR REPLACE INTO alerts (id, seq) VALUES (?, ?)", b.ID[:], int64(f.Seq)); err != nil {
 				return err
 			}
 			continue
@@ -67,7 +75,7 @@ func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
 	}
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
 		if row := touched[id]; row != nil {
-			if err := storeRow(ctx, p, *row); err != nil {
+			if err := storeRow(ctx, p.prepared, *row); err != nil {
 				return err
 			}
 		}
@@ -77,9 +85,9 @@ func projectAll(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
 
 // foldInto folds f into the row of its incident, which it fetches at need. The
 // incident of a fact that straggles in after a trim has none.
-func foldInto(ctx context.Context, p prepared, touched map[uint64]*IncidentRow, id uint64, f remediate.Fact) error {
+func foldInto(ctx context.Context, p projection, touched map[uint64]*IncidentRow, id uint64, f remediate.Fact) error {
 	if b, ok := f.Body.(remediate.Opened); ok {
-		name, err := alertName(ctx, p, b.Alert)
+		name, err := p.alertName(ctx, b.Alert)
 		row := openedRow(f, b, name)
 		touched[id] = &row
 		return err
@@ -97,16 +105,35 @@ func foldInto(ctx context.Context, p prepared, touched map[uint64]*IncidentRow, 
 	return nil
 }
 
-func alertName(ctx context.Context, p prepared, id remediate.AlertID) (name string, err error) {
-	s, err := p.statement(ctx, "SELECT name FROM alerts WHERE id = ?")
+// alertName returns the name of an alert, "" when that is not known. The fact that
+// it fires says it; damage to that must not keep others from being written.
+func (p projection) alertName(ctx context.Context, id remediate.AlertID) (string, error) {
+	if name, ok := p.names[id]; ok {
+		return name, nil
+	}
+	s, err := p.statement(ctx, "SELECT seq FROM alerts WHERE id = ?")
 	if err != nil {
 		return "", err
 	}
-	err = s.QueryRowContext(ctx, id[:]).Scan(&name)
+	var seq uint64
+	err = s.QueryRowContext(ctx, id[:]).Scan(&seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
-	return name, err
+	if err != nil {
+		return "", err
+	}
+	page, err := readPage(ctx, source{p.tx, p.unpacker}, seq, seq)
+	if err != nil && !isDamage(err) {
+		return "", err
+	}
+	for _, r := range page {
+		if f, err := r.Decode(); err == nil {
+			b, _ := f.Body.(remediate.AlertFiring)
+			return b.Alert.Name(), nil
+		}
+	}
+	return "", nil
 }
 
 // fetchRow returns the row of an incident, nil when there is none or it is
@@ -187,11 +214,11 @@ func (s *SQLite) Facts(ctx context.Context, incident uint64) (facts []remediate.
 		return nil, err
 	}
 	err = view(ctx, s.reader, func(q querier) error {
-		behind, err := readCheckpoint(ctx, q)
+		behind, err := readBehind(ctx, q)
 		if err != nil {
 			return err
 		}
-		facts, err = factsOf(ctx, q, incident, behind)
+		facts, err = factsOf(ctx, source{q, s.unpacker}, incident, behind)
 		return err
 	})
 	if err != nil {
@@ -200,47 +227,51 @@ func (s *SQLite) Facts(ctx context.Context, incident uint64) (facts []remediate.
 	return facts, nil
 }
 
-func factsOf(ctx context.Context, q querier, incident uint64, behind remediate.Checkpoint) ([]remediate.Fact, error) {
-	rows, err := q.QueryContext(ctx, `SELECT f.seq, f.at, f.kind, f.bytes, f.sum, before.sum
-		FROM incident_facts i JOIN facts f ON f.seq = i.seq LEFT JOIN facts before ON before.seq = i.seq - 1
-		WHERE i.incident = ? ORDER BY i.seq`, int64(incident))
+func factsOf(ctx context.Context, src source, incident uint64, behind remediate.Checkpoint) ([]remediate.Fact, error) {
+	rows, before, err := rowsOf(ctx, src, incident, behind.Seq)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var facts []remediate.Fact
-	for rows.Next() {
-		f, err := scanFact(rows, behind)
+	facts := make([]remediate.Fact, 0, len(rows))
+	for k, row := range rows {
+		r, err := row.record(ctx, src)
+		if err != nil {
+			return nil, err
+		}
+		if r.Seq == behind.Seq+1 {
+			before[k] = behind.Head
+		}
+		if err := r.Verify(r.Seq-1, before[k]); err != nil {
+			return nil, err
+		}
+		f, err := r.Decode()
 		if err != nil {
 			return nil, err
 		}
 		facts = append(facts, f)
 	}
-	return facts, rows.Err()
+	return facts, nil
 }
 
-// scanFact reads a record and the sum of the one before it from a row.
-func scanFact(rows *sql.Rows, behind remediate.Checkpoint) (remediate.Fact, error) {
-	var before []byte
-	r, err := scanRecord(withLast{rows, &before})
+// rowsOf returns the rows of an incident's facts after the record numbered behind, and the sums of the records before
+// each.
+func rowsOf(ctx context.Context, src source, incident, behind uint64) (records []recordRow, before []remediate.Sum, err error) {
+	rows, err := src.QueryContext(ctx, `SELECT facts.seq, facts.at, facts.kind, facts.bytes, facts.sum, `+src.by("facts")+`, before.sum
+		FROM incident_facts i JOIN facts ON facts.seq = i.seq LEFT JOIN facts before ON before.seq = i.seq - 1
+		WHERE i.incident = ? AND i.seq > ? ORDER BY i.seq`, int64(incident), int64(behind))
 	if err != nil {
-		return remediate.Fact{}, err
+		return nil, nil, err
 	}
-	sum := remediate.Sum{}
-	copy(sum[:], before)
-	if r.Seq == behind.Seq+1 {
-		sum = behind.Head
+	defer rows.Close()
+	for rows.Next() {
+		var b []byte
+		r, err := scanRow(rows, &b)
+		if err != nil {
+			return nil, nil, err
+		}
+		sum := remediate.Sum{}
+		copy(sum[:], b)
+		records, before = append(records, r), append(before, sum)
 	}
-	if err := r.Verify(r.Seq-1, sum); err != nil {
-		return remediate.Fact{}, err
-	}
-	return r.Decode()
+	return records, before, rows.Err()
 }
-
-// withLast scans one column more than it is asked for.
-type withLast struct {
-	rows *sql.Rows
-	last *[]byte
-}
-
-func (w withLast) Scan(to ...any) error { return w.rows.Scan(append(to, w.last)...) }

@@ -27,7 +27,7 @@ func (s *SQLite) Read(ctx context.Context, from uint64) iter.Seq2[remediate.Reco
 			yield(remediate.Record{}, err)
 			return
 		}
-		for r, err := range readFrom(ctx, s.reader, max(from, 1)) {
+		for r, err := range readFrom(ctx, s.reader, s.unpacker, max(from, 1)) {
 			if err != nil {
 				err = fmt.Errorf("read journal %s: %w", s.dir, err)
 			}
@@ -46,27 +46,28 @@ func (s *SQLite) state() error {
 }
 
 // readAll yields all records that are there.
-func readAll(ctx context.Context, db *sql.DB) iter.Seq2[remediate.Record, error] {
+func readAll(ctx context.Context, db *sql.DB, u *unpacker) iter.Seq2[remediate.Record, error] {
 	return func(yield func(remediate.Record, error) bool) {
-		behind, err := readCheckpoint(ctx, db)
+		behind, err := readBehind(ctx, db)
 		if err != nil {
 			yield(remediate.Record{}, err)
 			return
 		}
-		readFrom(ctx, db, behind.Seq+1)(yield)
+		readFrom(ctx, db, u, behind.Seq+1)(yield)
 	}
 }
 
 // readFrom is [SQLite.Read] on any connection.
-func readFrom(ctx context.Context, db *sql.DB, from uint64) iter.Seq2[remediate.Record, error] {
+func readFrom(ctx context.Context, db *sql.DB, u *unpacker, from uint64) iter.Seq2[remediate.Record, error] {
 	return func(yield func(remediate.Record, error) bool) {
+		src := source{db, u}
 		end, before, err := beginReading(ctx, db, from)
 		for seq := from; err == nil && seq <= end; {
 			var page []remediate.Record
-			page, err = readPage(ctx, db, seq, end)
+			page, err = readPage(ctx, src, seq, end)
 			for _, r := range page {
 				if damage := r.Verify(seq-1, before); damage != nil {
-					yield(remediate.Record{}, orTrimmed(ctx, db, seq, damage))
+					yield(remediate.Record{}, orMeanwhile(ctx, src, seq, damage))
 					return
 				}
 				if !yield(r, nil) {
@@ -75,7 +76,10 @@ func readFrom(ctx context.Context, db *sql.DB, from uint64) iter.Seq2[remediate.
 				seq, before = seq+1, r.Sum
 			}
 			if err == nil && len(page) == 0 {
-				err = orTrimmed(ctx, db, seq, &remediate.DamageError{Seq: seq, Why: "it is missing"})
+				err = &remediate.DamageError{Seq: seq, Why: "it is missing"}
+			}
+			if isDamage(err) {
+				err = orMeanwhile(ctx, src, seq, err)
 			}
 		}
 		if err != nil {
@@ -88,7 +92,7 @@ func readFrom(ctx context.Context, db *sql.DB, from uint64) iter.Seq2[remediate.
 // before from.
 func beginReading(ctx context.Context, db *sql.DB, from uint64) (end uint64, before remediate.Sum, err error) {
 	err = view(ctx, db, func(q querier) error {
-		behind, err := readCheckpoint(ctx, q)
+		behind, err := readBehind(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -118,15 +122,29 @@ func view(ctx context.Context, db *sql.DB, f func(querier) error) error {
 
 // readPage returns the next records from seq on and, where it could not go on,
 // why: an error that comes with records concerns what follows them.
-func readPage(ctx context.Context, q querier, seq, end uint64) ([]remediate.Record, error) {
-	rows, err := q.QueryContext(ctx, "SELECT seq, at, kind, bytes, sum FROM facts WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?", int64(seq), int64(end), pageOfRecords)
+func readPage(ctx context.Context, src source, seq, end uint64) ([]remediate.Record, error) {
+	rows, err := readRows(ctx, src, seq, end)
+	page := make([]remediate.Record, 0, len(rows))
+	for _, row := range rows {
+		r, damage := row.record(ctx, src)
+		if damage != nil {
+			return page, damage
+		}
+		page = append(page, r)
+	}
+	return page, err
+}
+
+// readRows is readPage before anything is unpacked.
+func readRows(ctx context.Context, src source, seq, end uint64) ([]recordRow, error) {
+	rows, err := src.QueryContext(ctx, "SELECT seq, at, kind, bytes, sum, "+src.by("facts")+" FROM facts WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?", int64(seq), int64(end), pageOfRecords)
 	if err != nil {
 		return nil, readError(ctx, seq, err)
 	}
 	defer rows.Close()
-	var page []remediate.Record
+	var page []recordRow
 	for rows.Next() {
-		r, err := scanRecord(rows)
+		r, err := scanRow(rows)
 		if err != nil {
 			return page, readError(ctx, seq+uint64(len(page)), err)
 		}
@@ -138,16 +156,41 @@ func readPage(ctx context.Context, q querier, seq, end uint64) ([]remediate.Reco
 	return page, nil
 }
 
-func scanRecord(row interface{ Scan(...any) error }) (remediate.Record, error) {
-	var r remediate.Record
+// recordRow is a record as its row keeps it.
+type recordRow struct {
+	remediate.Record // but for its Bytes
+	packed
+}
+
+// scanRow reads a row, and the columns that more stand for.
+func scanRow(rows *sql.Rows, more ...any) (recordRow, error) {
+	var r recordRow
 	var at int64
 	var sum []byte
-	if err := row.Scan(&r.Seq, &at, &r.Kind, &r.Bytes, &sum); err != nil {
+	if err := rows.Scan(append([]any{&r.Seq, &at, &r.Kind, &r.bytes, &sum, &r.by}, more...)...); err != nil {
 		return r, err
 	}
 	r.At = fromMillis(at)
 	copy(r.Sum[:], sum) // of another length: it will not fit
 	return r, nil
+}
+
+// record unpacks the record, which then has to be verified. What cannot be unpacked
+// is damage to it.
+func (r recordRow) record(ctx context.Context, src source) (remediate.Record, error) {
+	var err error
+	r.Bytes, err = src.unpack(ctx, r.packed)
+	if err != nil {
+		if ctx.Err() != nil {
+			return remediate.Record{}, ctx.Err()
+		}
+		why := err.Error()
+		if d := (*remediate.DamageError)(nil); errors.As(err, &d) { // to its dictionary
+			why = d.Why
+		}
+		return remediate.Record{}, &remediate.DamageError{Seq: r.Seq, Why: why}
+	}
+	return r.Record, nil
 }
 
 // readError is err as it concerns record seq, or the context's error when that
@@ -168,11 +211,14 @@ func (s *SQLite) Head(ctx context.Context) (uint64, remediate.Sum, error) {
 	return h.seq, h.sum, err
 }
 
-// orTrimmed returns the damage that was seen at record seq, or, when that was
-// trimmed meanwhile, the error that says so.
-func orTrimmed(ctx context.Context, q querier, seq uint64, damage error) error {
-	behind, err := readCheckpoint(ctx, q)
+// orMeanwhile returns the damage that was seen at record seq or, when that was
+// trimmed meanwhile, or packed by who upgraded the journal, the error that says so.
+func orMeanwhile(ctx context.Context, src source, seq uint64, damage error) error {
+	behind, err := readBehind(ctx, src)
 	if err != nil {
+		return err
+	}
+	if err := stillOfFormat(ctx, src); err != nil {
 		return err
 	}
 	if seq <= behind.Seq {

@@ -16,8 +16,9 @@ import (
 // Reading is a journal that is only looked at. A daemon may be writing it at the
 // same time: neither waits for the other.
 type Reading struct {
-	dir    string
-	reader *sql.DB
+	dir      string
+	reader   *sql.DB
+	unpacker *unpacker
 }
 
 // OpenReading opens the journal in dir to read it. It changes nothing there, and
@@ -32,19 +33,23 @@ func OpenReading(ctx context.Context, dir string) (*Reading, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", dir, err)
 	}
-	r := &Reading{dir: dir, reader: db}
 	if _, err := readHead(ctx, db); err != nil { // SQLite opens the files with the first statement
 		_ = db.Close() // what kept it from opening matters more
 		return nil, fmt.Errorf("open journal %s: %w", dir, err)
 	}
-	return r, nil
+	version, err := readFormat(ctx, db)
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open journal %s: %w", dir, err)
+	}
+	return &Reading{dir: dir, reader: db, unpacker: newUnpacker(version)}, nil
 }
 
 // Read yields all records that are there when the reading begins, each verified
 // against the one before it. There is at most one error, and it comes last.
 func (r *Reading) Read(ctx context.Context) iter.Seq2[remediate.Record, error] {
 	return func(yield func(remediate.Record, error) bool) {
-		for record, err := range readAll(ctx, r.reader) {
+		for record, err := range readAll(ctx, r.reader, r.unpacker) {
 			if err != nil {
 				err = fmt.Errorf("read journal %s: %w", r.dir, err)
 			}
@@ -80,7 +85,11 @@ func (r *Reading) Begin(ctx context.Context) (Beginning, error) {
 // begin also returns the checkpoint that stands for what was trimmed. Of the
 // state in it no more is read than each release writes.
 func (r *Reading) begin(ctx context.Context) (Beginning, remediate.Checkpoint, error) {
-	behind, err := readCheckpoint(ctx, r.reader)
+	var behind remediate.Checkpoint
+	err := view(ctx, r.reader, func(q querier) (err error) {
+		behind, err = readCheckpoint(ctx, source{q, r.unpacker})
+		return err
+	})
 	if err != nil {
 		return Beginning{}, behind, fmt.Errorf("read journal %s: %w", r.dir, err)
 	}
@@ -107,7 +116,7 @@ func (r *Reading) Behind(ctx context.Context) (*remediate.State, error) {
 
 // Load is [SQLite.Load].
 func (r *Reading) Load(ctx context.Context, digest string) ([]byte, error) {
-	return loadBlob(ctx, r.reader, digest)
+	return loadBlob(ctx, source{r.reader, r.unpacker}, digest)
 }
 
 // Close gives back what was opened.

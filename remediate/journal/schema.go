@@ -12,22 +12,27 @@ import (
 
 const (
 	applicationID = 0x52454d44 // "REMD", in the database's header
-	format        = 1          // user_version; a release reads this one and refuses newer ones
+	format        = 2          // user_version; a release writes this one, reads those before it and refuses newer ones
 )
 
-// tables is the layout of format 1, each statement as SQLite keeps it. The
-// first four tables are the truth; the others are made from them and can be
+// tables is the layout, each statement as SQLite keeps it. Facts, dictionaries, head,
+// checkpoint with the parts of its state, and blobs are the truth; the others are made from them and can be
 // made again. The view is for operators with a sqlite3 shell.
 var tables = []string{
-	`CREATE TABLE facts (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, bytes BLOB NOT NULL, sum BLOB NOT NULL) STRICT`,
+	`CREATE TABLE facts (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, bytes BLOB NOT NULL, sum BLOB NOT NULL, packed INTEGER) STRICT`,
+	`CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, after INTEGER NOT NULL, bytes BLOB NOT NULL, sum BLOB NOT NULL) STRICT`,
 	`CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, sum BLOB NOT NULL, writes INTEGER NOT NULL) STRICT`,
-	`CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, at INTEGER NOT NULL, head BLOB NOT NULL, state BLOB NOT NULL, sum BLOB NOT NULL) STRICT`,
-	`CREATE TABLE blobs (digest BLOB PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT`,
+	`CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, at INTEGER NOT NULL, head BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, sum BLOB NOT NULL) STRICT`,
+	`CREATE TABLE states (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL, packed INTEGER) STRICT`,
+	`CREATE TABLE blobs (digest BLOB PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL, packed INTEGER) STRICT`,
 	`CREATE TABLE incidents (id INTEGER PRIMARY KEY, policy TEXT NOT NULL, severity TEXT NOT NULL, status TEXT NOT NULL, target TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, row BLOB NOT NULL, sum BLOB NOT NULL) STRICT`,
 	`CREATE TABLE incident_facts (incident INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (incident, seq)) STRICT, WITHOUT ROWID`,
-	`CREATE TABLE alerts (id BLOB PRIMARY KEY, seq INTEGER NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID`,
-	`CREATE VIEW readable AS SELECT seq, strftime('%FT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS at, kind, CAST(bytes AS TEXT) AS fact FROM facts`,
+	`CREATE TABLE alerts (id BLOB PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
+	readableView,
 }
+
+// readableView says of what is packed no more than it knows.
+const readableView = `CREATE VIEW readable AS SELECT seq, strftime('%FT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS at, kind, iif(packed IS NULL, CAST(bytes AS TEXT), '(packed: remedy journal export says it)') AS fact FROM facts`
 
 // querier is what *sql.DB, *sql.Conn and *sql.Tx have in common for reading.
 type querier interface {
@@ -57,30 +62,52 @@ func createTables(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// checkFormat tells whether the database is a journal that this release can
-// read. It returns [ErrNewerFormat] when a newer one wrote it.
-func checkFormat(ctx context.Context, q querier) error {
+// checkFormat returns the format of the database, which is a journal that this
+// release can read. It returns [ErrNewerFormat] when a newer one wrote it.
+func checkFormat(ctx context.Context, q querier) (int, error) {
 	var application, version int
 	if err := q.QueryRowContext(ctx, "PRAGMA application_id").Scan(&application); err != nil {
-		return damaged(1, err)
+		return 0, damaged(1, err)
 	}
 	if err := q.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return damaged(1, err)
+		return 0, damaged(1, err)
 	}
-	same, err := tablesAre(ctx, q)
+	laidOut, err := formatOfTables(ctx, q)
 	switch {
 	case err != nil:
-		return err
-	case same && (application != applicationID || version != format):
-		return &remediate.DamageError{Seq: 1, Why: fmt.Sprintf("the file's header says application %#x, format %d, its tables are those of %#x, format %d", application, version, applicationID, format)}
+		return 0, err
+	case laidOut != 0 && (application != applicationID || version != laidOut):
+		return 0, &remediate.DamageError{Seq: 1, Why: fmt.Sprintf("the file's header says application %#x, format %d, its tables are those of %#x, format %d", application, version, applicationID, laidOut)}
 	case application != applicationID:
-		return &remediate.DamageError{Seq: 1, Why: fmt.Sprintf("the file is not a journal: application_id is %#x, want %#x", application, applicationID)}
+		return 0, &remediate.DamageError{Seq: 1, Why: fmt.Sprintf("the file is not a journal: application_id is %#x, want %#x", application, applicationID)}
 	case version > format:
-		return fmt.Errorf("%w: it has format %d, this one reads up to %d: start the newer release again, or restore the copy that was made before it", ErrNewerFormat, version, format)
-	case !same:
-		return &remediate.DamageError{Seq: 1, Why: "the file's tables are not those of a journal"}
+		return 0, newerFormat(version)
+	case laidOut == 0:
+		return 0, &remediate.DamageError{Seq: 1, Why: "the file's tables are not those of a journal"}
 	}
-	return nil
+	return version, nil
+}
+
+func newerFormat(version int) error {
+	return fmt.Errorf("%w: it has format %d, this one reads up to %d: start the newer release again, or restore the copy that was made before it", ErrNewerFormat, version, format)
+}
+
+// readFormat returns the format that the journal itself says it has.
+func readFormat(ctx context.Context, q querier) (version int, err error) {
+	if err := q.QueryRowContext(ctx, "SELECT format FROM head WHERE id = 1").Scan(&version); err != nil {
+		return 0, damaged(1, err)
+	}
+	return version, nil
+}
+
+// stillOfFormat refuses a journal that somebody upgraded since it was opened to be
+// read: what is there now is no damage, but is read in another way.
+func stillOfFormat(ctx context.Context, src source) error {
+	version, err := readFormat(ctx, src)
+	if err == nil && version != src.format {
+		err = errors.New("the journal was upgraded while it was read: begin anew")
+	}
+	return err
 }
 
 // isEmpty tells whether nothing was ever created in the database.
@@ -95,27 +122,32 @@ func isEmpty(ctx context.Context, q querier) (bool, error) {
 	return objects == 0 && application == 0, nil
 }
 
-// tablesAre tells whether the database is laid out as [tables] says.
-func tablesAre(ctx context.Context, q querier) (bool, error) {
+// formatOfTables returns the format as which the database is laid out, 0 when it is
+// none.
+func formatOfTables(ctx context.Context, q querier) (int, error) {
 	rows, err := q.QueryContext(ctx, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
 	if err != nil {
-		return false, damaged(1, err)
+		return 0, damaged(1, err)
 	}
 	defer rows.Close()
 	var have []string
 	for rows.Next() {
 		var statement string
 		if err := rows.Scan(&statement); err != nil {
-			return false, damaged(1, err)
+			return 0, damaged(1, err)
 		}
 		have = append(have, statement)
 	}
 	if err := rows.Err(); err != nil {
-		return false, damaged(1, err)
+		return 0, damaged(1, err)
 	}
-	want := slices.Sorted(slices.Values(tables))
 	slices.Sort(have)
-	return slices.Equal(have, want), nil
+	for version, layout := range map[int][]string{1: tablesOfFormat1, format: tables} {
+		if slices.Equal(have, slices.Sorted(slices.Values(layout))) {
+			return version, nil
+		}
+	}
+	return 0, nil
 }
 
 // readHead returns the end of the journal, as the last transaction left it.
@@ -130,7 +162,9 @@ func readHead(ctx context.Context, q querier) (head, error) {
 		return head{}, &remediate.DamageError{Seq: 1, Why: "the journal does not say where it ends"}
 	case err != nil:
 		return head{}, damaged(1, err)
-	case len(sum) != len(h.sum) || version != format:
+	case version > format:
+		return head{}, newerFormat(version)
+	case len(sum) != len(h.sum) || version < 1:
 		return head{}, &remediate.DamageError{Seq: 1, Why: "what the journal says of its end makes no sense"}
 	}
 	h.sum = remediate.Sum(sum)
@@ -140,12 +174,13 @@ func readHead(ctx context.Context, q querier) (head, error) {
 	return h, nil
 }
 
-// readCheckpoint returns the checkpoint, the zero one when there is none.
-func readCheckpoint(ctx context.Context, q querier) (remediate.Checkpoint, error) {
+// readBehind returns the checkpoint without its state, which may be long, the zero
+// one when there is none. It is not verified: that what follows it can be is.
+func readBehind(ctx context.Context, q querier) (remediate.Checkpoint, error) {
 	var c remediate.Checkpoint
 	var at int64
 	var before, sum []byte
-	err := q.QueryRowContext(ctx, "SELECT seq, at, head, state, sum FROM checkpoint WHERE id = 1").Scan(&c.Seq, &at, &before, &c.State, &sum)
+	err := q.QueryRowContext(ctx, "SELECT seq, at, head, sum FROM checkpoint WHERE id = 1").Scan(&c.Seq, &at, &before, &sum)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return remediate.Checkpoint{}, nil
@@ -155,8 +190,46 @@ func readCheckpoint(ctx context.Context, q querier) (remediate.Checkpoint, error
 		return c, &remediate.DamageError{Seq: c.Seq, Why: "the checkpoint makes no sense"}
 	}
 	c.At, c.Head, c.Sum = fromMillis(at), remediate.Sum(before), remediate.Sum(sum)
-	if err := c.Verify(); err != nil {
+	return c, nil
+}
+
+// readCheckpoint returns the checkpoint, verified, the zero one when there is none.
+func readCheckpoint(ctx context.Context, src source) (remediate.Checkpoint, error) {
+	c, err := readBehind(ctx, src)
+	if err != nil || c.Seq == 0 && c.At.IsZero() {
 		return c, err
 	}
-	return c, nil
+	if err := stillOfFormat(ctx, src); err != nil {
+		return c, err
+	}
+	if c.State, err = readState(ctx, src); err != nil {
+		return c, damaged(c.Seq, err)
+	}
+	return c, c.Verify()
+}
+
+// readState returns the state in the checkpoint.
+func readState(ctx context.Context, src source) ([]byte, error) {
+	query := "SELECT bytes, packed FROM states JOIN checkpoint ON states.id BETWEEN first AND last ORDER BY states.id"
+	if src.format == 1 {
+		query = "SELECT state, NULL FROM checkpoint"
+	}
+	rows, err := src.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	state := []byte{}
+	for rows.Next() {
+		var p packed
+		if err := rows.Scan(&p.bytes, &p.by); err != nil {
+			return nil, err
+		}
+		part, err := p.unpack()
+		if err != nil {
+			continue // the checksum will not fit
+		}
+		state = append(state, part...)
+	}
+	return state, rows.Err()
 }

@@ -134,7 +134,7 @@ func (s *SQLite) Snapshot(ctx context.Context) (remediate.Checkpoint, bool, erro
 // others, or from more of them, must not hide that those are gone.
 func (s *SQLite) fits(ctx context.Context, c remediate.Checkpoint) (fits bool, err error) {
 	err = view(ctx, s.reader, func(q querier) error {
-		behind, err := readCheckpoint(ctx, q)
+		behind, err := readBehind(ctx, q)
 		if err != nil || c.Seq <= behind.Seq {
 			return err
 		}

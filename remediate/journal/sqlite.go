@@ -47,19 +47,27 @@ type SQLite struct {
 	lock    *os.File
 	acked   *acked
 	writer  *sql.DB // one connection
+	beside  *sql.DB // and one that moves the log while that one writes
 	reader  *sql.DB // read-only connections
 	// anchor is a read-only connection that is open as long as the journal, so
 	// that the writer's is never the last to go: SQLite moves the log into the
 	// database with the last one, which must not be done after a failed sync.
 	anchor *sql.Conn
 
-	mu     sync.Mutex // held by whoever writes
-	broken error      // the first error after which nothing may be written
+	unpacker *unpacker
 
-	grown   chan struct{} // the log may have reached MoveAt
-	closing chan struct{}
-	mover   sync.WaitGroup
-	moveAt  int64 // under mu: the size at which to move next
+	trimming sync.Mutex // held by whoever trims or sweeps; taken before next
+	next     sync.Mutex // held by whoever waits to write; taken before mu
+
+	mu      sync.Mutex // held by whoever writes
+	broken  error      // the first error after which nothing may be written
+	packing packing    // under mu
+
+	grown        chan struct{} // the log may have reached MoveAt
+	closing      chan struct{}
+	stopSweeping context.CancelFunc
+	mover        sync.WaitGroup // and who sweeps what a trim left over
+	moveAt       int64          // under mu: the size at which to move next
 }
 
 // Open opens the journal in dir for writing, and makes it when there is none.
@@ -71,7 +79,7 @@ type SQLite struct {
 // copy, or move the folder away and begin anew.
 func Open(ctx context.Context, dir string, options Options) (*SQLite, error) {
 	s := &SQLite{
-		dir: dir, options: options.withDefaults(),
+		dir: dir, options: options.withDefaults(), unpacker: newUnpacker(format),
 		grown: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	s.moveAt = s.options.MoveAt
@@ -79,8 +87,11 @@ func Open(ctx context.Context, dir string, options Options) (*SQLite, error) {
 		_ = s.release(false) // what kept it from opening matters more
 		return nil, fmt.Errorf("open journal %s: %w", dir, err)
 	}
-	s.mover.Add(1)
+	s.mover.Add(2)
 	go s.moveWhenGrown() //nolint:gosec // it ends with Close, not with the opening
+	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopSweeping = stop
+	go s.sweepWhenOpened(sweeping)
 	return s, nil
 }
 
@@ -95,23 +106,24 @@ func (s *SQLite) open(ctx context.Context) (err error) {
 	if s.acked, bound, err = openAcked(s.dir); err != nil {
 		return err
 	}
-	fresh, err := s.examine(ctx, bound)
+	version, err := s.examine(ctx, bound)
 	if err != nil {
 		return err
 	}
-	if err := s.connect(ctx, fresh); err != nil {
+	if err := s.connect(ctx, version); err != nil {
 		return err
 	}
 	return s.settle(ctx)
 }
 
-// connect opens the connections of a database that was found to be sound, and
-// makes the tables of a fresh one.
-func (s *SQLite) connect(ctx context.Context, fresh bool) (err error) {
+// connect opens the connections of a database that was found to be sound, makes the
+// tables of a fresh one, whose format is 0, and upgrades an old one.
+func (s *SQLite) connect(ctx context.Context, version int) (err error) {
 	if s.writer, err = dial(s.database(), 1, writerParameters); err != nil {
 		return err
 	}
-	if fresh {
+	switch version {
+	case 0:
 		f, err := os.OpenFile(s.database(), os.O_RDWR|os.O_CREATE, 0o600) // SQLite would make it readable for all
 		if err != nil {
 			return err
@@ -122,6 +134,13 @@ func (s *SQLite) connect(ctx context.Context, fresh bool) (err error) {
 		if err := createTables(ctx, s.writer); err != nil {
 			return err
 		}
+	case 1:
+		if err := upgrade(ctx, s.writer); err != nil {
+			return err
+		}
+	}
+	if s.beside, err = dial(s.database(), 1, writerParameters); err != nil {
+		return err
 	}
 	if s.reader, err = dial(s.database(), 4, readerParameters); err != nil {
 		return err
@@ -129,7 +148,7 @@ func (s *SQLite) connect(ctx context.Context, fresh bool) (err error) {
 	if s.anchor, err = s.reader.Conn(ctx); err != nil {
 		return explain(err)
 	}
-	_, err = readHead(ctx, s.anchor) // SQLite opens the files with the first statement
+	s.packing, err = openPacking(ctx, s.anchor) // SQLite opens the files with the first statement
 	return err
 }
 
@@ -171,6 +190,7 @@ func (s *SQLite) Close() error {
 	s.mu.Unlock()
 
 	close(s.closing)
+	s.stopSweeping()
 	s.mover.Wait()
 	return errors.Join(err, s.release(clean))
 }
@@ -180,11 +200,11 @@ func (s *SQLite) Close() error {
 func (s *SQLite) release(clean bool) error {
 	var errs []error
 	if !clean {
-		errs = append(errs, closeIf(s.writer))
+		errs = append(errs, closeIf(s.beside), closeIf(s.writer))
 	}
 	errs = append(errs, closeIf(s.anchor), closeIf(s.reader))
 	if clean {
-		errs = append(errs, closeIf(s.writer))
+		errs = append(errs, closeIf(s.beside), closeIf(s.writer))
 	}
 	return errors.Join(append(errs, closeIf(s.acked), closeIf(s.lock))...)
 }

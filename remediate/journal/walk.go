@@ -57,7 +57,7 @@ func (r *Reading) check(ctx context.Context) (w walk, err error) {
 		return w, err
 	}
 	w.Journal, w.Last, w.Head = begin.Journal, behind.Seq, behind.Head
-	for record, err := range readAll(ctx, r.reader) {
+	for record, err := range readAll(ctx, r.reader, r.unpacker) {
 		if err == nil {
 			err = w.take(record)
 		}
@@ -72,12 +72,12 @@ func (r *Reading) check(ctx context.Context) (w walk, err error) {
 		return w, &remediate.DamageError{Seq: w.Last + 1, Why: fmt.Sprintf("it is missing: records up to %d were acknowledged, see %s", bound.seq, ackedName)}
 	}
 	return w, view(ctx, r.reader, func(q querier) error {
-		_, err := checkEnds(ctx, q)
+		_, _, err := checkEnds(ctx, source{q, r.unpacker})
 		if err == nil {
 			err = q.QueryRowContext(ctx, "SELECT count(*) FROM blobs").Scan(&w.Blobs)
 		}
 		if err == nil {
-			err = checkBlobs(ctx, q)
+			err = checkBlobs(ctx, source{q, r.unpacker})
 		}
 		if err == nil {
 			w.Gone, err = w.evidence.gone(ctx, q)

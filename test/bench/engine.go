@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -77,8 +78,23 @@ func policy(name string, mode remediate.Mode) remediate.Policy {
 // rig is an engine on a journal on the disk.
 type rig struct {
 	*engine.Engine
-	stop  func()
-	ended chan error
+	stop    func()
+	ended   chan error
+	trimmed atomic.Bool // the journal was, by now
+}
+
+// trimmable is a journal that tells when it was trimmed.
+type trimmable struct {
+	engine.Journal
+	trimmed *atomic.Bool
+}
+
+func (t trimmable) Trim(ctx context.Context, c remediate.Checkpoint, needed []string) error {
+	err := t.Journal.Trim(ctx, c, needed)
+	if err == nil {
+		t.trimmed.Store(true)
+	}
+	return err
 }
 
 // startEngine starts an engine on the journal in dir and waits until it takes
@@ -96,7 +112,11 @@ func startKeeping(ctx context.Context, dir string, seen func(remediate.Fact), ke
 	r := &rig{ended: make(chan error, 1)}
 	r.Engine = engine.New(engine.Options{
 		Open: func(ctx context.Context) (engine.Journal, error) {
-			return journal.Open(ctx, dir, journal.Options{})
+			j, err := journal.Open(ctx, dir, journal.Options{})
+			if err != nil {
+				return nil, err
+			}
+			return trimmable{j, &r.trimmed}, nil
 		},
 		Name:      func() string { return strings.Repeat("b", 8) },
 		Performer: world{}, Rulebook: book, Observe: seen, Retention: keep,

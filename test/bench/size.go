@@ -20,6 +20,9 @@ const (
 	sizeAlerts = 5000
 	sizeBatch  = 50
 	sizeOneIn  = 50
+	// sizeKnown is how many alerts fire, all of which the state is of that stands for
+	// what is trimmed, in the case that shows whether its size is waited for.
+	sizeKnown = 100_000
 )
 
 // size is what one storm came to. All but Facts are bytes, or milliseconds.
@@ -29,7 +32,11 @@ type size struct {
 	records       float64 // of that, what the facts themselves say
 	quiet, during float64 // the longest that one alert waited, before and while the journal was trimmed
 	trimmed       float64 // facts that were
+	known         waits   // with so many alerts that are known
 }
+
+// waits are the longest that one alert waited, in milliseconds.
+type waits struct{ quiet, during float64 }
 
 // measureSize measures what facts take on the disk, and how long an alert waits
 // while they are trimmed.
@@ -56,9 +63,12 @@ func measureSize(ctx context.Context, o options) ([]row, error) {
 		figure("longest wait", "quiet", "ms", func(s size) float64 { return s.quiet }),
 		figure("longest wait", "while trimmed", "ms", func(s size) float64 { return s.during }),
 		figure("longest wait", "facts trimmed meanwhile", "", func(s size) float64 { return s.trimmed }),
+		figure(fmt.Sprintf("longest wait, %d known", sizeKnown), "quiet", "ms", func(s size) float64 { return s.known.quiet }),
+		figure(fmt.Sprintf("longest wait, %d known", sizeKnown), "while trimmed", "ms", func(s size) float64 { return s.known.during }),
 	}
 	rows[1].Ratio, rows[1].Against = rows[1].Value/rows[0].Value, rows[0].What
 	rows[3].Ratio, rows[3].Against = rows[3].Value/rows[2].Value, rows[2].What
+	rows[6].Ratio, rows[6].Against = rows[6].Value/rows[5].Value, rows[5].What
 	return rows, nil
 }
 
@@ -89,8 +99,42 @@ func sizeOnce(ctx context.Context, o options) (s size, err error) {
 	if err := s.look(ctx, dir); err != nil {
 		return s, err
 	}
-	return s, s.trim(ctx, dir)
+	if err := s.trim(ctx, dir); err != nil {
+		return s, err
+	}
+	s.known, err = waitsOfKnown(ctx, dir+"-known")
+	return s, err
 }
+
+// waitsOfKnown measures how long an alert waits while all of a journal is trimmed of
+// which the alerts still fire.
+func waitsOfKnown(ctx context.Context, dir string) (w waits, err error) {
+	r, err := startEngine(ctx, dir, nil)
+	if err != nil {
+		return w, err
+	}
+	for from := 0; from < sizeKnown && err == nil; from += sizeBatch {
+		var batch []remediate.Input
+		for n := from; n < from+sizeBatch; n++ {
+			batch = append(batch, stormAlert(unmatched(n), true))
+		}
+		err = r.Submit(ctx, batch)
+	}
+	if also := r.close(); err == nil {
+		err = also
+	}
+	if err != nil {
+		return w, err
+	}
+	if w.quiet, err = longestWait(ctx, dir, engine.Retention{}); err != nil {
+		return w, err
+	}
+	w.during, err = longestWait(ctx, dir, engine.Retention{Size: 1})
+	return w, err
+}
+
+// unmatched numbers the alerts of the storm that no policy concerns.
+func unmatched(n int) int { return n + n/(sizeOneIn-1) + 1 }
 
 // stormOf submits the storm, and has what was opened by it end.
 func stormOf(ctx context.Context, r *rig, closed *atomic.Int64) error {
@@ -171,10 +215,10 @@ func (s *size) look(ctx context.Context, dir string) error {
 // trim sends alerts one at a time, first while nothing is trimmed, then while half
 // of the journal is.
 func (s *size) trim(ctx context.Context, dir string) (err error) {
-	if s.quiet, err = longestWait(ctx, dir, sizeAlerts, engine.Retention{}); err != nil {
+	if s.quiet, err = longestWait(ctx, dir, engine.Retention{}); err != nil {
 		return err
 	}
-	if s.during, err = longestWait(ctx, dir, 2*sizeAlerts, engine.Retention{Size: int64(s.disk / 2)}); err != nil {
+	if s.during, err = longestWait(ctx, dir, engine.Retention{Size: int64(s.disk / 2)}); err != nil {
 		return err
 	}
 	j, err := journal.OpenReading(ctx, dir)
@@ -187,16 +231,19 @@ func (s *size) trim(ctx context.Context, dir string) (err error) {
 	return err
 }
 
-// longestWait is the longest that one of some alerts waited, the first of them being
-// numbered so, in milliseconds.
-func longestWait(ctx context.Context, dir string, from int, keep engine.Retention) (longest float64, err error) {
+// longestWait is the longest that one edge of an alert waited, in milliseconds, of 300
+// or of as many as there are until what is to be trimmed was. The alerts are known:
+// each resolves, and fires again.
+func longestWait(ctx context.Context, dir string, keep engine.Retention) (longest float64, err error) {
 	r, err := startKeeping(ctx, dir, nil, keep)
 	if err != nil {
 		return 0, err
 	}
-	for n := from; n < from+300 && err == nil; n++ {
+	trims := keep != engine.Retention{}
+	for n := 0; (n < 300 || trims && !r.trimmed.Load()) && err == nil; n++ {
+		edge := []remediate.Input{stormAlert(unmatched(n/2%(sizeAlerts/2)), n%2 == 1)}
 		begun := time.Now()
-		if err = r.Submit(ctx, []remediate.Input{stormAlert(n, true)}); err == nil {
+		if err = r.Submit(ctx, edge); err == nil {
 			longest = max(longest, time.Since(begun).Seconds()*1000)
 		}
 	}
