@@ -16,6 +16,9 @@ func TestCopyReachesAll(t *testing.T) {
 		if met[t] || t == reflect.TypeFor[time.Time]() || t == reflect.TypeFor[index]() { // rebuilt
 			return ""
 		}
+		if t == reflect.TypeFor[Incidents]() { // copied by a method of its own
+			t = reflect.TypeFor[Incident]()
+		}
 		met[t] = true
 		switch t.Kind() {
 		case reflect.Interface, reflect.Func, reflect.Chan, reflect.UnsafePointer:

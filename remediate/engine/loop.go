@@ -68,7 +68,9 @@ func (e *Engine) drain(batch []request) []request {
 func (e *Engine) work(ctx context.Context, batch []request) error {
 	now, jumped := e.clock.now()
 	if e.degraded != nil && !now.Before(e.mendAt) {
-		e.mend(ctx)
+		if err := e.mend(ctx); err != nil {
+			return err
+		}
 	}
 	var records []remediate.Record
 	refused := make([]error, len(batch))
@@ -186,8 +188,7 @@ func (e *Engine) append(ctx context.Context, records []remediate.Record) error {
 			return err
 		}
 		if e.degraded == nil {
-			e.kept.Apply(f)
-			e.kept.Head = r.Sum
+			e.durable.add(r)
 		}
 		e.opt.Observe(f)
 		e.follow(f)

@@ -87,7 +87,7 @@ func newDecider(open int) (*decider, error) {
 			return nil, err
 		}
 	}
-	if n := len(d.state.Incidents); n != open {
+	if n := d.state.Incidents.Len(); n != open {
 		return nil, fmt.Errorf("%d incidents are open: want %d", n, open)
 	}
 	return d, nil
@@ -120,7 +120,7 @@ func (d *decider) reload() error {
 // many facts that came.
 func (d *decider) story() (facts int, err error) {
 	defer func() { d.told++ }()
-	open := len(d.state.Incidents)
+	open := d.state.Incidents.Len()
 	d.now = d.now.Add(time.Millisecond)
 	for _, firing := range []bool{true, false} {
 		n, err := d.hear(d.alert(down, firing))
@@ -129,7 +129,7 @@ func (d *decider) story() (facts int, err error) {
 		}
 		facts += n
 	}
-	if n := len(d.state.Incidents); n != open {
+	if n := d.state.Incidents.Len(); n != open {
 		return 0, fmt.Errorf("%d incidents are open after a story, %d before", n, open)
 	}
 	return facts, nil
