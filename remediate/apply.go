@@ -131,8 +131,8 @@ func (s *State) loaded(b RulebookLoaded, at time.Time) {
 	s.permitted() // it is judged by the new rulebook too
 }
 
-// known changes what is known of an alert, if it is known: another takes its place,
-// since what was frozen shares the one before.
+// known has what is known of an alert be followed by another that is changed, if it is
+// known.
 func (s *State) known(id AlertID, change func(*Known)) {
 	if before := s.Known[id]; before != nil {
 		k := *before
@@ -290,8 +290,7 @@ func (s *State) meet(t Target) {
 	}
 }
 
-// nobody was ever at work on a target. Like what is known of an alert, an Occupancy is
-// never changed: another takes its place.
+// nobody was ever at work on a target.
 var nobody = new(Occupancy)
 
 // release lets go of what the incident holds and wakes who waits for it.

@@ -12,9 +12,6 @@ func (c copier) of(t reflect.Type) func(to, from reflect.Value) {
 	if met {
 		return f
 	}
-	if t == reflect.TypeFor[*Known]() || t == reflect.TypeFor[*Occupancy]() {
-		return nil // these are never changed, but another takes their place
-	}
 	switch t.Kind() {
 	case reflect.Struct:
 		f = c.ofStruct(t)

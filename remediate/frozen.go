@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 )
 
@@ -17,9 +18,10 @@ type Frozen struct{ state *State }
 // Freeze returns what s is now. What rests, and most of what is known of alerts, is
 // shared, so that it takes little time and memory.
 func (s *State) Freeze() Frozen {
-	f := new(State)
-	copyState(reflect.ValueOf(f).Elem(), reflect.ValueOf(s).Elem())
-	f.Incidents, f.degraded, f.index = s.Incidents.copy(), "", index{}
+	rest, f := *s, new(State)
+	rest.Known, rest.Targets, rest.degraded, rest.index = nil, nil, "", index{}
+	copyState(reflect.ValueOf(f).Elem(), reflect.ValueOf(&rest).Elem())
+	f.Known, f.Targets, f.Incidents = maps.Clone(s.Known), maps.Clone(s.Targets), s.Incidents.copy()
 	return Frozen{f}
 }
 

@@ -267,7 +267,7 @@ func (s *State) Rewake(books Rulebooks) {
 // do after a restart.
 func (s *State) Started() []Pending {
 	var all []Pending
-	for _, i := range s.Incidents.All() {
+	for _, i := range s.Incidents.awake { // of those that rest nothing is under way
 		all = append(all, i.Pending...)
 	}
 	if s.Digests.Pending != nil {

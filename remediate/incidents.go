@@ -97,6 +97,15 @@ func (x *Incidents) Look(n uint64) *Incident {
 	return x.awake[n]
 }
 
+// Status is that of the incident with this number, which need not be woken for it; ""
+// when there is none.
+func (x *Incidents) Status(n uint64) Status {
+	if i := x.awake[n]; i != nil {
+		return i.Status
+	}
+	return x.resting[n].status
+}
+
 // Len is how many there are.
 func (x *Incidents) Len() int { return len(x.awake) + len(x.resting) }
 

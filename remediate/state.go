@@ -53,7 +53,8 @@ type Mute struct {
 	Why   string    `json:"why,omitempty"`
 }
 
-// Known is what is remembered of an alert.
+// Known is what is remembered of an alert. It is never changed, since frozen states
+// share it: another takes its place.
 type Known struct {
 	Firing     bool      `json:"firing"`
 	Seq        uint64    `json:"seq"` // of the fact that told the last edge
@@ -66,7 +67,7 @@ type Known struct {
 	Own        bool      `json:"own,omitempty"`     // it is our own: no Alertmanager lists it
 }
 
-// Occupancy is who is at work on a target, or was last.
+// Occupancy is who is at work on a target, or was last. It is never changed, like Known.
 type Occupancy struct {
 	Holder uint64    `json:"holder,omitempty"` // incident; 0 is nobody
 	Last   uint64    `json:"last,omitempty"`   // the incident that held it last
