@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"reflect"
 )
@@ -28,10 +29,11 @@ func (s *State) Freeze() Frozen {
 // Snapshot is [State.Snapshot].
 func (f Frozen) Snapshot() ([]byte, error) { return f.state.Snapshot() }
 
-// A packed state is two values of JSON and more, compressed: the state without its
-// incidents, and each of these. So neither who writes it nor who reads it has all of it
-// as JSON at once. It stands in an object that says of itself that it is of a format
-// which no release before this packing reads, so that such a one passes it over.
+// A packed state is many values of JSON, compressed: the state without its incidents
+// and what is known of alerts, each of these, a null, and each of those. So neither who
+// writes it nor who reads it has all of it as JSON at once. It stands in an object that
+// says of itself that it is of a format which no release before this packing reads, so
+// that such a one passes it over.
 const (
 	packedFormat = 11
 	packedBegins = `{"format":11,"packed":"`
@@ -60,18 +62,43 @@ func (s *State) pack(to io.Writer) error {
 	if err != nil {
 		return err
 	}
-	shell := *s
-	shell.Incidents = newIncidents()
 	values := json.NewEncoder(w)
-	if err := values.Encode(&shell); err != nil {
-		return err
-	}
-	for _, n := range s.Incidents.Numbers() {
-		if err := values.Encode(s.Incidents.Look(n)); err != nil {
+	for v := range s.values() {
+		if err := values.Encode(v); err != nil {
 			return err
 		}
 	}
 	return w.Close()
+}
+
+// values yields what a packed state consists of.
+func (s *State) values() iter.Seq[any] {
+	return func(yield func(any) bool) {
+		rest := *s
+		rest.Incidents, rest.Known = newIncidents(), map[AlertID]*Known{}
+		if !yield(&rest) {
+			return
+		}
+		for _, i := range s.Incidents.All() {
+			if !yield(i) {
+				return
+			}
+		}
+		if !yield(nil) {
+			return
+		}
+		for id, k := range s.Known {
+			if !yield(knownAlert{id, *k}) {
+				return
+			}
+		}
+	}
+}
+
+// knownAlert is what is known of one alert, in a packed state.
+type knownAlert struct {
+	ID AlertID `json:"id"`
+	Known
 }
 
 // packedIn is the packed state in b, false when b is none.
@@ -88,14 +115,25 @@ func (s *State) unpack(packed []byte) error {
 		return err
 	}
 	for {
-		i := new(Incident)
-		switch err := values.Decode(i); err {
+		var i *Incident
+		if err := values.Decode(&i); err != nil {
+			return fmt.Errorf("after %d incidents: %w", s.Incidents.Len(), err)
+		}
+		if i == nil {
+			break
+		}
+		s.Incidents.read(i)
+	}
+	for {
+		var k knownAlert
+		switch err := values.Decode(&k); err {
 		case nil:
-			s.Incidents.read(i)
+			known := k.Known // without its name
+			s.Known[k.ID] = &known
 		case io.EOF:
 			return nil
 		default:
-			return fmt.Errorf("after %d incidents: %w", s.Incidents.Len(), err)
+			return fmt.Errorf("after %d known alerts: %w", len(s.Known), err)
 		}
 	}
 }

@@ -46,11 +46,9 @@ func (e *Engine) reopen(ctx context.Context) error {
 		}
 		e.journal = nil
 	}
-	atHand := e.durable
-	e.durable = nil
 	err := e.open(ctx)
-	if err != nil && atHand != nil {
-		state, lost := atHand.state()
+	if err != nil && e.durable != nil {
+		state, lost := e.durable.state()
 		if lost != nil {
 			return errors.Join(err, lost)
 		}
@@ -65,8 +63,6 @@ func (e *Engine) reopen(ctx context.Context) error {
 	if err != nil {
 		e.opt.Log.Error("the journal cannot be written", "err", err, "again", e.mendAt)
 		e.state.Degrade(err.Error())
-	}
-	if err != nil {
 		e.durable = nil
 	}
 	e.takeUpTells()
