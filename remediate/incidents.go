@@ -194,7 +194,9 @@ func (s *State) rest() {
 			x.rest(i)
 		}
 	}
-	x.met = x.met[:0]
+	if x.met = x.met[:0]; len(x.resting) == 0 {
+		clear(x.patterns) // of policies that may be no more
+	}
 }
 
 // copy returns incidents that have nothing in common with x that is ever changed.
