@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Whatever a state can reach is of a kind that Copy copies: an interface, a function
+// Whatever a state can reach is of a kind that Freeze copies: an interface, a function
 // or a pointer in a field that is not exported would be shared. That what is copied
 // is the same, and stays so, is a law of its own.
 func TestCopyReachesAll(t *testing.T) {
