@@ -87,7 +87,7 @@ func (h *handler) join(id AlertID, a Alert, p *Policy, found bool) {
 	key, missing := p.key(book.Cluster, a.Labels)
 	if n, open := h.s.index.byKey[key]; open {
 		h.emit(Joined{Incident: n, Alert: id, Found: found})
-		if i := h.s.Incidents[n]; h.policy(i) != nil {
+		if i := h.s.Incidents.Get(n); h.policy(i) != nil {
 			h.worsen(i, h.policy(i).severityOf(a.Labels), "alert "+a.Name()+" is labelled so")
 		}
 		return
@@ -107,7 +107,7 @@ func (h *handler) join(id AlertID, a Alert, p *Policy, found bool) {
 func (h *handler) resolve(id AlertID, b AlertResolved) {
 	h.emit(b)
 	for _, n := range slices.Clone(h.s.index.byAlert[id]) {
-		i := h.s.Incidents[n]
+		i := h.s.Incidents.Get(n)
 		if i.Firing[id] {
 			h.emit(Left{Incident: n, Alert: id, Firing: len(i.Firing) - 1})
 		}

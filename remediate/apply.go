@@ -26,9 +26,7 @@ func (s *State) Apply(f Fact) {
 	case AlertReleased:
 		s.suppressed(b.ID, nil)
 	case AlertDoubted:
-		if k := s.Known[b.ID]; k != nil {
-			k.Doubted = true
-		}
+		s.known(b.ID, func(k *Known) { k.Doubted = true })
 	case CommandGiven:
 		s.commanded(b, f.At)
 	case Opened:
@@ -49,7 +47,7 @@ func (s *State) Apply(f Fact) {
 // applyIncident folds a fact about an incident that exists. One about an
 // incident that has been let go (a late tell) changes nothing.
 func (s *State) applyIncident(f Fact) {
-	i := s.Incidents[IncidentOf(f.Body)]
+	i := s.Incidents.Get(IncidentOf(f.Body))
 	if i == nil {
 		if IncidentOf(f.Body) == 0 {
 			s.Digests.dealing(f)
@@ -96,11 +94,11 @@ func (s *State) applyIncident(f Fact) {
 	case Finished:
 		s.finished(i, b, f.At)
 	case Filed:
-		delete(s.Incidents, i.ID)
+		s.Incidents.drop(i.ID)
 		s.index.drop(i)
 		return
 	}
-	s.touch(i.ID)
+	s.touch(i)
 	if line := i.line(f.Body); line != "" && !i.toldAlready(f.Body) {
 		i.Lines = append(i.Lines, Line{f.At, line})
 		i.Lines = i.Lines[max(0, len(i.Lines)-maxLines):]
@@ -133,6 +131,16 @@ func (s *State) loaded(b RulebookLoaded, at time.Time) {
 	s.permitted() // it is judged by the new rulebook too
 }
 
+// known has what is known of an alert be followed by another that is changed, if it is
+// known.
+func (s *State) known(id AlertID, change func(*Known)) {
+	if before := s.Known[id]; before != nil {
+		k := *before
+		change(&k)
+		s.Known[id] = &k
+	}
+}
+
 func (s *State) firing(b AlertFiring, f Fact) {
 	s.Known[b.ID] = &Known{
 		Firing: true, Seq: f.Seq, At: f.At, StartsAt: b.Alert.StartsAt,
@@ -150,18 +158,16 @@ func (s *State) resolved(b AlertResolved, f Fact) {
 	if ends.IsZero() {
 		ends = f.At
 	}
-	*k = Known{Seq: f.Seq, At: f.At, StartsAt: k.StartsAt, EndsAt: ends, Generation: k.Generation}
+	s.Known[b.ID] = &Known{Seq: f.Seq, At: f.At, StartsAt: k.StartsAt, EndsAt: ends, Generation: k.Generation}
 	s.Ended = append(s.Ended, b.ID)
 	s.index.ended[b.ID]++
 	s.forgetEnded()
 }
 
 func (s *State) suppressed(id AlertID, by []string) {
-	if k := s.Known[id]; k != nil {
-		k.Suppressed = by
-	}
+	s.known(id, func(k *Known) { k.Suppressed = by })
 	for _, n := range s.index.byAlert[id] {
-		s.lookAgain(s.Incidents[n])
+		s.lookAgain(s.Incidents.Get(n))
 		s.touchLeaves(n)
 	}
 }
@@ -173,17 +179,19 @@ func (s *State) lookAgain(i *Incident) {
 	case StatusWaiting, StatusDenied, StatusHeld:
 		i.Until = s.At
 	}
-	s.touch(i.ID)
+	s.touch(i)
 }
 
 // permitted makes every incident be judged anew: what may be done at all has
 // changed.
 func (s *State) permitted() {
-	for _, i := range s.Incidents {
-		if i.Status == StatusObserved {
-			i.Until = s.At
-		}
-		s.lookAgain(i)
+	for _, n := range s.Incidents.Numbers() {
+		s.Incidents.change(n, func(i *Incident) {
+			if i.Status == StatusObserved {
+				i.Until = s.At
+			}
+			s.lookAgain(i)
+		})
 	}
 }
 
@@ -222,7 +230,7 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 		s.announced(b, at)
 		return
 	}
-	i := s.Incidents[b.Incident]
+	i := s.Incidents.Get(b.Incident)
 	if i == nil {
 		return
 	}
@@ -251,7 +259,7 @@ func (s *State) commanded(b CommandGiven, at time.Time) {
 	case Run:
 		i.rerun(at)
 	}
-	s.touch(i.ID)
+	s.touch(i)
 	i.Lines = append(i.Lines, Line{at, i.line(b)})
 }
 
@@ -277,26 +285,19 @@ func (i *Incident) rerun(at time.Time) {
 
 // meet notes a target that an incident is about, if it is one that lasts.
 func (s *State) meet(t Target) {
-	if t.lasts() {
-		s.occupancy(t)
+	if t.lasts() && s.Targets[t] == nil {
+		s.Targets[t] = nobody
 	}
 }
 
-// occupancy returns who is at work on t, made when nobody ever was.
-func (s *State) occupancy(t Target) *Occupancy {
-	o := s.Targets[t]
-	if o == nil {
-		o = new(Occupancy)
-		s.Targets[t] = o
-	}
-	return o
-}
+// nobody was ever at work on a target.
+var nobody = new(Occupancy)
 
 // release lets go of what the incident holds and wakes who waits for it.
 func (s *State) release(i *Incident, at time.Time) {
 	for _, t := range append([]Target{i.Target}, i.Holds...) {
 		if o := s.Targets[t]; o != nil && o.Holder == i.ID {
-			*o = Occupancy{Last: i.ID, Ended: at}
+			s.Targets[t] = &Occupancy{Last: i.ID, Ended: at}
 			s.wakeWaiters("target/" + t.String())
 		}
 	}
@@ -305,7 +306,11 @@ func (s *State) release(i *Incident, at time.Time) {
 
 // hold takes hold of an object, until it is seen whether what is done helped.
 func (s *State) hold(i *Incident, t Target) {
-	s.occupancy(t).Holder = i.ID
+	o := Occupancy{Holder: i.ID}
+	if before := s.Targets[t]; before != nil {
+		o.Last, o.Ended = before.Last, before.Ended
+	}
+	s.Targets[t] = &o
 	if t != i.Target && !slices.Contains(i.Holds, t) {
 		i.Holds = append(i.Holds, t)
 	}

@@ -18,10 +18,10 @@ func (s *State) opened(b Opened, f Fact) {
 		i.Status = StatusListed
 	}
 	s.Last = b.Incident
-	s.Incidents[i.ID] = i
+	s.Incidents.Put(i)
 	s.index.open(i)
 	s.member(i, b.Alert)
-	s.touch(i.ID)
+	s.touch(i)
 	switch {
 	case b.Policy == StormPolicy:
 		s.Storm = i.ID
@@ -54,9 +54,7 @@ func (s *State) joined(i *Incident, b Joined) {
 func (s *State) member(i *Incident, id AlertID) {
 	i.Alerts[id] = s.Heard.Alert.Labels
 	i.Firing[id] = true
-	if k := s.Known[id]; k != nil {
-		k.Generation = s.Generation
-	}
+	s.known(id, func(k *Known) { k.Generation = s.Generation })
 	s.index.addAlert(id, i.ID)
 }
 
@@ -120,7 +118,7 @@ func (s *State) rated(i *Incident, b Rated) {
 	s.touchLeaves(i.ID)                 // its runbook is another: they may no longer hear of it
 	if s.index.touched[i.ID] {
 		delete(s.index.touched, i.ID)
-		s.touch(i.ID)
+		s.touch(i)
 	}
 }
 

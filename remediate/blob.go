@@ -49,7 +49,7 @@ func BlobsOf(b Body) []Blob {
 // evidence of what is about to be done.
 func (s *State) Blobs() []Blob {
 	need := map[string]string{s.Rulebook: BlobRulebook}
-	for _, i := range s.Incidents {
+	for _, i := range s.Incidents.All() {
 		need[i.Rulebook], need[i.Evidence] = BlobRulebook, BlobEvidence
 	}
 	delete(need, "")

@@ -211,7 +211,7 @@ func TestWhatCannotBeReadIsNotWritten(t *testing.T) {
 	w.must(w.hear(Reported{ID: "q4m2x7kd-i1-q2", Incident: 1, At: w.now, Result: Result{
 		Outcome: OK, FirstGood: w.now.Add(-time.Hour), Held: -model.Duration(time.Second),
 	}}))
-	if i := w.state.Incidents[1]; i.Status != StatusHealed {
+	if i := w.state.Incidents.Get(1); i.Status != StatusHealed {
 		t.Fatalf("it is %s, want healed", i.Status)
 	}
 	w.checkLaws()

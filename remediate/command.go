@@ -27,7 +27,7 @@ func (h *handler) command(c CommandGiven) error {
 	case Note:
 		return h.note(c)
 	}
-	i := h.s.Incidents[c.Incident]
+	i := h.s.Incidents.Get(c.Incident)
 	if i == nil || i.Status == StatusClosed {
 		return &RefusedError{NotFound: true, Why: fmt.Sprintf("incident i%d is not open", c.Incident)}
 	}

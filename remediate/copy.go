@@ -2,17 +2,6 @@ package remediate
 
 import "reflect"
 
-// Copy returns a state that has nothing in common with s but what it says, its
-// indexes rebuilt. It is what [Restore] makes of [State.Snapshot], many times as
-// fast; the wakes need the rulebooks, see [State.Rewake].
-func (s *State) Copy() *State {
-	c := new(State)
-	copier{}.of(reflect.TypeFor[State]())(reflect.ValueOf(c).Elem(), reflect.ValueOf(s).Elem())
-	c.degraded = ""
-	c.reindex()
-	return c
-}
-
 // copier copies values of the types that it has met. Nil: one that is assigned
 // has nothing in common with the other.
 type copier map[reflect.Type]func(to, from reflect.Value)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Whatever a state can reach is of a kind that Copy copies: an interface, a function
+// Whatever a state can reach is of a kind that Freeze copies: an interface, a function
 // or a pointer in a field that is not exported would be shared. That what is copied
 // is the same, and stays so, is a law of its own.
 func TestCopyReachesAll(t *testing.T) {
@@ -15,6 +15,9 @@ func TestCopyReachesAll(t *testing.T) {
 	walk = func(path string, t reflect.Type) string {
 		if met[t] || t == reflect.TypeFor[time.Time]() || t == reflect.TypeFor[index]() { // rebuilt
 			return ""
+		}
+		if t == reflect.TypeFor[Incidents]() { // copied by a method of its own
+			t = reflect.TypeFor[Incident]()
 		}
 		met[t] = true
 		switch t.Kind() {

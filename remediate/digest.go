@@ -187,7 +187,7 @@ func (h *handler) digestAt() time.Time {
 	if book.Digests != nil {
 		at = book.Digests.next(since)
 	}
-	if storm := h.s.Incidents[h.s.Storm]; storm != nil {
+	if storm := h.s.Incidents.Get(h.s.Storm); storm != nil {
 		next := storm.Opened
 		if since.After(next) {
 			next = since

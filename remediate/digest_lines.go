@@ -14,8 +14,8 @@ import (
 // stand the policies that were put back to observe: until a human says otherwise.
 func (h *handler) digestLines() []string {
 	open, opened := map[string]*Gathered{}, map[string]int{}
-	for _, n := range slices.Sorted(maps.Keys(h.s.Incidents)) {
-		i := h.s.Incidents[n]
+	for _, n := range h.s.Incidents.Numbers() {
+		i := h.s.Incidents.Look(n)
 		if i.visible() || i.Status == StatusClosed {
 			continue
 		}

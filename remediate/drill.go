@@ -194,15 +194,15 @@ func (h *handler) endDrills() {
 		return
 	}
 	for _, n := range slices.Sorted(maps.Keys(h.s.index.drills)) {
-		h.close(h.s.Incidents[n], fmt.Sprintf("the drill is over: i%d is no drill", i.ID))
+		h.close(h.s.Incidents.Get(n), fmt.Sprintf("the drill is over: i%d is no drill", i.ID))
 	}
 }
 
 // earnest returns the oldest open incident that keeps people from drills, nil
 // when there is none: P1 or P2, not healed, and people are told of it.
 func (h *handler) earnest() *Incident {
-	for _, n := range slices.Sorted(maps.Keys(h.s.Incidents)) {
-		i := h.s.Incidents[n]
+	for _, n := range h.s.Incidents.Numbers() {
+		i := h.s.Incidents.Look(n)
 		if i.Drill == "" && i.Severity != P3 && i.Healed.IsZero() && i.Status != StatusClosed && h.told(i) {
 			return i
 		}

@@ -55,7 +55,7 @@ func (h *handler) liveDrill(c CommandGiven) error {
 // openOf returns an open incident of a policy that is no drill.
 func (h *handler) openOf(policy string) (uint64, bool) {
 	for n := range h.s.index.byPolicy[policy] {
-		if i := h.s.Incidents[n]; i.Drill == "" && !i.Found && i.Healed.IsZero() {
+		if i := h.s.Incidents.Get(n); i.Drill == "" && !i.Found && i.Healed.IsZero() {
 			return n, true
 		}
 	}
@@ -111,8 +111,8 @@ func (s *State) announced(b CommandGiven, at time.Time) {
 func (s *State) unannounced(policy string) {
 	delete(s.Live, policy)
 	for n := range s.index.byPolicy[policy] {
-		if s.Incidents[n].Live != "" {
-			s.touch(n)
+		if i := s.Incidents.Look(n); i.Live != "" {
+			s.touch(i)
 		}
 	}
 }

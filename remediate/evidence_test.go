@@ -17,7 +17,7 @@ func TestEvidenceIsOfItsAttempt(t *testing.T) {
   {name: t, do: [{kind: rollback}], verify: {all: [{kind: http}], within: 1m}}]}]`))
 	w.must(w.hear(Heard{Alert: w.alert([]string{"A"}), Firing: true}))
 	w.pass(time.Minute)
-	i := w.state.Incidents[1]
+	i := w.state.Incidents.Get(1)
 	if len(i.Attempts) != 2 || i.Attempts[0].Evidence != "d1" || i.Attempts[1].Evidence != "" {
 		t.Errorf("evidence of the attempts: %+v, want d1 and none", i.Attempts)
 	}

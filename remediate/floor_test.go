@@ -12,8 +12,8 @@ import (
 // allowedImports are the libraries of values that the core may use, beside the
 // parts of the standard library that compute and do nothing else.
 var allowedImports = map[string]bool{
-	"bytes": true, "cmp": true, "container/heap": true, "crypto/sha256": true, "encoding/binary": true,
-	"encoding/hex": true, "encoding/json": true, "errors": true, "fmt": true, "maps": true, "math": true,
+	"bytes": true, "cmp": true, "compress/flate": true, "container/heap": true, "crypto/sha256": true, "encoding/base64": true, "encoding/binary": true,
+	"encoding/hex": true, "encoding/json": true, "errors": true, "fmt": true, "io": true, "iter": true, "maps": true, "math": true,
 	"reflect": true, "regexp": true, "regexp/syntax": true, "slices": true, "strconv": true, "strings": true, "time": true,
 	"unicode/utf8":                                  true,
 	"github.com/prometheus/common/model":            true,

@@ -84,7 +84,7 @@ func queryArgs(query string) json.RawMessage {
 // healed, the oldest of several, nil when there is none.
 func (h *handler) brokenRoot(leaf *Incident, d Dependency) *Incident {
 	for _, n := range slices.Sorted(maps.Keys(h.s.index.byPolicy[d.Policy])) {
-		root := h.s.Incidents[n]
+		root := h.s.Incidents.Get(n)
 		same := !slices.ContainsFunc(d.Same, func(label string) bool {
 			return root.Alert.Labels.Get(label) != leaf.Alert.Labels.Get(label)
 		})
@@ -136,7 +136,7 @@ func (h *handler) heldFor(i *Incident) *Incident {
 		if !ok || err != nil || v.Decision != Waiting {
 			continue
 		}
-		if root := h.s.Incidents[n]; root != nil && root.Status != StatusHealed && root.Status != StatusClosed {
+		if root := h.s.Incidents.Get(n); root != nil && root.Status != StatusHealed && root.Status != StatusClosed {
 			return root
 		}
 	}

@@ -42,7 +42,7 @@ func (h *handler) handle(in Input) error {
 			h.overdue = map[uint64]time.Time{}
 		}
 		h.overdue[w.incident] = w.when
-		h.s.touch(w.incident)
+		h.s.touch(h.s.Incidents.Look(w.incident))
 	}
 	for range slice {
 		h.endDrills()
@@ -51,9 +51,11 @@ func (h *handler) handle(in Input) error {
 			break
 		}
 		h.decide(i)
+		h.s.Incidents.met = append(h.s.Incidents.met, i.ID)
 	}
 	h.digest()
 	h.s.index.untold = h.untoldAt() // a tell may have ended on the way
+	h.s.rest()
 	return nil
 }
 
@@ -137,7 +139,7 @@ func (h *handler) hear(in Input) error {
 	case Jumped:
 		h.emit(ClockJumped{By: Shift(in.By.Truncate(time.Millisecond))})
 	case Rejected:
-		if i := h.s.Incidents[in.Incident]; i == nil || i.Status == StatusClosed {
+		if i := h.s.Incidents.Get(in.Incident); i == nil || i.Status == StatusClosed {
 			in.Incident = 0 // it is about none that is open
 		}
 		h.emit(CommandRefused(in))
@@ -183,7 +185,7 @@ func (h *handler) decide(i *Incident) {
 	h.escalate(i)
 	h.report(i)
 	h.tell(i)
-	if h.s.Incidents[i.ID] == nil {
+	if h.s.Incidents.Get(i.ID) == nil {
 		return // it was filed
 	}
 	delete(h.s.index.touched, i.ID)
@@ -258,7 +260,7 @@ func wholeMillisecond(t time.Time) time.Time {
 // after the state was folded or restored and the rulebooks are at hand.
 func (s *State) Rewake(books Rulebooks) {
 	h := &handler{books: books, s: s, now: s.At}
-	for _, i := range s.Incidents {
+	for _, i := range s.Incidents.All() {
 		s.index.wakes.set(i.ID, h.wake(i))
 	}
 	s.index.storm, s.index.untold, s.index.digest = h.stormWake(), h.untoldAt(), h.digestWake()
@@ -268,7 +270,7 @@ func (s *State) Rewake(books Rulebooks) {
 // do after a restart.
 func (s *State) Started() []Pending {
 	var all []Pending
-	for _, i := range s.Incidents {
+	for _, i := range s.Incidents.awake { // of those that rest nothing is under way
 		all = append(all, i.Pending...)
 	}
 	if s.Digests.Pending != nil {

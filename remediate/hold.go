@@ -105,7 +105,7 @@ func (h *handler) holdable(id AlertID, i *Incident) bool {
 		return false
 	}
 	return !slices.ContainsFunc(h.s.index.byAlert[id], func(n uint64) bool {
-		other := h.s.Incidents[n]
+		other := h.s.Incidents.Get(n)
 		return n != i.ID && h.speaks(other) && h.holdEnds(other).IsZero()
 	})
 }

@@ -216,7 +216,7 @@ func (w *world) raisedIsLawful() (held int) {
 		}
 		n, err := strconv.ParseUint(strings.TrimPrefix(a.Labels.Get("incident"), "i"), 10, 64)
 		w.must(err)
-		i := w.state.Incidents[n]
+		i := w.state.Incidents.Get(n)
 		p := w.books[i.Rulebook].Policy(i.Policy)
 		switch {
 		case seen[a.Labels.String()]:

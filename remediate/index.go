@@ -49,8 +49,8 @@ func (s *State) reindex() {
 	for _, id := range s.Ended {
 		s.index.ended[id]++
 	}
-	for _, i := range s.Incidents {
-		s.touch(i.ID)
+	for _, i := range s.Incidents.All() {
+		s.touch(i)
 		if i.Status == StatusClosed {
 			continue
 		}
@@ -116,14 +116,13 @@ func (x *index) leaveTarget(i *Incident) {
 	}
 }
 
-// touch makes the incident be decided about.
-func (s *State) touch(id uint64) {
-	i := s.Incidents[id]
-	if i == nil || s.index.touched[id] {
+// touch makes the incident be decided about, if there is one.
+func (s *State) touch(i *Incident) {
+	if i == nil || s.index.touched[i.ID] {
 		return
 	}
-	s.index.touched[id] = true
-	heap.Push(&s.index.queue, turn{i.Severity, id})
+	s.index.touched[i.ID] = true
+	heap.Push(&s.index.queue, turn{i.Severity, i.ID})
 	if len(s.index.queue) > 2*len(s.index.touched)+64 {
 		s.requeue()
 	}
@@ -134,7 +133,7 @@ func (s *State) touch(id uint64) {
 func (s *State) requeue() {
 	s.index.queue = s.index.queue[:0]
 	for id := range s.index.touched {
-		s.index.queue = append(s.index.queue, turn{s.Incidents[id].Severity, id})
+		s.index.queue = append(s.index.queue, turn{s.Incidents.Look(id).Severity, id})
 	}
 	heap.Init(&s.index.queue)
 }
@@ -188,7 +187,7 @@ func (x *index) unwait(i *Incident) {
 // wakeWaiters makes all who wait for key be judged anew.
 func (s *State) wakeWaiters(key string) {
 	for id := range s.index.waiters[key] {
-		s.lookAgain(s.Incidents[id])
+		s.Incidents.change(id, s.lookAgain)
 	}
 }
 
@@ -201,7 +200,7 @@ const rootPrefix = "root/i"
 // people hear of it by its page.
 func (s *State) touchLeaves(n uint64) {
 	for id := range s.index.waiters[rootKey(n)] {
-		s.touch(id)
+		s.touch(s.Incidents.Look(id))
 	}
 }
 
@@ -214,7 +213,7 @@ func (s *State) takeTouched() *Incident {
 			continue // it was decided about, or is no more
 		}
 		delete(s.index.touched, t.incident)
-		return s.Incidents[t.incident]
+		return s.Incidents.Get(t.incident)
 	}
 	return nil
 }

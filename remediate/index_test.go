@@ -21,7 +21,7 @@ func TestFoldingAloneGathersNothing(t *testing.T) {
 		}
 	}
 	x := s.index
-	if len(s.Incidents) > 0 || len(x.touched) > 0 || len(x.queue) > 100 || len(x.wakes.heap) > 0 || len(x.byKey)+len(x.byAlert)+len(x.waiters) > 0 {
-		t.Errorf("left: %d incidents, %d touched, %d queued, %d wakes, %d keys", len(s.Incidents), len(x.touched), len(x.queue), len(x.wakes.heap), len(x.byKey))
+	if s.Incidents.Len() > 0 || len(x.touched) > 0 || len(x.queue) > 100 || len(x.wakes.heap) > 0 || len(x.byKey)+len(x.byAlert)+len(x.waiters) > 0 {
+		t.Errorf("left: %d incidents, %d touched, %d queued, %d wakes, %d keys", s.Incidents.Len(), len(x.touched), len(x.queue), len(x.wakes.heap), len(x.byKey))
 	}
 }

@@ -84,7 +84,7 @@ func TestIndexLawCanFail(t *testing.T) {
 	w.load(bookOf(t, `policies: [{name: p, when: ['alertname="A"'], severity: P2, mode: act}]`))
 	w.must(w.hear(Heard{Alert: w.alert([]string{"A"}), Firing: true}))
 	w.must(IndexesFit(w.state, w.books))
-	w.state.Incidents[1].Key = "another"
+	w.state.Incidents.Get(1).Key = "another"
 	if IndexesFit(w.state, w.books) == nil {
 		t.Error("an index that does not fit is not noticed")
 	}
@@ -113,7 +113,7 @@ func TestAnswersAgeInAMassWake(t *testing.T) {
 			w.keep(rs)
 		}
 		var answers []Answer
-		for _, p := range w.state.Incidents[one].Pending {
+		for _, p := range w.state.Incidents.Get(one).Pending {
 			if p.Ask != nil {
 				for _, q := range p.Ask.Questions {
 					w.set["workload"] = "ok"
@@ -124,7 +124,7 @@ func TestAnswersAgeInAMassWake(t *testing.T) {
 				w.keep(rs)
 			}
 		}
-		if i := w.state.Incidents[one]; !i.Asked || i.Status != StatusDeciding {
+		if i := w.state.Incidents.Get(one); !i.Asked || i.Status != StatusDeciding {
 			t.Fatalf("the answer was judged at once (%s): more incidents must be woken for this test", i.Status)
 		}
 		w.now = w.now.Add(time.Minute)

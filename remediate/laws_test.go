@@ -28,17 +28,13 @@ func (w *world) checkLaws() {
 }
 
 // foldedIsLive: the state folded from the decoded bytes equals the live one,
-// also when it was restored from a snapshot, or copied, many times on the way. What
-// was copied stays as it was.
+// also when it was restored from a snapshot, or from what was frozen and packed, many
+// times on the way. What was frozen stays as it was.
 func (w *world) foldedIsLive() {
 	w.t.Helper()
 	folded := NewState()
 	every := 7 + len(w.records)/50
-	type copied struct {
-		state *State
-		was   []byte
-	}
-	var copies []copied
+	all := w.frozen
 	for k, r := range w.records {
 		if err := folded.Fold(r); err != nil {
 			w.t.Fatal(err)
@@ -51,16 +47,18 @@ func (w *world) foldedIsLive() {
 				folded, err = Restore(b)
 				w.must(err)
 			case 1:
-				copies = append(copies, copied{folded.Copy(), b})
+				all = append(all, frozen{folded.Freeze(), b})
 			case 2:
-				copies = append(copies, copied{folded, b})
-				folded = folded.Copy()
+				c, err := folded.Freeze().Checkpoint()
+				w.must(err)
+				folded, err = Restore(c.State)
+				w.must(err)
 			}
 		}
 	}
-	for _, c := range copies {
-		if is, err := c.state.Snapshot(); err != nil || !bytes.Equal(is, c.was) {
-			w.t.Errorf("a copy and its state are not apart: %v\nwas %s\nis  %s", err, c.was, is)
+	for _, f := range all {
+		if is, err := f.Snapshot(); err != nil || !bytes.Equal(is, f.was) {
+			w.t.Errorf("what was frozen and its state are not apart: %v\nwas %s\nis  %s", err, f.was, is)
 		}
 	}
 	a, err := w.state.Snapshot()
@@ -100,6 +98,12 @@ func (w *world) sharedIsUnchanged() {
 	if !bytes.Equal(a, b) {
 		w.t.Errorf("the state behind is another than the live one\nlive   %s\nbehind %s", a, b)
 	}
+}
+
+// frozen is a frozen state, and what it was.
+type frozen struct {
+	Frozen
+	was []byte
 }
 
 // law is something that no run may break, whatever the world did.

@@ -65,7 +65,7 @@ func (s *State) ownIncident(alert string) *Incident {
 		return nil
 	}
 	for n := range s.index.byPolicy[p.Name] {
-		if i := s.Incidents[n]; len(i.Firing) > 0 {
+		if i := s.Incidents.Get(n); len(i.Firing) > 0 {
 			return i
 		}
 	}

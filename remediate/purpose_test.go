@@ -30,7 +30,7 @@ func TestWhatIsAskedOfAnObjectIsForWhatIsDoneToIt(t *testing.T) {
   {name: s, `+tc.do+`, verify: {all: [{kind: http}], within: 1m}}]}]`))
 		w.must(w.hear(Heard{Alert: w.alert([]string{"A"}), Firing: true}))
 		asked := map[string]string{}
-		for _, q := range w.state.Incidents[1].Questions {
+		for _, q := range w.state.Incidents.Get(1).Questions {
 			if q.Kind == "workload" {
 				asked[q.Target.Name] = string(q.Args)
 			}

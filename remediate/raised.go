@@ -3,8 +3,6 @@ package remediate
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -39,8 +37,11 @@ const raiseLease = 5 * time.Minute
 func Raised(s *State, books Rulebooks, now time.Time) []Alert {
 	h := &handler{books: books, s: s, now: factTime(s, now)}
 	out := h.forgetful(now)
-	for _, n := range slices.Sorted(maps.Keys(s.Incidents)) {
-		i := s.Incidents[n]
+	for _, n := range s.Incidents.Numbers() {
+		if s.Incidents.Status(n) == StatusObserved {
+			continue // it does not speak, and there may be many
+		}
+		i := s.Incidents.Look(n)
 		if !h.speaks(i) {
 			continue
 		}

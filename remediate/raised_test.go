@@ -58,8 +58,8 @@ func names(w *world) string {
 func TestNothingIsRaisedInADrill(t *testing.T) {
 	w := newWorld(t)
 	w.play(raisedBook + "pause all by=anna reason=deploying\nalert DbDown namespace=shop remediated_drill=d1\npass 7s")
-	if got := raised(w); got != "" || w.state.Incidents[1].Status != StatusDenied {
-		t.Errorf("it is %s, raised\n%s", w.state.Incidents[1].Status, got)
+	if got := raised(w); got != "" || w.state.Incidents.Get(1).Status != StatusDenied {
+		t.Errorf("it is %s, raised\n%s", w.state.Incidents.Get(1).Status, got)
 	}
 }
 
@@ -181,8 +181,8 @@ func TestRaisedApproval(t *testing.T) {
 	w := newWorld(t)
 	w.play(raisedBook + "alert Slow")
 	all := Raised(w.state, w.books, w.now)
-	if len(all) != 1 || all[0].Annotations["plan"] != w.state.Incidents[1].Hash || all[0].Annotations["plan"] == "" || all[0].Annotations["step"] != "scale" {
-		t.Errorf("raised %+v, want the plan %s", all, w.state.Incidents[1].Hash)
+	if len(all) != 1 || all[0].Annotations["plan"] != w.state.Incidents.Get(1).Hash || all[0].Annotations["plan"] == "" || all[0].Annotations["step"] != "scale" {
+		t.Errorf("raised %+v, want the plan %s", all, w.state.Incidents.Get(1).Hash)
 	}
 }
 

@@ -18,7 +18,7 @@ func waiting(t *testing.T) *State {
 	state := NewState()
 	for _, r := range w.records {
 		w.must(state.Fold(r))
-		if i := state.Incidents[1]; i != nil && len(i.Approvals) == 1 && i.Status == StatusApproval {
+		if i := state.Incidents.Get(1); i != nil && len(i.Approvals) == 1 && i.Status == StatusApproval {
 			return state
 		}
 	}
@@ -57,7 +57,7 @@ func TestReinstate(t *testing.T) {
 		if !bytes.Equal(again, was) {
 			t.Errorf("%s comes to\n%s\nwant\n%s", file, again, was)
 		}
-		i := s.Incidents[1]
+		i := s.Incidents.Get(1)
 		if i == nil || len(i.Approvals) != 1 || i.Status != StatusApproval || len(s.Blobs()) != 1 || s.Blobs()[0] != (Blob{Digest: s.Rulebook, Is: BlobRulebook}) || !s.OldestOpen().Equal(i.Opened) {
 			t.Errorf("%s: incident 1 is %+v; blobs %v", file, i, s.Blobs())
 		}

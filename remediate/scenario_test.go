@@ -287,7 +287,7 @@ func (w *world) command(words []string) Command {
 		case k == "by":
 			c.By = v
 		case k == "plan" && v == "shown":
-			if i := w.state.Incidents[c.Incident]; i != nil {
+			if i := w.state.Incidents.Get(c.Incident); i != nil {
 				c.Plan = i.Hash
 			}
 		case k == "plan":

@@ -195,7 +195,7 @@ func (s *simulation) someCommand() Command {
 	c := Command{By: pick(s, "by", "anna", "bob", ""), Incident: rapid.Uint64Range(1, s.state.Last+1).Draw(s.rt, "incident")}
 	c.Command = pick(s, "command", Ack, TakeOver, Approve, Approve, Approve, Approve, Deny, Run, Run, Run, Close, Pause, Resume, Resume)
 	c.Scope = pick(s, "scope", "all", "policy/p0", "namespace/a", "nonsense")
-	if i := s.state.Incidents[c.Incident]; i != nil && pick(s, "right plan", true, true, false) {
+	if i := s.state.Incidents.Get(c.Incident); i != nil && pick(s, "right plan", true, true, false) {
 		c.Plan = i.Hash
 	}
 	return c
@@ -205,7 +205,7 @@ func (s *simulation) someCommand() Command {
 // what by now: P1 at once, P2 when it is denied, exhausted or not healed in
 // time; and that the page is out or on its way.
 func (s *simulation) nobodyIsForgotten() error {
-	for _, i := range s.state.Incidents {
+	for _, i := range s.state.Incidents.All() {
 		p := s.world.books[i.Rulebook].Policy(i.Policy)
 		quiet := i.Found || p.Mode == ModeObserve || i.Acked != "" || i.Status == StatusHeld || i.Status == StatusClosed || i.Status == StatusHealed
 		due := i.Severity == P1 || i.Severity == P2 &&

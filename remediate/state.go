@@ -26,7 +26,7 @@ type State struct {
 
 	Known      map[AlertID]*Known      `json:"known"`
 	Ended      []AlertID               `json:"ended"` // known alerts in the order in which they resolved
-	Incidents  map[uint64]*Incident    `json:"incidents"`
+	Incidents  Incidents               `json:"incidents"`
 	Last       uint64                  `json:"last"` // number of the last incident
 	Targets    map[Target]*Occupancy   `json:"targets"`
 	Breakers   map[string]BreakerState `json:"breakers"`
@@ -53,7 +53,8 @@ type Mute struct {
 	Why   string    `json:"why,omitempty"`
 }
 
-// Known is what is remembered of an alert.
+// Known is what is remembered of an alert. It is never changed, since frozen states
+// share it: another takes its place.
 type Known struct {
 	Firing     bool      `json:"firing"`
 	Seq        uint64    `json:"seq"` // of the fact that told the last edge
@@ -66,7 +67,7 @@ type Known struct {
 	Own        bool      `json:"own,omitempty"`     // it is our own: no Alertmanager lists it
 }
 
-// Occupancy is who is at work on a target, or was last.
+// Occupancy is who is at work on a target, or was last. It is never changed, like Known.
 type Occupancy struct {
 	Holder uint64    `json:"holder,omitempty"` // incident; 0 is nobody
 	Last   uint64    `json:"last,omitempty"`   // the incident that held it last
@@ -243,7 +244,7 @@ func NewState() *State {
 		Format:      stateFormat,
 		PolicySince: map[string]time.Time{},
 		Known:       map[AlertID]*Known{},
-		Incidents:   map[uint64]*Incident{},
+		Incidents:   newIncidents(),
 		Targets:     map[Target]*Occupancy{},
 		Breakers:    map[string]BreakerState{},
 		Acts:        map[string][]time.Time{},
@@ -257,7 +258,7 @@ func NewState() *State {
 	return s
 }
 
-// Snapshot returns the state as bytes, for [Restore].
+// Snapshot returns the state as JSON, for [Restore].
 func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
 
 // stateFormat counts the changes of what State remembers. A snapshot of
@@ -287,7 +288,7 @@ func Reinstate(b []byte) (*State, error) { return restore(b, firstTrimmed) }
 func restore(b []byte, oldest int) (*State, error) {
 	s := NewState()
 	s.Format = 0
-	if err := json.Unmarshal(b, s); err != nil {
+	if err := s.read(b); err != nil {
 		return nil, fmt.Errorf("snapshot of the state: %w", err)
 	}
 	switch {
@@ -299,6 +300,14 @@ func restore(b []byte, oldest int) (*State, error) {
 	s.Format = stateFormat
 	s.reindex()
 	return s, nil
+}
+
+// read reads what Snapshot wrote, or [Frozen.Checkpoint].
+func (s *State) read(b []byte) error {
+	if packed, ok := packedIn(b); ok {
+		return s.unpack(packed)
+	}
+	return json.Unmarshal(b, s)
 }
 
 // Fold applies a record that follows the last one applied. It verifies the
@@ -328,13 +337,10 @@ func (s *State) FoldFact(r Record, f Fact) error {
 // OldestOpen is when the oldest incident was opened that is not over, zero when
 // there is none.
 func (s *State) OldestOpen() time.Time {
-	var oldest time.Time
-	for _, i := range s.Incidents {
-		if oldest.IsZero() || i.Opened.Before(oldest) {
-			oldest = i.Opened
-		}
+	if numbers := s.Incidents.Numbers(); len(numbers) > 0 { // in the order in which they were opened
+		return s.Incidents.Look(numbers[0]).Opened
 	}
-	return oldest
+	return time.Time{}
 }
 
 // Degrade makes the guard journal deny every act, for the reason given: what
@@ -362,7 +368,7 @@ func (s *State) PendingOf(incident uint64, id string) *Pending {
 	if d := s.Digests.Pending; incident == 0 && d != nil && d.ID == id {
 		return d
 	}
-	if i := s.Incidents[incident]; i != nil {
+	if i := s.Incidents.Get(incident); i != nil {
 		return i.pending(id)
 	}
 	return nil

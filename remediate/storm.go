@@ -64,7 +64,7 @@ func (h *handler) stormEnds() time.Time {
 	if held := len(h.s.index.waiters[rootKey(h.s.Storm)]); set.Incidents > 0 && held >= set.Incidents {
 		return h.now.Add(time.Minute)
 	}
-	ends := h.s.Incidents[h.s.Storm].Opened
+	ends := h.s.Incidents.Get(h.s.Storm).Opened
 	if half := (set.Incidents + 1) / 2; set.Incidents > 0 && len(h.s.Opens) >= half {
 		if below := h.s.Opens[len(h.s.Opens)-half].Add(time.Duration(set.Per)); below.After(ends) {
 			ends = below

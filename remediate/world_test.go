@@ -34,7 +34,8 @@ type world struct {
 	state   *State
 	now     time.Time
 	records []Record
-	heard   []Fact // as decoded from the records, for who asks what happened
+	heard   []Fact   // as decoded from the records, for who asks what happened
+	frozen  []frozen // the state at two moments
 
 	// set is how the world answers, by what is asked: "verify" -> "ok/20s".
 	set     map[string]string
@@ -63,6 +64,11 @@ func newWorld(t tb) *world {
 // keep does what a journal and the loop do with what Handle returned.
 func (w *world) keep(rs []Record) {
 	w.t.Helper()
+	if n := len(w.frozen); n < 2 && len(w.records) > 30+300*n {
+		b, err := w.state.Snapshot()
+		w.must(err)
+		w.frozen = append(w.frozen, frozen{w.state.Freeze(), b})
+	}
 	for _, r := range rs {
 		f, err := r.Decode()
 		if err != nil {

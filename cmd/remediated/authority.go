@@ -75,7 +75,7 @@ func (a authority) needed(ctx context.Context, c remediate.Command) ([]string, e
 func (a authority) approvers(ctx context.Context, c remediate.Command) ([]string, error) {
 	need := []string{policies.RoleApprover}
 	err := a.Look(ctx, func(s *remediate.State, books remediate.Rulebooks) {
-		i := s.Incidents[c.Incident]
+		i := s.Incidents.Look(c.Incident)
 		if i == nil || books[i.Rulebook] == nil {
 			return // the decider says what is wrong with it
 		}

@@ -58,7 +58,7 @@ func (a authority) paged(ctx context.Context, key string) (found *remediate.Inci
 func (a authority) pagedAs(ctx context.Context, key string) (found *remediate.Incident, err error) {
 	var number uint64
 	err = a.Look(ctx, func(s *remediate.State, _ remediate.Rulebooks) {
-		for _, i := range s.Incidents {
+		for _, i := range s.Incidents.All() {
 			for d, shown := range i.Shown {
 				if key != "" && shown.Key == key && strings.HasPrefix(d, remediate.PagerDuty) && i.Closed.IsZero() {
 					number = max(number, i.ID)

@@ -10,15 +10,21 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // a window's time zone must load on a machine that has none
 
 	"github.com/prometheus/common/promslog"
+
+	"github.com/x0tta6bl4/remediated/remediate/engine"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(engine.GCPercent)
+	}
 	os.Exit(run(ctx, os.Args[1:], signals{on(syscall.SIGHUP), on(syscall.SIGUSR1)}, os.Stderr))
 }
 

@@ -61,7 +61,7 @@ func (n *notices) begin(b remediate.Started, at time.Time) {
 func (n *notices) resume(s *remediate.State) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, i := range s.Incidents {
+	for _, i := range s.Incidents.All() {
 		for d, shown := range i.Shown {
 			if !shown.Since.IsZero() {
 				n.since[place{i.ID, d}] = shown.Since

@@ -42,9 +42,9 @@ func TestNotices(t *testing.T) {
 		}
 	}
 	s := remediate.NewState()
-	s.Incidents[2] = &remediate.Incident{ID: 2, Shown: map[string]remediate.Showed{
+	s.Incidents.Put(&remediate.Incident{ID: 2, Shown: map[string]remediate.Showed{
 		remediate.Slack: {Since: at.Add(-time.Hour)}, "pagerduty/oncall": {Action: "trigger"},
-	}}
+	}})
 	again := newNotices()
 	again.resume(s)
 	if got := again.oldest(at); got != time.Hour {

@@ -73,7 +73,7 @@ func (a authority) stranger(ctx context.Context, c remediate.Command, who string
 func (a authority) incident(ctx context.Context, number uint64) (found *remediate.Incident, journal string, err error) {
 	err = a.Look(ctx, func(s *remediate.State, _ remediate.Rulebooks) {
 		journal = s.Journal
-		if i := s.Incidents[number]; i != nil && i.Closed.IsZero() {
+		if i := s.Incidents.Look(number); i != nil && i.Closed.IsZero() {
 			c := *i
 			c.Verdicts, c.Attempts = slices.Clone(i.Verdicts), slices.Clone(i.Attempts)
 			found = &c

@@ -34,7 +34,7 @@ func asked(t *testing.T) (*webtest.World, authority) {
 func incident1(t *testing.T, w *webtest.World) (i remediate.Incident, journal string, paused int) {
 	t.Helper()
 	err := w.Look(t.Context(), func(s *remediate.State, _ remediate.Rulebooks) {
-		i, journal, paused = *s.Incidents[1], s.Journal, len(s.Paused)
+		i, journal, paused = *s.Incidents.Get(1), s.Journal, len(s.Paused)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -203,8 +203,8 @@ func TestHeardOfOthers(t *testing.T) {
 func TestHeardOfAMergedPage(t *testing.T) {
 	w, a := asked(t)
 	err := w.Look(t.Context(), func(s *remediate.State, _ remediate.Rulebooks) {
-		s.Incidents[1].Shown["pagerduty/oncall"] = remediate.Showed{Key: strings.Repeat("0a", 32), Action: "trigger"}
-		s.Incidents[1].Shown["slack/page/oncall"] = remediate.Showed{Key: strings.Repeat("0b", 32)}
+		s.Incidents.Get(1).Shown["pagerduty/oncall"] = remediate.Showed{Key: strings.Repeat("0a", 32), Action: "trigger"}
+		s.Incidents.Get(1).Shown["slack/page/oncall"] = remediate.Showed{Key: strings.Repeat("0b", 32)}
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -238,8 +238,8 @@ func TestInvited(t *testing.T) {
 func TestOpenPages(t *testing.T) {
 	s := remediate.NewState()
 	page := map[string]remediate.Showed{"pagerduty/oncall": {Key: "k-2"}, "pagerduty/manager": {Key: "k"}, "slack/page/oncall": {Key: "k-9"}, "pagerduty/director": {}}
-	s.Incidents[1] = &remediate.Incident{ID: 1, Shown: page}
-	s.Incidents[2] = &remediate.Incident{ID: 2, Closed: time.Unix(1, 0), Shown: map[string]remediate.Showed{"pagerduty/oncall": {Key: "over"}}}
+	s.Incidents.Put(&remediate.Incident{ID: 1, Shown: page})
+	s.Incidents.Put(&remediate.Incident{ID: 2, Closed: time.Unix(1, 0), Shown: map[string]remediate.Showed{"pagerduty/oncall": {Key: "over"}}})
 	if got := strings.Join(openPages(s), " "); got != "k k-2" {
 		t.Errorf("asked about %q", got)
 	}

@@ -169,7 +169,7 @@ func (o *outside) pollOnce(ctx context.Context, a authority) error {
 // openPages are the keys of the pages of open incidents, once each, in order.
 func openPages(s *remediate.State) []string {
 	keys := map[string]bool{}
-	for _, i := range s.Incidents {
+	for _, i := range s.Incidents.All() {
 		for d, shown := range i.Shown {
 			if i.Closed.IsZero() && strings.HasPrefix(d, remediate.PagerDuty) && shown.Key != "" {
 				keys[shown.Key] = true

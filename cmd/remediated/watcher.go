@@ -229,7 +229,7 @@ func (w *watcher) resume(s *remediate.State) {
 	for scope := range s.Paused {
 		w.paused.WithLabelValues(scope).Set(1)
 	}
-	for _, i := range s.Incidents {
+	for _, i := range s.Incidents.All() {
 		if i.Closed.IsZero() && i.Drill == "" {
 			w.opened[i.ID] = remediate.Opened{Incident: i.ID, Policy: i.Policy, Severity: i.Severity}
 			w.open.WithLabelValues(string(i.Severity)).Inc()

@@ -43,9 +43,9 @@ remediated_paused{scope="policy/postgres-down"} 1
 
 	again := newWatcher(slog.New(slog.DiscardHandler))
 	s := remediate.NewState()
-	s.Incidents[1] = &remediate.Incident{ID: 1, Severity: remediate.P1}
-	s.Incidents[2] = &remediate.Incident{ID: 2, Severity: remediate.P2}
-	s.Incidents[3] = &remediate.Incident{ID: 3, Severity: remediate.P2, Closed: time.Unix(1, 0)}
+	s.Incidents.Put(&remediate.Incident{ID: 1, Severity: remediate.P1})
+	s.Incidents.Put(&remediate.Incident{ID: 2, Severity: remediate.P2})
+	s.Incidents.Put(&remediate.Incident{ID: 3, Severity: remediate.P2, Closed: time.Unix(1, 0)})
 	s.Paused["policy/postgres-down"] = remediate.CommandGiven{}
 	again.resume(s)
 	const sure = `remediated_incidents_open{severity="P1"} 1

@@ -173,7 +173,7 @@ func needed(s *remediate.State) map[string]bool {
 	if s.Rulebook != "" {
 		digests[s.Rulebook] = true
 	}
-	for _, i := range s.Incidents {
+	for _, i := range s.Incidents.All() {
 		digests[i.Rulebook] = true
 	}
 	return digests

@@ -132,7 +132,7 @@ func (w *world) silence(ls remediate.Labels, silenced bool) error {
 
 // command gives a human's word. One that does not fit is part of the story.
 func (w *world) command(c remediate.Command) error {
-	if i := w.life.State.Incidents[c.Incident]; i != nil && (c.Command == remediate.Approve || c.Command == remediate.Deny) {
+	if i := w.life.State.Incidents.Get(c.Incident); i != nil && (c.Command == remediate.Approve || c.Command == remediate.Deny) {
 		c.Plan = i.Hash
 	}
 	err := w.life.Hear(c)

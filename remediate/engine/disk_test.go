@@ -72,7 +72,7 @@ func obedient(dir string) error {
 			p.answer <- struct{}{}
 		case "look":
 			err := e.Look(ctx, func(s *remediate.State, _ remediate.Rulebooks) {
-				for _, i := range s.Incidents {
+				for _, i := range s.Incidents.All() {
 					fmt.Println("looks", i.Status, i.Verdicts, s.Degraded())
 				}
 			})

@@ -52,6 +52,11 @@ type Performer interface {
 	Perform(context.Context, remediate.Started) remediate.Result
 }
 
+// GCPercent is what GOGC is to be in a process that an Engine runs in, where nobody
+// says otherwise. Most of its heap is what is remembered, which lives long: half as
+// much again is room enough for what does not.
+const GCPercent = 50
+
 // Options are what an Engine needs. All but Log, Observe and Settled must be given.
 type Options struct {
 	// Open opens the journal: at the start, and anew after it failed.
@@ -125,7 +130,7 @@ type Engine struct {
 	// What follows belongs to the loop.
 	journal  Journal
 	state    *remediate.State
-	kept     *remediate.State // what is durable comes to; nil while the journal on disk is not in use
+	durable  *durable // nil while the journal on disk is not in use
 	books    remediate.Rulebooks
 	running  map[string]performance
 	later    map[string]remediate.Pending // to be performed again at NotBefore
@@ -133,7 +138,7 @@ type Engine struct {
 	degraded error                        // why the journal on disk is not in use
 	mendAt   time.Time
 	saved    uint64 // records in the last snapshot
-	saving   chan error
+	saving   chan saved
 
 	retaining chan bool // tells whether it went well, when what is being cut off is; nil: nothing is
 	retainAt  time.Time // when to look next whether there is room
@@ -167,7 +172,7 @@ func New(o Options) *Engine {
 		running: map[string]performance{},
 		later:   map[string]remediate.Pending{},
 		books:   remediate.Rulebooks{},
-		saving:  make(chan error, 1),
+		saving:  make(chan saved, 1),
 	}
 }
 

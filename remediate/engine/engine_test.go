@@ -254,8 +254,8 @@ func TestWhatWasNotKeptIsNotTold(t *testing.T) {
 		}
 		time.Sleep(6 * time.Minute)
 		if err := r.engine.Look(t.Context(), func(s *remediate.State, _ remediate.Rulebooks) {
-			if len(s.Incidents) != 0 || s.Degraded() == "" {
-				t.Errorf("%d incidents that are not kept; degraded: %q", len(s.Incidents), s.Degraded())
+			if s.Incidents.Len() != 0 || s.Degraded() == "" {
+				t.Errorf("%d incidents that are not kept; degraded: %q", s.Incidents.Len(), s.Degraded())
 			}
 		}); err != nil {
 			t.Fatal(err)

@@ -79,7 +79,9 @@ func (e *Engine) next() (request, bool) {
 func (e *Engine) work(ctx context.Context, batch []request) error {
 	now, jumped := e.clock.now()
 	if e.degraded != nil && !now.Before(e.mendAt) {
-		e.mend(ctx)
+		if err := e.mend(ctx); err != nil {
+			return err
+		}
 	}
 	var records []remediate.Record
 	refused := make([]error, len(batch))
@@ -198,8 +200,7 @@ func (e *Engine) append(ctx context.Context, records []remediate.Record) error {
 			return err
 		}
 		if e.degraded == nil {
-			e.kept.Apply(f)
-			e.kept.Head = r.Sum
+			e.durable.add(r)
 		}
 		e.opt.Observe(f)
 		e.follow(f)

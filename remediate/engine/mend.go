@@ -20,26 +20,24 @@ func (e *Engine) failed(ctx context.Context, cause error) error {
 	e.opt.Log.Error("the journal failed; nothing will be done until it can remember again", "err", cause)
 	e.degraded = cause
 	e.cancelAll()
-	if e.kept != nil {
-		e.state, e.kept = e.kept, nil
-		e.state.Rewake(e.books)
-	}
-	e.reopen(ctx)
-	return nil
+	return e.reopen(ctx)
 }
 
 // mend tries to get the journal back.
-func (e *Engine) mend(ctx context.Context) {
+func (e *Engine) mend(ctx context.Context) error {
 	e.cancelAll()
-	e.reopen(ctx)
+	err := e.reopen(ctx)
 	if e.degraded == nil {
 		e.opt.Log.Info("the journal remembers again", "seq", e.state.Seq)
 	}
+	return err
 }
 
 // reopen opens the journal anew (the failed handle is never used again), folds
-// what is durable, and sees whether it can be written.
-func (e *Engine) reopen(ctx context.Context) {
+// what is durable, and sees whether it can be written. When it cannot even be read,
+// it goes on from what is durable by what is at hand, or, when it did so before, as it
+// is.
+func (e *Engine) reopen(ctx context.Context) error {
 	if e.journal != nil {
 		e.awaitSnapshot()
 		e.awaitRetaining()
@@ -49,6 +47,14 @@ func (e *Engine) reopen(ctx context.Context) {
 		e.journal = nil
 	}
 	err := e.open(ctx)
+	if err != nil && e.durable != nil {
+		state, lost := e.durable.state()
+		if lost != nil {
+			return errors.Join(err, lost)
+		}
+		state.Rewake(e.books)
+		e.state = state
+	}
 	if err == nil {
 		_, err = e.journal.Keep(ctx, []byte("can this journal be written?"))
 	}
@@ -57,8 +63,10 @@ func (e *Engine) reopen(ctx context.Context) {
 	if err != nil {
 		e.opt.Log.Error("the journal cannot be written", "err", err, "again", e.mendAt)
 		e.state.Degrade(err.Error())
+		e.durable = nil
 	}
 	e.takeUpTells()
+	return nil
 }
 
 // takeUpTells takes up what is open. While nothing can be remembered that is

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 )
@@ -23,7 +22,7 @@ func (e *Engine) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the journal: %w", err)
 	}
-	state, saved, err := fold(ctx, j)
+	state, durable, err := fold(ctx, j, overdue*e.opt.SnapshotEvery)
 	if err == nil {
 		err = e.readBooks(ctx, j, state)
 	}
@@ -31,26 +30,27 @@ func (e *Engine) open(ctx context.Context) error {
 		return closing(j, err)
 	}
 	state.Rewake(e.books)
-	e.journal, e.state, e.kept, e.saved = j, state, state.Copy(), saved
-	e.saveFolded(ctx, state.Seq-saved)
-	return nil
+	e.journal, e.state, e.durable, e.saved = j, state, durable, durable.at
+	return e.saveFolded(ctx)
 }
 
-// saveFolded saves what was folded from so many records, in the background if there
-// were enough. When there were so many that those who lived before cannot have had
-// the time for that, it is waited for: else nobody might ever have it.
-func (e *Engine) saveFolded(ctx context.Context, records uint64) {
-	j, every := e.journal, e.opt.SnapshotEvery
+// saveFolded saves what was folded, in the background if that were records enough.
+// When there were so many that those who lived before cannot have had the time for
+// that, it is waited for: else nobody might ever have it.
+func (e *Engine) saveFolded(ctx context.Context) error {
+	records, every := e.state.Seq-e.saved, e.opt.SnapshotEvery
 	switch {
 	case records >= overdue*every:
-		if err := saveState(ctx, j, e.state); err != nil {
-			e.opt.Log.Warn("no snapshot was saved; the next start reads more of the journal", "err", err)
+		s := saveFrozen(ctx, e.journal, e.state.Freeze())
+		if s.snapshot.Seq == 0 {
+			return fmt.Errorf("make a snapshot of what the journal comes to: %w", s.err)
 		}
 		e.saved = e.state.Seq
+		e.took(s)
 	case records >= max(1, every/sooner):
-		c := e.state.Copy()
-		e.save(e.state.Seq, func(ctx context.Context) error { return saveState(ctx, j, c) })
+		e.save()
 	}
+	return nil
 }
 
 // closing closes j, whose use ended with err.
@@ -61,58 +61,55 @@ func closing(j Journal, err error) error {
 	return err
 }
 
-// fold reads the state from the newest snapshot or checkpoint and the records
-// after it. It also returns up to which record a snapshot is saved.
-func fold(ctx context.Context, j Journal) (*remediate.State, uint64, error) {
-	state, err := behind(ctx, j)
+// fold reads the state from the newest snapshot or checkpoint and the records after
+// it, and what is durable with them. Of more records than most that is what a snapshot
+// of the state must be saved for first.
+func fold(ctx context.Context, j Journal, most uint64) (*remediate.State, *durable, error) {
+	state, base, err := behind(ctx, j)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
-	saved := state.Seq
-	return state, saved, foldOn(ctx, j, state, math.MaxUint64)
+	d := &durable{at: state.Seq, base: base}
+	for r, err := range ahead(j.Read(ctx, d.at+1)) {
+		if err == nil {
+			err = r.foldInto(state)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("read the journal: %w", err)
+		}
+		if d.add(r.Record); state.Seq-d.at >= most {
+			d.since = nil
+		}
+	}
+	return state, d, nil
 }
 
-// behind is the state that the records yet to be read follow: that of the
-// newest snapshot, else of the checkpoint, else none. A snapshot that another
+// behind is the state that the records yet to be read follow, and its bytes: that of
+// the newest snapshot, else of the checkpoint, else none. A snapshot that another
 // release wrote is passed over: it is only a cache.
-func behind(ctx context.Context, j Journal) (*remediate.State, error) {
+func behind(ctx context.Context, j Journal) (*remediate.State, []byte, error) {
 	if c, ok, err := j.Snapshot(ctx); err == nil && ok {
 		if s, err := remediate.Restore(c.State); !errors.Is(err, remediate.ErrOtherFormat) {
-			return s, err
+			return s, c.State, err
 		}
 	} else if err != nil {
-		return nil, fmt.Errorf("read the snapshot: %w", err)
+		return nil, nil, fmt.Errorf("read the snapshot: %w", err)
 	}
 	return trimmed(ctx, j)
 }
 
-// trimmed is the state of the checkpoint, else that before the first record. It
-// stands for records that are gone, so it is read whatever release wrote it.
-func trimmed(ctx context.Context, j Journal) (*remediate.State, error) {
+// trimmed is the state of the checkpoint and its bytes, else that before the first
+// record. It stands for records that are gone, so it is read whatever release wrote it.
+func trimmed(ctx context.Context, j Journal) (*remediate.State, []byte, error) {
 	c, ok, err := j.Checkpoint(ctx)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("read the checkpoint: %w", err)
+		return nil, nil, fmt.Errorf("read the checkpoint: %w", err)
 	case !ok:
-		return remediate.NewState(), nil
+		return remediate.NewState(), nil, nil
 	}
-	return remediate.Reinstate(c.State)
-}
-
-// foldOn folds the records after the state's, up to one of them.
-func foldOn(ctx context.Context, j Journal, s *remediate.State, upTo uint64) error {
-	for r, err := range ahead(j.Read(ctx, s.Seq+1)) {
-		if err == nil && r.Seq > upTo {
-			return nil
-		}
-		if err == nil {
-			err = r.foldInto(s)
-		}
-		if err != nil {
-			return fmt.Errorf("read the journal: %w", err)
-		}
-	}
-	return nil
+	s, err := remediate.Reinstate(c.State)
+	return s, c.State, err
 }
 
 // readBooks loads the rulebooks that open incidents were opened under, and the
@@ -122,7 +119,7 @@ func (e *Engine) readBooks(ctx context.Context, j Journal, s *remediate.State) e
 	if s.Rulebook != "" {
 		need[s.Rulebook] = true
 	}
-	for _, i := range s.Incidents {
+	for _, i := range s.Incidents.All() {
 		need[i.Rulebook] = true
 	}
 	for digest := range need {

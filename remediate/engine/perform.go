@@ -30,7 +30,7 @@ func (e *Engine) start(s remediate.Started) {
 	e.running[s.ID] = p
 	delete(e.later, s.ID)
 	epoch, now := e.epoch, e.clock.steady()
-	if i := e.state.Incidents[s.Incident]; i != nil {
+	if i := e.state.Incidents.Get(s.Incident); i != nil {
 		s.Severity = i.Severity
 	}
 	go func() {

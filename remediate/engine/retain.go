@@ -108,7 +108,7 @@ func (c cutting) all(ctx context.Context) (records uint64, until time.Time, err 
 	if c.spare = share > 0; err != nil || !c.spare && c.Time == 0 {
 		return 0, until, err
 	}
-	state, err := trimmed(ctx, c.journal)
+	state, _, err := trimmed(ctx, c.journal)
 	if err != nil {
 		return 0, until, err
 	}
@@ -217,10 +217,11 @@ func (c cutting) piece(ctx context.Context, state *remediate.State, before time.
 	if state.Seq == begun {
 		return false, nil
 	}
-	checkpoint, err := checkpointOf(state)
+	b, err := state.Snapshot()
 	if err != nil {
 		return false, err
 	}
+	checkpoint := remediate.Checkpoint{Seq: state.Seq, At: state.At, Head: state.Head, State: b}.Seal()
 	var needed []string
 	for _, b := range state.Blobs() {
 		needed = append(needed, b.Digest)

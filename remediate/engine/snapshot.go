@@ -7,66 +7,62 @@ import (
 )
 
 // sooner is how many times fewer records are enough for a snapshot at open than in
-// the loop: the state has been folded there in any case, so it costs little.
+// the loop: else one that dies soon, again and again, reads more each time.
 const sooner = 10
 
 // overdue is of how many snapshots' records none was saved when the lives before
 // were too short to save one.
 const overdue = 2
 
-// snapshot saves one in the background when enough has happened since the
-// last. It is folded a second time from the journal, so that the loop need not
-// stand still, and is a cache: nothing is lost when it fails.
-func (e *Engine) snapshot() {
-	if e.degraded != nil || e.state.Seq-e.saved < e.opt.SnapshotEvery || e.snapshotting && len(e.saving) == 0 {
-		return // also while the one before is not saved: nobody waits for a cache
-	}
-	j, upTo := e.journal, e.state.Seq
-	e.save(upTo, func(ctx context.Context) error { return saveSnapshot(ctx, j, upTo) })
+// saved is what came of saving a snapshot.
+type saved struct {
+	snapshot remediate.Checkpoint // Seq 0: it was not even made
+	err      error
 }
 
-// save runs what saves a snapshot up to a record in the background. One that was
-// being saved before has ended: the loop looks, and a journal is not opened sooner.
-func (e *Engine) save(upTo uint64, snapshot func(context.Context) error) {
-	e.awaitSnapshot()
-	e.snapshotting, e.saved = true, upTo
-	go func() { e.saving <- snapshot(e.perform) }()
+// snapshot saves one in the background when enough has happened since the last. It is
+// a cache: nothing is lost when it fails.
+func (e *Engine) snapshot() {
+	if e.snapshotting && len(e.saving) > 0 {
+		e.awaitSnapshot()
+	}
+	if e.degraded != nil || e.state.Seq-e.saved < e.opt.SnapshotEvery || e.snapshotting {
+		return // also while the one before is not saved: nobody waits for a cache
+	}
+	e.save()
+}
+
+// save saves a snapshot of the state in the background. The loop goes on from there:
+// what is written down is what the state was.
+func (e *Engine) save() {
+	j, frozen := e.journal, e.state.Freeze()
+	e.snapshotting, e.saved = true, e.state.Seq
+	go func() { e.saving <- saveFrozen(e.perform, j, frozen) }()
+}
+
+// saveFrozen makes a snapshot and saves it.
+func saveFrozen(ctx context.Context, j Journal, f remediate.Frozen) saved {
+	c, err := f.Checkpoint()
+	if err != nil {
+		return saved{err: err}
+	}
+	return saved{c, j.SaveSnapshot(ctx, c)}
 }
 
 // awaitSnapshot waits for one that is being saved.
 func (e *Engine) awaitSnapshot() {
-	if !e.snapshotting {
-		return
-	}
-	e.snapshotting = false
-	if err := <-e.saving; err != nil && e.perform.Err() == nil {
-		e.opt.Log.Warn("no snapshot was saved; the next start reads more of the journal", "err", err)
+	if e.snapshotting {
+		e.snapshotting = false
+		e.took(<-e.saving)
 	}
 }
 
-// saveSnapshot folds the journal up to a record and saves what it comes to.
-func saveSnapshot(ctx context.Context, j Journal, upTo uint64) error {
-	state, err := behind(ctx, j)
-	if err != nil {
-		return err
+// took goes on from a snapshot that was made, whether or not it could be saved.
+func (e *Engine) took(s saved) {
+	if s.snapshot.Seq > 0 && e.durable != nil {
+		e.durable.rebase(s.snapshot)
 	}
-	if err := foldOn(ctx, j, state, upTo); err != nil {
-		return err
+	if s.err != nil && e.perform.Err() == nil {
+		e.opt.Log.Warn("no snapshot was saved; the next start reads more of the journal", "err", s.err)
 	}
-	return saveState(ctx, j, state)
-}
-
-// saveState saves a snapshot of a state that nobody else has.
-func saveState(ctx context.Context, j Journal, s *remediate.State) error {
-	c, err := checkpointOf(s)
-	if err != nil {
-		return err
-	}
-	return j.SaveSnapshot(ctx, c)
-}
-
-// checkpointOf seals the state.
-func checkpointOf(s *remediate.State) (remediate.Checkpoint, error) {
-	b, err := s.Snapshot()
-	return remediate.Checkpoint{Seq: s.Seq, At: s.At, Head: s.Head, State: b}.Seal(), err
 }

@@ -171,7 +171,7 @@ func fold(facts []remediate.Fact) *remediate.Incident {
 		}
 		s.Apply(f)
 	}
-	i := s.Incidents[number]
+	i := s.Incidents.Get(number)
 	if i != nil && len(i.Alert.Labels) == 0 {
 		nameAlert(i, facts)
 	}

@@ -125,16 +125,16 @@ func (s *server) list(ctx context.Context, sel selection) (IncidentList, error) 
 // openRows returns up to one more than is asked for, newest first.
 func openRows(st *remediate.State, sel selection) []Row {
 	var numbers []uint64
-	for n, i := range st.Incidents {
-		fits := sel.status == "" || sel.status == Open || sel.status == string(i.Status)
-		if fits && i.Status != remediate.StatusClosed && (sel.before == 0 || n < sel.before) {
+	for n, status := range st.Incidents.Statuses() {
+		fits := sel.status == "" || sel.status == Open || sel.status == string(status)
+		if fits && status != remediate.StatusClosed && (sel.before == 0 || n < sel.before) {
 			numbers = append(numbers, n)
 		}
 	}
 	slices.SortFunc(numbers, func(a, b uint64) int { return cmp.Compare(b, a) })
 	rows := []Row{}
 	for _, n := range numbers[:min(len(numbers), sel.limit+1)] {
-		rows = append(rows, rowOf(st.Incidents[n]))
+		rows = append(rows, rowOf(st.Incidents.Look(n)))
 	}
 	return rows
 }
@@ -175,7 +175,7 @@ func (s *server) show(ctx context.Context, n uint64) (Incident, error) {
 		v.addFacts(facts)
 	}
 	err := s.look(ctx, func(st *remediate.State, books remediate.Rulebooks) {
-		live := st.Incidents[n]
+		live := st.Incidents.Look(n)
 		if i == nil && live != nil {
 			i, v = live, incidentOf(live)
 		}

@@ -84,10 +84,10 @@ func (s *server) overview(ctx context.Context) (Status, error) {
 
 func countOpen(st *remediate.State) (open int, by map[remediate.Status]int) {
 	by = map[remediate.Status]int{}
-	for _, i := range st.Incidents {
-		if i.Status != remediate.StatusClosed {
+	for _, status := range st.Incidents.Statuses() {
+		if status != remediate.StatusClosed {
 			open++
-			by[i.Status]++
+			by[status]++
 		}
 	}
 	return open, by
@@ -183,7 +183,7 @@ func (s *server) policyList(ctx context.Context) (PolicyList, error) {
 			return
 		}
 		open := map[string][]uint64{}
-		for n, i := range st.Incidents {
+		for n, i := range st.Incidents.All() {
 			if i.Status != remediate.StatusClosed {
 				open[i.Policy] = append(open[i.Policy], n)
 			}

@@ -44,7 +44,7 @@ func (s *server) nameRecord(ctx context.Context, rec *record.Record, facts []rem
 	}
 	i := fold(facts)
 	return s.look(ctx, func(st *remediate.State, _ remediate.Rulebooks) {
-		if open := st.Incidents[rec.Incident]; open != nil {
+		if open := st.Incidents.Look(rec.Incident); open != nil {
 			i = open
 		}
 		for _, f := range facts {

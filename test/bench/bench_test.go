@@ -317,8 +317,8 @@ func TestFilledJournal(t *testing.T) {
 	if n := edges + others; n < facts*9/10 || n > facts*11/10 || edges < n*5/10 || edges > n*8/10 {
 		t.Errorf("%d facts, of which %d edges", n, edges)
 	}
-	if len(s.Incidents) != leftOpen(facts) || len(s.Started()) != underWay(facts) || underWay(facts) == 0 || s.At.Before(time.Now()) {
-		t.Errorf("%d open, %d under way, until %s", len(s.Incidents), len(s.Started()), s.At)
+	if s.Incidents.Len() != leftOpen(facts) || len(s.Started()) != underWay(facts) || underWay(facts) == 0 || s.At.Before(time.Now()) {
+		t.Errorf("%d open, %d under way, until %s", s.Incidents.Len(), len(s.Started()), s.At)
 	}
 }
 
@@ -364,12 +364,27 @@ func TestBinary(t *testing.T) {
 	}
 }
 
+// What the most incidents take is held against what they may, and how it grows is seen
+// by the least and the most.
+func TestMemoryRows(t *testing.T) {
+	few, many := memory{Live: 1e6}, memory{Loaded: loadedLimit, Peak: 2 * peakLimit, Live: 1e8}
+	rows := memoryRows([]memory{many}, 100_000)
+	if rows[0].Ratio != 1 || rows[1].Ratio != 2 || math.Round(rows[3].Value) != 1000 || rows[0].Case != "100000 open incidents" {
+		t.Errorf("%+v", rows)
+	}
+	measured := make([][]memory, len(openIncidents))
+	measured[0], measured[len(measured)-1] = []memory{few, few}, []memory{many}
+	if r := heapGrowth(measured); math.Abs(r.Value-1) > 1e-9 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestResidentIn(t *testing.T) {
-	if b, err := residentIn("Name:\tbench\nVmRSS:\t   52312 kB\nRssAnon:\t 1 kB\n"); err != nil || b != 52312*1024 {
+	if b, err := residentIn("Name:\tbench\nVmRSS:\t   52312 kB\nRssAnon:\t 1 kB\n", "VmRSS"); err != nil || b != 52312*1024 {
 		t.Errorf("%v, %v", b, err)
 	}
 	for _, bad := range []string{"", "VmSize:\t1 kB\n", "VmRSS:\t12 MB\n", "VmRSS:\tmuch kB\n"} {
-		if _, err := residentIn(bad); err == nil {
+		if _, err := residentIn(bad, "VmRSS"); err == nil {
 			t.Errorf("%q was read", bad)
 		}
 	}

@@ -111,7 +111,7 @@ func (d *decider) live(facts uint64) error {
 		}
 		d.told++
 	}
-	if n := len(d.state.Incidents); n != open {
+	if n := d.state.Incidents.Len(); n != open {
 		return fmt.Errorf("%d incidents are open: want %d", n, open)
 	}
 	return nil

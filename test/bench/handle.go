@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -75,8 +76,9 @@ type decider struct {
 	now   time.Time
 	told  uint64 // alerts so far
 
-	keep func([]remediate.Record) error // keeps what was decided; nil: nobody does
-	deaf bool                           // nothing that is started comes back
+	keep  func([]remediate.Record) error // keeps what was decided; nil: nobody does
+	deaf  bool                           // nothing that is started comes back
+	apart time.Duration                  // from fact to fact, of a journal that is filled; 0: a minute from story to story
 }
 
 // newDecider returns one with so many open incidents, of the policy that only
@@ -100,7 +102,7 @@ func newDecider(open int) (*decider, error) {
 			return nil, err
 		}
 	}
-	if n := len(d.state.Incidents); n != open {
+	if n := d.state.Incidents.Len(); n != open {
 		return nil, fmt.Errorf("%d incidents are open: want %d", n, open)
 	}
 	return d, nil
@@ -133,8 +135,8 @@ func (d *decider) reload() error {
 // many facts that came.
 func (d *decider) story() (facts int, err error) {
 	defer func() { d.told++ }()
-	open := len(d.state.Incidents)
-	d.now = d.now.Add(time.Minute) // what ended a day ago is forgotten
+	open := d.state.Incidents.Len()
+	d.now = d.now.Add(cmp.Or(d.apart, time.Minute)) // what ended a day ago is forgotten
 	for _, firing := range []bool{true, false} {
 		n, err := d.hear(d.alert(down, firing))
 		if err != nil {
@@ -142,7 +144,7 @@ func (d *decider) story() (facts int, err error) {
 		}
 		facts += n
 	}
-	if n := len(d.state.Incidents); n != open {
+	if n := d.state.Incidents.Len(); n != open {
 		return 0, fmt.Errorf("%d incidents are open after a story, %d before", n, open)
 	}
 	return facts, nil

@@ -261,7 +261,7 @@ func (d *daemon) again(incident uint64, id string, at time.Time) {
 }
 
 func (d *daemon) pending(incident uint64) []remediate.Pending {
-	if i := d.state.Incidents[incident]; i != nil {
+	if i := d.state.Incidents.Get(incident); i != nil {
 		return i.Pending
 	}
 	return nil

@@ -252,15 +252,15 @@ func commands(y *day, d dice) {
 // whose is an incident that a human looks at: mostly one that is open, and
 // rather one at which something is done. It may be nil.
 func (y *day) whose(d dice) *remediate.Incident {
-	open := slices.Sorted(maps.Keys(y.state.Incidents))
+	open := y.state.Incidents.Numbers()
 	if len(open) == 0 || d.chance(10) {
 		return nil
 	}
-	busy := slices.DeleteFunc(slices.Clone(open), func(n uint64) bool { return y.state.Incidents[n].Status != remediate.StatusActing })
+	busy := slices.DeleteFunc(slices.Clone(open), func(n uint64) bool { return y.state.Incidents.Get(n).Status != remediate.StatusActing })
 	if len(busy) > 0 && d.chance(50) {
 		open = busy
 	}
-	return y.state.Incidents[pick(d, open...)]
+	return y.state.Incidents.Get(pick(d, open...))
 }
 
 // scopes gives a human's word on a part of all that there is.

@@ -15,8 +15,8 @@ import (
 // overlooked says what should have gone on by now and did not: whoever waits
 // does so for something that has a name and an end.
 func overlooked(s *remediate.State, now time.Time) error {
-	for _, n := range slices.Sorted(maps.Keys(s.Incidents)) {
-		i := s.Incidents[n]
+	for _, n := range s.Incidents.Numbers() {
+		i := s.Incidents.Get(n)
 		if why := stuck(s, i, now.Add(-slack)); why != "" {
 			return fmt.Errorf("i%d, %s: %s", n, i.Status, why)
 		}
@@ -113,8 +113,8 @@ func unheard(w *world, s *remediate.State, own map[remediate.AlertID]bool) error
 // unfinished says what is left over when all is well and was for long. What
 // there is not can never be seen to be well: a human must say that it is over.
 func unfinished(w *world, s *remediate.State) error {
-	for _, n := range slices.Sorted(maps.Keys(s.Incidents)) {
-		i := s.Incidents[n]
+	for _, n := range s.Incidents.Numbers() {
+		i := s.Incidents.Get(n)
 		if len(i.Firing) == 0 && (w.serviceOf(i.Target) == nil || i.Owed > 0) {
 			continue // nor is anything taken back while a human keeps us from acting
 		}

@@ -33,7 +33,8 @@ func TestOverlooked(t *testing.T) {
 	} {
 		s := remediate.NewState()
 		i.Firing = map[remediate.AlertID]bool{{}: true}
-		s.Incidents[1], s.Targets[free] = &i, &remediate.Occupancy{}
+		s.Incidents.Put(&i)
+		s.Targets[free] = &remediate.Occupancy{}
 		if err := overlooked(s, epoch); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", i, err, want)
 		}
@@ -42,8 +43,8 @@ func TestOverlooked(t *testing.T) {
 		}
 	}
 	fine := remediate.NewState()
-	fine.Incidents[1] = &remediate.Incident{Status: remediate.StatusWaiting, Until: epoch.Add(time.Minute)}
-	fine.Incidents[2] = &remediate.Incident{Status: remediate.StatusDeciding, Pending: pending(remediate.Started{Ask: ask})}
+	fine.Incidents.Put(&remediate.Incident{ID: 1, Status: remediate.StatusWaiting, Until: epoch.Add(time.Minute)})
+	fine.Incidents.Put(&remediate.Incident{ID: 2, Status: remediate.StatusDeciding, Pending: pending(remediate.Started{Ask: ask})})
 	if err := overlooked(fine, epoch); err != nil {
 		t.Error(err)
 	}

@@ -186,7 +186,7 @@ func (w *World) command(command string, args []string) (c remediate.Command, err
 func (w *World) Plan(incident uint64) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if i := w.state.Incidents[incident]; i != nil {
+	if i := w.state.Incidents.Get(incident); i != nil {
 		return i.Hash
 	}
 	return ""
