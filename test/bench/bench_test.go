@@ -294,7 +294,7 @@ func TestFilledJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	const facts = 3000
-	if err := fill(t.Context(), dir, facts, book, "v1"); err != nil {
+	if _, err := fill(t.Context(), dir, facts, kept(facts), book, "v1"); err != nil {
 		t.Fatal(err)
 	}
 	j, err := journal.OpenReading(t.Context(), dir)
@@ -341,7 +341,7 @@ func TestStartsOfTheDaemon(t *testing.T) {
 	}
 	const facts = leastFacts / 100
 	filled := filepath.Join(t.TempDir(), "filled")
-	if err := fill(t.Context(), filepath.Join(filled, journalName), facts, book, release); err != nil {
+	if _, err := fill(t.Context(), filepath.Join(filled, journalName), facts, kept(facts), book, release); err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range []*startCase{{name: "empty"}, {filled: filled, facts: facts}, {filled: filled, facts: facts, snapshot: true}} {

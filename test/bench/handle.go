@@ -62,8 +62,9 @@ type decider struct {
 	now   time.Time
 	told  uint64 // alerts so far
 
-	keep func([]remediate.Record) error // keeps what was decided; nil: nobody does
-	deaf bool                           // nothing that is started comes back
+	keep  func([]remediate.Record) error // keeps what was decided; nil: nobody does
+	deaf  bool                           // nothing that is started comes back
+	apart time.Duration                  // from fact to fact, of a journal that is filled
 }
 
 // newDecider returns one with so many open incidents, of the policy that only

@@ -8,7 +8,7 @@
 // absolute numbers are this machine's. docs/performance.md explains each row.
 //
 // One subject is one file: intake.go, handle.go, match.go, policytests.go,
-// lint.go, memory.go, start.go, size.go, binary.go and bed.go.
+// backtest.go, lint.go, memory.go, start.go, size.go, binary.go and bed.go.
 package main
 
 import (
@@ -58,6 +58,7 @@ var subjects = []struct {
 	{"handle", "facts that are decided on, without any input or output", measureHandle},
 	{"match", "alerts that are matched against the policies", measureMatch},
 	{"tests", "policy tests that are read and lived through", measurePolicyTests},
+	{"backtest", "a year of alerts that is lived through once more, under other policies", measureBacktest},
 	{"lint", "policies that are read and held against what is known of them", measureLint},
 	{"memory", "resident memory, of a process of its own", measureMemory},
 	{"start", "from the start of the daemon's process to ready, with journals of all sizes", measureStart},
