@@ -90,7 +90,7 @@ func inBed(ctx context.Context, o options) (ways []way, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.Stop()) }()
-	w, err := newWebhook(1, 1, time.Now())
+	w, err := newWebhook(1, 1, time.Now(), false)
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func TestContestantThatFails(t *testing.T) {
 
 // Each webhook's alerts are new ones, and the intake reads all of them.
 func TestWebhooksAreNew(t *testing.T) {
-	w, err := newWebhook(3, 1, time.Now())
+	w, err := newWebhook(3, 1, time.Now(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,6 +127,43 @@ func TestRefusedWebhookIsNoMeasurement(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "too many at a time") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Those that are measured beside the daemon take all that they are sent: Alertmanager
+// has the alerts, and what it would refuse is no measurement.
+func TestPeersTakeTheLoad(t *testing.T) {
+	for _, p := range []peer{alertmanagerPeer, webhookPeer} {
+		s, err := p.measure(t.Context(), options{dir: t.TempDir(), sample: time.Millisecond}, &load{senders: 2, alerts: 3})
+		if err != nil || s.value <= 0 || s.p50 <= 0 {
+			t.Errorf("%s: %+v, %v", p.program, s, err)
+		}
+		p.path = "/nowhere"
+		if _, err := p.measure(t.Context(), options{dir: t.TempDir(), sample: time.Millisecond}, &load{senders: 1, alerts: 1}); err == nil {
+			t.Errorf("%s: nobody took what was sent, and it was measured", p.program)
+		}
+	}
+}
+
+// What Alertmanager is sent are alerts that it knows afterwards.
+func TestAlertmanagerKnowsWhatItIsSent(t *testing.T) {
+	url, stop, err := alertmanagerPeer.start(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	l := &load{url: url + alertmanagerPeer.path, senders: 1, alerts: 5, bare: true}
+	if _, err := l.send(t.Context(), 0, func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get(url + alertmanagerPeer.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var known []struct{ Labels map[string]string }
+	if err := json.NewDecoder(resp.Body).Decode(&known); err != nil || len(known) != 5 || known[0].Labels["job"] != "bench" {
+		t.Errorf("%d alerts are known: %v, %v", len(known), known, err)
 	}
 }
 

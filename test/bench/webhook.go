@@ -28,8 +28,8 @@ type webhook struct {
 }
 
 // newWebhook returns a body with so many alerts, of which the first ones are
-// down, that began to fire at a time.
-func newWebhook(alerts, downs int, at time.Time) (*webhook, error) {
+// down, that began to fire at a time; a bare one has nothing but them.
+func newWebhook(alerts, downs int, at time.Time, bare bool) (*webhook, error) {
 	m := struct {
 		template.Data
 		Version  string `json:"version"`
@@ -45,7 +45,11 @@ func newWebhook(alerts, downs int, at time.Time) (*webhook, error) {
 		}
 		m.Alerts = append(m.Alerts, alertCalled(name, at))
 	}
-	b, err := json.Marshal(m)
+	var whole any = m
+	if bare {
+		whole = m.Alerts
+	}
+	b, err := json.Marshal(whole)
 	if err != nil {
 		return nil, fmt.Errorf("write a webhook: %w", err)
 	}
