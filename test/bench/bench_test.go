@@ -74,7 +74,7 @@ func TestContestantThatFails(t *testing.T) {
 
 // Each webhook's alerts are new ones, and the intake reads all of them.
 func TestWebhooksAreNew(t *testing.T) {
-	w, err := newWebhook(3, 1, time.Now(), false)
+	w, err := newWebhook([]string{down, other, other}, time.Now(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

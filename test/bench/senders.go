@@ -51,7 +51,7 @@ func (l *load) send(ctx context.Context, d time.Duration, begins func() error) (
 	at := time.Now()
 	for k := range hooks {
 		var err error
-		if hooks[k], err = newWebhook(l.alerts, l.downs, at, l.bare); err != nil {
+		if hooks[k], err = newWebhook(l.names(), at, l.bare); err != nil {
 			return answered{}, err
 		}
 	}
@@ -86,6 +86,11 @@ func (l *load) send(ctx context.Context, d time.Duration, begins func() error) (
 	})
 	all := slices.Sorted(slices.Values(slices.Concat(took...)))
 	return answered{len(all), all, time.Since(begun)}, err
+}
+
+// names are those of a webhook's alerts.
+func (l *load) names() []string {
+	return append(slices.Repeat([]string{down}, l.downs), slices.Repeat([]string{other}, l.alerts-l.downs)...)
 }
 
 // renew makes the alerts of a webhook such as were not sent before.

@@ -27,9 +27,9 @@ type webhook struct {
 	per   int   // marks of one alert
 }
 
-// newWebhook returns a body with so many alerts, of which the first ones are
-// down, that began to fire at a time; a bare one has nothing but them.
-func newWebhook(alerts, downs int, at time.Time, bare bool) (*webhook, error) {
+// newWebhook returns a body with alerts of these names, that began to fire at a time;
+// a bare one has nothing but them.
+func newWebhook(names []string, at time.Time, bare bool) (*webhook, error) {
 	m := struct {
 		template.Data
 		Version  string `json:"version"`
@@ -38,11 +38,7 @@ func newWebhook(alerts, downs int, at time.Time, bare bool) (*webhook, error) {
 	m.Receiver, m.Status, m.ExternalURL = "remediated", "firing", "http://127.0.0.1:9093"
 	m.GroupLabels = template.KV{"job": "bench"}
 	m.CommonLabels, m.CommonAnnotations = m.GroupLabels, template.KV{}
-	for k := range alerts {
-		name := other
-		if k < downs {
-			name = down
-		}
+	for _, name := range names {
 		m.Alerts = append(m.Alerts, alertCalled(name, at))
 	}
 	var whole any = m
@@ -62,7 +58,7 @@ func newWebhook(alerts, downs int, at time.Time, bare bool) (*webhook, error) {
 		w.marks = append(w.marks, from+k+1)
 		from += k + len(mark)
 	}
-	w.per = len(w.marks) / alerts
+	w.per = len(w.marks) / len(names)
 	return w, nil
 }
 
