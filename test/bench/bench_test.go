@@ -423,24 +423,42 @@ func TestComputedIn(t *testing.T) {
 	}
 }
 
-// The same rows as a table and as JSON.
+// The same rows as a table, as lines for benchstat, and as JSON, which is what a run
+// keeps and what is read again.
 func TestPrint(t *testing.T) {
 	rows := []row{
-		{Subject: "a", Case: "c", What: "ours", Unit: "x/s", Value: 12345.6, Min: 1.234, Max: 99999, P50: 0.0123, P99: 4},
-		{Subject: "b", Case: "c", What: "theirs", Unit: "x/s", Value: 2, Min: 2, Max: 2, Ratio: 0.5, Against: "ours"},
+		{Subject: "a", Case: "c", What: "ours", Unit: "x/s", Value: 12345.6, Min: 1.234, Max: 99999, P50: 0.0123, P99: 4, Values: []float64{1.234, 12345.6, 99999}},
+		{Subject: "b", Case: "two words", What: "theirs", Value: 2, Min: 2, Max: 2, Values: []float64{2}, Ratio: 0.5, Against: "ours"},
 	}
-	var table, list bytes.Buffer
-	if err := errors.Join(print(&table, "table", rows), print(&list, "json", rows)); err != nil {
-		t.Fatal(err)
+	printed := func(format string) string {
+		var b bytes.Buffer
+		if err := print(&b, format, rows); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
 	}
+	table := printed("table")
 	for _, want := range []string{"12346", "1.23-99999", "0.0123", "4.00", "0.500 x ours"} {
-		if !strings.Contains(table.String(), want) {
-			t.Errorf("%q is not in\n%s", want, &table)
+		if !strings.Contains(table, want) {
+			t.Errorf("%q is not in\n%s", want, table)
 		}
 	}
-	var back []row
-	if err := json.Unmarshal(list.Bytes(), &back); err != nil || len(back) != 2 || back[1] != rows[1] {
-		t.Errorf("%+v, %v", back, err)
+	if got, want := printed("benchstat"), "BenchmarkA/c/ours 1 1.234 x/s\nBenchmarkA/c/ours 1 12345.6 x/s\nBenchmarkA/c/ours 1 99999 x/s\nBenchmarkB/two_words/theirs 1 2 1\n"; got != want {
+		t.Errorf("for benchstat:\n%s\nwant\n%s", got, want)
+	}
+	file := filepath.Join(t.TempDir(), "kept.json")
+	if err := keepRows(file, rows); err != nil {
+		t.Fatal(err)
+	}
+	var again bytes.Buffer
+	if err := run(t.Context(), []string{"--output=table", "show", file}, &again); err != nil || again.String() != table {
+		t.Errorf("%v\n%s", err, &again)
+	}
+	if err := os.WriteFile(file, []byte("12346"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t.Context(), []string{"show", file}, io.Discard); err == nil || !strings.Contains(err.Error(), "bench --keep") {
+		t.Errorf("what no run kept was shown: %v", err)
 	}
 }
 

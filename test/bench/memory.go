@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,10 +70,7 @@ func measureMemory(ctx context.Context, o options) ([]row, error) {
 
 // figureOf fills in what the rounds saw.
 func figureOf(r row, values []float64) row {
-	r.Value, r.Min, r.Max = median(values), values[0], values[0]
-	for _, v := range values {
-		r.Min, r.Max = min(r.Min, v), max(r.Max, v)
-	}
+	r.Value, r.Min, r.Max, r.Values = median(values), slices.Min(values), slices.Max(values), values
 	return r
 }
 
