@@ -90,7 +90,7 @@ e2e: setup ## Run the end-to-end tests, on two beds at a time
 .PHONY: bench
 bench: setup build ## Measure, and print ratios; docs/performance.md explains them
 	go build -o bin/bench ./test/bench
-	bin/bench
+	bin/bench --keep=bin/bench-$$(git rev-parse --short HEAD).json
 
 FUZZ ?= 30s
 .PHONY: fuzz

@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// Packages are the Debian packages that the end-to-end tests need: the parts
+// Packages are the Debian packages that the end-to-end tests and the benchmark need: the parts
 // that are not built from source, what the backup's scripts call, what cuts a
-// network, and a browser for the page.
+// network, a browser for the page, and what the benchmark holds the daemon against.
 var Packages = []string{
 	"age",
 	"bind9",
@@ -32,6 +32,7 @@ var Packages = []string{
 	"prometheus-redis-exporter",
 	"redis-server",
 	"shellcheck",
+	"webhook",
 }
 
 // MissingPackages lists the Packages that are not installed.

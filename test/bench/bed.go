@@ -17,9 +17,9 @@ import (
 	"github.com/x0tta6bl4/remediated/test/daemon"
 )
 
-// healed is how often the way to the PATCH is measured: each time another
-// Deployment, and so another incident.
-const healed = 10
+// healed is how often the way to the PATCH is measured, when nothing else is on and
+// amid noise: each time another Deployment, and so another incident.
+const healed = 25
 
 // way is how long one webhook took, in milliseconds.
 type way struct {
@@ -38,22 +38,34 @@ func measureBed(ctx context.Context, o options) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ways []way
+	var found inBedFound
 	c := exec.CommandContext(ctx, "go", "run", "./test/bed/cmd/bed", "run", "--", program, "in-bed", "--daemon="+tried)
-	if err := output(c, &ways); err != nil {
+	if err := output(c, &found); err != nil {
 		return nil, err
 	}
-	acknowledged, patched := make([]float64, len(ways)), make([]float64, len(ways))
-	for k, w := range ways {
+	return append(found.Idle.rows("nothing else is on"), found.Amid.rows(fmt.Sprintf("%d others open, %d alerts/s", othersOpen, noiseRate))...), nil
+}
+
+// inBedFound is what was measured on the bed.
+type inBedFound struct {
+	Idle ways `json:"idle"`
+	Amid ways `json:"amid"` // noise
+}
+
+// ways are the ways of incidents, one after the other.
+type ways []way
+
+func (all ways) rows(name string) []row {
+	acknowledged, patched := make([]float64, len(all)), make([]float64, len(all))
+	for k, w := range all {
 		acknowledged[k], patched[k] = w.Acknowledged, w.Patched
 	}
-	name := fmt.Sprintf("%d incidents, one at a time", len(ways))
 	rows := []row{
 		figureOf(row{Subject: "bed", Case: name, What: "webhook sent to 200", Unit: "ms"}, acknowledged),
 		figureOf(row{Subject: "bed", Case: name, What: "webhook sent to PATCH received", Unit: "ms"}, patched),
 	}
 	rows[1].Ratio, rows[1].Against = rows[1].Value/rows[0].Value, rows[0].What
-	return rows, nil
+	return rows
 }
 
 // Where the daemon listens on the bed. Its intake is not where the bed's
@@ -68,41 +80,55 @@ const (
 )
 
 // inBed measures the daemon on the bed that this process runs in.
-func inBed(ctx context.Context, o options) (ways []way, err error) {
+func inBed(ctx context.Context, o options) (found inBedFound, err error) {
 	b, err := bed.FromEnv()
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	dir, err := os.MkdirTemp("", "remediated-bench-")
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	defer os.RemoveAll(dir)
 	var manifest strings.Builder
-	for k := range healed {
+	for k := range 2 * healed {
 		fmt.Fprintf(&manifest, idle, k)
 	}
 	if err := b.Apply(ctx, manifest.String()); err != nil {
-		return nil, err
+		return found, err
 	}
 	d, err := startDaemon(ctx, b, o.daemon, dir)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	defer func() { err = errors.Join(err, d.Stop()) }()
-	w, err := newWebhook(1, 1, time.Now())
+	if found.Idle, err = healAll(ctx, b, 0); err != nil {
+		return found, d.WithLog(err)
+	}
+	n, err := makeNoise(ctx, d)
+	if err != nil {
+		return found, d.WithLog(err)
+	}
+	if found.Amid, err = healAll(ctx, b, healed); err != nil {
+		return found, d.WithLog(errors.Join(err, n.end()))
+	}
+	return found, n.end()
+}
+
+// healAll heals Deployments from the one with this number on, one after the other.
+func healAll(ctx context.Context, b *bed.Bed, first int) (all ways, err error) {
+	w, err := newWebhook([]string{down}, time.Now(), false)
 	if err != nil {
 		return nil, err
 	}
-	for k := range healed {
-		var one way
-		one, err = heal(ctx, b, w.number(uint64(k)), fmt.Sprintf("i%08d", k))
+	for k := first; k < first+healed; k++ {
+		one, err := heal(ctx, b, w.number(uint64(k)), fmt.Sprintf("i%08d", k))
 		if err != nil {
-			return nil, d.WithLog(err)
+			return nil, err
 		}
-		ways = append(ways, one)
+		all = append(all, one)
 	}
-	return ways, nil
+	return all, nil
 }
 
 // idle is a Deployment that is named as the webhook's alert.
@@ -235,19 +261,27 @@ cluster: bed
 policies: [{files: [policies.yaml]}]
 alertmanagers: [{url: "%[1]s"}]
 clusters: [{name: bed, kubeconfig: "KUBECONFIG"}]
+guards: {storm: none}
 `
 	bedPolicies = `
 policies:
 - name: down
   when: ['alertname="BenchDown"', 'job="bench"']
   per: [namespace, instance]
-  severity: P3
+  severity: P2
   mode: act
   target: deployment/$namespace/$instance
   steps:
   - name: restart it
     do: [{restart: {}}]
     verify: {all: [{rollout: $target}], within: 1m}
+- name: watched
+  when: ['alertname="BenchWatched"', 'job="bench"']
+  per: [namespace, instance]
+  severity: P3
+  mode: observe
+  target: deployment/$namespace/$instance
+  steps: [{name: restart it, do: [{restart: {}}], verify: {all: [{rollout: $target}], within: 1m}}]
 `
 	bedRole = `
 apiVersion: rbac.authorization.k8s.io/v1

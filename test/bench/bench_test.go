@@ -74,7 +74,7 @@ func TestContestantThatFails(t *testing.T) {
 
 // Each webhook's alerts are new ones, and the intake reads all of them.
 func TestWebhooksAreNew(t *testing.T) {
-	w, err := newWebhook(3, 1, time.Now())
+	w, err := newWebhook([]string{down, other, other}, time.Now(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,6 +127,43 @@ func TestRefusedWebhookIsNoMeasurement(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "too many at a time") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Those that are measured beside the daemon take all that they are sent: Alertmanager
+// has the alerts, and what it would refuse is no measurement.
+func TestPeersTakeTheLoad(t *testing.T) {
+	for _, p := range []peer{alertmanagerPeer, webhookPeer} {
+		s, err := p.measure(t.Context(), options{dir: t.TempDir(), sample: time.Millisecond}, &load{senders: 2, alerts: 3})
+		if err != nil || s.value <= 0 || s.p50 <= 0 {
+			t.Errorf("%s: %+v, %v", p.program, s, err)
+		}
+		p.path = "/nowhere"
+		if _, err := p.measure(t.Context(), options{dir: t.TempDir(), sample: time.Millisecond}, &load{senders: 1, alerts: 1}); err == nil {
+			t.Errorf("%s: nobody took what was sent, and it was measured", p.program)
+		}
+	}
+}
+
+// What Alertmanager is sent are alerts that it knows afterwards.
+func TestAlertmanagerKnowsWhatItIsSent(t *testing.T) {
+	url, stop, err := alertmanagerPeer.start(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	l := &load{url: url + alertmanagerPeer.path, senders: 1, alerts: 5, bare: true}
+	if _, err := l.send(t.Context(), 0, func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get(url + alertmanagerPeer.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var known []struct{ Labels map[string]string }
+	if err := json.NewDecoder(resp.Body).Decode(&known); err != nil || len(known) != 5 || known[0].Labels["job"] != "bench" {
+		t.Errorf("%d alerts are known: %v, %v", len(known), known, err)
 	}
 }
 
@@ -294,7 +331,7 @@ func TestFilledJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	const facts = 3000
-	if err := fill(t.Context(), dir, facts, book, "v1"); err != nil {
+	if _, err := fill(t.Context(), dir, facts, kept(facts), book, "v1"); err != nil {
 		t.Fatal(err)
 	}
 	j, err := journal.OpenReading(t.Context(), dir)
@@ -341,7 +378,7 @@ func TestStartsOfTheDaemon(t *testing.T) {
 	}
 	const facts = leastFacts / 100
 	filled := filepath.Join(t.TempDir(), "filled")
-	if err := fill(t.Context(), filepath.Join(filled, journalName), facts, book, release); err != nil {
+	if _, err := fill(t.Context(), filepath.Join(filled, journalName), facts, kept(facts), book, release); err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range []*startCase{{name: "empty"}, {filled: filled, facts: facts}, {filled: filled, facts: facts, snapshot: true}} {
@@ -401,24 +438,42 @@ func TestComputedIn(t *testing.T) {
 	}
 }
 
-// The same rows as a table and as JSON.
+// The same rows as a table, as lines for benchstat, and as JSON, which is what a run
+// keeps and what is read again.
 func TestPrint(t *testing.T) {
 	rows := []row{
-		{Subject: "a", Case: "c", What: "ours", Unit: "x/s", Value: 12345.6, Min: 1.234, Max: 99999, P50: 0.0123, P99: 4},
-		{Subject: "b", Case: "c", What: "theirs", Unit: "x/s", Value: 2, Min: 2, Max: 2, Ratio: 0.5, Against: "ours"},
+		{Subject: "a", Case: "c", What: "ours", Unit: "x/s", Value: 12345.6, Min: 1.234, Max: 99999, P50: 0.0123, P99: 4, Values: []float64{1.234, 12345.6, 99999}},
+		{Subject: "b", Case: "two words", What: "theirs", Value: 2, Min: 2, Max: 2, Values: []float64{2}, Ratio: 0.5, Against: "ours"},
 	}
-	var table, list bytes.Buffer
-	if err := errors.Join(print(&table, "table", rows), print(&list, "json", rows)); err != nil {
-		t.Fatal(err)
+	printed := func(format string) string {
+		var b bytes.Buffer
+		if err := print(&b, format, rows); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
 	}
+	table := printed("table")
 	for _, want := range []string{"12346", "1.23-99999", "0.0123", "4.00", "0.500 x ours"} {
-		if !strings.Contains(table.String(), want) {
-			t.Errorf("%q is not in\n%s", want, &table)
+		if !strings.Contains(table, want) {
+			t.Errorf("%q is not in\n%s", want, table)
 		}
 	}
-	var back []row
-	if err := json.Unmarshal(list.Bytes(), &back); err != nil || len(back) != 2 || back[1] != rows[1] {
-		t.Errorf("%+v, %v", back, err)
+	if got, want := printed("benchstat"), "BenchmarkA/c/ours 1 1.234 x/s\nBenchmarkA/c/ours 1 12345.6 x/s\nBenchmarkA/c/ours 1 99999 x/s\nBenchmarkB/two_words/theirs 1 2 1\n"; got != want {
+		t.Errorf("for benchstat:\n%s\nwant\n%s", got, want)
+	}
+	file := filepath.Join(t.TempDir(), "kept.json")
+	if err := keepRows(file, rows); err != nil {
+		t.Fatal(err)
+	}
+	var again bytes.Buffer
+	if err := run(t.Context(), []string{"--output=table", "show", file}, &again); err != nil || again.String() != table {
+		t.Errorf("%v\n%s", err, &again)
+	}
+	if err := os.WriteFile(file, []byte("12346"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t.Context(), []string{"show", file}, io.Discard); err == nil || !strings.Contains(err.Error(), "bench --keep") {
+		t.Errorf("what no run kept was shown: %v", err)
 	}
 }
 

@@ -60,13 +60,12 @@ func (c contest) rows(seen [][]sample) []row {
 	rows := make([]row, 0, len(seen))
 	for k, all := range seen {
 		values := pick(all, func(s sample) float64 { return s.value })
-		r := row{
+		r := figureOf(row{
 			Subject: c.subject, Case: c.name, What: c.contestants[k].name, Unit: c.unit,
-			Value: median(values), Min: slices.Min(values), Max: slices.Max(values),
 			P50:   median(pick(all, func(s sample) float64 { return milliseconds(s.p50) })),
 			P99:   median(pick(all, func(s sample) float64 { return milliseconds(s.p99) })),
 			Facts: median(pick(all, func(s sample) float64 { return s.facts })),
-		}
+		}, values)
 		if k > 0 {
 			r.Against = c.contestants[0].name
 			r.Ratio = median(ratios(all, seen[0]))

@@ -11,11 +11,9 @@ import (
 )
 
 // A journal that was filled has, of ten facts, seven that are edges of alerts and
-// three of the life of an incident. They are so far apart that a million are of 90
-// days, which is how long a journal is kept.
+// three of the life of an incident.
 const (
-	edgesBeside = 26 // of alerts that no policy concerns, for each incident
-	apart       = 90 * 24 * time.Hour / 1_000_000
+	edgesBeside = 26   // of alerts that no policy concerns, for each incident, which has 14 facts
 	writeOf     = 1000 // facts that are written at once
 	// ahead is by how much the last facts are ahead of the clock. Facts' time goes on
 	// from the last one, so whoever opens a copy within that time finds what was asked
@@ -29,21 +27,22 @@ func leftOpen(facts uint64) int { return int(min(1000, facts/20)) }
 // underWay is how many of them have a question that was asked and not answered.
 func underWay(facts uint64) int { return leftOpen(facts) / 10 }
 
-// fill fills the journal in dir, which must be a new one, with about so many facts,
-// by a rulebook that has policies for what is watched and what is down. They go
-// through all that a daemon's facts go through.
-func fill(ctx context.Context, dir string, facts uint64, book *remediate.Rulebook, release string) (err error) {
+// fill fills the journal in dir, which must be a new one, with about so many facts of
+// so much time, by a rulebook that has policies for what is watched and what is down.
+// They go through all that a daemon's facts go through. It returns how many alerts
+// they tell of.
+func fill(ctx context.Context, dir string, facts uint64, lasts time.Duration, book *remediate.Rulebook, release string) (alerts uint64, err error) {
 	j, err := journal.Open(ctx, dir, journal.Options{})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	encoded, err := book.Encode()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if _, err := j.Keep(ctx, encoded); err != nil {
-		return err
+		return 0, err
 	}
 	var waiting []remediate.Record
 	write := func() error {
@@ -56,7 +55,8 @@ func fill(ctx context.Context, dir string, facts uint64, book *remediate.Ruleboo
 	}
 	d := &decider{
 		books: remediate.Rulebooks{book.Digest(): book}, state: remediate.NewState(),
-		now: time.Now().Add(ahead - time.Duration(facts)*apart),
+		now:   time.Now().Add(ahead - lasts),
+		apart: lasts / time.Duration(facts),
 		keep: func(records []remediate.Record) error {
 			if waiting = append(waiting, records...); len(waiting) < writeOf {
 				return nil
@@ -65,12 +65,12 @@ func fill(ctx context.Context, dir string, facts uint64, book *remediate.Ruleboo
 		},
 	}
 	if err := d.begin(book, release); err != nil {
-		return err
+		return 0, err
 	}
 	if err := d.live(facts); err != nil {
-		return err
+		return 0, err
 	}
-	return write()
+	return d.told, write()
 }
 
 // begin founds the journal of a release that has a rulebook.
@@ -124,7 +124,7 @@ func (d *decider) hour() error {
 	}
 	for range edgesBeside / 2 {
 		for _, firing := range []bool{true, false} {
-			d.now = d.now.Add(apart * 10 / 7)
+			d.now = d.now.Add(d.apart * 10 / 7)
 			if _, err := d.hear(d.alert(other, firing)); err != nil {
 				return err
 			}

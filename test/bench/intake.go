@@ -20,7 +20,7 @@ import (
 // measureIntake measures how many alerts a second are durably taken, from the
 // POST to the 200: by the intake, the engine and the journal; by the intake
 // alone, which reads them and forgets them; and by a file that they are
-// appended to unread. What is known already is measured by itself, and so is what
+// appended to unread. Others that take such things are measured beside it. What is known already is measured by itself, and so is what
 // opens an incident with each alert.
 func measureIntake(ctx context.Context, o options) ([]row, error) {
 	var contests []contest
@@ -44,7 +44,7 @@ func measureIntake(ctx context.Context, o options) ([]row, error) {
 			contests = append(contests, c)
 		}
 	}
-	return hold(ctx, o.rounds, append(contests, o.repeats(), o.incidents()))
+	return hold(ctx, o.rounds, append(contests, o.peers(), o.repeats(), o.incidents()))
 }
 
 // Of what is measured by itself.
@@ -52,6 +52,16 @@ const (
 	manySenders = 256
 	manyAlerts  = 50
 )
+
+// peers is what is there today, and keeps nothing.
+func (o options) peers() contest {
+	many := func() *load { return &load{senders: manySenders, alerts: manyAlerts} }
+	return contest{subject: "intake", unit: "alerts/s", name: fmt.Sprintf("%d senders x %d alerts, that are new", manySenders, manyAlerts), contestants: []contestant{
+		{"remediated", func(ctx context.Context) (sample, error) { return server(serveEngine).measure(ctx, o, many()) }},
+		{"Alertmanager", func(ctx context.Context) (sample, error) { return alertmanagerPeer.measure(ctx, o, many()) }},
+		{"webhook", func(ctx context.Context) (sample, error) { return webhookPeer.measure(ctx, o, many()) }},
+	}}
+}
 
 // repeats is what Alertmanager sends most: what is known already, of which nothing
 // is written down. It is held against what does no more than read the JSON.
@@ -115,11 +125,9 @@ func (serve server) measure(ctx context.Context, o options, l *load) (s sample, 
 	if alerts := uint64(got.webhooks * l.alerts); kept > 0 && kept < alerts {
 		return sample{}, fmt.Errorf("%d alerts were sent and %d facts kept: the engine forgets alerts that no policy concerns beyond a number; measure for a shorter time", alerts, kept)
 	}
-	seconds := got.elapsed.Seconds()
-	return sample{
-		value: float64(got.webhooks*l.alerts) / seconds, facts: float64(kept) / seconds,
-		p50: quantile(got.took, 0.5), p99: quantile(got.took, 0.99),
-	}, nil
+	s = l.sampleOf(got)
+	s.facts = float64(kept) / got.elapsed.Seconds()
+	return s, nil
 }
 
 // listen serves h on the loopback interface, until stop is called.

@@ -8,7 +8,7 @@
 // absolute numbers are this machine's. docs/performance.md explains each row.
 //
 // One subject is one file: intake.go, handle.go, match.go, policytests.go,
-// lint.go, memory.go, start.go, size.go, binary.go and bed.go.
+// backtest.go, lint.go, memory.go, start.go, size.go, binary.go and bed.go.
 package main
 
 import (
@@ -39,7 +39,8 @@ func main() {
 // options are the flags.
 type options struct {
 	dir    string        // journals and logs, on the disk that is measured
-	output string        // table or json
+	output string        // one of outputs
+	keep   string        // file for what was measured; "" is none
 	rounds int           // how often everything is measured, in turn
 	sample time.Duration // one measurement of a rate
 	daemon string        // the program that is started, and measured on the bed
@@ -58,6 +59,7 @@ var subjects = []struct {
 	{"handle", "facts that are decided on, without any input or output", measureHandle},
 	{"match", "alerts that are matched against the policies", measureMatch},
 	{"tests", "policy tests that are read and lived through", measurePolicyTests},
+	{"backtest", "a year of alerts that is lived through once more, under other policies", measureBacktest},
 	{"lint", "policies that are read and held against what is known of them", measureLint},
 	{"memory", "resident memory, of a process of its own", measureMemory},
 	{"start", "from the start of the daemon's process to ready, with journals of all sizes", measureStart},
@@ -76,7 +78,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	app.HelpFlag.Short('h')
 	app.UsageWriter(out)
 	app.Flag("dir", "Folder for journals, on the disk that is to be measured. Default: a temporary one.").StringVar(&o.dir)
-	app.Flag("output", "table or json.").Default("table").EnumVar(&o.output, "table", "json")
+	app.Flag("output", "table, json, or benchstat: lines that golang.org/x/perf/cmd/benchstat compares.").Default("table").EnumVar(&o.output, outputs...)
+	app.Flag("keep", "File for what was measured, besides: bench show prints it again.").StringVar(&o.keep)
 	app.Flag("rounds", "How often everything is measured, in turn.").Default("3").IntVar(&o.rounds)
 	app.Flag("sample", "How long a rate is measured.").Default("300ms").DurationVar(&o.sample)
 	app.Flag("facts", "How many there are in the largest journal that the daemon is started with; the others have a tenth and a hundredth.").Default("1000000").Uint64Var(&o.facts)
@@ -84,6 +87,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	app.Flag("remedy", "The program whose policy tests are measured.").Default("bin/remedy").StringVar(&o.remedy)
 	app.Flag("cpuprofile", "File for a CPU profile of the benchmark.").StringVar(&o.cpuProfile)
 	app.Command("run", "Measure and print.").Default().Arg("subject", "What to measure: "+subjectNames()+". Default: all.").StringsVar(&names)
+	show := app.Command("show", "Print what an earlier run kept.")
+	kept := show.Arg("file", "What it kept it in.").Required().String()
 	c.flags(app)
 	command, err := app.Parse(args)
 	if err != nil {
@@ -91,6 +96,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if o.rounds < 1 || o.sample <= 0 {
 		return fmt.Errorf("--rounds=%d --sample=%s: want at least one round, and some time", o.rounds, o.sample)
+	}
+	if command == show.FullCommand() {
+		return showRows(*kept, o.output, out)
 	}
 	if command != "run" {
 		return c.run(ctx, command, o, out)
@@ -109,7 +117,21 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.keep != "" {
+		if err := keepRows(o.keep, rows); err != nil {
+			return err
+		}
+	}
 	return print(out, o.output, rows)
+}
+
+// showRows prints what an earlier run kept.
+func showRows(file, format string, out io.Writer) error {
+	rows, err := readRows(file)
+	if err != nil {
+		return err
+	}
+	return print(out, format, rows)
 }
 
 // makeDir makes the folder for journals, and returns what removes what the

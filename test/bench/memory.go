@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,10 +115,7 @@ func against(r row, with string, limit float64) row {
 
 // figureOf fills in what the rounds saw.
 func figureOf(r row, values []float64) row {
-	r.Value, r.Min, r.Max = median(values), values[0], values[0]
-	for _, v := range values {
-		r.Min, r.Max = min(r.Min, v), max(r.Max, v)
-	}
+	r.Value, r.Min, r.Max, r.Values = median(values), slices.Min(values), slices.Max(values), values
 	return r
 }
 

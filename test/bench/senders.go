@@ -22,6 +22,7 @@ type load struct {
 	alerts  int  // in each webhook
 	downs   int  // of those, that a policy concerns
 	repeats bool // each sender sends the same alerts again and again
+	bare    bool // alerts alone, as Prometheus sends them to Alertmanager
 	last    atomic.Uint64
 }
 
@@ -30,6 +31,14 @@ type answered struct {
 	webhooks int
 	took     []time.Duration // of each, sorted
 	elapsed  time.Duration   // of all
+}
+
+// sampleOf is what an answer to this load comes to.
+func (l *load) sampleOf(got answered) sample {
+	return sample{
+		value: float64(got.webhooks*l.alerts) / got.elapsed.Seconds(),
+		p50:   quantile(got.took, 0.5), p99: quantile(got.took, 0.99),
+	}
 }
 
 // send lets the senders send for about d. The first webhook of each only opens
@@ -42,7 +51,7 @@ func (l *load) send(ctx context.Context, d time.Duration, begins func() error) (
 	at := time.Now()
 	for k := range hooks {
 		var err error
-		if hooks[k], err = newWebhook(l.alerts, l.downs, at); err != nil {
+		if hooks[k], err = newWebhook(l.names(), at, l.bare); err != nil {
 			return answered{}, err
 		}
 	}
@@ -77,6 +86,11 @@ func (l *load) send(ctx context.Context, d time.Duration, begins func() error) (
 	})
 	all := slices.Sorted(slices.Values(slices.Concat(took...)))
 	return answered{len(all), all, time.Since(begun)}, err
+}
+
+// names are those of a webhook's alerts.
+func (l *load) names() []string {
+	return append(slices.Repeat([]string{down}, l.downs), slices.Repeat([]string{other}, l.alerts-l.downs)...)
 }
 
 // renew makes the alerts of a webhook such as were not sent before.

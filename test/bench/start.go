@@ -24,6 +24,10 @@ const (
 	leastFacts   = 250_000     // a hundredth of fewer is not enough for a snapshot
 )
 
+// kept is of how much time so many facts are: a million of them are of 90 days, which
+// is how long a journal is kept.
+func kept(facts uint64) time.Duration { return time.Duration(facts) * 90 * 24 * time.Hour / 1_000_000 }
+
 // measureStart measures how long the daemon takes from the start of its process
 // until it is ready, and until all that was under way is being looked after again:
 // with an empty journal, and with journals of a hundredth and a tenth of the facts
@@ -53,7 +57,7 @@ func measureStart(ctx context.Context, o options) ([]row, error) {
 	for _, part := range []uint64{100, 10, 1} {
 		facts := o.facts / part
 		dir := filepath.Join(o.dir, fmt.Sprintf("filled-%d", facts))
-		if err := fill(ctx, filepath.Join(dir, journalName), facts, book, release); err != nil {
+		if _, err := fill(ctx, filepath.Join(dir, journalName), facts, kept(facts), book, release); err != nil {
 			return nil, fmt.Errorf("fill a journal with %d facts: %w", facts, err)
 		}
 		for _, with := range []bool{false, true} { // the start without one saves it

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -19,6 +23,8 @@ type row struct {
 	Value   float64 `json:"value"`
 	Min     float64 `json:"min"`
 	Max     float64 `json:"max"`
+	// Values are those of the rounds, in their order.
+	Values []float64 `json:"values"`
 	// Ratio is Value over that of the row that Against names, each time from
 	// the same round; the median of those. 0 is none.
 	Ratio   float64 `json:"ratio,omitempty"`
@@ -34,12 +40,19 @@ type row struct {
 	Facts float64 `json:"facts,omitempty"`
 }
 
-// print writes the rows as a table or as JSON.
+// outputs are the ways to write rows.
+var outputs = []string{"table", "json", "benchstat"}
+
+// print writes the rows as a table, as JSON, or so that benchstat can compare them
+// with those of another commit.
 func print(out io.Writer, format string, rows []row) error {
-	if format == "json" {
+	switch format {
+	case "json":
 		e := json.NewEncoder(out)
 		e.SetIndent("", "  ")
 		return e.Encode(rows)
+	case "benchstat":
+		return printBenchmarks(out, rows)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SUBJECT\tCASE\tWHAT\tMEDIAN\t\tMIN-MAX\tFACTS/S\tP50 ms\tP99 ms\tRATIO\t")
@@ -60,6 +73,42 @@ func print(out io.Writer, format string, rows []row) error {
 			short(r.Value), r.Unit, short(r.Min), short(r.Max), orNothing(r.Facts), orNothing(r.P50), orNothing(r.P99), ratio)
 	}
 	return w.Flush()
+}
+
+// printBenchmarks writes each value of each row as a line of Go's benchmark format,
+// https://go.dev/design/14313-benchmark-format.
+func printBenchmarks(out io.Writer, rows []row) error {
+	for _, r := range rows {
+		name := "Benchmark" + strings.ToUpper(r.Subject[:1]) + strings.Join(strings.Fields(r.Subject[1:]+"/"+r.Case+"/"+r.What), "_")
+		unit := cmp.Or(strings.Join(strings.Fields(r.Unit), "_"), "1")
+		for _, v := range r.Values {
+			if _, err := fmt.Fprintf(out, "%s 1 %s %s\n", name, strconv.FormatFloat(v, 'f', -1, 64), unit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// keepRows writes rows to a file, for [readRows].
+func keepRows(file string, rows []row) error {
+	var b bytes.Buffer
+	if err := print(&b, "json", rows); err != nil {
+		return err
+	}
+	return os.WriteFile(file, b.Bytes(), 0o600)
+}
+
+// readRows reads what an earlier run kept.
+func readRows(file string) (rows []row, err error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, &rows); err != nil {
+		return nil, fmt.Errorf("%s: want a file that bench --keep wrote: %w", file, err)
+	}
+	return rows, nil
 }
 
 // short writes a number with three digits, or all before the point.

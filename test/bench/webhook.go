@@ -27,9 +27,9 @@ type webhook struct {
 	per   int   // marks of one alert
 }
 
-// newWebhook returns a body with so many alerts, of which the first ones are
-// down, that began to fire at a time.
-func newWebhook(alerts, downs int, at time.Time) (*webhook, error) {
+// newWebhook returns a body with alerts of these names, that began to fire at a time;
+// a bare one has nothing but them.
+func newWebhook(names []string, at time.Time, bare bool) (*webhook, error) {
 	m := struct {
 		template.Data
 		Version  string `json:"version"`
@@ -38,14 +38,14 @@ func newWebhook(alerts, downs int, at time.Time) (*webhook, error) {
 	m.Receiver, m.Status, m.ExternalURL = "remediated", "firing", "http://127.0.0.1:9093"
 	m.GroupLabels = template.KV{"job": "bench"}
 	m.CommonLabels, m.CommonAnnotations = m.GroupLabels, template.KV{}
-	for k := range alerts {
-		name := other
-		if k < downs {
-			name = down
-		}
+	for _, name := range names {
 		m.Alerts = append(m.Alerts, alertCalled(name, at))
 	}
-	b, err := json.Marshal(m)
+	var whole any = m
+	if bare {
+		whole = m.Alerts
+	}
+	b, err := json.Marshal(whole)
 	if err != nil {
 		return nil, fmt.Errorf("write a webhook: %w", err)
 	}
@@ -58,7 +58,7 @@ func newWebhook(alerts, downs int, at time.Time) (*webhook, error) {
 		w.marks = append(w.marks, from+k+1)
 		from += k + len(mark)
 	}
-	w.per = len(w.marks) / alerts
+	w.per = len(w.marks) / len(names)
 	return w, nil
 }
 

@@ -42,16 +42,21 @@ type Process struct {
 func New(program, dir, storage string, flags ...string) (*Process, error) {
 	p := &Process{Program: program, Dir: dir, Storage: storage, Flags: flags}
 	for _, address := range []*string{&p.Web, &p.Intake} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		*address = l.Addr().String()
-		if err := l.Close(); err != nil {
+		var err error
+		if *address, err = FreeAddress(); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// FreeAddress is one on the loopback interface that nobody listens at now.
+func FreeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // Configure writes files into its folder, with an address wherever they have %[1]s.
