@@ -20,11 +20,25 @@ func (d *daemon) page() http.Handler {
 	if u, err := url.Parse(d.options.externalURL); err == nil && u.Hostname() != "" {
 		hosts = []string{u.Hostname()}
 	}
+	authority := d.authority()
 	return web.New(web.Options{
-		Live: d.authority(), History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow, Check: d.check,
+		Live: authority, May: authority.May, Feed: &d.feed, Links: d.links, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow, Check: d.check,
 		Log: d.log, Version: release(), Hosts: hosts,
 		Admit: func(r *http.Request) (string, error) { return d.outside.Load().callers.admit(r) },
 	})
+}
+
+// links are where people find the other parts, as the daemon itself reaches them:
+// the first Alertmanager, and Prometheus.
+func (d *daemon) links() (l web.Links) {
+	c := d.config()
+	if len(c.Alertmanagers) > 0 {
+		l.Alertmanager = c.Alertmanagers[0].URL
+	}
+	if c.Prometheus != nil {
+		l.Prometheus = c.Prometheus.URL
+	}
+	return l
 }
 
 // authority holds commands to who may give them, however they are given.

@@ -81,6 +81,15 @@ type Options struct {
 	Now     func() time.Time              // nil is time.Now
 	Log     *slog.Logger                  // of pages that could not be written; nil discards
 	Version string                        // as /api/v1/status shows it
+	// Feed says when something has changed, so that pages that are looked at show
+	// it. nil: they ask again every few seconds.
+	Feed *Feed
+	// May says why somebody may not give a command, nil when they may: what nobody
+	// could press is not offered. The decider has the last word all the same. nil:
+	// everything is offered to everybody.
+	May func(context.Context, remediate.Command) error
+	// Links are where else there is something to be seen.
+	Links func() Links
 
 	// Admit says whom a request is of, as it has proven, "" when none need prove
 	// it. A command is by whom was proven, whatever the request says; where
@@ -95,6 +104,13 @@ type Options struct {
 	Hosts []string
 }
 
+// Links are the addresses of others' pages, as people reach them; "" is not
+// known, and not linked.
+type Links struct {
+	Alertmanager string
+	Prometheus   string
+}
+
 func (o Options) withDefaults() Options {
 	if o.Metrics == nil {
 		o.Metrics = http.NotFoundHandler()
@@ -104,6 +120,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Admit == nil {
 		o.Admit = func(*http.Request) (string, error) { return "", nil }
+	}
+	if o.May == nil {
+		o.May = func(context.Context, remediate.Command) error { return nil }
+	}
+	if o.Links == nil {
+		o.Links = func() Links { return Links{} }
 	}
 	if o.Check == nil {
 		o.Check = func(context.Context) []Check { return nil }

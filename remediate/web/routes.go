@@ -60,10 +60,12 @@ func New(o Options) http.Handler {
 // the same list.
 func (s *server) routes() []route {
 	rs := []route{
-		{"GET", "/", s.incidentsPage},
+		{"GET", "/", s.nowPage},
 		{"GET", "/incidents/{id}", s.incidentPage},
 		{"GET", "/automation", s.automationPage},
 		{"GET", "/style.css", s.asset("style.css", "text/css; charset=utf-8")},
+		{"GET", "/live.js", s.asset("live.js", "text/javascript; charset=utf-8")},
+		{"GET", "/live", s.live},
 		{"GET", "/icon.svg", s.asset("icon.svg", "image/svg+xml")},
 		{"GET", "/api/v1/incidents", s.json(s.incidents)},
 		{"GET", "/api/v1/incidents/{id}", s.json(s.incident)},
