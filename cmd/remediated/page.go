@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"net/http"
 	"net/url"
 
@@ -92,8 +93,10 @@ func (d *daemon) reloadNow(ctx context.Context, by string) error {
 type history struct{ d *daemon }
 
 // Closed returns closed incidents, newest first.
-func (h history) Closed(ctx context.Context, before uint64, limit int) ([]web.Row, error) {
-	found, err := h.d.journal.Load().Incidents(ctx, journal.Filter{Status: remediate.StatusClosed, Before: before, Limit: limit})
+func (h history) Closed(ctx context.Context, which web.Closed) ([]web.Row, error) {
+	found, err := h.d.journal.Load().Incidents(ctx, journal.Filter{
+		Status: remediate.StatusClosed, Policy: which.Policy, Severity: which.Severity, Before: which.Before, Limit: which.Limit,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +115,15 @@ func (h history) Closed(ctx context.Context, before uint64, limit int) ([]web.Ro
 // Facts returns the facts of one incident, oldest first.
 func (h history) Facts(ctx context.Context, incident uint64) ([]remediate.Fact, error) {
 	return h.d.journal.Load().Facts(ctx, incident)
+}
+
+// Since yields the facts from one on, or from the first that is kept.
+func (h history) Since(ctx context.Context, from uint64) iter.Seq2[remediate.Fact, error] {
+	j := h.d.journal.Load()
+	if c, trimmed, err := j.Checkpoint(ctx); err == nil && trimmed { // else the reading says what is wrong
+		from = max(from, c.Seq+1)
+	}
+	return journal.Facts(j.Read(ctx, from))
 }
 
 // Kept returns what was kept under a digest.

@@ -26,6 +26,11 @@ type page struct {
 
 	NowPage    *nowPage
 	Incident   *incidentPage
+	Policies   *policiesPage
+	Policy     *policyPage
+	Rehearsal  *rehearsalPage
+	History    *historyPage
+	Reports    *reportsPage
 	Automation *automationPage
 	Problem    *problemPage
 }
@@ -47,25 +52,29 @@ func (p page) No(command string, incident uint64) string { return p.no(command, 
 // a test.
 func parsePages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"stamp":   stamp,
-		"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
-		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"ago":     func(now, t time.Time) string { return Ago(now.Sub(t)) },
-		"after":   func(from, t time.Time) string { return "+" + Span(t.Sub(from)) },
-		"span":    func(d model.Duration) string { return Span(time.Duration(d)) },
-		"tone":    ToneOf,
-		"act":     actText,
-		"acted":   func(action string) string { return cmp.Or(acted[action], action) },
-		"pair":    func(p page, about any) []any { return []any{p, about} },
-		"left":    func(now, t time.Time) string { return Span(t.Sub(now)) },
-		"args":    argsOf,
-		"decided": func(v remediate.Verdict) Tone { return decided[v.Decision].tone },
-		"add":     func(a, b float64) float64 { return a + b },
-		"allow":   func(ds []Detail) []Detail { return sorted(ds, true) },
-		"others":  func(ds []Detail) []Detail { return sorted(ds, false) },
-		"inway":   InTheWay,
-		"values":  func(command string) []string { return values[command] },
-		"has":     func(all []string, one string) bool { return slices.Contains(all, one) },
+		"stamp":     stamp,
+		"clock":     func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"ago":       func(now, t time.Time) string { return Ago(now.Sub(t)) },
+		"after":     func(from, t time.Time) string { return "+" + Span(t.Sub(from)) },
+		"span":      func(d model.Duration) string { return Span(time.Duration(d)) },
+		"tone":      ToneOf,
+		"act":       actText,
+		"acted":     func(action string) string { return cmp.Or(acted[action], action) },
+		"pair":      func(p page, about any) []any { return []any{p, about} },
+		"left":      func(now, t time.Time) string { return Span(t.Sub(now)) },
+		"args":      argsOf,
+		"decided":   func(v remediate.Verdict) Tone { return decided[v.Decision].tone },
+		"outcome":   outcome,
+		"rehearsal": rehearsalOf,
+		"day":       func(t time.Time) string { return t.Format("2 Jan") },
+		"date":      func(t time.Time) string { return t.Format("2006-01-02") },
+		"add":       func(a, b float64) float64 { return a + b },
+		"allow":     func(ds []Detail) []Detail { return sorted(ds, true) },
+		"others":    func(ds []Detail) []Detail { return sorted(ds, false) },
+		"inway":     InTheWay,
+		"values":    func(command string) []string { return values[command] },
+		"has":       func(all []string, one string) bool { return slices.Contains(all, one) },
 	}).ParseFS(assets, "page/*.html"))
 }
 

@@ -14,7 +14,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -23,6 +25,7 @@ type Browser struct {
 	command *exec.Cmd
 	profile string
 	to      *os.File
+	from    *os.File
 	ended   chan struct{} // closed when nothing more is answered
 
 	mu      sync.Mutex
@@ -69,35 +72,32 @@ func Start() (*Browser, error) {
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 		"--force-color-profile=srgb", "--user-data-dir="+profile, "about:blank")
 	c.ExtraFiles = []*os.File{fromUs, fromIt} // descriptors 3 and 4
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.Start(); err != nil {
 		return nil, fmt.Errorf("start chromium: %w", err)
 	}
 	_, _ = fromUs.Close(), fromIt.Close() // it has its own
 	b := &Browser{command: c, profile: profile, to: to, ended: make(chan struct{}), waiting: map[int]chan answer{}, hear: map[string]func(event){}}
-	go b.read(from)
+	b.from = from
+	go b.read()
 	return b, nil
 }
 
-// Close ends it.
+// Close ends it, and all the processes that it has begun.
 func (b *Browser) Close() error {
-	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
 	defer stop()
 	_ = b.call(ctx, "", "Browser.close", nil, nil) // or else it is killed
-	defer b.to.Close()
-	select {
-	case <-b.ended:
-	case <-time.After(10 * time.Second):
-		_ = b.command.Process.Kill()
-		<-b.ended
-	}
+	_ = syscall.Kill(-b.command.Process.Pid, syscall.SIGKILL)
 	_ = b.command.Wait()
+	_, _ = b.to.Close(), b.from.Close()
+	<-b.ended
 	return os.RemoveAll(b.profile)
 }
 
-func (b *Browser) read(from *os.File) {
+func (b *Browser) read() {
 	defer close(b.ended)
-	defer from.Close()
-	r := bufio.NewReader(from)
+	r := bufio.NewReader(b.from)
 	for {
 		text, err := r.ReadBytes(0)
 		if err != nil {
@@ -158,6 +158,7 @@ func (b *Browser) call(ctx context.Context, session, method string, params map[s
 // Tab is one page of the browser.
 type Tab struct {
 	b       *Browser
+	target  string
 	session string
 
 	mu       sync.Mutex
@@ -182,7 +183,7 @@ func (b *Browser) Open(ctx context.Context, l Look) (*Tab, error) {
 	if err := b.call(ctx, "", "Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &target); err != nil {
 		return nil, err
 	}
-	t := &Tab{b: b, session: target.SessionID}
+	t := &Tab{b: b, target: target.TargetID, session: target.SessionID}
 	b.mu.Lock()
 	b.hear[t.session] = t.heard
 	b.mu.Unlock()
@@ -201,6 +202,12 @@ func (b *Browser) Open(ctx context.Context, l Look) (*Tab, error) {
 		}
 	}
 	return t, nil
+}
+
+// Close closes the tab: a browser has few connections to one server, and each page
+// that is live has one.
+func (t *Tab) Close(ctx context.Context) error {
+	return t.b.call(ctx, "", "Target.closeTarget", map[string]any{"targetId": t.target}, nil)
 }
 
 func (t *Tab) call(ctx context.Context, method string, params map[string]any, result any) error {
@@ -297,6 +304,26 @@ func (t *Tab) Press(ctx context.Context, key string) error {
 		return err
 	}
 	return t.call(ctx, "Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key}, nil)
+}
+
+// Text returns what the page says to somebody who has it read out.
+func (t *Tab) Text(ctx context.Context) (string, error) {
+	var tree struct {
+		Nodes []struct {
+			Role struct{ Value string }
+			Name struct{ Value string }
+		}
+	}
+	if err := t.call(ctx, "Accessibility.getFullAXTree", nil, &tree); err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	for _, n := range tree.Nodes {
+		if n.Role.Value == "StaticText" {
+			text.WriteString(n.Name.Value + "\n")
+		}
+	}
+	return text.String(), nil
 }
 
 // Picture returns the whole page as PNG.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,7 +106,9 @@ var looks = map[string]browser.Look{
 
 // views are all there are.
 var views = map[string]string{
-	"now": "/", "incident": "/incidents/1", "denied": "/incidents/2", "approval": "/incidents/5", "automation": "/automation", "nowhere": "/nowhere",
+	"now": "/", "incident": "/incidents/1", "denied": "/incidents/2", "approval": "/incidents/5", "automation": "/automation", "policies": "/policies", "policy": "/policies/postgres-down",
+	"rehearsal": "/rehearsal?alert=" + url.QueryEscape("alertname=\"PostgresDown\"\nnamespace=\"shop\""), "history": "/history", "reports": "/reports",
+	"nowhere": "/nowhere",
 }
 
 // pictures is the git-ignored folder that is looked at after a test.
@@ -143,6 +146,9 @@ func TestEveryViewIsLightAndFromHereAlone(t *testing.T) {
 				if name != "nowhere" { // a browser reports a page of 404 by itself
 					t.Errorf("%s: the console says %s", name, p)
 				}
+			}
+			if err := tab.Close(s.ctx); err != nil {
+				t.Error(err)
 			}
 		}
 	}
