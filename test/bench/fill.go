@@ -32,7 +32,14 @@ func underWay(facts uint64) int { return leftOpen(facts) / 10 }
 // fill fills the journal in dir, which must be a new one, with about so many facts,
 // by a rulebook that has policies for what is watched and what is down. They go
 // through all that a daemon's facts go through.
-func fill(ctx context.Context, dir string, facts uint64, book *remediate.Rulebook, release string) (err error) {
+func fill(ctx context.Context, dir string, facts uint64, book *remediate.Rulebook, release string) error {
+	since := time.Now().Add(ahead - time.Duration(facts)*apart)
+	return filled(ctx, dir, book, release, since, func(d *decider) error { return d.live(facts) })
+}
+
+// filled fills the journal in dir with what a decider of a rulebook and a release
+// lives through from a time on.
+func filled(ctx context.Context, dir string, book *remediate.Rulebook, release string, since time.Time, live func(*decider) error) (err error) {
 	j, err := journal.Open(ctx, dir, journal.Options{})
 	if err != nil {
 		return err
@@ -56,7 +63,7 @@ func fill(ctx context.Context, dir string, facts uint64, book *remediate.Ruleboo
 	}
 	d := &decider{
 		books: remediate.Rulebooks{book.Digest(): book}, state: remediate.NewState(),
-		now: time.Now().Add(ahead - time.Duration(facts)*apart),
+		now: since,
 		keep: func(records []remediate.Record) error {
 			if waiting = append(waiting, records...); len(waiting) < writeOf {
 				return nil
@@ -67,7 +74,7 @@ func fill(ctx context.Context, dir string, facts uint64, book *remediate.Ruleboo
 	if err := d.begin(book, release); err != nil {
 		return err
 	}
-	if err := d.live(facts); err != nil {
+	if err := live(d); err != nil {
 		return err
 	}
 	return write()
