@@ -23,6 +23,7 @@ type incidentPage struct {
 	Kept     []keptText
 	Links    []outLink
 	Rulebook string // digest of the one that it was opened under
+	Omitted  int    // happenings in the middle of a long story
 }
 
 // outLink leads to where else there is something to be seen.
@@ -59,7 +60,28 @@ func (s *server) incidentPage(w http.ResponseWriter, r *http.Request) error {
 		Incident: i, Promise: promiseOf(objective, i.Row, now), Timeline: drawTimeline(i.facts, i, objective, now),
 		Kept: s.keptTexts(r.Context(), i), Links: linksOf(s.opt.Links(), i, i.facts), Rulebook: i.rulebook,
 	}
+	p.Incident.shorten()
 	return s.write(w, r, http.StatusOK, p)
+}
+
+// Of a long story a page has how it began and how it stands: so many happenings,
+// and of so many of the last ones what guards had nothing against.
+const (
+	storyBegins  = 20
+	storyStands  = 60
+	storyAllowed = 15
+)
+
+// shorten leaves out the middle of a story that is long. The API has all of it.
+func (p *incidentPage) shorten() {
+	if p.Omitted = max(0, len(p.Story)-storyBegins-storyStands); p.Omitted == 0 {
+		return
+	}
+	p.Story = slices.Concat(p.Story[:storyBegins], p.Story[len(p.Story)-storyStands:])
+	p.Story[storyBegins].Text = fmt.Sprintf("(%d happenings before this are left out here.) ", p.Omitted) + p.Story[storyBegins].Text
+	for k := range p.Story[:len(p.Story)-storyAllowed] {
+		p.Story[k].Details = sorted(p.Story[k].Details, false)
+	}
 }
 
 // objectiveThen is what the rulebook promised that the incident was opened under,

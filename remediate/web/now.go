@@ -79,7 +79,7 @@ type doing struct {
 }
 
 // approvalsOnPage is how many plans are shown whole; the others are in the list.
-const approvalsOnPage = 10
+const approvalsOnPage = 5
 
 func (s *server) nowPage(w http.ResponseWriter, r *http.Request) error {
 	p := page{Title: "Now", Nav: "now", Live: true, NowPage: &nowPage{Query: strings.TrimSpace(r.URL.Query().Get("q"))}}
@@ -206,9 +206,14 @@ func doingOf(i *remediate.Incident) (ds []doing) {
 // mentions tells whether each word is somewhere in what is shown of a row, in any
 // case of letters.
 func (r Row) mentions(words string) bool {
-	text := strings.ToLower(strings.Join([]string{
+	return mention(strings.Join([]string{
 		fmt.Sprintf("i%d", r.Number), r.Policy, string(r.Severity), string(r.Status), r.Target.String(), r.Alert, r.Happening, r.Told, r.Drill, r.Live,
-	}, " "))
+	}, " "), words)
+}
+
+// mention tells whether each word is in a text, in any case of letters.
+func mention(text, words string) bool {
+	text = strings.ToLower(text)
 	for _, word := range strings.Fields(strings.ToLower(words)) {
 		if !strings.Contains(text, word) {
 			return false

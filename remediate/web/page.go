@@ -65,7 +65,6 @@ func parsePages() *template.Template {
 		"left":      func(now, t time.Time) string { return Span(t.Sub(now)) },
 		"args":      argsOf,
 		"decided":   func(v remediate.Verdict) Tone { return decided[v.Decision].tone },
-		"outcome":   outcome,
 		"rehearsal": rehearsalOf,
 		"day":       func(t time.Time) string { return t.Format("2 Jan") },
 		"date":      func(t time.Time) string { return t.Format("2006-01-02") },

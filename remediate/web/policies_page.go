@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -20,6 +21,8 @@ type policiesPage struct {
 	Policies []policyCard
 	Budgets  []gauge // those over all policies
 	Over     int     // how many of the last closed incidents the outcomes are of
+	Query    string
+	Omitted  int // policies that fit and are not shown
 	Note     string
 }
 
@@ -79,10 +82,12 @@ const (
 	faresOver = 500 // closed incidents, over all policies
 	faresOf   = 100 // of one policy
 	faresLast = 24  // shown one by one
+
+	policiesOnPage = 50
 )
 
 func (s *server) policiesPage(w http.ResponseWriter, r *http.Request) error {
-	p := page{Title: "Policies", Nav: "policies", Live: true, Policies: &policiesPage{}}
+	p := page{Title: "Policies", Nav: "policies", Live: true, Policies: &policiesPage{Query: strings.TrimSpace(r.URL.Query().Get("q"))}}
 	var err error
 	if p.Status, err = s.overview(r.Context()); err != nil {
 		return err
@@ -101,12 +106,25 @@ func (s *server) policiesPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, policy := range l.Policies {
+		if !policy.mentions(p.Policies.Query) {
+			continue
+		}
+		if len(p.Policies.Policies) == policiesOnPage {
+			p.Policies.Omitted++
+			continue
+		}
 		p.Policies.Policies = append(p.Policies.Policies, policyCard{Policy: policy, Fares: faresOfRows(of[policy.Name])})
 	}
 	if err := s.addGauges(r.Context(), p.Policies); err != nil {
 		return err
 	}
 	return s.write(w, r, http.StatusOK, p)
+}
+
+// mentions tells whether each word is in a policy's name or matchers, in any case
+// of letters.
+func (p Policy) mentions(words string) bool {
+	return mention(strings.Join(append([]string{p.Name, string(p.Severity), string(p.Mode)}, p.When...), " "), words)
 }
 
 // addGauges adds what of each budget is used, and the breakers.
@@ -172,6 +190,36 @@ func faresOfRows(rows []Row) (f fares) {
 		f.Median = took[len(took)/2]
 	}
 	return f
+}
+
+// Strip is the last ones as a picture, each a box of so many pixels.
+func (f fares) Strip() (boxes []stripBox) {
+	for k, r := range f.Last {
+		boxes = append(boxes, stripBox{k * stripStep, outcome(r)})
+	}
+	return boxes
+}
+
+// Wide is how wide the strip is, in pixels.
+func (f fares) Wide() int { return len(f.Last) * stripStep }
+
+// Words say the same as the strip.
+func (f fares) Words() string {
+	helped := 0
+	for _, r := range f.Last {
+		if outcome(r) == Good {
+			helped++
+		}
+	}
+	return fmt.Sprintf("the last %d incidents, of which %d were seen to be good", len(f.Last), helped)
+}
+
+// stripStep is how far the boxes of a strip are apart, in pixels.
+const stripStep = 9
+
+type stripBox struct {
+	X    int
+	Tone Tone
 }
 
 // outcome is the tone of how a closed incident ended.

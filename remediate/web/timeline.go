@@ -76,6 +76,7 @@ const (
 	curveGap      = 18
 	tickGap       = 74  // between the texts of two ticks
 	markGap       = 5   // between two marks of one tone: nearer ones are one
+	curveStep     = 4   // between two points of a curve at least
 	maxCurves     = 6   // shown of one incident
 	barLeast      = 3.0 // so that what took no time is seen
 )
@@ -158,7 +159,7 @@ func (d *drawn) hear(f remediate.Fact) {
 			d.firing = time.Time{}
 		}
 	case remediate.Judged:
-		d.points[laneGuards] = append(d.points[laneGuards], point{f.At, decided[b.Decision].tone, decided[b.Decision].text})
+		d.happened(laneGuards, point{f.At, decided[b.Decision].tone, decided[b.Decision].text})
 	case remediate.Started:
 		d.began[b.ID], d.begun[b.ID] = b, f.At
 	case remediate.Finished:
@@ -167,10 +168,32 @@ func (d *drawn) hear(f remediate.Fact) {
 			delete(d.began, b.ID)
 		}
 	case remediate.Escalated:
-		d.points[lanePeople] = append(d.points[lanePeople], point{f.At, Wait, "calling " + b.Tell})
+		d.happened(lanePeople, point{f.At, Wait, "calling " + b.Tell})
 	case remediate.CommandGiven:
-		d.points[lanePeople] = append(d.points[lanePeople], point{f.At, Good, b.By + " " + wordOf(b)})
+		d.happened(lanePeople, point{f.At, Good, b.By + " " + wordOf(b)})
 	}
+}
+
+// happened draws a point. Of the same again and again only the first and the last
+// are drawn, as a story tells them.
+func (d *drawn) happened(lane int, p point) {
+	ps := d.points[lane]
+	same := func(q point) bool { return q.tone == p.tone && q.text == p.text }
+	if n := len(ps); n > 1 && same(ps[n-1]) && same(ps[n-2]) {
+		ps[n-1].at = p.at
+		return
+	}
+	d.points[lane] = append(ps, p)
+}
+
+// lasted draws a span. One that says what the one before it says goes on with it.
+func (d *drawn) lasted(lane int, s span) {
+	ss := d.spans[lane]
+	if n := len(ss) - 1; n >= 0 && ss[n].tone == s.tone && ss[n].text == s.text {
+		ss[n].to = s.to
+		return
+	}
+	d.spans[lane] = append(ss, s)
 }
 
 // ended draws what was begun and has ended, or is under way still.
@@ -182,11 +205,12 @@ func (d *drawn) ended(what remediate.Started, from, to time.Time, r remediate.Re
 		d.spans[laneActs] = append(d.spans[laneActs], span{from, to, tone, strings.TrimSpace(actText(*what.Act) + " " + r.Outcome)})
 	case what.Tell != nil:
 		if tone == Bad {
-			d.points[lanePeople] = append(d.points[lanePeople], point{to, Bad, what.Tell.Destination + " was not reached"})
+			d.happened(lanePeople, point{to, Bad, what.Tell.Destination + " was not reached"})
 		}
-	case lookings[what.Ask.Purpose] != "" || what.Ask.Purpose == remediate.ForProbingOn:
-		text := cmp.Or(lookings[what.Ask.Purpose], "Looking again")
-		d.spans[laneLooking] = append(d.spans[laneLooking], span{from, to, tone, strings.TrimSpace(text + ": " + r.Outcome)})
+	case lookings[what.Ask.Purpose] != "":
+		d.spans[laneLooking] = append(d.spans[laneLooking], span{from, to, tone, strings.TrimSpace(lookings[what.Ask.Purpose] + ": " + r.Outcome)})
+	case what.Ask.Purpose == remediate.ForProbingOn:
+		d.lasted(laneLooking, span{from, to, tone, strings.TrimSpace("Looking again and again: " + r.Outcome)})
 	}
 	if what.Ask != nil {
 		for k, a := range r.Answers {
@@ -257,43 +281,56 @@ func (d *drawn) moments(more ...time.Time) []time.Time {
 			all = append(all, p.at)
 		}
 	}
-	for _, s := range d.series {
-		all = append(all, s.at...)
+	for _, s := range d.series { // what is measured between does not stretch the axis
+		all = append(all, s.at[0], s.at[len(s.at)-1])
 	}
 	all = slices.DeleteFunc(all, time.Time.IsZero)
 	slices.SortFunc(all, time.Time.Compare)
 	return slices.CompactFunc(all, time.Time.Equal)
 }
 
-// scale says where on the axis each moment is. A long wait is drawn shorter than
-// it was: nothing happens in it, and what happened in seconds is to be seen.
-func scale(moments []time.Time) map[time.Time]float64 {
+// axis says where each moment is.
+type axis struct {
+	moments []time.Time
+	at      []float64 // pixels
+}
+
+// newAxis is one on which a long wait between two moments is drawn shorter than it
+// was: nothing happens in it, and what happened in seconds is to be seen.
+func newAxis(moments []time.Time) axis {
 	at := make([]float64, len(moments))
 	for k := 1; k < len(moments); k++ {
 		at[k] = at[k-1] + math.Log1p(moments[k].Sub(moments[k-1]).Seconds()/5)
 	}
-	x := map[time.Time]float64{}
-	for k, m := range moments {
-		x[m] = axisLeft
-		if whole := at[len(at)-1]; whole > 0 {
-			x[m] = math.Round(10*(axisLeft+(axisRight-axisLeft)*at[k]/whole)) / 10
+	whole := at[len(at)-1]
+	for k := range at {
+		if whole > 0 {
+			at[k] *= (axisRight - axisLeft) / whole
 		}
+		at[k] += axisLeft
 	}
-	return x
+	return axis{moments, at}
+}
+
+// x is where a moment is, to a tenth of a pixel.
+func (a axis) x(at time.Time) float64 {
+	k, exact := slices.BinarySearchFunc(a.moments, at, time.Time.Compare)
+	x := a.at[min(k, len(a.at)-1)]
+	if !exact && k > 0 && k < len(a.at) {
+		share := float64(at.Sub(a.moments[k-1])) / float64(a.moments[k].Sub(a.moments[k-1]))
+		x = a.at[k-1] + share*(a.at[k]-a.at[k-1])
+	}
+	return math.Round(10*x) / 10
 }
 
 func (d *drawn) draw(opened, due, healed time.Time) *timeline {
 	moments := d.moments(opened, due, healed)
-	for k, m := range moments {
-		moments[k] = m.UTC().Round(0)
-	}
-	places := scale(moments)
-	x := func(at time.Time) float64 { return places[at.UTC().Round(0)] }
+	x := newAxis(moments).x
 	t := &timeline{Width: timelineWidth, Left: axisLeft, Right: axisRight, Ticks: ticksOf(moments, opened, x)}
 	for k, name := range laneNames {
 		l := lane{Name: name, Y: laneTop + float64(k)*laneHeight}
 		for _, s := range d.spans[k] {
-			l.Bars = append(l.Bars, bar{x(s.from), max(barLeast, math.Round(10*(x(s.to)-x(s.from)))/10), s.tone, s.text})
+			l.bar(bar{x(s.from), max(barLeast, math.Round(10*(x(s.to)-x(s.from)))/10), s.tone, s.text})
 		}
 		for _, p := range d.points[k] {
 			l.mark(mark{x(p.at), p.tone, p.text})
@@ -314,6 +351,14 @@ func (d *drawn) draw(opened, due, healed time.Time) *timeline {
 		}
 	}
 	return t
+}
+
+// bar adds a bar, unless it would lie in the one before, of the same tone.
+func (l *lane) bar(b bar) {
+	if n := len(l.Bars) - 1; n >= 0 && l.Bars[n].Tone == b.Tone && b.X+b.Width <= l.Bars[n].X+l.Bars[n].Width {
+		return
+	}
+	l.Bars = append(l.Bars, b)
 }
 
 // mark adds a mark, unless one of its tone is there already.
@@ -346,13 +391,18 @@ func ticksOf(moments []time.Time, opened time.Time, x func(time.Time) float64) [
 // curve draws a series below y.
 func (s series) curve(y float64, x func(time.Time) float64) curve {
 	least, most := slices.Min(s.values), slices.Max(s.values)
-	points := make([]string, len(s.at))
+	var points []string
+	last := math.Inf(-1)
 	for k, v := range s.values {
+		at := x(s.at[k])
+		if at-last < curveStep && k < len(s.values)-1 {
+			continue
+		}
 		height := 0.5
 		if most > least {
 			height = (v - least) / (most - least)
 		}
-		points[k] = number1(x(s.at[k])) + "," + number1(y+curveHeight*(1-height))
+		points, last = append(points, number1(at)+","+number1(y+curveHeight*(1-height))), at
 	}
 	return curve{s.name, y, strings.Join(points, " "), number3(s.values[len(s.values)-1]), number3(least), number3(most)}
 }

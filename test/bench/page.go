@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/journal"
 	"github.com/x0tta6bl4/remediated/test/daemon"
 )
 
@@ -71,10 +73,33 @@ func (s starting) withHistory(ctx context.Context, closed int) (*daemon.Process,
 		return nil, err
 	}
 	since := time.Now().Add(ahead - time.Duration(closed+1)*pageApart)
-	if err := filled(ctx, filepath.Join(dir, journalName), book, release, since, func(d *decider) error { return d.past(closed) }); err != nil {
+	var state *remediate.State
+	err = filled(ctx, filepath.Join(dir, journalName), book, release, since, func(d *decider) error {
+		state = d.state
+		return d.past(closed)
+	})
+	if err == nil {
+		err = saveSnapshot(ctx, filepath.Join(dir, journalName), state)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("fill a journal with %d incidents: %w", closed, err)
 	}
 	return s.start(ctx, dir)
+}
+
+// saveSnapshot saves what the records in a journal come to, so that a start need
+// not read them.
+func saveSnapshot(ctx context.Context, dir string, state *remediate.State) (err error) {
+	j, err := journal.Open(ctx, dir, journal.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	text, err := state.Snapshot()
+	if err != nil {
+		return err
+	}
+	return j.SaveSnapshot(ctx, remediate.Checkpoint{Seq: state.Seq, At: state.At, Head: state.Head, State: text}.Seal())
 }
 
 // pageApart is how far the incidents of the past are apart: 100,000 are of 11 weeks.
