@@ -85,9 +85,8 @@ func (s *server) live(w http.ResponseWriter, r *http.Request) error {
 	defer s.opt.Feed.leave(changed)
 	w.Header().Set("Content-Type", "text/event-stream")
 	stream := http.NewResponseController(w)
-	_ = stream.SetReadDeadline(time.Time{}) // the listener's are of requests that end
 	send := func(event string) bool {
-		_ = stream.SetWriteDeadline(time.Now().Add(liveSend)) // what cannot be set is not needed
+		_ = stream.SetWriteDeadline(time.Now().Add(liveSend)) // the listener's is of answers that end; what cannot be set is not needed
 		_, err := fmt.Fprint(w, event)
 		return err == nil && stream.Flush() == nil
 	}

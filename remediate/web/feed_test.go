@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"context"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -114,5 +116,67 @@ func TestOnlySoManyWatch(t *testing.T) {
 		for _, stop := range append(stops, stop) {
 			stop()
 		}
+	})
+}
+
+// inMemory is a listener whose connections are pipes, so that their deadlines are
+// of virtual time.
+type inMemory chan net.Conn
+
+func (l inMemory) Accept() (net.Conn, error) {
+	c, on := <-l
+	if !on {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (l inMemory) Close() error   { close(l); return nil }
+func (l inMemory) Addr() net.Addr { return &net.UnixAddr{} }
+
+// A listener bounds how long a request may take to read and an answer to write. A
+// stream goes on beyond that.
+func TestAStreamOutlivesTheListenersBounds(t *testing.T) {
+	_, o := play(t, "")
+	synctest.Test(t, func(t *testing.T) {
+		o.Feed = &web.Feed{}
+		server := &http.Server{Handler: web.New(o), ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, ReadHeaderTimeout: 5 * time.Second}
+		l := make(inMemory)
+		served := make(chan struct{})
+		go func() { defer close(served); _ = server.Serve(l) }()
+		ours, theirs := net.Pipe()
+		l <- theirs
+		if _, err := io.WriteString(ours, "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		var mu sync.Mutex
+		var got strings.Builder
+		read := make(chan struct{})
+		go func() {
+			defer close(read)
+			b := make([]byte, 4096)
+			for {
+				n, err := ours.Read(b)
+				mu.Lock()
+				got.Write(b[:n])
+				mu.Unlock()
+				if err != nil {
+					return
+				}
+			}
+		}()
+		time.Sleep(5 * time.Minute)
+		o.Feed.Changed()
+		time.Sleep(2 * time.Second)
+		mu.Lock()
+		text := got.String()
+		mu.Unlock()
+		if !strings.Contains(text, "data: changed") || strings.Count(text, ": still here") < 10 {
+			t.Errorf("after five minutes it says %q", text)
+		}
+		o.Feed.Close()
+		_ = server.Close()
+		<-read
+		<-served
 	})
 }

@@ -86,7 +86,7 @@ func TestTheReportCounts(t *testing.T) {
 	body := shown(t, o, "/reports")
 	for _, want := range []string{
 		"<td>2</td><td>1</td><td>12s</td>", // of two incidents one was mended and nobody was called
-		"<span>automation</span>", "<span>paused</span>", "<span>Unheard</span>", "<span>DiskFull</span>", "Of the last 5 that began to fire",
+		"<span>healed without a person</span>", "<span>paused</span>", "<span>Unheard</span>", "<span>DiskFull</span>", "Of the last 5 that began to fire",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the report does not say %s", want)

@@ -168,7 +168,7 @@ func (s *server) addRefusals(ctx context.Context, v *summary) error {
 		if err != nil {
 			return err
 		}
-		endings[string(rec.Ending)]++
+		endings[endingWords[rec.Ending]]++
 		once := map[string]bool{}
 		for _, issue := range rec.Issues {
 			if issue.Kind == record.IssueGuard && !once[issue.Guard] {
@@ -179,6 +179,12 @@ func (s *server) addRefusals(ctx context.Context, v *summary) error {
 	}
 	v.Of, v.Refusals, v.Endings = len(rows), most(refusals), most(endings)
 	return nil
+}
+
+// endingWords say what ended an incident.
+var endingWords = map[record.Ending]string{
+	record.ByAutomation: "healed without a person", record.WithAPerson: "with a person", record.ByItself: "by itself",
+	record.Practised: "a drill", record.Listed: "only listed", record.Open: "open",
 }
 
 // addNoise counts the alerts of late that no policy concerns as they are now: what

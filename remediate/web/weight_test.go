@@ -13,10 +13,10 @@ import (
 // 150 KiB, which the browser's tests see over the network.
 func TestPagesStayLight(t *testing.T) {
 	var script, policies strings.Builder
-	for n := range 130 {
+	for n := range 110 {
 		fmt.Fprintf(&script, "alert %s namespace=a-namespace-with-a-long-name-%d\n", []string{"PostgresDown", "ErrorsAfterDeploy", "ShopSlow"}[n%3], n)
 	}
-	script.WriteString("set verify=failed/1s\npass 3h\n")
+	script.WriteString("set verify=failed/1s\npass 40m\n")
 	policies.WriteString(webtest.Postgres)
 	for n := range 200 {
 		fmt.Fprintf(&policies, "- name: another-policy-%d\n  source: policies/another.yaml:%d\n  when: ['alertname=\"Another%d\"', 'team=~\"shop|bank\"']\n  severity: P3\n  mode: act\n  target: deployment/a/b\n  steps: [{name: restart it, do: [{kind: restart}], verify: {all: [{kind: rollout}], within: 1m, every: 1s}}]\n", n, n, n)
@@ -35,7 +35,7 @@ func TestPagesStayLight(t *testing.T) {
 		beside += ask(t, h, get(path)).Body.Len()
 	}
 	for path, says := range map[string]string{
-		"/": "Only the 100 most urgent of 130", "/policies": "155 more are not shown", "/policies?q=another-policy-199": "another-policy-199",
+		"/": "Only the 100 most urgent of 110", "/policies": "155 more are not shown", "/policies?q=another-policy-199": "another-policy-199",
 		"/history": "No incident was closed", "/incidents/1": "Looking again and again", "/reports": "Reports", "/automation": "Automation",
 	} {
 		body := ask(t, h, get(path)).Body.String()

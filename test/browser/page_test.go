@@ -3,6 +3,7 @@ package browser_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -19,8 +20,9 @@ import (
 	"github.com/x0tta6bl4/remediated/test/browser"
 )
 
-// several is an incident in each of many statuses.
-const several = `set verify=ok/42s
+// several is some weeks of history, and an incident in each of many statuses.
+var several = weeks() + `set act=ok/0s
+set verify=ok/42s
 alert PostgresDown namespace=shop
 pass 50s
 resolve PostgresDown namespace=shop
@@ -29,14 +31,29 @@ set verify=failed/3m
 alert PostgresDown namespace=billing
 pass 8m
 alert PostgresDown team=x
-alert PostgresDown namespace=old ago=5h
+alert PostgresDown namespace=old ago=900h
 alert ErrorsAfterDeploy namespace=shop
 alert ShopSlow namespace=shop
+alert Unheard of=a
+alert Unheard of=b
+alert DiskFull of=a
 set tell=later
-pass 1m
+pass 20m
 set act=ok/40s
 alert PostgresDown namespace=mail
+ack i12 by=anna reason=on_it
+mode namespace/mail value=approve by=anna reason=an_audit
 pass 10s`
+
+// weeks are incidents of the weeks before: most are healed, some are not.
+func weeks() string {
+	var script strings.Builder
+	for n := range 9 {
+		ok := []string{"ok/35s", "ok/50s", "failed/3m", "ok/2m"}[n%4]
+		fmt.Fprintf(&script, "set verify=%[1]s\nalert PostgresDown namespace=n%[2]d\npass 5m\nresolve PostgresDown namespace=n%[2]d\npass %[3]dh\n", ok, n, 40+30*(n%3))
+	}
+	return script.String()
+}
 
 // site is a world that is served as the daemon serves itself, and a browser.
 type site struct {
@@ -106,7 +123,7 @@ var looks = map[string]browser.Look{
 
 // views are all there are.
 var views = map[string]string{
-	"now": "/", "incident": "/incidents/1", "denied": "/incidents/2", "approval": "/incidents/5", "automation": "/automation", "policies": "/policies", "policy": "/policies/postgres-down",
+	"now": "/", "incident": "/incidents/10", "denied": "/incidents/11", "approval": "/incidents/14", "automation": "/automation", "policies": "/policies", "policy": "/policies/postgres-down",
 	"rehearsal": "/rehearsal?alert=" + url.QueryEscape("alertname=\"PostgresDown\"\nnamespace=\"shop\""), "history": "/history", "reports": "/reports",
 	"nowhere": "/nowhere",
 }
