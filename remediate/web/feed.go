@@ -84,6 +84,9 @@ func (s *server) live(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer s.opt.Feed.leave(changed)
 	w.Header().Set("Content-Type", "text/event-stream")
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	stream := http.NewResponseController(w)
 	send := func(event string) bool {
 		_ = stream.SetWriteDeadline(time.Now().Add(liveSend)) // the listener's is of answers that end; what cannot be set is not needed

@@ -94,6 +94,19 @@ func TestAStreamEndsWithTheDaemonAndByItself(t *testing.T) {
 	})
 }
 
+func TestAStreamIsAskedAboutWithoutWatching(t *testing.T) {
+	_, o := play(t, "")
+	o.Feed = &web.Feed{}
+	r := get("/live")
+	r.Method = http.MethodHead
+	if rec := ask(t, web.New(o), r); rec.Code != 200 || rec.Header().Get("Content-Type") != "text/event-stream" {
+		t.Errorf("%d %v", rec.Code, rec.Header())
+	}
+	if rec := ask(t, web.New(web.Options{Live: o.Live, History: o.History}), get("/live")); rec.Code != 404 {
+		t.Errorf("a page that is not live: %d", rec.Code)
+	}
+}
+
 func TestOnlySoManyWatch(t *testing.T) {
 	_, o := play(t, "")
 	synctest.Test(t, func(t *testing.T) {

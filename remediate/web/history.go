@@ -29,7 +29,7 @@ type historyPage struct {
 // Bounds of a page of the history, and of how far one request searches.
 const (
 	historyRows   = 50
-	historySearch = 5000
+	historySearch = 2000
 )
 
 func (s *server) historyPage(w http.ResponseWriter, r *http.Request) error {

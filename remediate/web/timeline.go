@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -222,15 +223,17 @@ func (d *drawn) ended(what remediate.Started, from, to time.Time, r remediate.Re
 }
 
 // measured are the values of an answer that can be drawn, and what to call them.
-var measured = map[string]string{remediate.ValueNumber: "", remediate.ValueAvailable: "available", remediate.ValueCount: "firing"}
+var measured = []struct{ key, what string }{
+	{remediate.ValueNumber, ""}, {remediate.ValueAvailable, "available"}, {remediate.ValueCount, "firing"},
+}
 
 func (d *drawn) measured(at time.Time, q remediate.Question, a remediate.Answer) {
-	for key, what := range measured {
-		v, err := strconv.ParseFloat(a.Values[key], 64)
+	for _, m := range measured {
+		v, err := strconv.ParseFloat(a.Values[m.key], 64)
 		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 			continue
 		}
-		name := strings.TrimSpace(nameOf(q) + " " + what)
+		name := strings.TrimSpace(nameOf(q) + " " + m.what)
 		k := slices.IndexFunc(d.series, func(s series) bool { return s.name == name })
 		if k < 0 {
 			d.series = append(d.series, series{name: name})
@@ -263,8 +266,8 @@ func (d *drawn) close() {
 	if !d.firing.IsZero() {
 		d.spans[laneAlerts] = append(d.spans[laneAlerts], span{d.firing, d.end, Bad, "its alerts fire"})
 	}
-	for id, what := range d.began {
-		if what.Tell == nil {
+	for _, id := range slices.Sorted(maps.Keys(d.began)) {
+		if what := d.began[id]; what.Tell == nil {
 			d.ended(what, d.begun[id], d.end, remediate.Result{})
 		}
 	}

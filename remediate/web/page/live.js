@@ -44,14 +44,17 @@ function kept(element, attribute) {
 
 let asking = false;
 let again = false;
+let soonest = 0; // not before this time
 
+// Look asks for the page again. What takes the daemon long is asked for less often.
 async function look() {
-  if (asking || document.hidden) {
+  const begun = performance.now();
+  if (asking || document.hidden || begun < soonest) {
+    if (!again && !document.hidden) setTimeout(() => { again = false; look(); }, Math.max(soonest - begun, 200));
     again = true;
     return;
   }
   asking = true;
-  again = false;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (!answer.ok) throw new Error(answer.status);
@@ -63,7 +66,7 @@ async function look() {
     say("lost");
   }
   asking = false;
-  if (again) setTimeout(look, 1000);
+  soonest = performance.now() + Math.max(500, 5 * (performance.now() - begun));
 }
 
 function say(how) {
