@@ -26,6 +26,14 @@ func (s *State) Freeze() Frozen {
 	return Frozen{f}
 }
 
+// Copy returns a state of its own that is what s is now, its indexes rebuilt; the
+// wakes need the rulebooks, see [State.Rewake].
+func (s *State) Copy() *State {
+	c := s.Freeze().state
+	c.reindex()
+	return c
+}
+
 // Snapshot is [State.Snapshot].
 func (f Frozen) Snapshot() ([]byte, error) { return f.state.Snapshot() }
 

@@ -46,6 +46,16 @@ func (a authority) Command(ctx context.Context, c remediate.Command) error {
 	return a.Live.Command(ctx, c)
 }
 
+// May says why somebody may not give a command, nil when they may. Nothing is
+// written down: nobody has given it.
+func (a authority) May(ctx context.Context, c remediate.Command) error {
+	need, err := a.needed(ctx, c)
+	if err != nil {
+		return err
+	}
+	return may(a.people(), c, need)
+}
+
 // rejected writes down that a word was not theirs to give. That it cannot be
 // written down is an error of its own, so that whoever tells us of it tells us
 // again.

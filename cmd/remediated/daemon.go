@@ -21,6 +21,7 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/engine"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
+	"github.com/x0tta6bl4/remediated/remediate/web"
 )
 
 // daemon is the wiring: every part is made and joined here, and nowhere else.
@@ -40,6 +41,7 @@ type daemon struct {
 	rejects *rate.Limiter // of refused commands that are written down
 	loading sync.Mutex    // one reload at a time
 	guesses guesses       // of tokens, at either listener
+	feed    web.Feed      // to those who look at the page
 }
 
 // run runs the daemon until ctx ends or a part of it fails.
@@ -130,6 +132,7 @@ func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 func (d *daemon) observe(f remediate.Fact) {
 	d.watch.fact(f)
 	d.raiser.poke()
+	d.feed.Changed()
 	if _, doubted := f.Body.(remediate.AlertDoubted); doubted {
 		d.outside.Load().alertmanager.Pull()
 	}

@@ -25,6 +25,7 @@ func (d *daemon) startListeners(parts *lifecycle) error {
 	if err := d.listen(parts, "web", d.page(), &d.options.web); err != nil {
 		return err
 	}
+	parts.add("page's feed", func(context.Context) error { d.feed.Close(); return nil }) // before the listener, which waits for what it serves
 	intake, err := alertmanager.NewIntake(alertmanager.IntakeOptions{
 		Submit: d.engine.Submit, Quarantine: d.quarantine(), TokenFiles: d.options.tokens, Guess: d.guesses.begin, Observe: d.watch.delivered,
 		Seen: func(ls remediate.Labels) {

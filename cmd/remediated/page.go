@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"net/http"
 	"net/url"
 
@@ -20,11 +21,25 @@ func (d *daemon) page() http.Handler {
 	if u, err := url.Parse(d.options.externalURL); err == nil && u.Hostname() != "" {
 		hosts = []string{u.Hostname()}
 	}
+	authority := d.authority()
 	return web.New(web.Options{
-		Live: d.authority(), History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow, Check: d.check,
+		Live: authority, May: authority.May, Feed: &d.feed, Links: d.links, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow, Check: d.check,
 		Log: d.log, Version: release(), Hosts: hosts,
 		Admit: func(r *http.Request) (string, error) { return d.outside.Load().callers.admit(r) },
 	})
+}
+
+// links are where people find the other parts, as the daemon itself reaches them:
+// the first Alertmanager, and Prometheus.
+func (d *daemon) links() (l web.Links) {
+	c := d.config()
+	if len(c.Alertmanagers) > 0 {
+		l.Alertmanager = c.Alertmanagers[0].URL
+	}
+	if c.Prometheus != nil {
+		l.Prometheus = c.Prometheus.URL
+	}
+	return l
 }
 
 // authority holds commands to who may give them, however they are given.
@@ -78,8 +93,10 @@ func (d *daemon) reloadNow(ctx context.Context, by string) error {
 type history struct{ d *daemon }
 
 // Closed returns closed incidents, newest first.
-func (h history) Closed(ctx context.Context, before uint64, limit int) ([]web.Row, error) {
-	found, err := h.d.journal.Load().Incidents(ctx, journal.Filter{Status: remediate.StatusClosed, Before: before, Limit: limit})
+func (h history) Closed(ctx context.Context, which web.Closed) ([]web.Row, error) {
+	found, err := h.d.journal.Load().Incidents(ctx, journal.Filter{
+		Status: remediate.StatusClosed, Policy: which.Policy, Severity: which.Severity, Before: which.Before, Limit: which.Limit,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +115,15 @@ func (h history) Closed(ctx context.Context, before uint64, limit int) ([]web.Ro
 // Facts returns the facts of one incident, oldest first.
 func (h history) Facts(ctx context.Context, incident uint64) ([]remediate.Fact, error) {
 	return h.d.journal.Load().Facts(ctx, incident)
+}
+
+// Since yields the facts from one on, or from the first that is kept.
+func (h history) Since(ctx context.Context, from uint64) iter.Seq2[remediate.Fact, error] {
+	j := h.d.journal.Load()
+	if c, trimmed, err := j.Checkpoint(ctx); err == nil && trimmed { // else the reading says what is wrong
+		from = max(from, c.Seq+1)
+	}
+	return journal.Facts(j.Read(ctx, from))
 }
 
 // Kept returns what was kept under a digest.

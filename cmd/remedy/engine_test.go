@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -19,13 +20,19 @@ import (
 // history is the journal as the page reads it.
 type history struct{ *journal.Memory }
 
-func (h history) Closed(ctx context.Context, before uint64, limit int) ([]web.Row, error) {
-	found, err := h.Incidents(ctx, journal.Filter{Status: remediate.StatusClosed, Before: before, Limit: limit})
+func (h history) Closed(ctx context.Context, which web.Closed) ([]web.Row, error) {
+	found, err := h.Incidents(ctx, journal.Filter{
+		Status: remediate.StatusClosed, Policy: which.Policy, Severity: which.Severity, Before: which.Before, Limit: which.Limit,
+	})
 	var rows []web.Row
 	for _, r := range found {
 		rows = append(rows, web.Row{Number: r.ID, Policy: r.Policy, Severity: r.Severity, Status: r.Status, Why: r.Why, Opened: r.Opened, Closed: r.Closed})
 	}
 	return rows, err
+}
+
+func (h history) Since(ctx context.Context, from uint64) iter.Seq2[remediate.Fact, error] {
+	return journal.Facts(h.Read(ctx, from))
 }
 
 func (h history) Kept(ctx context.Context, digest string) ([]byte, error) {

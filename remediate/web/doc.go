@@ -9,8 +9,9 @@
 //
 // A command is taken as JSON from programs and as a form from the page. Both
 // reach the same handler and the same decider. No request but a POST changes
-// anything; a POST of another origin is refused; there is no cookie, no
-// script, and no cross-origin access.
+// anything; a POST of another origin is refused; there is no cookie, and no
+// cross-origin access. The one script keeps a page as the daemon has it; all can
+// be read and said without it.
 //
 // The package knows neither engine nor journal: see [Live] and [History].
 //

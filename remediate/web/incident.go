@@ -43,7 +43,14 @@ type Incident struct {
 	// Note says what could not be read, so that what is missing is not taken
 	// for what did not happen.
 	Note string `json:"note,omitempty"`
+
+	facts    []remediate.Fact
+	rulebook string   // digest of the one that it was opened under
+	seen     []Detail // what the guards were answered last
 }
+
+// Seen is what the guards saw of the world when they judged last.
+func (v Incident) Seen() []Detail { return v.seen }
 
 // Approval is a plan that waits for a human.
 type Approval struct {
@@ -85,7 +92,7 @@ func incidentOf(i *remediate.Incident) Incident {
 	v := Incident{
 		Row: rowOf(i), Labels: slices.Clone(i.Alert.Labels), Summary: i.Alert.Annotations["summary"],
 		Alerts: len(i.Alerts), Only: i.ToldOnly, Step: i.Step + 1, Verdicts: slices.Clone(i.Verdicts), Until: i.Until,
-		Tries: slices.Clone(i.Attempts), Acked: i.Acked, Taken: i.Taken, Story: []Event{},
+		Tries: slices.Clone(i.Attempts), Acked: i.Acked, Taken: i.Taken, Story: []Event{}, rulebook: i.Rulebook,
 	}
 	if i.Status == remediate.StatusApproval && i.Plan != nil {
 		v.Approval = &Approval{Hash: i.Hash, Plan: *i.Plan}
@@ -200,8 +207,9 @@ func nameAlert(i *remediate.Incident, facts []remediate.Fact) {
 
 // addFacts adds what only the facts tell.
 func (v *Incident) addFacts(facts []remediate.Fact) {
-	v.Story = Story(facts)
+	v.Story, v.facts = Story(facts), facts
 	told := map[string]int{} // by Started.ID
+	guards := ""             // Started.ID of what they asked last
 	var word remediate.Fact  // the last human's word
 	for _, f := range facts {
 		switch b := f.Body.(type) {
@@ -224,12 +232,18 @@ func (v *Incident) addFacts(facts []remediate.Fact) {
 			if b.Tell != nil {
 				told[b.ID] = v.tell(Told{Destination: b.Tell.Destination, Action: b.Tell.Notice.Action, At: f.At})
 			}
+			if b.Ask != nil && b.Ask.Purpose == remediate.ForGuards {
+				guards = b.ID
+			}
 		case remediate.Delayed:
 			if k, ok := told[b.ID]; ok {
 				v.ToldTo[k].Text = b.Why
 			}
 		case remediate.Finished:
 			v.addEvidence(f.At, b.Answers)
+			if b.ID == guards {
+				v.seen = answered(b)
+			}
 			if k, ok := told[b.ID]; ok {
 				v.ToldTo[k].At, v.ToldTo[k].Outcome, v.ToldTo[k].Text = f.At, b.Outcome, b.Text
 			}

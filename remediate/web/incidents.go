@@ -109,7 +109,7 @@ func (s *server) list(ctx context.Context, sel selection) (IncidentList, error) 
 		}
 	}
 	if sel.status == "" || sel.status == string(remediate.StatusClosed) {
-		closed, err := s.opt.History.Closed(ctx, sel.before, sel.limit+1)
+		closed, err := s.opt.History.Closed(ctx, Closed{Before: sel.before, Limit: min(sel.limit+1, 1000)})
 		if err != nil {
 			l.Note, closed = fmt.Sprintf("closed incidents are missing here: the history cannot be read: %v", err), nil
 		}

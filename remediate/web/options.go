@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"net/http"
 	"time"
@@ -23,9 +24,8 @@ type Live interface {
 
 // History is what the journal remembers, for reading.
 type History interface {
-	// Closed returns incidents that are closed, newest first: at most limit of
-	// them, and only those with a number smaller than before unless it is 0.
-	Closed(ctx context.Context, before uint64, limit int) ([]Row, error)
+	// Closed returns incidents that are closed and fit, newest first.
+	Closed(ctx context.Context, which Closed) ([]Row, error)
 	// Facts returns the facts of one incident, open or closed, oldest first,
 	// and none when it is not known. An [remediate.AlertFiring] among them,
 	// before the fact that opens or joins, names the alert; without it the name
@@ -34,6 +34,18 @@ type History interface {
 	// Kept returns what was kept under a digest that a fact names. The error is
 	// an [fs.ErrNotExist] when there is nothing.
 	Kept(ctx context.Context, digest string) ([]byte, error)
+	// Since yields the facts from the one numbered from on, oldest first, and at
+	// most one error, at the end. It begins with the first that is kept when that
+	// one is not any more.
+	Since(ctx context.Context, from uint64) iter.Seq2[remediate.Fact, error]
+}
+
+// Closed selects closed incidents. What is zero selects all.
+type Closed struct {
+	Policy   string
+	Severity remediate.Severity
+	Before   uint64 // only those with a smaller number
+	Limit    int    // how many at most; from 1 to 1000
 }
 
 // Reload reads the configuration anew for whoever asks, "" when nobody knows
@@ -81,6 +93,15 @@ type Options struct {
 	Now     func() time.Time              // nil is time.Now
 	Log     *slog.Logger                  // of pages that could not be written; nil discards
 	Version string                        // as /api/v1/status shows it
+	// Feed says when something has changed, so that pages that are looked at show
+	// it. nil: they ask again every few seconds.
+	Feed *Feed
+	// May says why somebody may not give a command, nil when they may: what nobody
+	// could press is not offered. The decider has the last word all the same. nil:
+	// everything is offered to everybody.
+	May func(context.Context, remediate.Command) error
+	// Links are where else there is something to be seen.
+	Links func() Links
 
 	// Admit says whom a request is of, as it has proven, "" when none need prove
 	// it. A command is by whom was proven, whatever the request says; where
@@ -95,6 +116,13 @@ type Options struct {
 	Hosts []string
 }
 
+// Links are the addresses of others' pages, as people reach them; "" is not
+// known, and not linked.
+type Links struct {
+	Alertmanager string
+	Prometheus   string
+}
+
 func (o Options) withDefaults() Options {
 	if o.Metrics == nil {
 		o.Metrics = http.NotFoundHandler()
@@ -104,6 +132,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Admit == nil {
 		o.Admit = func(*http.Request) (string, error) { return "", nil }
+	}
+	if o.May == nil {
+		o.May = func(context.Context, remediate.Command) error { return nil }
+	}
+	if o.Links == nil {
+		o.Links = func() Links { return Links{} }
 	}
 	if o.Check == nil {
 		o.Check = func(context.Context) []Check { return nil }

@@ -33,6 +33,7 @@ type Status struct {
 	Drills   []Drill                  `json:"drills"`             // those that are on
 	Degraded string                   `json:"degraded,omitempty"` // why nothing is done at all: what is done would not be remembered
 	Upgrade  *Upgrade                 `json:"upgrade,omitempty"`  // which release decides, when that is written down
+	Storm    uint64                   `json:"storm,omitempty"`    // the incident of the storm that is on: acts are held back
 	Next     time.Time                `json:"next,omitzero"`      // when the daemon wakes by itself
 }
 
@@ -71,6 +72,7 @@ func (s *server) overview(ctx context.Context) (Status, error) {
 	err := s.look(ctx, func(st *remediate.State, books remediate.Rulebooks) {
 		v.Journal, v.Seq, v.Last, v.Rulebook = st.Journal, st.Seq, st.At, st.Rulebook
 		v.Degraded, v.Next, v.Pending = st.Degraded(), st.Next(), len(st.Started())
+		v.Storm = st.Storm
 		v.Open, v.ByStatus = countOpen(st)
 		v.Paused, v.Modes = pausedOf(st), modesOf(st.Modes)
 		v.Drills = append(drillsOf(st.Drills, false, v.AsOf), drillsOf(st.Live, true, v.AsOf)...)

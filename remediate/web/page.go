@@ -17,26 +17,25 @@ import (
 // page is what every page shows, and the one thing that it is about.
 type page struct {
 	Title  string
+	Nav    string // which of the places it is
+	Live   bool   // it is kept as the daemon has it
 	Now    time.Time
 	Status Status
 	User   string // whom the listener authenticated, "" when it does not
-	Reload int    // seconds after which the page loads itself again; 0 is never
+	no     func(command string, incident uint64) string
 
-	List       *listPage
-	Incident   *Incident
+	NowPage    *nowPage
+	Incident   *incidentPage
+	Policies   *policiesPage
+	Policy     *policyPage
+	Rehearsal  *rehearsalPage
+	History    *historyPage
+	Reports    *reportsPage
 	Automation *automationPage
 	Problem    *problemPage
 }
 
-type listPage struct {
-	Open, Closed []Row
-	More         uint64 // closed ones before this are on the next page
-	Older        bool   // this is a page of older ones: without those that are open
-	Notes        []string
-}
-
 type automationPage struct {
-	Policies []Policy
 	Breakers []Breaker
 }
 
@@ -45,25 +44,36 @@ type problemPage struct {
 	Text string
 }
 
+// No says why who looks may not give a command, about an incident unless that is
+// 0; "" when they may, or when it is not known who they are.
+func (p page) No(command string, incident uint64) string { return p.no(command, incident) }
+
 // parsePages parses the templates. They are embedded: they cannot fail but in
 // a test.
 func parsePages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"stamp":  stamp,
-		"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
-		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"ago":    func(now, t time.Time) string { return Ago(now.Sub(t)) },
-		"after":  func(from, t time.Time) string { return "+" + Span(t.Sub(from)) },
-		"span":   func(d model.Duration) string { return Span(time.Duration(d)) },
-		"tone":   ToneOf,
-		"act":    actText,
-		"acted":  func(action string) string { return cmp.Or(acted[action], action) },
-		"pair":   func(p page, r Row) []any { return []any{p, r} },
-		"allow":  func(ds []Detail) []Detail { return sorted(ds, true) },
-		"others": func(ds []Detail) []Detail { return sorted(ds, false) },
-		"inway":  InTheWay,
-		"values": func(command string) []string { return values[command] },
-		"has":    func(all []string, one string) bool { return slices.Contains(all, one) },
+		"stamp":     stamp,
+		"clock":     func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"ago":       func(now, t time.Time) string { return Ago(now.Sub(t)) },
+		"after":     func(from, t time.Time) string { return "+" + Span(t.Sub(from)) },
+		"span":      func(d model.Duration) string { return Span(time.Duration(d)) },
+		"tone":      ToneOf,
+		"act":       actText,
+		"acted":     func(action string) string { return cmp.Or(acted[action], action) },
+		"pair":      func(p page, about any) []any { return []any{p, about} },
+		"left":      func(now, t time.Time) string { return Span(t.Sub(now)) },
+		"args":      argsOf,
+		"decided":   func(v remediate.Verdict) Tone { return decided[v.Decision].tone },
+		"rehearsal": rehearsalOf,
+		"day":       func(t time.Time) string { return t.Format("2 Jan") },
+		"date":      func(t time.Time) string { return t.Format("2006-01-02") },
+		"add":       func(a, b float64) float64 { return a + b },
+		"allow":     func(ds []Detail) []Detail { return sorted(ds, true) },
+		"others":    func(ds []Detail) []Detail { return sorted(ds, false) },
+		"inway":     InTheWay,
+		"values":    func(command string) []string { return values[command] },
+		"has":       func(all []string, one string) bool { return slices.Contains(all, one) },
 	}).ParseFS(assets, "page/*.html"))
 }
 
@@ -112,7 +122,7 @@ func Ago(d time.Duration) string {
 // reads half a page.
 func (s *server) write(w http.ResponseWriter, r *http.Request, code int, p page) error {
 	p.Now = s.opt.Now()
-	p.User = proven(r)
+	p.User, p.no = proven(r), s.no(r)
 	var b bytes.Buffer
 	if err := s.pages.ExecuteTemplate(&b, "layout", p); err != nil {
 		s.opt.Log.Error("render a page", "path", r.URL.Path, "err", err)
@@ -124,82 +134,42 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, code int, p page)
 	return nil
 }
 
+// no returns what says why who asks may not give a command.
+func (s *server) no(r *http.Request) func(string, uint64) string {
+	return func(command string, incident uint64) string {
+		by := proven(r)
+		if by == "" {
+			return "" // whoever it is, they say so with the command
+		}
+		err := s.opt.May(r.Context(), remediate.Command{Command: command, By: by, Incident: incident})
+		if err == nil {
+			return ""
+		}
+		return err.Error()
+	}
+}
+
 // attention orders statuses by how much they want a human.
 var attention = map[Tone]int{Bad: 0, Wait: 0, Busy: 1, Good: 2, Quiet: 3}
 
-// closedOnPage and openOnPage are how many a page shows.
+// openOnPage and closedOnNow are how many the first page shows: it is to be read
+// at a glance, and light.
 const (
-	closedOnPage = 25
-	openOnPage   = 500
+	openOnPage  = 100
+	closedOnNow = 8
 )
 
-func (s *server) incidentsPage(w http.ResponseWriter, r *http.Request) error {
-	p := page{Title: "Incidents", List: &listPage{}}
-	sel, err := selectionOf(r)
-	if err == nil {
-		p.Status, err = s.overview(r.Context())
-	}
-	if err != nil {
-		return err
-	}
-	p.List.Older = sel.before > 0
-	if !p.List.Older {
-		p.Reload = 10
-		open, err := s.list(r.Context(), selection{status: Open, limit: openOnPage})
-		if err != nil {
-			return err
-		}
-		p.List.Open = open.Incidents
-		if open.Before != 0 {
-			p.List.Notes = append(p.List.Notes, fmt.Sprintf("Only the newest %d of %d open incidents are shown.", openOnPage, p.Status.Open))
-		}
-		slices.SortStableFunc(p.List.Open, func(a, b Row) int {
-			return cmp.Or(cmp.Compare(attention[ToneOf(a.Status)], attention[ToneOf(b.Status)]), cmp.Compare(a.Severity, b.Severity),
-				cmp.Compare(string(ToneOf(a.Status)), string(ToneOf(b.Status)))) // bad before wait
-		})
-	}
-	closed, err := s.list(r.Context(), selection{status: string(remediate.StatusClosed), before: sel.before, limit: closedOnPage})
-	if err != nil {
-		return err
-	}
-	p.List.Closed, p.List.More = closed.Incidents, closed.Before
-	if closed.Note != "" {
-		p.List.Notes = append(p.List.Notes, closed.Note)
-	}
-	return s.write(w, r, http.StatusOK, p)
-}
-
-func (s *server) incidentPage(w http.ResponseWriter, r *http.Request) error {
-	n, err := number(r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	i, err := s.show(r.Context(), n)
-	if err != nil {
-		return err
-	}
-	p := page{Title: fmt.Sprintf("i%d %s", n, i.Policy), Incident: &i}
-	if p.Status, err = s.overview(r.Context()); err != nil {
-		return err
-	}
-	return s.write(w, r, http.StatusOK, p)
-}
-
 func (s *server) automationPage(w http.ResponseWriter, r *http.Request) error {
-	p := page{Title: "Automation", Automation: &automationPage{}}
+	p := page{Title: "Automation", Nav: "automation", Automation: &automationPage{}}
 	var err error
 	if p.Status, err = s.overview(r.Context()); err != nil {
-		return err
-	}
-	policies, err := s.policyList(r.Context())
-	if err != nil {
 		return err
 	}
 	breakers, err := s.breakerList(r.Context())
 	if err != nil {
 		return err
 	}
-	p.Automation.Policies, p.Automation.Breakers = policies.Policies, breakers.Breakers
+	p.Automation.Breakers = breakers.Breakers
 	return s.write(w, r, http.StatusOK, p)
 }
 

@@ -10,9 +10,10 @@ import (
 	"strings"
 )
 
-// policy lets the page load its one style sheet and its icon, and send its
-// forms back to where it came from. There is nothing else on it.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+// policy lets the page load its style sheet, its script and its icon, ask us for
+// what is new, and send its forms back to where it came from. There is nothing
+// else on it.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 // protect sets the headers that keep a browser from being used against its
 // user, and refuses what comes from elsewhere.

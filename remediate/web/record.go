@@ -16,24 +16,26 @@ func (s *server) record(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts, err := s.factsOf(r.Context(), n)
+	return s.recordOf(r.Context(), n)
+}
+
+// recordOf is the recovery record of one incident.
+func (s *server) recordOf(ctx context.Context, n uint64) (record.Record, error) {
+	facts, err := s.factsOf(ctx, n)
 	if err != nil {
-		return nil, err
+		return record.Record{}, err
 	}
-	log := record.New(record.Only(n), func(digest string) (*remediate.Rulebook, error) { return s.rulebook(r.Context(), digest) })
+	log := record.New(record.Only(n), func(digest string) (*remediate.Rulebook, error) { return s.rulebook(ctx, digest) })
 	for _, f := range facts {
 		if err := log.Hear(f); err != nil {
-			return nil, problemf(http.StatusServiceUnavailable, "the rulebook that i%d was opened under cannot be read: %v", n, err)
+			return record.Record{}, problemf(http.StatusServiceUnavailable, "the rulebook that i%d was opened under cannot be read: %v", n, err)
 		}
 	}
 	all := log.At(s.opt.Now().UTC().Truncate(time.Millisecond))
 	if len(all) == 0 {
-		return nil, problemf(http.StatusNotFound, "the fact that opened i%d is kept here no longer: there is no record without it", n)
+		return record.Record{}, problemf(http.StatusNotFound, "the fact that opened i%d is kept here no longer: there is no record without it", n)
 	}
-	if err := s.nameRecord(r.Context(), &all[0], facts); err != nil {
-		return nil, err
-	}
-	return all[0], nil
+	return all[0], s.nameRecord(ctx, &all[0], facts)
 }
 
 // nameRecord adds what is known of the alert, where the incident's own facts do

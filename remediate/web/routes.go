@@ -19,10 +19,12 @@ var assets embed.FS
 //go:embed openapi.yaml
 var openAPI []byte
 
-// server answers requests. It has no state of its own.
+// server answers requests. It has no state of its own but sums that it need not
+// make anew for everybody.
 type server struct {
-	opt   Options
-	pages *template.Template
+	opt     Options
+	pages   *template.Template
+	reports reporter
 }
 
 // route is one method of one path. Parameters are in braces, as in OpenAPI.
@@ -60,16 +62,25 @@ func New(o Options) http.Handler {
 // the same list.
 func (s *server) routes() []route {
 	rs := []route{
-		{"GET", "/", s.incidentsPage},
+		{"GET", "/", s.nowPage},
 		{"GET", "/incidents/{id}", s.incidentPage},
+		{"GET", "/policies", s.policiesPage},
+		{"GET", "/policies/{name}", s.policyPage},
+		{"GET", "/rehearsal", s.rehearsalPage},
+		{"GET", "/history", s.historyPage},
+		{"GET", "/reports", s.reportsPage},
 		{"GET", "/automation", s.automationPage},
 		{"GET", "/style.css", s.asset("style.css", "text/css; charset=utf-8")},
+		{"GET", "/live.js", s.asset("live.js", "text/javascript; charset=utf-8")},
+		{"GET", "/live", s.live},
 		{"GET", "/icon.svg", s.asset("icon.svg", "image/svg+xml")},
 		{"GET", "/api/v1/incidents", s.json(s.incidents)},
 		{"GET", "/api/v1/incidents/{id}", s.json(s.incident)},
 		{"GET", "/api/v1/incidents/{id}/facts", s.json(s.facts)},
 		{"GET", "/api/v1/incidents/{id}/record", s.json(s.record)},
 		{"GET", "/api/v1/incidents/{id}/evidence/{digest}", s.evidence},
+		{"GET", "/api/v1/records", s.json(s.records)},
+		{"GET", "/api/v1/records.csv", s.recordsCSV},
 		{"GET", "/api/v1/policies", s.json(s.policies)},
 		{"GET", "/api/v1/breakers", s.json(s.breakers)},
 		{"GET", "/api/v1/status", s.json(s.status)},

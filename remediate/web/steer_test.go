@@ -121,8 +121,13 @@ func TestTheIncidentsPageOffersOverrideAndSeverity(t *testing.T) {
 	if !slices.Equal(fields["guard"], []string{"settle", "budget", "breaker"}) || fields["reason"] == nil || fields["by"] == nil {
 		t.Errorf("the form to override has %v", fields)
 	}
-	if want := `href="/api/v1/incidents/2/evidence/` + digest("a") + `">the &lt;b&gt;logs&lt;/b&gt; of db, 2 kB</a>`; !strings.Contains(body, want) {
-		t.Errorf("the page does not link the evidence as %s", want)
+	for _, want := range []string{
+		`<summary>the &lt;b&gt;logs&lt;/b&gt; of db, 2 kB`, `&lt;script&gt;alert(1)&lt;/script&gt;� no space left</pre>`,
+		`href="/api/v1/incidents/2/evidence/` + digest("a") + `">all of it</a>`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page does not show the evidence as %s", want)
+		}
 	}
 	fields, _ = formAt(t, h, "/incidents/2", "/api/v1/incidents/2/severity")
 	if !slices.Equal(fields["value"], []string{"P1", "P2", "P3"}) {

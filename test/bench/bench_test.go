@@ -389,6 +389,26 @@ func TestStartsOfTheDaemon(t *testing.T) {
 	}
 }
 
+// Each view that is measured shows what it is measured for.
+func TestViewsOfTheDaemon(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "remediated")
+	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/remediated").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s := starting{program: program, dir: t.TempDir(), outside: &outside{url: "http://127.0.0.1:1"}}
+	d, err := s.withHistory(t.Context(), 60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Kill() //nolint:errcheck // what it has is thrown away
+	for _, v := range viewed {
+		first, whole, err := viewTook(t.Context(), "http://"+d.Web, v.path, v.shows)
+		if err != nil || first <= 0 || whole < first {
+			t.Errorf("%s: %s, %s, %v", v.name, first, whole, err)
+		}
+	}
+}
+
 // A program is as large as its file.
 func TestBinary(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "program")

@@ -32,17 +32,29 @@ func underWay(facts uint64) int { return leftOpen(facts) / 10 }
 // They go through all that a daemon's facts go through. It returns how many alerts
 // they tell of.
 func fill(ctx context.Context, dir string, facts uint64, lasts time.Duration, book *remediate.Rulebook, release string) (alerts uint64, err error) {
+	err = filled(ctx, dir, book, release, time.Now().Add(ahead-lasts), func(d *decider) error {
+		d.apart = lasts / time.Duration(facts)
+		err := d.live(facts)
+		alerts = d.told
+		return err
+	})
+	return alerts, err
+}
+
+// filled fills the journal in dir with what a decider of a rulebook and a release
+// lives through from a time on.
+func filled(ctx context.Context, dir string, book *remediate.Rulebook, release string, since time.Time, live func(*decider) error) (err error) {
 	j, err := journal.Open(ctx, dir, journal.Options{})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	encoded, err := book.Encode()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if _, err := j.Keep(ctx, encoded); err != nil {
-		return 0, err
+		return err
 	}
 	var waiting []remediate.Record
 	write := func() error {
@@ -55,8 +67,7 @@ func fill(ctx context.Context, dir string, facts uint64, lasts time.Duration, bo
 	}
 	d := &decider{
 		books: remediate.Rulebooks{book.Digest(): book}, state: remediate.NewState(),
-		now:   time.Now().Add(ahead - lasts),
-		apart: lasts / time.Duration(facts),
+		now: since,
 		keep: func(records []remediate.Record) error {
 			if waiting = append(waiting, records...); len(waiting) < writeOf {
 				return nil
@@ -65,12 +76,12 @@ func fill(ctx context.Context, dir string, facts uint64, lasts time.Duration, bo
 		},
 	}
 	if err := d.begin(book, release); err != nil {
-		return 0, err
+		return err
 	}
-	if err := d.live(facts); err != nil {
-		return 0, err
+	if err := live(d); err != nil {
+		return err
 	}
-	return d.told, write()
+	return write()
 }
 
 // begin founds the journal of a release that has a rulebook.

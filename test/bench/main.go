@@ -8,7 +8,7 @@
 // absolute numbers are this machine's. docs/performance.md explains each row.
 //
 // One subject is one file: intake.go, handle.go, match.go, policytests.go,
-// backtest.go, lint.go, memory.go, start.go, size.go, binary.go and bed.go.
+// backtest.go, lint.go, memory.go, start.go, page.go, size.go, binary.go and bed.go.
 package main
 
 import (
@@ -63,6 +63,7 @@ var subjects = []struct {
 	{"lint", "policies that are read and held against what is known of them", measureLint},
 	{"memory", "resident memory, of a process of its own", measureMemory},
 	{"start", "from the start of the daemon's process to ready, with journals of all sizes", measureStart},
+	{"page", "views of the page, with few and with many incidents behind it", measurePage},
 	{"binary", "how large the programs are", measureBinary},
 	{"size", "what facts take on the disk, and how long an alert waits while they are trimmed", measureSize},
 	{"bed", "from the webhook to the PATCH, on a real control plane", measureBed},

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -143,7 +144,7 @@ func (w *World) Command(_ context.Context, c remediate.Command) error {
 }
 
 // Closed implements [web.History].
-func (w *World) Closed(_ context.Context, before uint64, limit int) ([]web.Row, error) {
+func (w *World) Closed(_ context.Context, which web.Closed) ([]web.Row, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.broken["history"]; err != nil {
@@ -151,11 +152,30 @@ func (w *World) Closed(_ context.Context, before uint64, limit int) ([]web.Row, 
 	}
 	var rows []web.Row
 	for _, r := range slices.Backward(w.closed) {
-		if (before == 0 || r.Number < before) && len(rows) < limit {
+		fits := (which.Policy == "" || r.Policy == which.Policy) && (which.Severity == "" || r.Severity == which.Severity)
+		if fits && (which.Before == 0 || r.Number < which.Before) && len(rows) < which.Limit {
 			rows = append(rows, r)
 		}
 	}
 	return rows, nil
+}
+
+// Since implements [web.History].
+func (w *World) Since(_ context.Context, from uint64) iter.Seq2[remediate.Fact, error] {
+	return func(yield func(remediate.Fact, error) bool) {
+		w.mu.Lock()
+		facts, err := slices.Clone(w.facts), w.broken["history"]
+		w.mu.Unlock()
+		if err != nil {
+			yield(remediate.Fact{}, err)
+			return
+		}
+		for _, f := range facts {
+			if f.Seq >= from && !yield(f, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Facts implements [web.History].
@@ -249,6 +269,16 @@ func (w *World) rowOf(b remediate.Closed) web.Row {
 			if b.Incident == r.Number {
 				r.Healed, r.Took = b.FirstGood, b.Took
 			}
+		case remediate.Started:
+			if b.Incident == r.Number && b.Act != nil && b.Act.Index == 0 {
+				r.Attempts++
+			}
+		case remediate.Escalated:
+			if b.Incident == r.Number {
+				r.Told = b.Tell
+			}
+		case remediate.Exhausted:
+			r.Exhausted = r.Exhausted || b.Incident == r.Number
 		}
 	}
 	return r
