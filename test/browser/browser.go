@@ -306,6 +306,26 @@ func (t *Tab) Press(ctx context.Context, key string) error {
 	return t.call(ctx, "Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key}, nil)
 }
 
+// Submit has somebody, by name where that is asked for, press the button with this
+// text, as soon as there is one, and waits for the page after that.
+func (t *Tab) Submit(ctx context.Context, button, by string) error {
+	found := fmt.Sprintf(`[...document.querySelectorAll("button")].find((b) => b.textContent === %q)`, button)
+	if err := t.Until(ctx, found); err != nil {
+		return err
+	}
+	err := t.Eval(ctx, fmt.Sprintf(`(() => {
+		const button = %s;
+		const name = button.form.querySelector("[name=by]");
+		if (name) name.value = %q;
+		window.pressed = true;
+		button.click();
+	})()`, found, by), nil)
+	if err != nil {
+		return err
+	}
+	return t.Until(ctx, `!window.pressed && document.readyState === "complete"`)
+}
+
 // Text returns what the page says to somebody who has it read out.
 func (t *Tab) Text(ctx context.Context) (string, error) {
 	var tree struct {

@@ -2,7 +2,6 @@ package browser_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -50,19 +49,6 @@ func TestWhatIsHalfTypedStays(t *testing.T) {
 	}
 }
 
-// press fills in who and clicks a button, and waits for the page after that.
-func press(t *testing.T, s *site, tab *browser.Tab, button, by string) {
-	t.Helper()
-	must(t, tab.Eval(s.ctx, fmt.Sprintf(`(() => {
-		const button = [...document.querySelectorAll("button")].find((b) => b.textContent === %q);
-		const by = button.form.querySelector("[name=by]");
-		if (by) by.value = %q;
-		window.pressed = true;
-		button.click();
-	})()`, button, by), nil))
-	must(t, tab.Until(s.ctx, `!window.pressed && document.readyState === "complete"`))
-}
-
 // acts are the acts that were begun.
 func acts(t *testing.T, s *site, incident uint64) (n int) {
 	t.Helper()
@@ -82,7 +68,7 @@ func TestAnApprovalOnThePageLetsTheActGo(t *testing.T) {
 	if acts(t, s, 1) != 0 {
 		t.Fatal("it was done without approval")
 	}
-	press(t, s, tab, "Approve this plan", "anna")
+	must(t, tab.Submit(s.ctx, "Approve this plan", "anna"))
 	if n := acts(t, s, 1); n != 1 {
 		t.Errorf("%d acts after the approval", n)
 	}
@@ -109,7 +95,7 @@ func TestTheKillSwitchOnThePageStopsTheNextAct(t *testing.T) {
 	s := begin(t, "", "", nil)
 	tab := s.open(t, desk, "/")
 	must(t, tab.Eval(s.ctx, `document.querySelector(".stop summary").click()`, nil))
-	press(t, s, tab, "Pause", "anna")
+	must(t, tab.Submit(s.ctx, "Pause", "anna"))
 	s.do(t, "alert PostgresDown namespace=shop\npass 1m")
 	if n := acts(t, s, 1); n != 0 {
 		t.Errorf("%d acts while everything is paused", n)
