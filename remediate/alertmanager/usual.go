@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 )
 
 // usualFields are those of an alert, in the order in which Alertmanager writes them.
@@ -29,7 +30,7 @@ func readUsual(raw []byte) (t told, ok bool) {
 func readValue(b []byte, into any) error {
 	switch into := into.(type) {
 	case *string:
-		if len(b) < 2 || b[0] != '"' || bytes.IndexByte(b, '\\') >= 0 {
+		if len(b) < 2 || b[0] != '"' || bytes.IndexByte(b, '\\') >= 0 || !utf8.Valid(b) {
 			return json.Unmarshal(b, into)
 		}
 		*into = string(b[1 : len(b)-1])
