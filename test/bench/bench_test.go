@@ -340,9 +340,13 @@ func TestFilledJournal(t *testing.T) {
 	}
 	defer j.Close()
 	s, edges, others := remediate.NewState(), 0, 0
+	var first time.Time
 	for f, err := range journal.Facts(j.Read(t.Context())) {
 		if err != nil {
 			t.Fatal(err)
+		}
+		if first.IsZero() {
+			first = f.At
 		}
 		switch s.Apply(f); f.Body.(type) {
 		case remediate.AlertFiring, remediate.AlertResolved:
@@ -353,6 +357,9 @@ func TestFilledJournal(t *testing.T) {
 	}
 	if n := edges + others; n < facts*9/10 || n > facts*11/10 || edges < n*5/10 || edges > n*8/10 {
 		t.Errorf("%d facts, of which %d edges", n, edges)
+	}
+	if lasted := s.At.Sub(first); kept(1_000_000) != 90*24*time.Hour || lasted < kept(facts)*9/10 || lasted > kept(facts)*11/10 {
+		t.Errorf("they are of %s, want %s", lasted, kept(facts))
 	}
 	if s.Incidents.Len() != leftOpen(facts) || len(s.Started()) != underWay(facts) || underWay(facts) == 0 || s.At.Before(time.Now()) {
 		t.Errorf("%d open, %d under way, until %s", s.Incidents.Len(), len(s.Started()), s.At)

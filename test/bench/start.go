@@ -26,7 +26,9 @@ const (
 
 // kept is of how much time so many facts are: a million of them are of 90 days, which
 // is how long a journal is kept.
-func kept(facts uint64) time.Duration { return time.Duration(facts) * 90 * 24 * time.Hour / 1_000_000 }
+func kept(facts uint64) time.Duration {
+	return time.Duration(facts) * (90 * 24 * time.Hour / 1_000_000)
+}
 
 // measureStart measures how long the daemon takes from the start of its process
 // until it is ready, and until all that was under way is being looked after again:
