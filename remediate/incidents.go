@@ -24,9 +24,10 @@ type Incidents struct {
 // resting is an incident at rest. Nothing in it is ever changed, so that copies of a
 // state share it.
 type resting struct {
-	differs string    // from like
-	like    *Incident // never changed either
-	status  Status
+	differs  string    // from like, whose policy it is of
+	like     *Incident // never changed either
+	status   Status
+	rulebook string
 }
 
 // pattern is an incident that others of its policy are written like.
@@ -106,6 +107,18 @@ func (x *Incidents) Status(n uint64) Status {
 	return x.resting[n].status
 }
 
+// Policy is what the incident with this number was opened by, which need not be woken
+// for it: the digest of a rulebook and the name of a policy; "" when there is none.
+func (x *Incidents) Policy(n uint64) (rulebook, policy string) {
+	if i := x.awake[n]; i != nil {
+		return i.Rulebook, i.Policy
+	}
+	if r, rests := x.resting[n]; rests {
+		return r.rulebook, r.like.Policy
+	}
+	return "", ""
+}
+
 // Len is how many there are.
 func (x *Incidents) Len() int { return len(x.awake) + len(x.resting) }
 
@@ -178,7 +191,11 @@ func (x *Incidents) rest(i *Incident) {
 		x.patterns[i.Policy] = m
 	}
 	b := ofIncident.write(nil, reflect.ValueOf(i).Elem(), reflect.ValueOf(m.like).Elem())
-	x.resting[i.ID] = resting{string(b), m.like, i.Status}
+	r := resting{string(b), m.like, i.Status, i.Rulebook}
+	if r.rulebook == m.like.Rulebook { // one text for all
+		r.rulebook = m.like.Rulebook
+	}
+	x.resting[i.ID] = r
 	delete(x.awake, i.ID)
 	if m.served++; len(b) > unlike && m.served > maxUnlike {
 		delete(x.patterns, i.Policy)

@@ -147,6 +147,12 @@ func TestRest(t *testing.T) {
 		if i.ID != n || s.Incidents.Look(n).Target.Name != fmt.Sprintf("cart-%d", n-1) {
 			t.Errorf("i%d is %+v", n, i)
 		}
+		if rulebook, policy := s.Incidents.Policy(n); rulebook != i.Rulebook || policy != i.Policy || s.Incidents.Status(n) != i.Status {
+			t.Errorf("i%d is said to be of %s in %s, it is %+v", n, policy, rulebook, i)
+		}
+	}
+	if rulebook, policy := s.Incidents.Policy(1000); rulebook != "" || policy != "" {
+		t.Errorf("what is not there is of %s in %s", policy, rulebook)
 	}
 	if is, err := s.Snapshot(); err != nil || !bytes.Equal(is, was) {
 		t.Errorf("%v: was %s\nis %s", err, was, is)

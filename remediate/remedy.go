@@ -86,9 +86,12 @@ func (h *handler) close(i *Incident, why string) {
 }
 
 // policy returns the policy as it was when the incident was opened.
-func (h *handler) policy(i *Incident) *Policy {
-	if book := h.books[i.Rulebook]; book != nil {
-		return book.Policy(i.Policy)
+func (h *handler) policy(i *Incident) *Policy { return h.policyOf(i.Rulebook, i.Policy) }
+
+// policyOf returns a policy of a rulebook, nil when either is not there.
+func (h *handler) policyOf(rulebook, policy string) *Policy {
+	if book := h.books[rulebook]; book != nil {
+		return book.Policy(policy)
 	}
 	return nil
 }
