@@ -202,8 +202,10 @@ func (h *handler) endDrills() {
 // when there is none: P1 or P2, not healed, and people are told of it.
 func (h *handler) earnest() *Incident {
 	for _, n := range h.s.Incidents.Numbers() {
-		i := h.s.Incidents.Look(n)
-		if i.Drill == "" && i.Severity != P3 && i.Healed.IsZero() && i.Status != StatusClosed && h.told(i) {
+		if b := h.s.Incidents.Brief(n); b.Severity == P3 || b.Status == StatusClosed {
+			continue
+		}
+		if i := h.s.Incidents.Look(n); i.Drill == "" && i.Healed.IsZero() && h.told(i) {
 			return i
 		}
 	}

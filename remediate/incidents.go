@@ -24,11 +24,21 @@ type Incidents struct {
 // resting is an incident at rest. Nothing in it is ever changed, so that copies of a
 // state share it.
 type resting struct {
-	differs  string    // from like, whose policy it is of
-	like     *Incident // never changed either
-	status   Status
-	rulebook string
+	differs string    // from like
+	like    *Incident // never changed either
+	brief   Brief
 }
+
+// Brief is what is known of an incident at any time: one that rests is not woken for
+// it.
+type Brief struct {
+	Rulebook string // digest of the one that it was opened under
+	Policy   string
+	Severity Severity
+	Status   Status
+}
+
+func (i *Incident) brief() Brief { return Brief{i.Rulebook, i.Policy, i.Severity, i.Status} }
 
 // pattern is an incident that others of its policy are written like.
 type pattern struct {
@@ -98,25 +108,12 @@ func (x *Incidents) Look(n uint64) *Incident {
 	return x.awake[n]
 }
 
-// Status is that of the incident with this number, which need not be woken for it; ""
-// when there is none.
-func (x *Incidents) Status(n uint64) Status {
+// Brief is that of the incident with this number, the zero one when there is none.
+func (x *Incidents) Brief(n uint64) Brief {
 	if i := x.awake[n]; i != nil {
-		return i.Status
+		return i.brief()
 	}
-	return x.resting[n].status
-}
-
-// Policy is what the incident with this number was opened by, which need not be woken
-// for it: the digest of a rulebook and the name of a policy; "" when there is none.
-func (x *Incidents) Policy(n uint64) (rulebook, policy string) {
-	if i := x.awake[n]; i != nil {
-		return i.Rulebook, i.Policy
-	}
-	if r, rests := x.resting[n]; rests {
-		return r.rulebook, r.like.Policy
-	}
-	return "", ""
+	return x.resting[n].brief
 }
 
 // Len is how many there are.
@@ -147,16 +144,16 @@ func (x *Incidents) All() iter.Seq2[uint64, *Incident] {
 	}
 }
 
-// Statuses yields the status of each, for which none need be woken.
-func (x *Incidents) Statuses() iter.Seq2[uint64, Status] {
-	return func(yield func(uint64, Status) bool) {
+// Briefs yields what is known of each at any time, for which none is woken.
+func (x *Incidents) Briefs() iter.Seq2[uint64, Brief] {
+	return func(yield func(uint64, Brief) bool) {
 		for n, i := range x.awake {
-			if !yield(n, i.Status) {
+			if !yield(n, i.brief()) {
 				return
 			}
 		}
 		for n, r := range x.resting {
-			if !yield(n, r.status) {
+			if !yield(n, r.brief) {
 				return
 			}
 		}
@@ -191,11 +188,11 @@ func (x *Incidents) rest(i *Incident) {
 		x.patterns[i.Policy] = m
 	}
 	b := ofIncident.write(nil, reflect.ValueOf(i).Elem(), reflect.ValueOf(m.like).Elem())
-	r := resting{string(b), m.like, i.Status, i.Rulebook}
-	if r.rulebook == m.like.Rulebook { // one text for all
-		r.rulebook = m.like.Rulebook
+	brief := i.brief()
+	if brief.Policy = m.like.Policy; brief.Rulebook == m.like.Rulebook { // one text for all
+		brief.Rulebook = m.like.Rulebook
 	}
-	x.resting[i.ID] = r
+	x.resting[i.ID] = resting{string(b), m.like, brief}
 	delete(x.awake, i.ID)
 	if m.served++; len(b) > unlike && m.served > maxUnlike {
 		delete(x.patterns, i.Policy)
@@ -229,7 +226,7 @@ func (x Incidents) copy() Incidents {
 // MarshalJSON writes an object of the incidents by their numbers, as of a map.
 func (x Incidents) MarshalJSON() ([]byte, error) {
 	numbers := map[string]uint64{}
-	for n := range x.Statuses() {
+	for _, n := range x.Numbers() {
 		numbers[strconv.FormatUint(n, 10)] = n
 	}
 	b := []byte{'{'}

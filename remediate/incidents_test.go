@@ -122,6 +122,10 @@ func judgedAlike(incidents int) *State {
 func TestRest(t *testing.T) {
 	defer func(was int) { maxAwake = was }(maxAwake)
 	s := judgedAlike(100)
+	for n := range uint64(5) { // and some that are not
+		i := s.Incidents.Get(90 + n)
+		i.Rulebook, i.Severity, i.Status = fmt.Sprint("book-", n), []Severity{P1, P2}[n%2], StatusHeld
+	}
 	was, err := s.Snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -147,12 +151,18 @@ func TestRest(t *testing.T) {
 		if i.ID != n || s.Incidents.Look(n).Target.Name != fmt.Sprintf("cart-%d", n-1) {
 			t.Errorf("i%d is %+v", n, i)
 		}
-		if rulebook, policy := s.Incidents.Policy(n); rulebook != i.Rulebook || policy != i.Policy || s.Incidents.Status(n) != i.Status {
-			t.Errorf("i%d is said to be of %s in %s, it is %+v", n, policy, rulebook, i)
+		if b := s.Incidents.Brief(n); b != (Brief{i.Rulebook, i.Policy, i.Severity, i.Status}) || b.Policy == "" || b.Severity == "" {
+			t.Errorf("i%d is said to be %+v, it is %+v", n, b, i)
 		}
 	}
-	if rulebook, policy := s.Incidents.Policy(1000); rulebook != "" || policy != "" {
-		t.Errorf("what is not there is of %s in %s", policy, rulebook)
+	briefs := 0
+	for n, b := range s.Incidents.Briefs() {
+		if briefs++; b != s.Incidents.Brief(n) {
+			t.Errorf("i%d is said to be %+v and %+v", n, b, s.Incidents.Brief(n))
+		}
+	}
+	if b := s.Incidents.Brief(1000); b != (Brief{}) || briefs != 100 {
+		t.Errorf("what is not there is said to be %+v, of %d", b, briefs)
 	}
 	if is, err := s.Snapshot(); err != nil || !bytes.Equal(is, was) {
 		t.Errorf("%v: was %s\nis %s", err, was, is)

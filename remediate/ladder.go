@@ -148,24 +148,12 @@ func (h *handler) silent(i *Incident) bool {
 	return p == nil || p.Mode == ModeObserve && i.Drill == ""
 }
 
-// runbook is the policy's own for the incident's severity, or everybody's. What a
-// policy promises later than everybody's says is not missed before.
+// runbook is the one that an incident is dealt with by.
 func (h *handler) runbook(i *Incident) Runbook {
-	book := h.books[i.Rulebook]
-	if book == nil {
-		return Runbook{}
+	if book := h.books[i.Rulebook]; book != nil {
+		return book.Runbook(i.Policy, i.Severity)
 	}
-	p, all := book.Policy(i.Policy), book.Runbooks[i.Severity]
-	if p == nil {
-		return all
-	}
-	if own, ok := p.Runbooks[i.Severity]; ok {
-		return own
-	}
-	if all.Objective > 0 {
-		all.Objective = max(all.Objective, p.Objective)
-	}
-	return all
+	return Runbook{}
 }
 
 // rungs is how many there are through all repeats.

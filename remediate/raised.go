@@ -38,7 +38,8 @@ func Raised(s *State, books Rulebooks, now time.Time) []Alert {
 	h := &handler{books: books, s: s, now: factTime(s, now)}
 	out := h.forgetful(now)
 	for _, n := range s.Incidents.Numbers() {
-		if p := h.policyOf(s.Incidents.Policy(n)); p == nil || p.Mode == ModeObserve || s.Incidents.Status(n) == StatusObserved {
+		b := s.Incidents.Brief(n)
+		if p := h.policyOf(b.Rulebook, b.Policy); p == nil || p.Mode == ModeObserve || b.Status == StatusObserved {
 			continue // it does not speak, and there may be many
 		}
 		i := s.Incidents.Look(n)

@@ -179,6 +179,23 @@ func (rb *Rulebook) Policy(name string) *Policy {
 	return ownPolicy(name)
 }
 
+// Runbook returns the one by which an incident of a policy is dealt with that is so
+// bad: the policy's own for that severity, or everybody's. What a policy promises
+// later than everybody's says is not missed before.
+func (rb *Rulebook) Runbook(policy string, s Severity) Runbook {
+	p, all := rb.Policy(policy), rb.Runbooks[s]
+	if p == nil {
+		return all
+	}
+	if own, ok := p.Runbooks[s]; ok {
+		return own
+	}
+	if all.Objective > 0 {
+		all.Objective = max(all.Objective, p.Objective)
+	}
+	return all
+}
+
 // key returns what makes an alert part of one incident of the policy, and
 // which of the labels that it needs are missing.
 func (p *Policy) key(cluster string, ls Labels) (key string, missing []string) {

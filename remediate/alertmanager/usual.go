@@ -3,12 +3,14 @@ package alertmanager
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 	"unicode/utf8"
 )
 
-// usualFields are those of an alert, in the order in which Alertmanager writes them.
-var usualFields = [...]string{"status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"}
+// usual is what stands before each field of an alert, in the order in which
+// Alertmanager writes them.
+var usual = [...][]byte{
+	[]byte(`{"status":`), []byte(`,"labels":`), []byte(`,"annotations":`), []byte(`,"startsAt":`), []byte(`,"endsAt":`), []byte(`,"generatorURL":`), []byte(`,"fingerprint":`),
+}
 
 // readUsual reads an alert as Alertmanager writes it, several times as fast as
 // encoding/json, from JSON that is known to be well-formed. It returns false for whatever
@@ -30,56 +32,25 @@ func readUsual(raw []byte) (t told, ok bool) {
 func readValue(b []byte, into any) error {
 	switch into := into.(type) {
 	case *string:
-		if len(b) < 2 || b[0] != '"' || bytes.IndexByte(b, '\\') >= 0 || !utf8.Valid(b) {
-			return json.Unmarshal(b, into)
+		if n := len(b); n >= 2 && b[0] == '"' && b[n-1] == '"' && bytes.IndexAny(b[1:n-1], `\"`) < 0 && utf8.Valid(b) {
+			*into = string(b[1 : n-1])
+			return nil
 		}
-		*into = string(b[1 : len(b)-1])
-		return nil
 	case json.Unmarshaler:
 		return into.UnmarshalJSON(b)
 	}
 	return json.Unmarshal(b, into)
 }
 
-// split returns the values of the usual fields of an object that has just these.
-func split(raw []byte) (values [len(usualFields)][]byte, ok bool) {
-	rest := string(raw)
-	for k, name := range usualFields {
-		before := ","
-		if k == 0 {
-			before = "{"
-		}
-		after, found := strings.CutPrefix(rest, before+`"`+name+`":`)
-		if !found {
-			return values, false
-		}
-		n := extent(after)
-		begun := len(raw) - len(after)
-		values[k], rest = raw[begun:begun+n], after[n:]
-		if len(bytes.TrimSpace(values[k])) != n {
-			return values, false
-		}
+// split returns the values of an object that has just the usual fields. That one of
+// their names stands deeper within, or another field between two, is seen when what is
+// no whole value then is read.
+func split(raw []byte) (values [len(usual)][]byte, ok bool) {
+	rest, ok := bytes.CutPrefix(raw, usual[0])
+	for k := 1; k < len(usual) && ok; k++ {
+		values[k-1], rest, ok = bytes.Cut(rest, usual[k])
 	}
-	return values, rest == "}"
-}
-
-// extent is how long the value is that s begins with.
-func extent(s string) int {
-	depth, quoted := 0, false
-	for k := 0; k < len(s); k++ {
-		switch c := s[k]; {
-		case quoted && c == '\\':
-			k++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-		case depth > 0 && (c == '}' || c == ']'):
-			depth--
-		case depth == 0 && (c == ',' || c == '}' || c == ']'):
-			return k
-		}
-	}
-	return len(s)
+	last, whole := bytes.CutSuffix(rest, []byte("}"))
+	values[len(usual)-1] = last
+	return values, ok && whole
 }

@@ -41,7 +41,7 @@ func TestUsualAlertsAreReadAlike(t *testing.T) {
 			usuallyReadAlike(t, strings.Replace(goodAlert, string(v), odd, 1))
 		}
 	}
-	for _, change := range [][2]string{{`"status"`, `"Status"`}, {`,"finger`, ` ,"finger`}, {`{"status"`, `{"x":1,"status"`}, {`"fingerprint"`, `"labels"`}, {`"endsAt"`, `"startsAt"`}} {
+	for _, change := range [][2]string{{`{"alertname"`, `{"annotations":"1","alertname"`}, {`"summary"`, `"a":"b","startsAt":"c","summary"`}, {`,"endsAt"`, `,"x":"y","endsAt"`}, {`,"labels"`, `,"x":"y","labels"`}, {`,"startsAt"`, `,"labels":{},"startsAt"`}, {`"status"`, `"Status"`}, {`,"finger`, ` ,"finger`}, {`{"status"`, `{"x":1,"status"`}, {`"fingerprint"`, `"labels"`}, {`"endsAt"`, `"startsAt"`}} {
 		usuallyReadAlike(t, strings.Replace(goodAlert, change[0], change[1], 1))
 	}
 }

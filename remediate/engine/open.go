@@ -119,8 +119,8 @@ func (e *Engine) readBooks(ctx context.Context, j Journal, s *remediate.State) e
 	if s.Rulebook != "" {
 		need[s.Rulebook] = true
 	}
-	for _, i := range s.Incidents.All() {
-		need[i.Rulebook] = true
+	for _, b := range s.Incidents.Briefs() {
+		need[b.Rulebook] = true
 	}
 	for digest := range need {
 		if e.books[digest] != nil {

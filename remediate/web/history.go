@@ -126,8 +126,11 @@ func (h *historyPage) ExportQuery() string {
 	return q.Encode()
 }
 
-// recordsMost is how many recovery records one answer has.
-const recordsMost = 200
+// Bounds of recovery records that are sent.
+const (
+	recordsMost = 200              // at a time
+	recordsSend = 30 * time.Second // for a browser to take them
+)
 
 // RecordList is the answer of /api/v1/records: recovery records of incidents that
 // are closed, newest first.
@@ -137,20 +140,22 @@ type RecordList struct {
 	Before uint64 `json:"before,omitempty"`
 }
 
-func (s *server) records(r *http.Request) (any, error) { return s.recordList(r) }
-
-func (s *server) recordList(r *http.Request) (RecordList, error) {
-	l := RecordList{Records: []record.Record{}}
+func (s *server) records(r *http.Request) (any, error) {
 	which, err := closedOf(r, recordsMost)
 	if err != nil {
-		return l, err
+		return nil, err
 	}
-	rows, err := s.opt.History.Closed(r.Context(), which)
+	return s.recordList(r.Context(), which)
+}
+
+func (s *server) recordList(ctx context.Context, which Closed) (RecordList, error) {
+	l := RecordList{Records: []record.Record{}}
+	rows, err := s.opt.History.Closed(ctx, which)
 	if err != nil {
 		return l, problemf(http.StatusServiceUnavailable, "the history cannot be read: %v", err)
 	}
 	for _, row := range rows {
-		rec, err := s.recordOf(r.Context(), row.Number)
+		rec, err := s.recordOf(ctx, row.Number)
 		if err != nil {
 			return l, err
 		}
@@ -162,21 +167,41 @@ func (s *server) recordList(r *http.Request) (RecordList, error) {
 	return l, nil
 }
 
-// recordsCSV answers with the same as a table.
+// recordsCSV answers with all of them as a table, some at a time. When it cannot go
+// on, the answer is broken off: nobody is to take a part for all.
 func (s *server) recordsCSV(w http.ResponseWriter, r *http.Request) error {
-	l, err := s.recordList(r)
+	which, err := closedOf(r, recordsMost)
+	if err != nil {
+		return err
+	}
+	l, err := s.recordList(r.Context(), which)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="recovery-log.csv"`)
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"incident", "policy", "alert", "target", "severity", "opened", "seconds_to_good", "objective_seconds", "met", "attempts", "ending", "called", "lessons"})
-	for _, rec := range l.Records {
-		_ = out.Write(cellsOf(rec))
+	if r.Method == http.MethodHead {
+		return nil
 	}
-	out.Flush()
-	return nil
+	stream, out := http.NewResponseController(w), csv.NewWriter(w)
+	_ = out.Write([]string{"incident", "policy", "alert", "target", "severity", "opened", "seconds_to_good", "objective_seconds", "met", "attempts", "ending", "called", "lessons"})
+	for {
+		for _, rec := range l.Records {
+			_ = out.Write(cellsOf(rec))
+		}
+		_ = stream.SetWriteDeadline(time.Now().Add(recordsSend)) // the listener's is of answers that end sooner; what cannot be set is not needed
+		out.Flush()
+		if which.Before = l.Before; which.Before == 0 {
+			return nil
+		}
+		if l, err = s.recordList(r.Context(), which); err == nil {
+			err = out.Error()
+		}
+		if err != nil {
+			s.opt.Log.Warn("the recovery log was not sent to its end", "incident", which.Before, "err", err)
+			panic(http.ErrAbortHandler)
+		}
+	}
 }
 
 // cellsOf are the cells of a record. A text from outside that a spreadsheet would

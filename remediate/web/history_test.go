@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,6 +15,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/x0tta6bl4/remediated/remediate/web"
+	"github.com/x0tta6bl4/remediated/remediate/web/webtest"
 )
 
 // twice heals a database in one namespace, and is kept from looking at another one
@@ -142,6 +146,44 @@ func TestTheRecoveryLogIsExported(t *testing.T) {
 	}
 	if rec := ask(t, h, get("/api/v1/records?before=x")); rec.Code != 400 {
 		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+}
+
+// failing is a history of closed incidents that cannot be read beyond the newest.
+type failing struct{ *webtest.World }
+
+func (f failing) Closed(ctx context.Context, which web.Closed) ([]web.Row, error) {
+	if which.Before > 0 {
+		return nil, errors.New("input/output error")
+	}
+	return f.World.Closed(ctx, which)
+}
+
+// The recovery log has every incident, however many there are; one that cannot be
+// read to its end is broken off, so that nobody takes a part of it for all.
+func TestTheRecoveryLogIsWhole(t *testing.T) {
+	const many = 201
+	var script strings.Builder
+	for n := range many {
+		fmt.Fprintf(&script, "alert ShopSlow namespace=n%d\npass 1s\nresolve ShopSlow namespace=n%[1]d\n", n)
+	}
+	w, o := play(t, script.String())
+	export := func(o web.Options) (rows [][]string, err error) {
+		server := httptest.NewServer(web.New(o))
+		defer server.Close()
+		r, err := http.Get(server.URL + "/api/v1/records.csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		return csv.NewReader(r.Body).ReadAll()
+	}
+	if rows, err := export(o); err != nil || len(rows) != 1+many || rows[many][0] != "i1" {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+	o.History = failing{w}
+	if rows, err := export(o); err == nil {
+		t.Errorf("%d rows were taken for all", len(rows))
 	}
 }
 

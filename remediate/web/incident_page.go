@@ -51,6 +51,9 @@ func (s *server) incidentPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := page{Title: fmt.Sprintf("i%d %s", n, i.Policy), Nav: "now", Live: i.Closed.IsZero()}
+	if !p.Live {
+		p.Nav = "history"
+	}
 	if p.Status, err = s.overview(r.Context()); err != nil {
 		return err
 	}

@@ -125,9 +125,9 @@ func (s *server) list(ctx context.Context, sel selection) (IncidentList, error) 
 // openRows returns up to one more than is asked for, newest first.
 func openRows(st *remediate.State, sel selection) []Row {
 	var numbers []uint64
-	for n, status := range st.Incidents.Statuses() {
-		fits := sel.status == "" || sel.status == Open || sel.status == string(status)
-		if fits && status != remediate.StatusClosed && (sel.before == 0 || n < sel.before) {
+	for n, b := range st.Incidents.Briefs() {
+		fits := sel.status == "" || sel.status == Open || sel.status == string(b.Status)
+		if fits && b.Status != remediate.StatusClosed && (sel.before == 0 || n < sel.before) {
 			numbers = append(numbers, n)
 		}
 	}

@@ -115,26 +115,14 @@ func (s *server) nowPage(w http.ResponseWriter, r *http.Request) error {
 // for approval.
 func (s *server) goingOn(ctx context.Context, n *nowPage) (waiting []uint64, err error) {
 	var rows []openRow
+	var open int
 	now := s.opt.Now()
 	err = s.look(ctx, func(st *remediate.State, books remediate.Rulebooks) {
-		for _, i := range st.Incidents.All() {
-			if i.Status == remediate.StatusClosed {
-				continue
-			}
-			if r := openRowOf(i, books, now); n.Query == "" || r.mentions(n.Query) {
-				rows = append(rows, r)
-			}
-			n.Doing = append(n.Doing, doingOf(i)...)
-		}
+		rows, open = mostUrgent(st, books, n.Query, now)
+		n.Doing = doingNow(st)
 	})
-	slices.SortFunc(rows, func(a, b openRow) int {
-		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(attention[ToneOf(a.Status)], attention[ToneOf(b.Status)]),
-			cmp.Compare(string(ToneOf(a.Status)), string(ToneOf(b.Status))), cmp.Compare(b.Number, a.Number)) // bad before wait
-	})
-	slices.SortFunc(n.Doing, func(a, b doing) int { return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.Number, b.Number)) })
-	if len(rows) > openOnPage {
-		n.Notes = append(n.Notes, fmt.Sprintf("Only the %d most urgent of %d open incidents are shown: search, or look at one severity.", openOnPage, len(rows)))
-		rows = rows[:openOnPage]
+	if open > len(rows) {
+		n.Notes = append(n.Notes, fmt.Sprintf("Only the %d most urgent of %d open incidents are shown: search, or look at one severity.", len(rows), open))
 	}
 	for _, r := range rows {
 		if r.Status == remediate.StatusApproval {
@@ -147,6 +135,42 @@ func (s *server) goingOn(ctx context.Context, n *nowPage) (waiting []uint64, err
 		n.Open = append(n.Open, severityRows{r.Severity, []openRow{r}})
 	}
 	return waiting, err
+}
+
+// mostUrgent are the open incidents that mention some words, if there are any, as many
+// as a page shows, those first that want a human most; and how many they all are. The
+// loop waits for it, so no more of them are looked at than must be.
+func mostUrgent(st *remediate.State, books remediate.Rulebooks, words string, now time.Time) (rows []openRow, open int) {
+	type brief struct {
+		remediate.Brief
+		number uint64
+	}
+	var all []brief
+	for n, b := range st.Incidents.Briefs() {
+		if b.Status != remediate.StatusClosed {
+			all = append(all, brief{b, n})
+		}
+	}
+	slices.SortFunc(all, func(a, b brief) int {
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(attention[ToneOf(a.Status)], attention[ToneOf(b.Status)]),
+			cmp.Compare(string(ToneOf(a.Status)), string(ToneOf(b.Status))), cmp.Compare(b.number, a.number)) // bad before wait
+	})
+	if words == "" {
+		for _, b := range all[:min(len(all), openOnPage)] {
+			rows = append(rows, openRowOf(st.Incidents.Look(b.number), books, now))
+		}
+		return rows, len(all)
+	}
+	for _, b := range all {
+		r := openRowOf(st.Incidents.Look(b.number), books, now)
+		if !r.mentions(words) {
+			continue
+		}
+		if open++; open <= openOnPage {
+			rows = append(rows, r)
+		}
+	}
+	return rows, open
 }
 
 func openRowOf(i *remediate.Incident, books remediate.Rulebooks, now time.Time) openRow {
@@ -182,15 +206,19 @@ func objectiveOf(i *remediate.Incident, books remediate.Rulebooks) model.Duratio
 	if p == nil {
 		return 0
 	}
-	return cmp.Or(p.Objective, p.Runbooks[i.Severity].Objective, book.Runbooks[i.Severity].Objective)
+	return cmp.Or(p.Objective, book.Runbook(i.Policy, i.Severity).Objective)
 }
 
-// doingOf is what is being done to the world for an incident, and whether it is
-// being looked at if that helped. What is asked and told besides is no news.
-func doingOf(i *remediate.Incident) (ds []doing) {
-	for _, p := range i.Pending {
-		d := doing{Number: i.ID, Policy: i.Policy, Deadline: p.Deadline, Why: p.Why}
+// doingNow is what is being done to the world, and where it is being looked whether
+// that helped, what must end first before all. What is asked and told besides is no
+// news.
+func doingNow(st *remediate.State) (ds []doing) {
+	for _, p := range st.Started() {
+		b := st.Incidents.Brief(p.Incident)
+		d := doing{Number: p.Incident, Policy: b.Policy, Deadline: p.Deadline, Why: p.Why}
 		switch {
+		case b.Status == remediate.StatusClosed:
+			continue
 		case p.Act != nil:
 			d.What = actText(*p.Act)
 		case p.Ask != nil && lookings[p.Ask.Purpose] != "":
@@ -200,6 +228,7 @@ func doingOf(i *remediate.Incident) (ds []doing) {
 		}
 		ds = append(ds, d)
 	}
+	slices.SortStableFunc(ds, func(a, b doing) int { return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.Number, b.Number)) })
 	return ds
 }
 

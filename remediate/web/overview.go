@@ -86,10 +86,10 @@ func (s *server) overview(ctx context.Context) (Status, error) {
 
 func countOpen(st *remediate.State) (open int, by map[remediate.Status]int) {
 	by = map[remediate.Status]int{}
-	for _, status := range st.Incidents.Statuses() {
-		if status != remediate.StatusClosed {
+	for _, b := range st.Incidents.Briefs() {
+		if b.Status != remediate.StatusClosed {
 			open++
-			by[status]++
+			by[b.Status]++
 		}
 	}
 	return open, by
@@ -185,9 +185,9 @@ func (s *server) policyList(ctx context.Context) (PolicyList, error) {
 			return
 		}
 		open := map[string][]uint64{}
-		for n, i := range st.Incidents.All() {
-			if i.Status != remediate.StatusClosed {
-				open[i.Policy] = append(open[i.Policy], n)
+		for n, b := range st.Incidents.Briefs() {
+			if b.Status != remediate.StatusClosed {
+				open[b.Policy] = append(open[b.Policy], n)
 			}
 		}
 		for _, p := range book.Policies {
@@ -208,11 +208,7 @@ func policyOf(p remediate.Policy, st *remediate.State, open []uint64, now time.T
 	slices.Sort(v.Open)
 	_, v.Paused = st.Paused["policy/"+p.Name]
 	v.Tightened = tightened(p, st.Modes)
-	for _, at := range st.Acts[p.Name] {
-		if now.Sub(at) < 24*time.Hour {
-			v.Acts++
-		}
-	}
+	v.Acts = since(st.Acts[p.Name], now.Add(-24*time.Hour))
 	for _, step := range p.Steps {
 		s := Step{Name: step.Name, Do: []string{}, Verify: []string{}, Approval: step.Approval != nil || p.Mode == remediate.ModeApprove}
 		for _, d := range step.Do {

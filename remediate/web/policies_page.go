@@ -152,15 +152,19 @@ func (s *server) addGauges(ctx context.Context, p *policiesPage) error {
 
 func gaugesOf(budgets []remediate.Budget, acts []time.Time, now time.Time) (gs []gauge) {
 	for _, b := range budgets {
-		g := gauge{Most: b.Actions, Per: b.Per}
-		for _, at := range acts {
-			if now.Sub(at) < time.Duration(b.Per) {
-				g.Used++
-			}
-		}
-		gs = append(gs, g)
+		gs = append(gs, gauge{Used: since(acts, now.Add(-time.Duration(b.Per))), Most: b.Actions, Per: b.Per})
 	}
 	return gs
+}
+
+// since is how many acts were begun after a moment.
+func since(acts []time.Time, begin time.Time) (n int) {
+	for _, at := range acts {
+		if at.After(begin) {
+			n++
+		}
+	}
+	return n
 }
 
 // faresOfRows sums up closed incidents, which come newest first. What was only
@@ -286,8 +290,8 @@ func (s *server) addPolicy(ctx context.Context, p *policyPage, name string) erro
 	}
 	return s.look(ctx, func(st *remediate.State, _ remediate.Rulebooks) {
 		var open []uint64
-		for n, i := range st.Incidents.All() {
-			if i.Policy == name && i.Status != remediate.StatusClosed {
+		for n, b := range st.Incidents.Briefs() {
+			if b.Policy == name && b.Status != remediate.StatusClosed {
 				open = append(open, n)
 			}
 		}

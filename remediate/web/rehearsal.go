@@ -16,8 +16,12 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-// maxAlert is how long an alert that is to be rehearsed may be, in bytes.
-const maxAlert = 16 << 10
+// Bounds of what is rehearsed.
+const (
+	maxAlert    = 16 << 10 // bytes of an alert
+	recentsMost = 12       // alerts that fire, to pick from
+	turnsMost   = 100      // inputs that an alert may lead to
+)
 
 // rehearsalPage says what would be done about an alert.
 type rehearsalPage struct {
@@ -80,16 +84,19 @@ func (s *server) rehearsalPage(w http.ResponseWriter, r *http.Request) error {
 
 // firing are alerts of open incidents, the newest of each policy.
 func (s *server) firing(ctx context.Context) ([]remediate.Alert, error) {
-	newest := map[string]*remediate.Incident{}
+	newest := map[string]uint64{}
 	var alerts []remediate.Alert
 	err := s.look(ctx, func(st *remediate.State, _ remediate.Rulebooks) {
-		for n, i := range st.Incidents.All() {
-			if last := newest[i.Policy]; i.Status != remediate.StatusClosed && (last == nil || last.ID < n) {
-				newest[i.Policy] = i
+		for n, b := range st.Incidents.Briefs() {
+			if b.Status != remediate.StatusClosed {
+				newest[b.Policy] = max(newest[b.Policy], n)
 			}
 		}
 		for _, policy := range slices.Sorted(maps.Keys(newest)) {
-			if ls := newest[policy].Alert.Labels; len(ls) > 0 && len(alerts) < 12 {
+			if len(alerts) == recentsMost {
+				break
+			}
+			if ls := st.Incidents.Look(newest[policy]).Alert.Labels; len(ls) > 0 {
 				alerts = append(alerts, remediate.Alert{Labels: slices.Clone(ls)})
 			}
 		}
@@ -205,9 +212,6 @@ type rehearsing struct {
 	would []would
 	turns int
 }
-
-// turnsMost bounds what an alert may lead to.
-const turnsMost = 100
 
 // hear hands an input to the decider, notes what it comes to, and answers what is
 // asked for before anything is done.

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/prometheus/common/model"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -200,10 +199,6 @@ func (s *server) addNoise(ctx context.Context, v *summary) error {
 	}); err != nil || book == nil {
 		return err
 	}
-	concerns, err := concerning(book)
-	if err != nil {
-		return err
-	}
 	noise := map[string]int{}
 	for f, err := range s.opt.History.Since(ctx, from) {
 		if err != nil {
@@ -213,34 +208,12 @@ func (s *server) addNoise(ctx context.Context, v *summary) error {
 		if !ok || b.Alert.Labels.Own() {
 			continue
 		}
-		if v.Heard++; !concerns(b.Alert.Labels) {
+		if v.Heard++; len(book.Match(b.Alert.Labels)) == 0 {
 			noise[b.Alert.Name()]++
 		}
 	}
 	v.Noise = most(noise)
 	return nil
-}
-
-// concerning returns what tells whether a policy concerns an alert.
-func concerning(book *remediate.Rulebook) (func(remediate.Labels) bool, error) {
-	var all []labels.Matchers
-	for _, p := range book.Policies {
-		var ms labels.Matchers
-		for _, text := range p.When {
-			m, err := labels.ParseMatcher(text)
-			if err != nil {
-				return nil, fmt.Errorf("policy %s: %w", p.Name, err)
-			}
-			ms = append(ms, m)
-		}
-		all = append(all, ms)
-	}
-	return func(ls remediate.Labels) bool {
-		fits := func(m *labels.Matcher) bool { return m.Matches(ls.Get(m.Name)) }
-		return slices.ContainsFunc(all, func(ms labels.Matchers) bool {
-			return !slices.ContainsFunc(ms, func(m *labels.Matcher) bool { return !fits(m) })
-		})
-	}, nil
 }
 
 // most are those that count most.

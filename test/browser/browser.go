@@ -47,14 +47,11 @@ type event struct {
 	answer
 }
 
-// ErrNone says that there is no Chromium on this machine.
-var ErrNone = errors.New("chromium is not installed: make setup installs it")
-
 // Start starts a Chromium without a window.
 func Start() (*Browser, error) {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		return nil, ErrNone
+		return nil, fmt.Errorf("chromium is not installed: make setup installs it: %w", err)
 	}
 	profile, err := os.MkdirTemp("", "chromium-")
 	if err != nil {
