@@ -123,7 +123,7 @@ var stringDiffer = differ{
 
 // A time of a fact is in UTC and mostly of whole milliseconds.
 var timeDiffer = differ{
-	same: func(v, model reflect.Value) bool { return *timeAt(v) == *timeAt(model) },
+	same: func(v, model reflect.Value) bool { return timeAt(v).Equal(*timeAt(model)) },
 	write: func(b []byte, v, model reflect.Value) []byte {
 		b = binary.AppendVarint(b, timeAt(v).Unix()-timeAt(model).Unix())
 		n := uint64(timeAt(v).Nanosecond())

@@ -32,7 +32,7 @@ func readUsual(raw []byte) (t told, ok bool) {
 func readValue(b []byte, into any) error {
 	switch into := into.(type) {
 	case *string:
-		if n := len(b); n >= 2 && b[0] == '"' && b[n-1] == '"' && bytes.IndexAny(b[1:n-1], `\"`) < 0 && utf8.Valid(b) {
+		if n := len(b); n >= 2 && b[0] == '"' && b[n-1] == '"' && !bytes.ContainsAny(b[1:n-1], `\"`) && utf8.Valid(b) {
 			*into = string(b[1 : n-1])
 			return nil
 		}

@@ -367,7 +367,8 @@ func TestFilledJournal(t *testing.T) {
 }
 
 // The daemon itself is started on copies of a journal, and each start is seen to
-// look after what was under way.
+// look after what was under way: perhaps before it is seen to be ready, since that is
+// asked for again and again.
 func TestStartsOfTheDaemon(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "remediated")
 	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/remediated").CombinedOutput(); err != nil {
@@ -390,7 +391,7 @@ func TestStartsOfTheDaemon(t *testing.T) {
 	}
 	for _, k := range []*startCase{{name: "empty"}, {filled: filled, facts: facts}, {filled: filled, facts: facts, snapshot: true}} {
 		m, err := s.once(t.Context(), k)
-		if err != nil || m.ready <= 0 || k.filled != "" && (m.looked < m.ready || m.page <= 0 || m.one <= 0) {
+		if err != nil || m.ready <= 0 || k.filled != "" && (m.looked <= 0 || m.page <= 0 || m.one <= 0) {
 			t.Errorf("%+v: %+v, %v", k, m, err)
 		}
 	}
