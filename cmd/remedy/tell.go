@@ -315,11 +315,14 @@ func (p *printer) status(s web.Status) {
 		p.printf("%s\n", p.tone(web.Wait, strings.Join(aboutUpgrade(*u), "; ")))
 	}
 	for _, scope := range s.Paused {
-		reason := ""
+		reason, until := "", ""
 		if scope.Reason != "" {
 			reason = ": " + scope.Reason
 		}
-		p.printf("%s\n", p.tone(web.Wait, fmt.Sprintf("%s is paused by %s%s", scope.Scope, scope.By, reason)))
+		if !scope.Until.IsZero() {
+			until = fmt.Sprintf(" until %s, %s left", stamp(scope.Until), web.Span(scope.Until.Sub(s.AsOf)))
+		}
+		p.printf("%s\n", p.tone(web.Wait, fmt.Sprintf("%s is paused by %s%s%s", scope.Scope, scope.By, until, reason)))
 	}
 	for _, m := range s.Modes {
 		reason := ""
