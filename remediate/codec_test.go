@@ -84,6 +84,7 @@ func samples() []Body {
 		CommandGiven{Command: Accept, By: "anna", Value: "1.5", Reason: "read"},
 		CommandGiven{Command: Pause, By: "anna", Scope: "all", Reason: "rack 7", Until: at},
 		PauseEnded{Scope: "all", By: "anna"},
+		Finished{ID: "q4m2x7kd-i1-t1", Incident: 1, Result: Result{Outcome: OK, Ref: "C1/1.2", Link: "https://acme.slack.com/archives/C1/p12"}},
 	}
 }
 

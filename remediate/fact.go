@@ -570,6 +570,9 @@ type Result struct {
 	Held      model.Duration `json:"held,omitempty"`
 	Samples   int            `json:"samples,omitempty"`
 	Ref       string         `json:"ref,omitempty"` // Tell: names the message for later edits
+	// Link is where people see what was told, where the teller knows: an address of the
+	// service, over https. Nothing is decided by it.
+	Link string `json:"link,omitempty"`
 }
 
 // Delayed says that a try did not get through and when the next one is due.

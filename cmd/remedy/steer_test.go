@@ -99,6 +99,19 @@ func TestEachWordArrivesAndSaysWhatItHasDone(t *testing.T) {
 	}
 }
 
+func TestShowSaysWhereItWasTold(t *testing.T) {
+	d, url := tellTo(t)
+	for n, b := range []remediate.Body{
+		remediate.Started{ID: "t9", Incident: 1, Tell: &remediate.Tell{Destination: "slack", Notice: remediate.Notice{Action: "show"}}},
+		remediate.Finished{ID: "t9", Incident: 1, Result: remediate.Result{Outcome: remediate.OK, Link: "https://acme.slack.com/archives/C1/p1"}},
+	} {
+		d.facts = append(d.facts, remediate.Fact{Seq: 1000 + uint64(n), At: webtest.Epoch.Add(time.Minute), Body: b})
+	}
+	if _, stdout, _ := calls(t, "--url", url, "incident", "show", "i1"); !strings.Contains(stdout, "See also") || !strings.Contains(stdout, "slack: https://acme.slack.com/archives/C1/p1\n") {
+		t.Error(stdout)
+	}
+}
+
 func TestStatusSaysWhenAPauseEnds(t *testing.T) {
 	d, url := tellTo(t)
 	if err := d.World.Play("pause all by=anna value=50m reason=hosts\npass 15m"); err != nil {

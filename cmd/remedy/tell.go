@@ -91,6 +91,11 @@ func (p *printer) head(i web.Incident) {
 	add("Alerts", fmt.Sprintf("%d of %d fire", i.Firing, i.Alerts))
 	add("Attempts", fmt.Sprint(i.Attempts))
 	add("Called", called(i))
+	for _, t := range i.ToldTo {
+		if t.Link != "" {
+			add("See also", t.Destination+": "+t.Link)
+		}
+	}
 	for _, r := range i.Ratings {
 		add("Rated", rated(r))
 	}

@@ -84,6 +84,7 @@ type Told struct {
 	At          time.Time `json:"at"`
 	Outcome     string    `json:"outcome"` // ok, failed, unknown; "" while it is under way
 	Text        string    `json:"text,omitempty"`
+	Link        string    `json:"link,omitempty"` // where people see it, an https address, where that is known
 }
 
 // incidentOf shows i. What only facts tell (the story, who was told) is added
@@ -246,6 +247,9 @@ func (v *Incident) addFacts(facts []remediate.Fact) {
 			}
 			if k, ok := told[b.ID]; ok {
 				v.ToldTo[k].At, v.ToldTo[k].Outcome, v.ToldTo[k].Text = f.At, b.Outcome, b.Text
+				if leadsIn(b.Link) {
+					v.ToldTo[k].Link = b.Link
+				}
 			}
 		}
 	}
@@ -266,6 +270,7 @@ func raterOf(word remediate.Fact, at time.Time, b remediate.Rated) string {
 func (v *Incident) tell(t Told) int {
 	for k := range v.ToldTo {
 		if v.ToldTo[k].Destination == t.Destination {
+			t.Link = v.ToldTo[k].Link // it is seen where it was seen
 			v.ToldTo[k] = t
 			return k
 		}
