@@ -261,8 +261,14 @@ func (p *printer) waits(i web.Incident) {
 	if a := i.Approval; a != nil {
 		none = false
 		p.printf("  a human's word on plan %s: %s\n", a.Hash, a.Plan.Step)
-		for _, act := range a.Plan.Acts {
+		for k, act := range a.Plan.Acts {
 			p.printf("    %s\n", strings.TrimSpace(act.String()+" "+string(act.Args)))
+			if k < len(a.Changes) {
+				p.fields(a.Changes[k].Fields)
+			}
+		}
+		for _, about := range a.Reach {
+			p.printf("    %s\n", about)
 		}
 	}
 	if !i.Until.IsZero() {
@@ -280,6 +286,24 @@ func (p *printer) waits(i web.Incident) {
 	for _, command := range i.Commands {
 		for _, more := range argumentsOf(i, command) {
 			p.printf("  remedy incident %s i%d%s\n", command, i.Number, more)
+		}
+	}
+}
+
+// fields shows what an act would change, each field before and after.
+func (p *printer) fields(fs []web.FieldChange) {
+	for _, f := range fs {
+		p.printf("      %s\n", f.Name)
+		for _, side := range []struct {
+			mark string
+			tone web.Tone
+			text string
+		}{{"- ", web.Bad, f.Before}, {"+ ", web.Good, f.After}} {
+			if side.text != "" {
+				for line := range strings.SplitSeq(side.text, "\n") {
+					p.printf("      %s\n", p.tone(side.tone, side.mark+line))
+				}
+			}
 		}
 	}
 }

@@ -56,6 +56,10 @@ func (v Incident) Seen() []Detail { return v.seen }
 type Approval struct {
 	Hash string         `json:"hash"` // approve and deny name it
 	Plan remediate.Plan `json:"plan"`
+	// Changes are what each of its acts would change, in the plan's order.
+	Changes []Changed `json:"changes"`
+	// Reach says of each object that it touches how much is at stake, in words and numbers.
+	Reach []string `json:"reach"`
 }
 
 // Rating is one change of an incident's severity.
@@ -211,7 +215,8 @@ func (v *Incident) addFacts(facts []remediate.Fact) {
 	v.Story, v.facts = Story(facts), facts
 	told := map[string]int{} // by Started.ID
 	guards := ""             // Started.ID of what they asked last
-	var word remediate.Fact  // the last human's word
+	var answers []remediate.Answer
+	var word remediate.Fact // the last human's word
 	for _, f := range facts {
 		switch b := f.Body.(type) {
 		case remediate.CommandGiven:
@@ -243,7 +248,7 @@ func (v *Incident) addFacts(facts []remediate.Fact) {
 		case remediate.Finished:
 			v.addEvidence(f.At, b.Answers)
 			if b.ID == guards {
-				v.seen = answered(b)
+				v.seen, answers = answered(b), b.Answers
 			}
 			if k, ok := told[b.ID]; ok {
 				v.ToldTo[k].At, v.ToldTo[k].Outcome, v.ToldTo[k].Text = f.At, b.Outcome, b.Text
@@ -254,6 +259,10 @@ func (v *Incident) addFacts(facts []remediate.Fact) {
 		}
 	}
 	v.Happening = happening(v.Row)
+	if a := v.Approval; a != nil {
+		p := planViewOf(guards, v.Attempts, answers)
+		a.Changes, a.Reach = p.changes(a.Plan), p.reach(a.Plan)
+	}
 }
 
 // raterOf returns who said what a rating came of: the word before it, when that

@@ -73,6 +73,7 @@ func parsePages() *template.Template {
 		"allow":     func(ds []Detail) []Detail { return sorted(ds, true) },
 		"others":    func(ds []Detail) []Detail { return sorted(ds, false) },
 		"inway":     InTheWay,
+		"fields":    fieldsOf,
 		"pauses":    func() []string { return pauses },
 		"values":    func(command string) []string { return values[command] },
 		"has":       func(all []string, one string) bool { return slices.Contains(all, one) },
