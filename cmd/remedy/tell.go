@@ -293,6 +293,10 @@ func (p *printer) waits(i web.Incident) {
 // fields shows what an act would change, each field before and after.
 func (p *printer) fields(fs []web.FieldChange) {
 	for _, f := range fs {
+		if f.Before == f.After {
+			p.printf("      %s: %s, as it is\n", f.Name, f.After)
+			continue
+		}
 		p.printf("      %s\n", f.Name)
 		for _, side := range []struct {
 			mark string
