@@ -9,12 +9,11 @@ import (
 )
 
 // The kill switch. What is paused stays so until a human resumes it, or until the
-// end that was said with it. That a pause came to its end is a fact of its own: who
-// reads the journal sees when things went on, and nobody need know what time it was.
+// end that was said with it. That a pause came to its end is a fact of its own: whoever
+// follows the facts learns of it by them, and needs no clock.
 
-// mostPause is the longest that a pause with an end may last: what is meant for
-// longer is meant until somebody says otherwise, and one who errs by a year has
-// not left it unsaid.
+// mostPause is the longest that a pause with an end may last. A longer one is mostly a
+// slip of the pen, and else is meant until somebody says otherwise.
 const mostPause = 30 * 24 * time.Hour
 
 // pause stops a scope. One that is paused already is from now on paused as this one says.
