@@ -174,6 +174,8 @@ func (w *watcher) count(b remediate.Body) {
 		w.rated(b)
 	case remediate.CommandGiven:
 		w.commanded(b)
+	case remediate.PauseEnded:
+		w.paused.WithLabelValues(b.Scope).Set(0)
 	case remediate.Compared:
 		w.compared(b)
 	case remediate.BreakerCounted:
