@@ -36,7 +36,7 @@ func (s *SQLite) Append(ctx context.Context, after uint64, records []remediate.R
 		if err := nameBlobs(ctx, tx, facts); err != nil {
 			return last, err
 		}
-		return next, projectAll(ctx, tx, s.unpacker, facts)
+		return next, projectAll(ctx, tx, s.unpacker, s.openRows, facts)
 	})
 	if err != nil {
 		return fmt.Errorf("append to journal: %w", err)

@@ -57,14 +57,10 @@ func openPacking(ctx context.Context, q querier) (packing, error) {
 
 // insert inserts records, and what they are to be unpacked with.
 func (p *packing) insert(ctx context.Context, tx *sql.Tx, records []remediate.Record) error {
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO facts (seq, at, kind, bytes, sum, packed) VALUES (?, ?, ?, ?, ?, ?)")
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
+	facts := newBulk(newPrepared(tx), "INSERT INTO facts (seq, at, kind, bytes, sum, packed)", 6)
 	for _, r := range records {
 		b := p.pack(r.Kind, r.Bytes)
-		if _, err := insert.ExecContext(ctx, int64(r.Seq), r.At.UnixMilli(), r.Kind, b.bytes, r.Sum[:], b.by); err != nil {
+		if err := facts.add(ctx, int64(r.Seq), r.At.UnixMilli(), r.Kind, b.bytes, r.Sum[:], b.by); err != nil {
 			return err
 		}
 		if !p.changes() {
@@ -76,7 +72,7 @@ func (p *packing) insert(ctx context.Context, tx *sql.Tx, records []remediate.Re
 			return err
 		}
 	}
-	return nil
+	return facts.flush(ctx)
 }
 
 // pack returns a fact as its row keeps it.

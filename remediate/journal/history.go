@@ -23,6 +23,8 @@ type prepared struct {
 	statements map[string]*sql.Stmt // closed by the transaction
 }
 
+func newPrepared(tx *sql.Tx) prepared { return prepared{tx, map[string]*sql.Stmt{}} }
+
 func (p prepared) statement(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s, ok := p.statements[query]; ok {
 		return s, nil
@@ -47,17 +49,30 @@ func (p prepared) exec(ctx context.Context, query string, args ...any) error {
 type projection struct {
 	prepared
 	*unpacker
+	open  openRows
 	names map[remediate.AlertID]string // of the alerts among the facts
+
+	alerts, facts, incidents *bulk
+}
+
+func newProjection(tx *sql.Tx, u *unpacker, open openRows) projection {
+	p := newPrepared(tx)
+	return projection{
+		prepared: p, unpacker: u, open: open, names: map[remediate.AlertID]string{},
+		alerts:    newBulk(p, "INSERT OR REPLACE INTO alerts (id, seq)", 2),
+		facts:     newBulk(p, "INSERT OR IGNORE INTO incident_facts (incident, seq)", 2),
+		incidents: newBulk(p, "INSERT OR REPLACE INTO incidents (id, policy, severity, status, target, first, last, row, sum)", 9),
+	}
 }
 
 // projectAll brings the history up to date with facts, in their transaction.
-func projectAll(ctx context.Context, tx *sql.Tx, u *unpacker, facts []remediate.Fact) error {
-	p := projection{prepared{tx, map[string]*sql.Stmt{}}, u, map[remediate.AlertID]string{}}
+func projectAll(ctx context.Context, tx *sql.Tx, u *unpacker, open openRows, facts []remediate.Fact) error {
+	p := newProjection(tx, u, open)
 	touched := map[uint64]*IncidentRow{} // nil: not in the history
 	for _, f := range facts {
 		if b, ok := f.Body.(remediate.AlertFiring); ok {
 			p.names[b.ID] = b.Alert.Name()
-			if err := p.exec(ctx, "INSERT OR REPLACE INTO alerts (id, seq) VALUES (?, ?)", b.ID[:], int64(f.Seq)); err != nil {
+			if err := p.alerts.add(ctx, b.ID[:], int64(f.Seq)); err != nil {
 				return err
 			}
 			continue
@@ -66,7 +81,7 @@ func projectAll(ctx context.Context, tx *sql.Tx, u *unpacker, facts []remediate.
 		if id == 0 {
 			continue
 		}
-		if err := p.exec(ctx, "INSERT OR IGNORE INTO incident_facts (incident, seq) VALUES (?, ?)", int64(id), int64(f.Seq)); err != nil {
+		if err := p.facts.add(ctx, int64(id), int64(f.Seq)); err != nil {
 			return err
 		}
 		if err := foldInto(ctx, p, touched, id, f); err != nil {
@@ -75,12 +90,12 @@ func projectAll(ctx context.Context, tx *sql.Tx, u *unpacker, facts []remediate.
 	}
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
 		if row := touched[id]; row != nil {
-			if err := storeRow(ctx, p.prepared, *row); err != nil {
+			if err := p.store(ctx, *row); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return errors.Join(p.alerts.flush(ctx), p.facts.flush(ctx), p.incidents.flush(ctx))
 }
 
 // foldInto folds f into the row of its incident, which it fetches at need. The
@@ -93,7 +108,7 @@ func foldInto(ctx context.Context, p projection, touched map[uint64]*IncidentRow
 		return err
 	}
 	if _, ok := touched[id]; !ok {
-		row, err := fetchRow(ctx, p.tx, id)
+		row, err := p.fetch(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -136,6 +151,15 @@ func (p projection) alertName(ctx context.Context, id remediate.AlertID) (string
 	return "", nil
 }
 
+// fetch returns the row of an incident that the facts begin to tell more of, nil when
+// there is none.
+func (p projection) fetch(ctx context.Context, id uint64) (*IncidentRow, error) {
+	if row, ok := p.open[id]; ok {
+		return &row, nil
+	}
+	return fetchRow(ctx, p.tx, id)
+}
+
 // fetchRow returns the row of an incident, nil when there is none or it is
 // damaged: damage to the history must not keep facts from being written.
 func fetchRow(ctx context.Context, q querier, id uint64) (*IncidentRow, error) {
@@ -154,14 +178,15 @@ func fetchRow(ctx context.Context, q querier, id uint64) (*IncidentRow, error) {
 	return &row, nil
 }
 
-func storeRow(ctx context.Context, p prepared, r IncidentRow) error {
+// store stores a row.
+func (p projection) store(ctx context.Context, r IncidentRow) error {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode the row of incident %d: %w", r.ID, err)
 	}
 	sum := sha256.Sum256(b)
-	return p.exec(ctx, "INSERT OR REPLACE INTO incidents (id, policy, severity, status, target, first, last, row, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		int64(r.ID), r.Policy, string(r.Severity), string(r.Status), r.Target.String(), int64(r.FirstSeq), int64(r.LastSeq), b, sum[:])
+	p.open.put(r)
+	return p.incidents.add(ctx, int64(r.ID), r.Policy, string(r.Severity), string(r.Status), r.Target.String(), int64(r.FirstSeq), int64(r.LastSeq), b, sum[:])
 }
 
 func decodeRow(id uint64, b, sum []byte) (IncidentRow, error) {

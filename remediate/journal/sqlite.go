@@ -59,9 +59,10 @@ type SQLite struct {
 	trimming sync.Mutex // held by whoever trims or sweeps; taken before next
 	next     sync.Mutex // held by whoever waits to write; taken before mu
 
-	mu      sync.Mutex // held by whoever writes
-	broken  error      // the first error after which nothing may be written
-	packing packing    // under mu
+	mu       sync.Mutex // held by whoever writes
+	broken   error      // the first error after which nothing may be written
+	packing  packing    // under mu
+	openRows openRows   // under mu
 
 	grown        chan struct{} // the log may have reached MoveAt
 	closing      chan struct{}
@@ -79,7 +80,7 @@ type SQLite struct {
 // copy, or move the folder away and begin anew.
 func Open(ctx context.Context, dir string, options Options) (*SQLite, error) {
 	s := &SQLite{
-		dir: dir, options: options.withDefaults(), unpacker: newUnpacker(format),
+		dir: dir, options: options.withDefaults(), unpacker: newUnpacker(format), openRows: openRows{},
 		grown: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	s.moveAt = s.options.MoveAt

@@ -69,7 +69,7 @@ func (s *SQLite) sweepFacts(ctx context.Context, seq uint64) (more bool, err err
 	}
 	last := rows[len(rows)-1].Seq
 	return true, s.step(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		p := prepared{tx, map[string]*sql.Stmt{}}
+		p := newPrepared(tx)
 		for _, f := range facts {
 			if err := forgetFact(ctx, p, f, seq); err != nil {
 				return err
