@@ -16,15 +16,16 @@ func TestBulk(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer db.Close()
-			if _, err := db.Exec("CREATE TABLE some (key INTEGER PRIMARY KEY, n INTEGER, text TEXT)"); err != nil {
-				t.Fatal(err)
-			}
-			tx, err := db.Begin()
+			conn, err := db.Conn(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer tx.Rollback()
-			b := newBulk(newPrepared(tx), "INSERT OR REPLACE INTO some (key, n, text)", 3)
+			p := newPrepared(conn)
+			defer p.close()
+			if err := p.exec(t.Context(), "CREATE TABLE some (key INTEGER PRIMARY KEY, n INTEGER, text TEXT)"); err != nil {
+				t.Fatal(err)
+			}
+			b := newBulk(p, "INSERT OR REPLACE INTO some (key, n, text)", 3)
 			want := map[int]string{}
 			for k := range n {
 				want[k%50] = fmt.Sprint(k, " ", k)
@@ -37,7 +38,7 @@ func TestBulk(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			rows, err := tx.Query("SELECT key, n || ' ' || text FROM some")
+			rows, err := p.QueryContext(t.Context(), "SELECT key, n || ' ' || text FROM some")
 			if err != nil {
 				t.Fatal(err)
 			}

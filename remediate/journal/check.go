@@ -161,7 +161,7 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 			}
 		}
 		return last, factsAfter(ctx, source{tx, s.unpacker}, headOf(behind), last.seq, func(facts []remediate.Fact) error {
-			return projectAll(ctx, tx, s.unpacker, s.openRows, facts)
+			return projectAll(ctx, s.prepared, s.unpacker, s.openRows, facts)
 		})
 	})
 	if err != nil {

@@ -17,34 +17,6 @@ import (
 // Nothing is decided by the history; [SQLite.Rebuild] makes it anew.
 var ErrDamagedHistory = errors.New("the history is damaged, the journal is not; rebuild the history")
 
-// prepared runs statements of a transaction, each of which it prepares once.
-type prepared struct {
-	tx         *sql.Tx
-	statements map[string]*sql.Stmt // closed by the transaction
-}
-
-func newPrepared(tx *sql.Tx) prepared { return prepared{tx, map[string]*sql.Stmt{}} }
-
-func (p prepared) statement(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s, ok := p.statements[query]; ok {
-		return s, nil
-	}
-	s, err := p.tx.PrepareContext(ctx, query)
-	if err == nil {
-		p.statements[query] = s
-	}
-	return s, err
-}
-
-func (p prepared) exec(ctx context.Context, query string, args ...any) error {
-	s, err := p.statement(ctx, query)
-	if err != nil {
-		return err
-	}
-	_, err = s.ExecContext(ctx, args...)
-	return err
-}
-
 // projection brings the history up to date with facts.
 type projection struct {
 	prepared
@@ -55,8 +27,7 @@ type projection struct {
 	alerts, facts, incidents *bulk
 }
 
-func newProjection(tx *sql.Tx, u *unpacker, open openRows) projection {
-	p := newPrepared(tx)
+func newProjection(p prepared, u *unpacker, open openRows) projection {
 	return projection{
 		prepared: p, unpacker: u, open: open, names: map[remediate.AlertID]string{},
 		alerts:    newBulk(p, "INSERT OR REPLACE INTO alerts (id, seq)", 2),
@@ -66,8 +37,8 @@ func newProjection(tx *sql.Tx, u *unpacker, open openRows) projection {
 }
 
 // projectAll brings the history up to date with facts, in their transaction.
-func projectAll(ctx context.Context, tx *sql.Tx, u *unpacker, open openRows, facts []remediate.Fact) error {
-	p := newProjection(tx, u, open)
+func projectAll(ctx context.Context, prepared prepared, u *unpacker, open openRows, facts []remediate.Fact) error {
+	p := newProjection(prepared, u, open)
 	touched := map[uint64]*IncidentRow{} // nil: not in the history
 	for _, f := range facts {
 		if b, ok := f.Body.(remediate.AlertFiring); ok {
@@ -126,19 +97,15 @@ func (p projection) alertName(ctx context.Context, id remediate.AlertID) (string
 	if name, ok := p.names[id]; ok {
 		return name, nil
 	}
-	s, err := p.statement(ctx, "SELECT seq FROM alerts WHERE id = ?")
-	if err != nil {
-		return "", err
-	}
 	var seq uint64
-	err = s.QueryRowContext(ctx, id[:]).Scan(&seq)
+	err := p.QueryRowContext(ctx, "SELECT seq FROM alerts WHERE id = ?", id[:]).Scan(&seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	page, err := readPage(ctx, source{p.tx, p.unpacker}, seq, seq)
+	page, err := readPage(ctx, source{p.prepared, p.unpacker}, seq, seq)
 	if err != nil && !isDamage(err) {
 		return "", err
 	}
@@ -157,7 +124,7 @@ func (p projection) fetch(ctx context.Context, id uint64) (*IncidentRow, error) 
 	if row, ok := p.open[id]; ok {
 		return &row, nil
 	}
-	return fetchRow(ctx, p.tx, id)
+	return fetchRow(ctx, p.prepared, id)
 }
 
 // fetchRow returns the row of an incident, nil when there is none or it is
