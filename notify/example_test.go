@@ -37,10 +37,10 @@ func ExampleTeller_Perform() {
 			return
 		}
 		result := teller.Perform(context.Background(), tell)
-		fmt.Println(result.Outcome, result.Ref, result.Text)
+		fmt.Printf("%s, ref %q, %q\n", result.Outcome, result.Ref, result.Text)
 	}
 	// Output:
 	// i42 P2 ShopDown: healed
-	// ok message-1
-	// later  connection refused
+	// ok, ref "message-1", ""
+	// later, ref "", "connection refused"
 }
