@@ -76,6 +76,7 @@ func metrics(t *testing.T) (all []metric) {
 	t.Helper()
 	w := newWatcher(slog.New(slog.DiscardHandler))
 	w.waiting(func() time.Duration { return 0 })
+	w.remedies.count("db on deployment/shop/db", time.Now().Add(time.Hour))
 	kinds := gathered(t, w)
 	w.registry.MustRegister(newJournalMetrics(nil))
 	for _, m := range described(w.registry) {

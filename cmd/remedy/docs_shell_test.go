@@ -16,7 +16,7 @@ var ours = []string{"remedy", "bin/remedy", "remediated", "bin/remediated", "mak
 // test here: test/e2e runs the like of it against the real parts.
 var others = []string{
 	"age-keygen", "amtool", "awk", "cd", "chmod", "cosign", "cp", "curl", "cut", "export", "git", "go", "gunzip", "helm", "install", "jq", "kubectl", "man", "mkdir", "mv",
-	"openssl", "promtool", "scp", "sha256sum", "source", "systemctl", "tar", "touch", "tsig-keygen",
+	"openssl", "promtool", "rm", "scp", "sha256sum", "source", "systemctl", "systemd-sysusers", "tar", "touch", "tsig-keygen", "userdel",
 }
 
 // amissInShell reads commands as a shell would, as far as the pages need it.

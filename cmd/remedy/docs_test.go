@@ -87,7 +87,7 @@ func TestABlockThatIsWrongIsSeen(t *testing.T) {
 		{lang: "", text: "source <(remedy completion bsh)\n"},
 		{lang: "", text: "make dmeo\n"},
 		{lang: "", text: "remediated --config.fle=remediated.yml\n"},
-		{lang: "", text: "sudo rm -rf /\n"},
+		{lang: "", text: "sudo reboot\n"},
 		{lang: "", text: "Records 1 to 2 are as they were written\n"},
 		{lang: "yaml", text: "policies:\n  - name: a\n    when: ['alertname=\"A\"']\n    severity: P4\n"},
 		{lang: "yaml", text: "steps: [{name: a, do: [{restrat: {}}], verify: {all: [{rollout: $target}], within: 1m}}]\n"},
