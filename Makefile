@@ -125,9 +125,16 @@ fuzz: ## Fuzz what reads bytes from outside, and what writes for terminals, Slac
 	go test -run '^$$' -fuzz '^FuzzRaw$$' -fuzztime $(FUZZ) ./cmd/remedy
 	go test -run '^$$' -fuzz '^FuzzYAML$$' -fuzztime $(FUZZ) ./cmd/remedy
 
+# actionlint is no tool of that module: it wants another version of a package than
+# golangci-lint.
 .PHONY: lint
-lint: ## Run the linters of .golangci.yml
+lint: ## Run the linters of .golangci.yml, and of the workflows
 	go tool -modfile=test/tools/go.mod golangci-lint run ./...
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+.PHONY: vulnerabilities
+vulnerabilities: ## Look for known vulnerabilities that are reached from here
+	go tool -modfile=test/tools/go.mod govulncheck ./...
 
 .PHONY: bed
 bed: setup ## Start the bed, print its addresses, stop on Ctrl-C
