@@ -103,7 +103,7 @@ func TestArchive(t *testing.T) {
 			write(t, filepath.Join(source, file), file)
 		}
 		write(t, filepath.Join(programs, "remedy"), "program")
-		if err := errors.Join(os.Chmod(filepath.Join(programs, "remedy"), mode), os.Chtimes(filepath.Join(source, "LICENSE"), at, at.Add(time.Duration(i)*time.Hour))); err != nil {
+		if err := errors.Join(os.Chmod(filepath.Join(programs, "remedy"), mode), os.Chmod(filepath.Join(source, "LICENSE"), mode&0o644), os.Chtimes(filepath.Join(source, "LICENSE"), at, at.Add(time.Duration(i)*time.Hour))); err != nil {
 			t.Fatal(err)
 		}
 		name := filepath.Join(t.TempDir(), p.archive(s))
