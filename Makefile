@@ -18,6 +18,27 @@ help: ## Say what there is
 build: ## Build the daemon and the command line into bin/, static and without symbols
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
+VERSION ?= $(shell git describe --tags --always --dirty)
+
+.PHONY: programs
+programs: ## Build the programs of a release into bin/build and pack them into bin/release, with the bill of materials; VERSION=v1.2.3
+	rm -rf bin/release
+	go run ./deploy/release --version=$(VERSION)
+
+.PHONY: image
+image: programs ## Pack the image for amd64 and arm64 into bin/release, without a container engine
+	go -C deploy/image run . --version=$(VERSION) --revision=$$(git rev-parse HEAD) --time=$$(git log -1 --format=%cI) \
+		--programs=$(CURDIR)/bin/build --out=$(CURDIR)/bin/release/remediated-$(VERSION)-image.tar
+
+.PHONY: release
+release: programs image ## Build all that is published into bin/release, with checksums
+	cd bin/release && sha256sum * >checksums.txt
+
+.PHONY: reproducible
+reproducible: image ## See that a release is the same bytes from two folders, and what was built here runs from its image (as root)
+	go test -count=1 -timeout 30m -tags release ./deploy/release
+	cd deploy/image && go test -count=1 -tags release ./...
+
 .PHONY: setup
 setup: ## Install packages, download modules, build the bed
 	go mod download
@@ -38,7 +59,9 @@ vet: ## Look for what a compiler does not see
 	go vet -tags e2e ./test/e2e/
 	go vet -tags crash ./cmd/remediated/
 	go vet -tags nosync ./remediate/journal
+	go vet -tags release ./deploy/release
 	cd test/controlplane && go vet ./nodeagent/...
+	cd deploy/image && go vet -tags release ./...
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 
 .PHONY: unit
@@ -46,6 +69,7 @@ unit: ## Run the tests that need no bed, with the race detector; but not of the 
 	go test -race -timeout 30m $$(go list ./... | grep -vx '.*/remediate')
 	go test -timeout 30m ./remediate
 	cd test/controlplane && go test ./nodeagent/...
+	cd deploy/image && go test ./...
 
 .PHONY: simulation
 simulation: ## Live through 1,000 random days and hold them against the laws; decide 200 of them again
@@ -125,9 +149,16 @@ fuzz: ## Fuzz what reads bytes from outside, and what writes for terminals, Slac
 	go test -run '^$$' -fuzz '^FuzzRaw$$' -fuzztime $(FUZZ) ./cmd/remedy
 	go test -run '^$$' -fuzz '^FuzzYAML$$' -fuzztime $(FUZZ) ./cmd/remedy
 
+# actionlint is no tool of that module: it wants another version of a package than
+# golangci-lint.
 .PHONY: lint
-lint: ## Run the linters of .golangci.yml
+lint: ## Run the linters of .golangci.yml, and of the workflows
 	go tool -modfile=test/tools/go.mod golangci-lint run ./...
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+.PHONY: vulnerabilities
+vulnerabilities: ## Look for known vulnerabilities that are reached from here
+	go tool -modfile=test/tools/go.mod govulncheck ./...
 
 .PHONY: bed
 bed: setup ## Start the bed, print its addresses, stop on Ctrl-C
