@@ -83,8 +83,8 @@ simulate: ## Live through more of them: SEEDS=20000 from FIRST=1 on
 	go run ./test/simulate/cmd/simulate -seed $(FIRST) -seeds $(SEEDS)
 
 .PHONY: torture
-torture: setup build ## Have 100,000 alerts storm at the daemon, kill it 1,000 times under load, cut its power 200 times, as root, and count what that cost
-	go test -count=1 -v -run 'TestStormOfWebhooks$$' ./cmd/remediated -storm 100000
+torture: setup build ## Have 1,000,000 alerts storm at the daemon, kill it 1,000 times under load, cut its power 200 times, as root, and count what that cost
+	go test -count=1 -v -run 'TestStormOfWebhooks$$' ./cmd/remediated -storm 1000000
 	go build -tags nosync -o bin/remediated-nosync ./cmd/remediated
 	go build -o bin/torture ./test/torture
 	bin/torture --unsync bin/remediated-nosync

@@ -23,7 +23,7 @@ import (
 )
 
 // stormSize is how many alerts storm at the daemon: a few in the usual run of
-// the tests, 100,000 in make torture.
+// the tests, 1,000,000 in make torture.
 var stormSize = flag.Int("storm", 6000, "alerts that TestStormOfWebhooks sends")
 
 // daemonRole has this test binary be the daemon.
