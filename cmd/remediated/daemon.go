@@ -41,6 +41,7 @@ type daemon struct {
 	raiser  *raiser
 	rejects *rate.Limiter // of refused commands that are written down
 	loading sync.Mutex    // one reload at a time
+	read    string        // digest of the files that the daemon was started with
 	guesses guesses       // of tokens, at either listener
 	feed    web.Feed      // to those who look at the page
 	service supervisor    // who started us
@@ -66,7 +67,8 @@ func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	d.kill.begin(ctx)
 	parts.run("kill switch", func(ctx context.Context) error { return d.kill.run(ctx, sig.pause) })
 	parts.run("upgrade", d.upgrade)
-	d.startListening(parts) // before the listeners: a reload over HTTP begins it anew
+	d.startListening(parts) // before what reloads, which begins it anew
+	parts.run("auto-reload", d.autoReload)
 	if err := d.startListeners(parts); err != nil {
 		return err
 	}
@@ -103,6 +105,7 @@ func (d *daemon) configure() error {
 		return err
 	}
 	d.loaded = loaded
+	d.read = d.digest()
 	d.outside.Store(out)
 	d.watch.reloaded(true)
 	return nil

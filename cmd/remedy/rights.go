@@ -14,14 +14,16 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate"
 )
 
-// rightsCommands print what bounds the daemon in a cluster. They grant nothing.
+// rightsCommands print what bounds the daemon in a cluster, alone and as values of
+// the Helm chart. They grant nothing.
 func (c *cli) rightsCommands(cmd *kingpin.CmdClause) {
 	for _, r := range []struct {
 		name, help string
-		write      func(io.Writer, *remediate.Rulebook, catalogue.Daemon) error
+		write      func(w io.Writer, file string, l *policies.Loaded, d catalogue.Daemon) error
 	}{
-		{"rbac", "Print the smallest roles that the daemon needs for these policies, as YAML for kubectl apply.", catalogue.WriteRBAC},
-		{"fence", "Print an admission policy that holds the daemon to what these policies do, whatever its roles, as YAML for kubectl apply.", catalogue.WriteFence},
+		{"rbac", "Print the smallest roles that the daemon needs for these policies, as YAML for kubectl apply.", ofRulebook(catalogue.WriteRBAC)},
+		{"fence", "Print an admission policy that holds the daemon to what these policies do, whatever its roles, as YAML for kubectl apply.", ofRulebook(catalogue.WriteFence)},
+		{"values", "Print this configuration with both as values for the Helm chart: its files, with all policies, and no secrets.", writeValues},
 	} {
 		one := cmd.Command(r.name, r.help)
 		file := one.Arg("file", "Configuration file.").Default("remediated.yml").String()
@@ -37,8 +39,15 @@ func (c *cli) rightsCommands(cmd *kingpin.CmdClause) {
 			if !slices.ContainsFunc(loaded.Config.Clusters, func(k policies.Cluster) bool { return cmp.Or(d.Cluster, loaded.Config.Cluster) == k.Name }) {
 				return fmt.Errorf("no cluster is called %q in %s", d.Cluster, *file)
 			}
-			return r.write(c.out.w, loaded.Rulebook, d)
+			return r.write(c.out.w, *file, loaded, d)
 		}
+	}
+}
+
+// ofRulebook prints what depends on the policies alone.
+func ofRulebook(write func(io.Writer, *remediate.Rulebook, catalogue.Daemon) error) func(io.Writer, string, *policies.Loaded, catalogue.Daemon) error {
+	return func(w io.Writer, _ string, l *policies.Loaded, d catalogue.Daemon) error {
+		return write(w, l.Rulebook, d)
 	}
 }
 

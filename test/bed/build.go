@@ -90,6 +90,17 @@ func builds(b *Binaries) []build {
 // two cores and needs the Go module proxy; later a fraction of a second. It tells
 // progress what it compiles.
 func Build(ctx context.Context, progress io.Writer) (Binaries, error) {
+	return buildOnly(ctx, progress, func(build) bool { return true })
+}
+
+// BuildHelm builds Helm alone, likewise, and returns its path.
+func BuildHelm(ctx context.Context, progress io.Writer) (string, error) {
+	b, err := buildOnly(ctx, progress, func(b build) bool { return b.name == "helm" })
+	return b.Helm, err
+}
+
+// buildOnly builds those that are wanted.
+func buildOnly(ctx context.Context, progress io.Writer, wanted func(build) bool) (Binaries, error) {
 	var binaries Binaries
 	root, err := moduleDir(ctx)
 	if err != nil {
@@ -100,6 +111,9 @@ func Build(ctx context.Context, progress io.Writer) (Binaries, error) {
 		return binaries, fmt.Errorf("find the cache folder: %w", err)
 	}
 	for _, b := range builds(&binaries) {
+		if !wanted(b) {
+			continue
+		}
 		if err := b.ensure(ctx, root, filepath.Join(cache, "remediated"), progress); err != nil {
 			return binaries, fmt.Errorf("build %s: %w", b.name, err)
 		}
