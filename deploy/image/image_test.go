@@ -57,10 +57,7 @@ func read(t *testing.T, name string) map[string]v1.Image {
 	}
 	defer f.Close()
 	unpack(t, f, dir)
-	index, err := layout.ImageIndexFromPath(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	index := only(t, dir)
 	if err := validate.Index(index); err != nil {
 		t.Error(err)
 	}
@@ -77,6 +74,27 @@ func read(t *testing.T, name string) map[string]v1.Image {
 		images[m.Platform.String()] = img
 	}
 	return images
+}
+
+// only is the one index that a layout has.
+func only(t *testing.T, dir string) v1.ImageIndex {
+	t.Helper()
+	all, err := layout.ImageIndexFromPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := all.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(manifest.Manifests); n != 1 || manifest.Manifests[0].Annotations["org.opencontainers.image.ref.name"] == "" {
+		t.Fatalf("the layout has %d things, or one without a name: tools would not know which to take", n)
+	}
+	index, err := all.ImageIndex(manifest.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return index
 }
 
 // The image says who it runs as, what it runs and which release it is, for each processor.

@@ -60,10 +60,20 @@ func (r release) write(name string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if _, err := layout.Write(dir, index); err != nil {
+	if err := r.layOut(dir, index); err != nil {
 		return fmt.Errorf("lay the image out: %w", err)
 	}
 	return r.pack(name, dir)
+}
+
+// layOut writes a layout that has one thing, under the release's name: tools
+// take what is named, or all that there is, and ask where there is more.
+func (r release) layOut(dir string, index v1.ImageIndex) error {
+	to, err := layout.Write(dir, empty.Index)
+	if err != nil {
+		return err
+	}
+	return to.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": r.Version}))
 }
 
 // index lists the image of each processor.

@@ -34,7 +34,7 @@ func (s *SQLite) Space(ctx context.Context) (Space, error) {
 	}
 	return Space{
 		Used: (pages - unused) * size,
-		Room: unused*size + int64(min(disk.Bavail, math.MaxInt64/2/uint64(disk.Bsize)))*disk.Bsize,
+		Room: unused*size + int64(min(disk.Bavail, math.MaxInt64/2/uint64(disk.Bsize)))*int64(disk.Bsize), //nolint:unconvert // on a Mac it is another type
 	}, nil
 }
 
