@@ -187,16 +187,22 @@ func (x *Incidents) rest(i *Incident) {
 		m = &pattern{like: i.copy()}
 		x.patterns[i.Policy] = m
 	}
-	b := ofIncident.write(nil, reflect.ValueOf(i).Elem(), reflect.ValueOf(m.like).Elem())
-	brief := i.brief()
-	if brief.Policy = m.like.Policy; brief.Rulebook == m.like.Rulebook { // one text for all
-		brief.Rulebook = m.like.Rulebook
-	}
-	x.resting[i.ID] = resting{string(b), m.like, brief}
+	r := restingLike(i, m.like)
+	x.resting[i.ID] = r
 	delete(x.awake, i.ID)
-	if m.served++; len(b) > unlike && m.served > maxUnlike {
+	if m.served++; len(r.differs) > unlike && m.served > maxUnlike {
 		delete(x.patterns, i.Policy)
 	}
+}
+
+// restingLike is i at rest, written like another of its policy.
+func restingLike(i, like *Incident) resting {
+	b := ofIncident.write(nil, reflect.ValueOf(i).Elem(), reflect.ValueOf(like).Elem())
+	brief := i.brief()
+	if brief.Policy = like.Policy; brief.Rulebook == like.Rulebook { // one text for all
+		brief.Rulebook = like.Rulebook
+	}
+	return resting{string(b), like, brief}
 }
 
 // rest lays to rest, if there are many, those that were decided about or woken, that

@@ -3,6 +3,7 @@ package remediate
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -199,6 +200,59 @@ func TestPatternIsRenewed(t *testing.T) {
 	s.rest()
 	if long, short := len(s.Incidents.resting[50].differs), len(s.Incidents.resting[300].differs); long < 1000 || short > 400 {
 		t.Errorf("the 50th rests in %d bytes, the 300th in %d", long, short)
+	}
+}
+
+// What was packed by another layout is passed over, as what another release wrote, and
+// not read as something else.
+func TestPackedByAnotherLayout(t *testing.T) {
+	c, err := judgedAlike(3).Freeze().Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(was string) { layout = was }(layout)
+	layout = layoutOf(reflect.TypeFor[Incident]())
+	if _, err := Restore(c.State); !errors.Is(err, ErrOtherFormat) {
+		t.Errorf("it is read, or refused with %v: want %v", err, ErrOtherFormat)
+	}
+	seen := map[string]int{}
+	for n, fields := range []reflect.Type{
+		reflect.TypeFor[struct{ A, B int }](), reflect.TypeFor[struct{ B, A int }](), reflect.TypeFor[struct{ A int }](),
+		reflect.TypeFor[struct{ A, B uint8 }](), reflect.TypeFor[struct{ A []struct{ B int } }](), reflect.TypeFor[struct{ A [2]int }](),
+		reflect.TypeFor[struct{ A [3]int }](), reflect.TypeFor[struct{ A map[string]int }](), reflect.TypeFor[struct{ A map[string]bool }](),
+	} {
+		l := layoutOf(fields)
+		if other, there := seen[l]; there {
+			t.Errorf("types %d and %d have one layout", other, n)
+		}
+		seen[l] = n
+	}
+}
+
+// A packed state says which incidents rest and which are awake, and has none woken.
+func TestPackedAsTheyRest(t *testing.T) {
+	defer func(was int) { maxAwake = was }(maxAwake)
+	maxAwake = 10
+	s := judgedAlike(100)
+	s.Incidents.Get(100).Pending = []Pending{{}}
+	s.rest()
+	c, err := s.Freeze().Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := Restore(c.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resting, awake := len(read.Incidents.resting), len(read.Incidents.awake); resting != 90 || awake != 10 || read.Incidents.awake[100] == nil {
+		t.Errorf("%d rest and %d are awake, want 90 and 10, of which one is the last", resting, awake)
+	}
+	want, err := s.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if is, err := read.Snapshot(); err != nil || !bytes.Equal(is, want) {
+		t.Errorf("%v: was %s\nis %s", err, want, is)
 	}
 }
 

@@ -304,8 +304,11 @@ func restore(b []byte, oldest int) (*State, error) {
 
 // read reads what Snapshot wrote, or [Frozen.Checkpoint].
 func (s *State) read(b []byte) error {
-	if packed, ok := packedIn(b); ok {
+	if packed, ok := packedIn(b, packedBegins); ok {
 		return s.unpack(packed)
+	}
+	if packed, ok := packedIn(b, packedBefore); ok {
+		return s.unpackBefore(packed)
 	}
 	return json.Unmarshal(b, s)
 }
