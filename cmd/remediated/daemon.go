@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,15 +42,11 @@ type daemon struct {
 	loading sync.Mutex    // one reload at a time
 	guesses guesses       // of tokens, at either listener
 	feed    web.Feed      // to those who look at the page
-	manager supervisor    // told how the process stands
 }
 
 // run runs the daemon until ctx ends or a part of it fails.
 func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	d.log.Info("starting", "version", version.Info(), "build", version.BuildContext())
-	if d.manager, err = newSupervisor(os.Getenv, d.log); err != nil {
-		return err
-	}
 	d.watch = newWatcher(d.log)
 	d.rejects = rate.NewLimiter(rate.Every(time.Second), 20)
 	if err := d.configure(); err != nil {
@@ -70,10 +65,7 @@ func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	if err := d.startListeners(parts); err != nil {
 		return err
 	}
-	parts.run("supervisor", func(ctx context.Context) error { return d.manager.run(ctx, d.engine.Look) })
 	d.log.Info("ready")
-	d.manager.tell(supervisorReady)
-	defer d.manager.tell(supervisorStopping) // before the parts are stopped, which takes a while
 	for {
 		select {
 		case <-ctx.Done():
@@ -267,8 +259,6 @@ func (d *daemon) perConfiguration(parts *lifecycle, name string, do func(context
 func (d *daemon) reload(ctx context.Context) []policies.Problem {
 	d.loading.Lock()
 	defer d.loading.Unlock()
-	d.manager.tell(supervisorReloading)
-	defer d.manager.tell(supervisorReady)
 	loaded, problems := policies.Reload(d.loaded, d.options.config, catalogue.New())
 	for _, p := range problems {
 		d.log.Warn("configuration", "problem", p.String())
