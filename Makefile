@@ -18,6 +18,19 @@ help: ## Say what there is
 build: ## Build the daemon and the command line into bin/, static and without symbols
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
+VERSION ?= $(shell git describe --tags --always --dirty)
+REVISION ?= $(shell git rev-parse HEAD)
+# What is released depends on nothing but the source and these two: what Go itself
+# would write down of the checkout differs between a clone and a worktree.
+STAMPED := -buildvcs=false -ldflags='-s -w -X github.com/prometheus/common/version.Version=$(VERSION) -X github.com/prometheus/common/version.Revision=$(REVISION)'
+
+.PHONY: image
+image: ## Build the container image for amd64 and arm64 into bin/remediated-image.tar, without an engine, and try it
+	for arch in amd64 arm64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath $(STAMPED) -o bin/linux/$$arch/ ./cmd/...; done
+	cd deploy/image && go run . --programs=$(CURDIR)/bin/linux --out=$(CURDIR)/bin/remediated-image.tar \
+		--version=$(VERSION) --revision=$(REVISION) --created=$$(git log -1 --format=%cI)
+	cd deploy/image && go test -count=1 . -image $(CURDIR)/bin/remediated-image.tar
+
 .PHONY: setup
 setup: ## Install packages, download modules, build the bed
 	go mod download
@@ -39,6 +52,7 @@ vet: ## Look for what a compiler does not see
 	go vet -tags crash ./cmd/remediated/
 	go vet -tags nosync ./remediate/journal
 	cd test/controlplane && go vet ./nodeagent/...
+	cd deploy/image && go vet ./...
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 
 .PHONY: unit
@@ -46,6 +60,7 @@ unit: ## Run the tests that need no bed, with the race detector; but not of the 
 	go test -race -timeout 30m $$(go list ./... | grep -vx '.*/remediate')
 	go test -timeout 30m ./remediate
 	cd test/controlplane && go test ./nodeagent/...
+	cd deploy/image && go test ./...
 
 .PHONY: simulation
 simulation: ## Live through 1,000 random days and hold them against the laws; decide 200 of them again
