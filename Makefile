@@ -19,17 +19,25 @@ build: ## Build the daemon and the command line into bin/, static and without sy
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
 VERSION ?= $(shell git describe --tags --always --dirty)
-REVISION ?= $(shell git rev-parse HEAD)
-# What is released depends on nothing but the source and these two: what Go itself
-# would write down of the checkout differs between a clone and a worktree.
-STAMPED := -buildvcs=false -ldflags='-s -w -X github.com/prometheus/common/version.Version=$(VERSION) -X github.com/prometheus/common/version.Revision=$(REVISION)'
+
+.PHONY: programs
+programs: ## Build the programs of a release into bin/build and pack them into bin/release, with the bill of materials; VERSION=v1.2.3
+	rm -rf bin/release
+	go run ./deploy/release --version=$(VERSION)
 
 .PHONY: image
-image: ## Build the container image for amd64 and arm64 into bin/remediated-image.tar, without an engine, and try it
-	for arch in amd64 arm64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath $(STAMPED) -o bin/linux/$$arch/ ./cmd/...; done
-	cd deploy/image && go run . --programs=$(CURDIR)/bin/linux --out=$(CURDIR)/bin/remediated-image.tar \
-		--version=$(VERSION) --revision=$(REVISION) --created=$$(git log -1 --format=%cI)
-	cd deploy/image && go test -count=1 . -image $(CURDIR)/bin/remediated-image.tar
+image: programs ## Pack the image for amd64 and arm64 into bin/release, without a container engine
+	go -C deploy/image run . --version=$(VERSION) --revision=$$(git rev-parse HEAD) --time=$$(git log -1 --format=%cI) \
+		--programs=$(CURDIR)/bin/build --out=$(CURDIR)/bin/release/remediated-$(VERSION)-image.tar
+
+.PHONY: release
+release: programs image ## Build all that is published into bin/release, with checksums
+	cd bin/release && sha256sum * >checksums.txt
+
+.PHONY: reproducible
+reproducible: image ## See that a release is the same bytes from two folders, and what was built here runs from its image (as root)
+	go test -count=1 -timeout 30m -tags release ./deploy/release
+	cd deploy/image && go test -count=1 -tags release ./...
 
 .PHONY: setup
 setup: ## Install packages, download modules, build the bed
@@ -51,8 +59,9 @@ vet: ## Look for what a compiler does not see
 	go vet -tags e2e ./test/e2e/
 	go vet -tags crash ./cmd/remediated/
 	go vet -tags nosync ./remediate/journal
+	go vet -tags release ./deploy/release
 	cd test/controlplane && go vet ./nodeagent/...
-	cd deploy/image && go vet ./...
+	cd deploy/image && go vet -tags release ./...
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 
 .PHONY: unit
@@ -74,8 +83,8 @@ simulate: ## Live through more of them: SEEDS=20000 from FIRST=1 on
 	go run ./test/simulate/cmd/simulate -seed $(FIRST) -seeds $(SEEDS)
 
 .PHONY: torture
-torture: setup build ## Have 100,000 alerts storm at the daemon, kill it 1,000 times under load, cut its power 200 times, as root, and count what that cost
-	go test -count=1 -v -run 'TestStormOfWebhooks$$' ./cmd/remediated -storm 100000
+torture: setup build ## Have 1,000,000 alerts storm at the daemon, kill it 1,000 times under load, cut its power 200 times, as root, and count what that cost
+	go test -count=1 -v -run 'TestStormOfWebhooks$$' ./cmd/remediated -storm 1000000
 	go build -tags nosync -o bin/remediated-nosync ./cmd/remediated
 	go build -o bin/torture ./test/torture
 	bin/torture --unsync bin/remediated-nosync
@@ -140,9 +149,16 @@ fuzz: ## Fuzz what reads bytes from outside, and what writes for terminals, Slac
 	go test -run '^$$' -fuzz '^FuzzRaw$$' -fuzztime $(FUZZ) ./cmd/remedy
 	go test -run '^$$' -fuzz '^FuzzYAML$$' -fuzztime $(FUZZ) ./cmd/remedy
 
+# actionlint is no tool of that module: it wants another version of a package than
+# golangci-lint.
 .PHONY: lint
-lint: ## Run the linters of .golangci.yml
+lint: ## Run the linters of .golangci.yml, and of the workflows
 	go tool -modfile=test/tools/go.mod golangci-lint run ./...
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+.PHONY: vulnerabilities
+vulnerabilities: ## Look for known vulnerabilities that are reached from here
+	go tool -modfile=test/tools/go.mod govulncheck ./...
 
 .PHONY: bed
 bed: setup ## Start the bed, print its addresses, stop on Ctrl-C

@@ -8,6 +8,10 @@
 // performs calls again, under the same ID, until the tell's deadline. So the
 // outbox is the journal, and there is no second queue that a crash could lose.
 //
+// The module is at v0: Go names here may change between two minor releases, and
+// [Service] is the one that others implement. The fields of a [remediate.Notice] are
+// kept in journals: some may be added, none changes its meaning.
+//
 // The words are templates that people may replace, see [ParseTemplates]; what
 // they yield is text and never more than that.
 //

@@ -86,7 +86,11 @@ func (t *Teller) Perform(ctx context.Context, s remediate.Started) remediate.Res
 	switch {
 	case err == nil:
 		t.forget(s.ID)
-		return remediate.Result{Outcome: remediate.OK, Ref: ref}
+		done := remediate.Result{Outcome: remediate.OK, Ref: ref}
+		if l, ok := service.(Linker); ok {
+			done.Link = l.Link(s, ref)
+		}
+		return done
 	case errors.As(err, &final):
 		t.forget(s.ID)
 		return failed("%s", err)

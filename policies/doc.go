@@ -14,6 +14,10 @@
 // everything that can fail first, and a group of files that is broken keeps
 // its own last good version while the others move on.
 //
+// The module is at v0: Go names here may change between two minor releases. The
+// language of the files may grow; what a file means that is read without a problem
+// does not change but by a release note that says so.
+//
 // Which actions and probes there are is told by a [Catalogue], since the
 // packages that carry them out are adapters and are not known here.
 //

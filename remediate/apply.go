@@ -29,6 +29,8 @@ func (s *State) Apply(f Fact) {
 		s.known(b.ID, func(k *Known) { k.Doubted = true })
 	case CommandGiven:
 		s.commanded(b, f.At)
+	case PauseEnded:
+		s.unpaused(b.Scope)
 	case Opened:
 		s.opened(b, f)
 	case Digested:
@@ -207,11 +209,10 @@ func remember(ring []time.Time, at time.Time) []time.Time {
 func (s *State) commanded(b CommandGiven, at time.Time) {
 	switch b.Command {
 	case Pause:
-		s.Paused[b.Scope] = b
+		s.pausedBy(b)
 		return
 	case Resume:
-		delete(s.Paused, b.Scope)
-		s.wakeWaiters("paused")
+		s.unpaused(b.Scope)
 		return
 	case SetMode:
 		s.Modes[b.Scope] = b

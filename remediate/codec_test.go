@@ -82,6 +82,9 @@ func samples() []Body {
 		Upgraded{From: "1.4", To: "1.5", Held: true},
 		Compared{Release: "1.5", From: "1.4", Since: at, Facts: 1204, Changed: 3, Details: "d1", Why: "stopped", Lifts: true},
 		CommandGiven{Command: Accept, By: "anna", Value: "1.5", Reason: "read"},
+		CommandGiven{Command: Pause, By: "anna", Scope: "all", Reason: "rack 7", Until: at},
+		PauseEnded{Scope: "all", By: "anna"},
+		Finished{ID: "q4m2x7kd-i1-t1", Incident: 1, Result: Result{Outcome: OK, Ref: "C1/1.2", Link: "https://acme.slack.com/archives/C1/p12"}},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // command takes a human's word, or says why it does not fit.
@@ -37,7 +38,7 @@ func (h *handler) command(c CommandGiven) error {
 	if c.Command == Approve && h.approved(i, c.By) {
 		return refuse("%s has approved plan %s already: it takes somebody else as well", c.By, i.Hash)
 	}
-	c.Scope, c.Labels = "", nil
+	c.Scope, c.Labels, c.Until = "", nil, time.Time{}
 	h.emit(c)
 	switch c.Command {
 	case Close:
@@ -83,8 +84,11 @@ func (h *handler) scoped(c CommandGiven) error {
 	if _, paused := h.s.Paused[c.Scope]; !paused && c.Command == Resume {
 		return refuse("%s is not paused", c.Scope)
 	}
-	if c.Command != SetMode {
-		h.emit(CommandGiven{Command: c.Command, By: c.By, Scope: c.Scope, Reason: c.Reason}) // about no incident
+	switch c.Command {
+	case Pause:
+		return h.pause(c)
+	case Resume:
+		h.emit(CommandGiven{Command: Resume, By: c.By, Scope: c.Scope, Reason: c.Reason}) // about no incident
 		return nil
 	}
 	if !slices.Contains([]Mode{ModeObserve, ModeApprove, ModeAct}, Mode(c.Value)) {

@@ -38,6 +38,8 @@ func Describe(b Body) string {
 		return describeCommand(b)
 	case CommandRefused:
 		return "refused: " + describeCommand(b.CommandGiven) + ": " + b.Why
+	case PauseEnded:
+		return fmt.Sprintf("%s is paused by %s no longer: the time that was said is over", b.Scope, b.By)
 	case Digested:
 		return fmt.Sprintf("digest %d %s: %d lines", b.Number, b.Why, len(b.Lines))
 	case Started:
@@ -61,7 +63,7 @@ func describeCommand(b CommandGiven) string {
 	if len(b.Labels) > 0 {
 		words = append(words, b.Labels.String())
 	}
-	return strings.Join(append(words, "by", b.By), " ") + said(b.Reason)
+	return strings.Join(append(words, "by", b.By), " ") + untilWhen(b.Until) + said(b.Reason)
 }
 
 func firingNote(b AlertFiring) string {

@@ -13,5 +13,13 @@
 // [Finished]. What is started and not finished is what is left to do: it is at
 // once the outbox, the retry queue and the plan for recovery after a crash.
 //
+// # Stability
+//
+// The module is at v0, and it may be imported: what a function takes and returns may
+// still change between two minor releases, and the release notes say so. Facts do not.
+// A kind of fact is never changed or taken away, only added, so that a journal of any
+// release is read by every later one; [ErrUnknownKind] is what an earlier one says of it.
+// What [Handle] decides may change with each release; what it decided is written down.
+//
 // Start reading at [Handle], then [State], then the guards in guard.go.
 package remediate

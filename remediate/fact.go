@@ -38,7 +38,7 @@ var kinds = func() map[string]reflect.Type {
 		Founded{}, RulebookLoaded{}, ClockJumped{},
 		AlertFiring{}, AlertResolved{}, AlertSuppressed{}, AlertReleased{}, AlertDoubted{}, CommandGiven{},
 		Opened{}, Joined{}, Left{}, Judged{}, BreakerCounted{}, Rated{}, Healed{}, Reopened{}, Exhausted{}, Escalated{}, Closed{}, Filed{},
-		Rerouted{}, Late{}, Updated{}, Warned{}, Breached{}, Digested{}, CommandRefused{},
+		Rerouted{}, Late{}, Updated{}, Warned{}, Breached{}, Digested{}, CommandRefused{}, PauseEnded{},
 		Started{}, Delayed{}, Finished{},
 		Upgraded{}, Compared{},
 	} {
@@ -170,7 +170,7 @@ const (
 	Deny     = "deny"     // do not
 	Run      = "run"      // act on an incident that was only listed, or try again from the first step
 	Close    = "close"    // it is over
-	Pause    = "pause"    // the kill switch for Scope
+	Pause    = "pause"    // the kill switch for Scope, until it is resumed or Until
 	Resume   = "resume"
 	Override = "override" // break-glass: let Guard pass for the next attempt
 	SetMode  = "mode"     // Scope may do no more than Value; "act" lifts what was set
@@ -196,11 +196,16 @@ type CommandGiven struct {
 	Plan     string `json:"plan,omitempty"`  // Approve, Deny: hash of the plan, or the beginning of it
 	Scope    string `json:"scope,omitempty"` // Pause, Resume, SetMode: "all", "policy/NAME" or "namespace/NAME"; Drill, LiveDrill, EndDrill: "policy/NAME"
 	Reason   string `json:"reason,omitempty"`
-	Guard    string `json:"guard,omitempty"`  // Override: the guard's name
-	Value    string `json:"value,omitempty"`  // SetMode: a Mode; Rate: a Severity; Accept: a release; Drill, LiveDrill: for how long
-	Labels   Labels `json:"labels,omitempty"` // Drill, LiveDrill: of the alert, and the drill's name
-	Page     bool   `json:"page,omitempty"`   // LiveDrill: people are called as in earnest
-	Via      string `json:"via,omitempty"`    // how it was heard: slack, pagerduty; "" is the API
+	Guard    string `json:"guard,omitempty"` // Override: the guard's name
+	// Value is of SetMode a Mode, of Rate a Severity, of Accept a release, of Drill and
+	// LiveDrill for how long. So it is of a Pause that is to be given; of one that was, it
+	// is empty, and Until says what came of it.
+	Value  string `json:"value,omitempty"`
+	Labels Labels `json:"labels,omitempty"` // Drill, LiveDrill: of the alert, and the drill's name
+	Page   bool   `json:"page,omitempty"`   // LiveDrill: people are called as in earnest
+	Via    string `json:"via,omitempty"`    // how it was heard: slack, pagerduty; "" is the API
+	// Until is when a Pause ends by itself; zero: when somebody resumes it.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // CommandRefused is a human's word that was not taken, because it is not theirs
@@ -211,6 +216,12 @@ type CommandRefused struct {
 }
 
 // What was decided.
+
+// PauseEnded says that a pause came to the end that was said with it.
+type PauseEnded struct {
+	Scope string `json:"scope"`
+	By    string `json:"by"` // who paused it
+}
 
 // Opened begins an incident: one policy, one key, one life.
 type Opened struct {
@@ -559,6 +570,9 @@ type Result struct {
 	Held      model.Duration `json:"held,omitempty"`
 	Samples   int            `json:"samples,omitempty"`
 	Ref       string         `json:"ref,omitempty"` // Tell: names the message for later edits
+	// Link is where people see what was told, where the teller knows: an address of the
+	// service, over https. Nothing is decided by it.
+	Link string `json:"link,omitempty"`
 }
 
 // Delayed says that a try did not get through and when the next one is due.
@@ -606,6 +620,7 @@ func (Warned) kind() string          { return "warned/1" }
 func (Breached) kind() string        { return "breached/1" }
 func (Digested) kind() string        { return "digested/1" }
 func (CommandRefused) kind() string  { return "command-refused/1" }
+func (PauseEnded) kind() string      { return "pause-ended/1" }
 func (Started) kind() string         { return "started/1" }
 func (Delayed) kind() string         { return "delayed/1" }
 func (Finished) kind() string        { return "finished/1" }

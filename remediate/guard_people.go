@@ -12,17 +12,18 @@ import (
 
 // paused is the kill switch.
 func paused(v *view) Verdict {
+	is := allow("nothing is paused")
 	if len(v.h.s.Paused) == 0 {
-		return allow("nothing is paused")
+		return is
 	}
 	for _, scope := range v.h.scopes(v.i) {
 		if c, on := v.h.s.Paused[scope]; on {
-			d := deny(time.Time{}, "%s is paused by %s%s", scope, c.By, said(c.Reason))
+			d := deny(c.Until, "%s is paused by %s%s%s", scope, c.By, untilWhen(c.Until), said(c.Reason))
 			d.For = "paused"
-			return d
+			is = stricter(is, d)
 		}
 	}
-	return allow("nothing is paused")
+	return is
 }
 
 // mode is what the policy may do by itself: the strictest of what it was when

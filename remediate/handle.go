@@ -36,6 +36,7 @@ func (h *handler) handle(in Input) error {
 	if err := h.hear(in); err != nil {
 		return err
 	}
+	h.endPauses()
 	h.weather()
 	h.untold()
 	for w := h.s.index.wakes.due(h.now); w.incident != 0; w = h.s.index.wakes.due(h.now) {

@@ -308,6 +308,9 @@ func (s *State) Next() time.Time {
 	by(s.index.storm)
 	by(s.index.untold)
 	by(s.index.digest)
+	for _, c := range s.Paused {
+		by(c.Until)
+	}
 	if len(s.index.wakes.heap) > 0 {
 		by(s.index.wakes.heap[0].when)
 	}

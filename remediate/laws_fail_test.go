@@ -46,7 +46,7 @@ func TestLawsCanFail(t *testing.T) {
 		laws[6].name:  {{done("x")}, {ask, done("q"), done("q")}, {ask, ask}},
 		laws[7].name:  {{Closed{Incident: 1}, act("a", 1)}, {Closed{Incident: 1}, Healed{Incident: 1}}},
 		laws[8].name:  {{ask, done("q"), nil, nil, nil, allowed, act("a", 1)}, {act("a", 1)}},
-		laws[9].name:  {{first, CommandGiven{Command: Pause, Scope: "policy/p"}, act("a", 1)}, {first, CommandGiven{Command: Pause, Scope: "all"}, act("a", 1)}},
+		laws[9].name:  {{first, CommandGiven{Command: Pause, Scope: "policy/p"}, act("a", 1)}, {first, CommandGiven{Command: Pause, Scope: "all"}, act("a", 1)}, {CommandGiven{Command: Pause, Scope: "all"}, PauseEnded{Scope: "all"}}},
 		laws[10].name: {{opened(1, "careful"), allowed, act("a", 1)}, {opened(1, "careful"), allowed, CommandGiven{Incident: 1, Command: Approve, Plan: "ffffff"}, act("a", 1)}},
 		laws[11].name: {{AlertFiring{ID: id}, AlertFiring{ID: id}}, {AlertResolved{ID: id}, AlertResolved{ID: id}}, {AlertSuppressed{ID: id, By: []string{"s"}}, AlertSuppressed{ID: id, By: []string{"s"}}}, {AlertReleased{ID: id}}},
 		laws[12].name: {{loaded, AlertFiring{ID: id, Alert: alert}}, {loaded, AlertFiring{ID: id, Alert: alert}, Filed{}, first}},

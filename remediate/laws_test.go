@@ -419,22 +419,30 @@ func answersAreFresh(w *world) error {
 }
 
 func stopMeansStop(w *world) error {
-	paused := map[string]bool{}
+	paused := map[string]CommandGiven{}
 	policy := map[uint64]string{}
 	for _, f := range w.heard {
 		switch b := f.Body.(type) {
 		case Opened:
 			policy[b.Incident] = b.Policy
 		case CommandGiven:
-			if b.Command == Pause || b.Command == Resume {
-				paused[b.Scope] = b.Command == Pause
+			switch b.Command {
+			case Pause:
+				paused[b.Scope] = b
+			case Resume:
+				delete(paused, b.Scope)
 			}
+		case PauseEnded:
+			if until := paused[b.Scope].Until; until.IsZero() || until.After(f.At) {
+				return fmt.Errorf("the pause of %s ended at %s, and was to last until %s", b.Scope, f.At, until)
+			}
+			delete(paused, b.Scope)
 		case Started:
 			if b.Act == nil {
 				continue
 			}
 			for _, scope := range []string{"all", "policy/" + policy[b.Incident], "namespace/" + b.Act.Target.Namespace} {
-				if paused[scope] {
+				if _, on := paused[scope]; on {
 					return fmt.Errorf("%s at %s, while %s is paused", b.ID, f.At, scope)
 				}
 			}

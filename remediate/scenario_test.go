@@ -278,7 +278,7 @@ func (w *world) report(words []string) Reported {
 }
 
 // command reads ack|takeover|... i1 by=anna plan=... reason=... guard=...
-// value=..., or pause, resume and mode with a scope.
+// value=..., or pause, resume and mode with a scope, and until=...
 func (w *world) command(words []string) Command {
 	c := Command{Command: words[0]}
 	for _, s := range words[1:] {
@@ -298,6 +298,10 @@ func (w *world) command(words []string) Command {
 			c.Guard = v
 		case k == "value":
 			c.Value = v
+		case k == "until": // so long after the beginning
+			d, err := time.ParseDuration(v)
+			w.must(err)
+			c.Until = epoch.Add(d)
 		case k == "page":
 			c.Page = v == "true"
 		case slices.Contains([]string{Drill, LiveDrill, EndDrill}, c.Command) && named: // other labels than these

@@ -195,6 +195,9 @@ func (s *simulation) someCommand() Command {
 	c := Command{By: pick(s, "by", "anna", "bob", ""), Incident: rapid.Uint64Range(1, s.state.Last+1).Draw(s.rt, "incident")}
 	c.Command = pick(s, "command", Ack, TakeOver, Approve, Approve, Approve, Approve, Deny, Run, Run, Run, Close, Pause, Resume, Resume)
 	c.Scope = pick(s, "scope", "all", "policy/p0", "namespace/a", "nonsense")
+	if c.Command == Pause {
+		c.Value = pick(s, "lasts", "", "", "10s", "5m")
+	}
 	if i := s.state.Incidents.Get(c.Incident); i != nil && pick(s, "right plan", true, true, false) {
 		c.Plan = i.Hash
 	}

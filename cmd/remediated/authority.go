@@ -19,7 +19,8 @@ import (
 type authority struct {
 	web.Live
 	people func() []policies.Person
-	// refuses says why a scope cannot be resumed, whoever wants it.
+	// refuses says why a scope cannot be resumed, nor its pause be given an end, whoever
+	// wants it.
 	refuses func(scope string) error
 	// reject writes down what was not somebody's to say.
 	reject func(context.Context, remediate.Rejected) error
@@ -38,7 +39,7 @@ func (a authority) Command(ctx context.Context, c remediate.Command) error {
 	if err := may(a.people(), c, need); err != nil {
 		return cmp.Or(a.rejected(ctx, c, err), err)
 	}
-	if c.Command == remediate.Resume {
+	if ends := c.Value != "" || !c.Until.IsZero(); c.Command == remediate.Resume || c.Command == remediate.Pause && ends {
 		if err := a.refuses(c.Scope); err != nil {
 			return err
 		}

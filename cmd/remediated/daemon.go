@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,6 +43,7 @@ type daemon struct {
 	loading sync.Mutex    // one reload at a time
 	guesses guesses       // of tokens, at either listener
 	feed    web.Feed      // to those who look at the page
+	service supervisor    // who started us
 }
 
 // run runs the daemon until ctx ends or a part of it fails.
@@ -49,6 +51,9 @@ func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	d.log.Info("starting", "version", version.Info(), "build", version.BuildContext())
 	d.watch = newWatcher(d.log)
 	d.rejects = rate.NewLimiter(rate.Every(time.Second), 20)
+	if d.service, err = newSupervisor(os.Getenv, os.Getpid(), d.log); err != nil {
+		return err
+	}
 	if err := d.configure(); err != nil {
 		return err
 	}
@@ -66,6 +71,9 @@ func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 		return err
 	}
 	d.log.Info("ready")
+	parts.run("service manager", func(ctx context.Context) error { return d.service.run(ctx, d.engine) })
+	d.service.ready()
+	defer d.service.say("STOPPING=1")
 	for {
 		select {
 		case <-ctx.Done():
@@ -259,6 +267,7 @@ func (d *daemon) perConfiguration(parts *lifecycle, name string, do func(context
 func (d *daemon) reload(ctx context.Context) []policies.Problem {
 	d.loading.Lock()
 	defer d.loading.Unlock()
+	defer d.service.reloading()()
 	loaded, problems := policies.Reload(d.loaded, d.options.config, catalogue.New())
 	for _, p := range problems {
 		d.log.Warn("configuration", "problem", p.String())

@@ -116,7 +116,7 @@ func (k *killSwitch) tellChange(now order) {
 	}
 }
 
-// pause pauses those of the scopes that are not paused, and tells whether all
+// pause pauses those of the scopes that are not paused for good, and tells whether all
 // of them are now. While the journal cannot be written it is tried again at the
 // next look; nothing is done in the meantime anyway.
 func (k *killSwitch) pause(ctx context.Context, by, reason string, scopes []string) bool {
@@ -133,11 +133,12 @@ func (k *killSwitch) pause(ctx context.Context, by, reason string, scopes []stri
 	return err == nil
 }
 
-// running returns those of the scopes that are not paused.
+// running returns those of the scopes that are not paused, or not for good: between the
+// end of a pause and the next look at the file something would be begun.
 func (k *killSwitch) running(ctx context.Context, scopes []string) (open []string, err error) {
 	err = k.live.Look(ctx, func(s *remediate.State, books remediate.Rulebooks) {
 		for _, scope := range scopes {
-			if _, paused := s.Paused[scope]; paused {
+			if c, paused := s.Paused[scope]; paused && c.Until.IsZero() {
 				continue
 			}
 			open = append(open, scope)

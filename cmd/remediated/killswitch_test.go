@@ -202,6 +202,30 @@ func TestWhatIsPausedAlreadyStaysAsItIs(t *testing.T) {
 	})
 }
 
+// A pause that ends is not what the file and the signal want: when it ended something
+// would be begun before the next look at the file.
+func TestAPauseThatEndsIsMadeOneForGood(t *testing.T) {
+	for name, stop := range map[string]func(*switched){
+		"file pause":     func(s *switched) { s.write("all\n") },
+		"signal SIGUSR1": func(s *switched) { s.signals <- syscall.SIGUSR1 },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := switchOn(t, "-")
+			if err := s.world.Do("pause all by=anna value=1h"); err != nil {
+				t.Fatal(err)
+			}
+			stop(s)
+			s.pass(2 * time.Second)
+			s.want("all by " + name)
+			s.pass(2 * time.Hour)
+			s.want("all by " + name)
+			if n := s.commands(); n != 2 {
+				t.Errorf("%s: %d commands were written down, want that of anna and that of the switch", name, n)
+			}
+		})
+	}
+}
+
 // A shell makes the file before it writes to it.
 func TestAFileThatIsBeingWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -330,6 +354,12 @@ func TestResumeWhileTheFileStands(t *testing.T) {
 		resume("namespace/shop", "")
 		s.write("")
 		resume("all", "says that it is paused: remove the file first")
+		for _, ends := range []remediate.Command{{Value: "1h"}, {Until: time.Now().Add(time.Hour)}} {
+			ends.Command, ends.By, ends.Scope = remediate.Pause, "anna", "all"
+			if err := a.Command(t.Context(), ends); err == nil || !strings.Contains(refusal(err), "says that it is paused") {
+				t.Errorf("a pause that ends while the file says otherwise: %v", err)
+			}
+		}
 		s.remove()
 		resume("all", "")
 		s.want("")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -24,7 +23,7 @@ import (
 )
 
 // stormSize is how many alerts storm at the daemon: a few in the usual run of
-// the tests, 100,000 in make torture.
+// the tests, 1,000,000 in make torture.
 var stormSize = flag.Int("storm", 6000, "alerts that TestStormOfWebhooks sends")
 
 // daemonRole has this test binary be the daemon.
@@ -36,7 +35,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		os.Exit(run(context.Background(), os.Args[1:], signals{}, os.Stderr))
+		main()
 	}
 	leak.Main(m)
 }

@@ -44,10 +44,12 @@ type watcher struct {
 	appends    prometheus.Histogram
 	notices    *notices
 	accounts   *accounts
+	remedies   *remedies
 }
 
 func newWatcher(log *slog.Logger) *watcher {
-	w := &watcher{log: log, registry: prometheus.NewRegistry(), opened: map[uint64]remediate.Opened{}, notices: newNotices()}
+	w := &watcher{log: log, registry: prometheus.NewRegistry(), opened: map[uint64]remediate.Opened{}, notices: newNotices(),
+		remedies: &remedies{now: time.Now, until: map[string]time.Time{}}}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "remediated_" + name, Help: help}, labels)
 		w.registry.MustRegister(v)
@@ -100,6 +102,7 @@ func newWatcher(log *slog.Logger) *watcher {
 	w.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "remediated_notice_oldest_age_seconds", Help: "How long the oldest notice has waited to arrive where people see it; 0 when none waits.",
 	}, func() float64 { return w.notices.oldest(time.Now()).Seconds() }))
+	w.registry.MustRegister(w.remedies)
 	w.registry.MustRegister(cversion.NewCollector("remediated"), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return w
 }
@@ -171,8 +174,12 @@ func (w *watcher) count(b remediate.Body) {
 		w.rated(b)
 	case remediate.CommandGiven:
 		w.commanded(b)
+	case remediate.PauseEnded:
+		w.paused.WithLabelValues(b.Scope).Set(0)
 	case remediate.Compared:
 		w.compared(b)
+	case remediate.BreakerCounted:
+		w.remedies.count(b.Breaker, b.Until)
 	case remediate.Judged:
 		w.verdicts.WithLabelValues(string(b.Decision)).Inc()
 	case remediate.Started:
@@ -222,10 +229,11 @@ func (w *watcher) commanded(b remediate.CommandGiven) {
 	}
 }
 
-// resume takes up what was paused and which incidents were open when the daemon
-// started.
+// resume takes up what was paused or stopped and which incidents were open when the
+// daemon started.
 func (w *watcher) resume(s *remediate.State) {
 	w.notices.resume(s)
+	w.remedies.resume(s)
 	for scope := range s.Paused {
 		w.paused.WithLabelValues(scope).Set(1)
 	}

@@ -32,7 +32,7 @@ remediated_paused{scope="policy/postgres-down"} 1
 		remediate.CommandGiven{Command: remediate.Pause, By: "anna", Scope: "namespace/shop"},
 		remediate.CommandGiven{Command: remediate.Pause, By: "anna", Scope: "policy/postgres-down"},
 		remediate.CommandGiven{Command: remediate.Resume, By: "anna", Scope: "all"},
-		remediate.CommandGiven{Command: remediate.Resume, By: "anna", Scope: "namespace/shop"},
+		remediate.PauseEnded{Scope: "namespace/shop", By: "anna"},
 		remediate.CommandGiven{Command: remediate.Ack, By: "anna", Incident: 1},
 	} {
 		w.fact(remediate.Fact{Seq: uint64(n + 1), At: time.Unix(int64(n), 0), Body: b})

@@ -77,6 +77,11 @@ func TestEachWordArrivesAndSaysWhatItHasDone(t *testing.T) {
 			"policy/postgres-down tightened: no more than observe until it is lifted with remedy mode policy/postgres-down act\n"},
 		{[]string{"mode", "all", "act"}, remediate.Command{Command: "mode", Scope: "all", Value: "act"}, "all lifted: its policies do again what their own mode lets them\n"},
 		{[]string{"pause"}, remediate.Command{Command: "pause", Scope: "all"}, "all paused: nothing is done there; alerts are taken and people are told\n"},
+		{[]string{"pause", "all", "--for", "2h", "--reason", "hosts"}, remediate.Command{Command: "pause", Scope: "all", Value: "2h", Reason: "hosts"},
+			"all paused for 2h: nothing is done there; alerts are taken and people are told\n"},
+		{[]string{"pause", "namespace/shop", "--until", "2026-01-14T14:00:00Z"},
+			remediate.Command{Command: "pause", Scope: "namespace/shop", Until: time.Date(2026, 1, 14, 14, 0, 0, 0, time.UTC)},
+			"namespace/shop paused until 2026-01-14T14:00:00Z: nothing is done there; alerts are taken and people are told\n"},
 		{[]string{"resume", "namespace/shop"}, remediate.Command{Command: "resume", Scope: "namespace/shop"}, "namespace/shop resumed\n"},
 		{[]string{"drill", "begin", "postgres-down", "--label", "namespace=shop", "--name", "2026-Q4", "--for", "20m"},
 			remediate.Command{Command: "drill", Scope: "policy/postgres-down", Value: "20m", Labels: remediate.LabelsOf(map[string]string{"namespace": "shop", "remediated_drill": "2026-Q4"})},
@@ -91,6 +96,29 @@ func TestEachWordArrivesAndSaysWhatItHasDone(t *testing.T) {
 		if code != exitOK || stdout != c.says || !reflect.DeepEqual(d.heard, []remediate.Command{c.want}) {
 			t.Errorf("remedy %v: exit code %d, said %q%q, handed over %+v; want %q and %+v", c.args, code, stdout, stderr, d.heard, c.says, c.want)
 		}
+	}
+}
+
+func TestShowSaysWhereItWasTold(t *testing.T) {
+	d, url := tellTo(t)
+	for n, b := range []remediate.Body{
+		remediate.Started{ID: "t9", Incident: 1, Tell: &remediate.Tell{Destination: "slack", Notice: remediate.Notice{Action: "show"}}},
+		remediate.Finished{ID: "t9", Incident: 1, Result: remediate.Result{Outcome: remediate.OK, Link: "https://acme.slack.com/archives/C1/p1"}},
+	} {
+		d.facts = append(d.facts, remediate.Fact{Seq: 1000 + uint64(n), At: webtest.Epoch.Add(time.Minute), Body: b})
+	}
+	if _, stdout, _ := calls(t, "--url", url, "incident", "show", "i1"); !strings.Contains(stdout, "See also") || !strings.Contains(stdout, "slack: https://acme.slack.com/archives/C1/p1\n") {
+		t.Error(stdout)
+	}
+}
+
+func TestStatusSaysWhenAPauseEnds(t *testing.T) {
+	d, url := tellTo(t)
+	if err := d.World.Play("pause all by=anna value=50m reason=hosts\npass 15m"); err != nil {
+		t.Fatal(err)
+	}
+	if _, stdout, _ := calls(t, "--url", url, "status"); !strings.Contains(stdout, "all is paused by anna until 2026-01-14 10:50:00 UTC, 35m left: hosts\n") {
+		t.Error(stdout)
 	}
 }
 

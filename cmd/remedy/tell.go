@@ -91,6 +91,11 @@ func (p *printer) head(i web.Incident) {
 	add("Alerts", fmt.Sprintf("%d of %d fire", i.Firing, i.Alerts))
 	add("Attempts", fmt.Sprint(i.Attempts))
 	add("Called", called(i))
+	for _, t := range i.ToldTo {
+		if t.Link != "" {
+			add("See also", t.Destination+": "+t.Link)
+		}
+	}
 	for _, r := range i.Ratings {
 		add("Rated", rated(r))
 	}
@@ -256,8 +261,14 @@ func (p *printer) waits(i web.Incident) {
 	if a := i.Approval; a != nil {
 		none = false
 		p.printf("  a human's word on plan %s: %s\n", a.Hash, a.Plan.Step)
-		for _, act := range a.Plan.Acts {
+		for k, act := range a.Plan.Acts {
 			p.printf("    %s\n", strings.TrimSpace(act.String()+" "+string(act.Args)))
+			if k < len(a.Changes) {
+				p.fields(a.Changes[k].Fields)
+			}
+		}
+		for _, about := range a.Reach {
+			p.printf("    %s\n", about)
 		}
 	}
 	if !i.Until.IsZero() {
@@ -275,6 +286,28 @@ func (p *printer) waits(i web.Incident) {
 	for _, command := range i.Commands {
 		for _, more := range argumentsOf(i, command) {
 			p.printf("  remedy incident %s i%d%s\n", command, i.Number, more)
+		}
+	}
+}
+
+// fields shows what an act would change, each field before and after.
+func (p *printer) fields(fs []web.FieldChange) {
+	for _, f := range fs {
+		if f.Before == f.After {
+			p.printf("      %s: %s, as it is\n", f.Name, f.After)
+			continue
+		}
+		p.printf("      %s\n", f.Name)
+		for _, side := range []struct {
+			mark string
+			tone web.Tone
+			text string
+		}{{"- ", web.Bad, f.Before}, {"+ ", web.Good, f.After}} {
+			if side.text != "" {
+				for line := range strings.SplitSeq(side.text, "\n") {
+					p.printf("      %s\n", p.tone(side.tone, side.mark+line))
+				}
+			}
 		}
 	}
 }
@@ -315,11 +348,14 @@ func (p *printer) status(s web.Status) {
 		p.printf("%s\n", p.tone(web.Wait, strings.Join(aboutUpgrade(*u), "; ")))
 	}
 	for _, scope := range s.Paused {
-		reason := ""
+		reason, until := "", ""
 		if scope.Reason != "" {
 			reason = ": " + scope.Reason
 		}
-		p.printf("%s\n", p.tone(web.Wait, fmt.Sprintf("%s is paused by %s%s", scope.Scope, scope.By, reason)))
+		if !scope.Until.IsZero() {
+			until = fmt.Sprintf(" until %s, %s left", stamp(scope.Until), web.Span(scope.Until.Sub(s.AsOf)))
+		}
+		p.printf("%s\n", p.tone(web.Wait, fmt.Sprintf("%s is paused by %s%s%s", scope.Scope, scope.By, until, reason)))
 	}
 	for _, m := range s.Modes {
 		reason := ""

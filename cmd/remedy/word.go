@@ -37,8 +37,7 @@ var aboutIncidents = []wordCommand{
 
 // aboutScopes are those that name all, a policy or a namespace.
 var aboutScopes = []wordCommand{
-	{remediate.Pause, "Do nothing in a scope until it is resumed. Alerts are still taken and people are still told.",
-		says("paused: nothing is done there; alerts are taken and people are told")},
+	{remediate.Pause, "Do nothing in a scope until it is resumed, or for a while. Alerts are still taken and people are still told.", pausedFor},
 	{remediate.Resume, "Go on in a scope that was paused.", says("resumed")},
 	{remediate.SetMode, "Let policies do no more in a scope than observe or approve; act lifts it. It only ever tightens.", func(w web.Word) string {
 		if w.Value == string(remediate.ModeAct) {
@@ -46,6 +45,18 @@ var aboutScopes = []wordCommand{
 		}
 		return "tightened: no more than " + w.Value + " until it is lifted with remedy mode " + w.Scope + " act"
 	}},
+}
+
+// pausedFor says what a pause has done, and how it ends.
+func pausedFor(w web.Word) string {
+	lasts := ""
+	switch {
+	case w.For != "":
+		lasts = " for " + w.For
+	case w.Until != "":
+		lasts = " until " + w.Until
+	}
+	return "paused" + lasts + ": nothing is done there; alerts are taken and people are told"
 }
 
 func (c *cli) wordCommands(cmd *kingpin.CmdClause) {
@@ -109,6 +120,10 @@ func (c *cli) wordAboutScope(cmd *kingpin.CmdClause, w wordCommand) {
 		oneOf(cmd.Arg("mode", "observe, approve or act."), &word.Value, string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct))
 	} else {
 		scope.Default("all").StringVar(&word.Scope)
+	}
+	if w.name == remediate.Pause {
+		cmd.Flag("for", "For how long, for example 30m, 2h or 3d; then it goes on by itself. Said again, it is from then on.").StringVar(&word.For)
+		cmd.Flag("until", "Until when, for example 2026-01-14T14:00:00Z. Without either it lasts until somebody resumes it.").StringVar(&word.Until)
 	}
 	cmd.Flag("reason", "Why, for those who read it later.").StringVar(&word.Reason)
 	c.commands[cmd.FullCommand()] = func(ctx context.Context) error {

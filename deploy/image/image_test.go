@@ -3,15 +3,16 @@ package main
 import (
 	"archive/tar"
 	"bytes"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
-	"maps"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,256 +22,226 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// What is read back from the archive is a valid index of an image for each
-// architecture, with its own programs, that say what they are and how they run.
-func TestImageOfEachArchitecture(t *testing.T) {
-	archive := build(t, planted(t, ""))
-	index := readBack(t, archive)
+var at = time.Date(2026, 11, 28, 6, 0, 0, 0, time.UTC)
+
+// packed packs an image of programs that are only text, but that of this machine's
+// processor where one is given.
+func packed(t *testing.T, daemon []byte) string {
+	t.Helper()
+	programs := t.TempDir()
+	for _, arch := range []string{"amd64", "arm64"} {
+		for _, name := range []string{"remediated", "remedy", "THIRD_PARTY_LICENSES.txt"} {
+			body := []byte(name + " for " + arch)
+			if daemon != nil && name == "remediated" && arch == runtime.GOARCH {
+				body = daemon
+			}
+			write(t, filepath.Join(programs, "linux-"+arch, name), body)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "image.tar")
+	r := release{Version: "v1.2.3", Revision: "0123456789abcdef", Time: at, Programs: programs}
+	if err := r.write(out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// read reads an image back from its tar: the index and the image of each
+// processor.
+func read(t *testing.T, name string) map[string]v1.Image {
+	t.Helper()
+	dir := t.TempDir()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	unpack(t, f, dir)
+	index, err := layout.ImageIndexFromPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := validate.Index(index); err != nil {
 		t.Error(err)
 	}
-	for _, arch := range []string{"amd64", "arm64"} {
-		image := imageFor(t, index, arch)
-		config, err := image.ConfigFile()
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := map[string]v1.Image{}
+	for _, m := range manifest.Manifests {
+		img, err := index.Image(m.Digest)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if config.OS != "linux" || config.Architecture != arch {
-			t.Errorf("the image for %s says it is for %s/%s", arch, config.OS, config.Architecture)
+		images[m.Platform.String()] = img
+	}
+	return images
+}
+
+// The image says who it runs as, what it runs and which release it is, for each processor.
+func TestConfig(t *testing.T) {
+	images := read(t, packed(t, nil))
+	if len(images) != 2 {
+		t.Errorf("there are images for %v", images)
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		img := images["linux/"+arch]
+		if img == nil {
+			t.Errorf("there is no image for %s", arch)
+			continue
 		}
-		if c := config.Config; c.User != "65532:65532" || !slices.Equal(c.Entrypoint, []string{"/remediated"}) {
-			t.Errorf("%s: it runs %q as %q", arch, c.Entrypoint, c.User)
+		c, err := img.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
 		}
-		for name, want := range map[string]string{"version": "v1.2.3", "revision": "abc", "created": "2026-11-28T05:24:00Z", "source": source, "licenses": "Apache-2.0"} {
-			if got := config.Config.Labels["org.opencontainers.image."+name]; got != want {
-				t.Errorf("%s: the label %s is %q, want %q", arch, name, got, want)
+		if c.Architecture != arch || c.OS != "linux" || c.Config.User != "65532:65532" || !slices.Equal(c.Config.Entrypoint, []string{"/remediated"}) || !c.Created.Equal(at) {
+			t.Errorf("%s: %+v", arch, c)
+		}
+		for label, is := range map[string]string{"version": "v1.2.3", "revision": "0123456789abcdef", "created": "2026-11-28T06:00:00Z", "licenses": "Apache-2.0"} {
+			if c.Config.Labels["org.opencontainers.image."+label] != is {
+				t.Errorf("label %s is %q", label, c.Config.Labels["org.opencontainers.image."+label])
 			}
 		}
-		if got := content(t, image)["remediated"].content; string(got) != "remediated for "+arch {
-			t.Errorf("the image for %s has the program %q", arch, got)
-		}
 	}
 }
 
-// There is what a static program needs, and nothing that helps who gets in: no
-// shell, no library, nothing that the user may write but the journal and /tmp.
-func TestNothingElseIsInIt(t *testing.T) {
-	files := content(t, imageFor(t, readBack(t, build(t, planted(t, ""))), "amd64"))
-	want := []string{
-		"etc/", "etc/group", "etc/passwd", "etc/remediated/", "etc/ssl/", "etc/ssl/certs/", "etc/ssl/certs/ca-certificates.crt",
-		"remediated", "remedy", "tmp/", "var/", "var/lib/", "var/lib/remediated/",
-	}
-	if got := slices.Sorted(maps.Keys(files)); !slices.Equal(got, want) {
-		t.Errorf("it has\n%q, want\n%q", got, want)
-	}
-	for name, f := range files {
-		writable := f.mode&0o022 != 0 || f.owner != 0
-		if writable != (name == "tmp/" || name == "var/lib/remediated/") {
-			t.Errorf("%s has mode %o and owner %d", name, f.mode, f.owner)
-		}
-		if program := name == "remediated" || name == "remedy"; !strings.HasSuffix(name, "/") && f.mode&0o111 != 0 != program {
-			t.Errorf("%s has mode %o", name, f.mode)
-		}
-	}
-	if passwd := string(files["etc/passwd"].content); !strings.Contains(passwd, "remediated:x:65532:65532:") {
-		t.Errorf("passwd is\n%s", passwd)
-	}
-	pem := files["etc/ssl/certs/ca-certificates.crt"].content
-	if !x509.NewCertPool().AppendCertsFromPEM(pem) || bytes.Count(pem, []byte("BEGIN CERTIFICATE")) < 100 {
-		t.Errorf("there are %d authorities", bytes.Count(pem, []byte("BEGIN CERTIFICATE")))
-	}
-}
-
-// The same programs make the same bytes, wherever and whenever; other programs
-// make another image on the same base.
-func TestSameBytesTwice(t *testing.T) {
-	one, two, other := build(t, planted(t, "")), build(t, planted(t, "")), build(t, planted(t, ", mended"))
-	a, b, c := read(t, one), read(t, two), read(t, other)
-	if !bytes.Equal(a, b) {
-		t.Error("two builds of the same programs differ")
-	}
-	if bytes.Equal(a, c) {
-		t.Error("builds of other programs do not differ")
-	}
-	layers := func(archive string) []v1.Hash {
-		m, err := imageFor(t, readBack(t, archive), "arm64").Manifest()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var digests []v1.Hash
-		for _, l := range m.Layers {
-			digests = append(digests, l.Digest)
-		}
-		return digests
-	}
-	if l, m := layers(one), layers(other); len(l) != 2 || l[0] != m[0] || l[1] == m[1] {
-		t.Errorf("layers are %v and, with other programs, %v", l, m)
-	}
-}
-
-func TestWhatIsMissingIsNamed(t *testing.T) {
-	whole := planted(t, "")
-	for want, args := range map[string][]string{
-		"--programs is missing":        {"--out=o", "--version=v", "--revision=r"},
-		"--created=today: want a time": {"--programs=p", "--out=o", "--version=v", "--revision=r", "--created=today"},
-		"riscv64/remediated: no such file or directory: build it first": {
-			"--programs=" + whole, "--out=o", "--version=v", "--revision=r", "--created=2026-11-28T05:24:00Z", "--architectures=amd64,riscv64",
-		},
-	} {
-		if err := run(args, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("run(%q) = %v, want %q", args, err, want)
-		}
-	}
-}
-
-// The Dockerfile makes an image that runs alike.
-func TestDockerfileMakesTheSame(t *testing.T) {
-	text := string(read(t, "Dockerfile"))
-	config, err := imageFor(t, readBack(t, build(t, planted(t, ""))), "amd64").ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	last := text[strings.LastIndex(text, "\nFROM ")+1:]
-	c := config.Config
-	for _, want := range []string{
-		"FROM scratch\n", "USER " + c.User + "\n", fmt.Sprintf("ENTRYPOINT [%q]\n", c.Entrypoint[0]), fmt.Sprintf("CMD [%q, %q]\n", c.Cmd[0], c.Cmd[1]),
-		fmt.Sprintf("VOLUME [%q]\n", storage), "ENV " + c.Env[0] + "\n", "org.opencontainers.image.source=" + source,
-	} {
-		if !strings.Contains(last, want) {
-			t.Errorf("the Dockerfile's image has no %s", want)
-		}
-	}
-	if passwd := fmt.Sprintf("remediated:x:%d:%[1]d:remediated:%s:/sbin/nologin", user, storage); !strings.Contains(text, passwd) {
-		t.Errorf("the Dockerfile does not make the user %s", passwd)
-	}
-}
-
-// planted is a folder of programs that are none, of two architectures.
-func planted(t *testing.T, how string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, arch := range []string{"amd64", "arm64"} {
-		for _, name := range programs {
-			plant(t, filepath.Join(dir, arch, name), name+" for "+arch+how)
-		}
-	}
-	return dir
-}
-
-func plant(t *testing.T, name, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// build runs the command and returns its archive.
-func build(t *testing.T, folder string, args ...string) string {
-	t.Helper()
-	archive := filepath.Join(t.TempDir(), "image.tar")
-	args = append([]string{"--programs=" + folder, "--out=" + archive, "--version=v1.2.3", "--revision=abc", "--created=2026-11-28T06:24:00+01:00"}, args...)
-	var out strings.Builder
-	if err := run(args, &out, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(out.String(), archive+" sha256:") {
-		t.Errorf("it said %q", &out)
-	}
-	if left, err := os.ReadDir(filepath.Dir(archive)); err != nil || len(left) != 1 {
-		t.Errorf("beside the archive it left %v, %v", left, err)
-	}
-	return archive
-}
-
-// readBack unpacks an archive and returns the one index that it holds.
-func readBack(t *testing.T, archive string) v1.ImageIndex {
-	t.Helper()
-	dir := t.TempDir()
-	for tr := tar.NewReader(bytes.NewReader(read(t, archive))); ; {
-		h, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := io.ReadAll(tr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		plant(t, filepath.Join(dir, h.Name), string(b))
-	}
-	outer, err := layout.ImageIndexFromPath(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := outer.IndexManifest()
-	if err != nil || len(m.Manifests) != 1 {
-		t.Fatalf("the archive holds %v, %v: want one index", m, err)
-	}
-	if m.Manifests[0].Annotations["org.opencontainers.image.ref.name"] == "" {
-		t.Error("the index has no name")
-	}
-	index, err := outer.ImageIndex(m.Manifests[0].Digest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return index
-}
-
-// imageFor is the image that a machine with this architecture takes.
-func imageFor(t *testing.T, index v1.ImageIndex, arch string) v1.Image {
-	t.Helper()
-	m, err := index.IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range m.Manifests {
-		if d.Platform != nil && d.Platform.OS == "linux" && d.Platform.Architecture == arch {
-			image, err := index.Image(d.Digest)
+// Nothing is in it but what is meant to be: no shell, no package manager.
+func TestFiles(t *testing.T) {
+	for platform, img := range read(t, packed(t, nil)) {
+		var files []string
+		for r := tar.NewReader(mutate.Extract(img)); ; {
+			h, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			return image
+			if h.Typeflag == tar.TypeReg {
+				files = append(files, h.Name)
+			}
+			if h.Mode&0o022 != 0 && h.Name != "tmp" || h.Uid != 0 && h.Name != "var/lib/remediated" {
+				t.Errorf("%s: the user may write %s, which is %o of %d", platform, h.Name, h.Mode, h.Uid)
+			}
+		}
+		slices.Sort(files)
+		want := []string{"THIRD_PARTY_LICENSES.txt", "etc/group", "etc/passwd", "etc/ssl/certs/ca-certificates.crt", "remediated", "remedy"}
+		if !slices.Equal(files, want) {
+			t.Errorf("%s: has %q", platform, files)
 		}
 	}
-	t.Fatalf("there is no image for %s", arch)
-	return nil
 }
 
-// content is what the image's layers come to.
-func content(t *testing.T, image v1.Image) map[string]file {
+func TestSameBytesTwice(t *testing.T) {
+	one, another := packed(t, nil), packed(t, nil)
+	if !bytes.Equal(readFile(t, one), readFile(t, another)) {
+		t.Error("the same programs give two images")
+	}
+}
+
+// What the Dockerfile makes runs likewise.
+func TestDockerfile(t *testing.T) {
+	text := string(readFile(t, "Dockerfile"))
+	for _, line := range []string{"USER 65532:65532", `ENTRYPOINT ["/remediated"]`, "WORKDIR " + storage} {
+		if !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("the Dockerfile does not have the line %q", line)
+		}
+	}
+}
+
+func TestSaysWhatIsMissing(t *testing.T) {
+	for says, r := range map[string]release{
+		"--version":     {Programs: t.TempDir()},
+		"make programs": {Version: "v1.2.3", Programs: t.TempDir()},
+	} {
+		if err := r.write(filepath.Join(t.TempDir(), "image.tar")); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("said %v, not %q", err, says)
+		}
+	}
+}
+
+// A program in it knows its user, believes public authorities, may write its journal and
+// nothing else.
+func TestProgramAtHome(t *testing.T) {
+	dir, program := t.TempDir(), filepath.Join(t.TempDir(), "home")
+	cmd := exec.Command("go", "build", "-o", program, "./testdata/home")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	unpackImage(t, packed(t, readFile(t, program)), dir)
+	if out := runIn(t, dir); out != "nonroot at home\n" {
+		t.Errorf("it says: %s", out)
+	}
+}
+
+// unpackImage unpacks the image of this machine's processor into a folder.
+func unpackImage(t *testing.T, name, dir string) {
 	t.Helper()
-	r := mutate.Extract(image)
-	defer r.Close()
-	files := map[string]file{}
-	for tr := tar.NewReader(r); ; {
-		h, err := tr.Next()
+	img := read(t, name)["linux/"+runtime.GOARCH]
+	if img == nil {
+		t.Skipf("there is no image for %s", runtime.GOARCH)
+	}
+	unpack(t, mutate.Extract(img), dir)
+}
+
+// runIn runs the image's entrypoint as its user, where the unpacked image is all
+// that there is.
+func runIn(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	if os.Geteuid() != 0 || runtime.GOOS != "linux" {
+		t.Skip("changing the root folder and the user takes root, on Linux")
+	}
+	cmd := exec.CommandContext(t.Context(), "/remediated", args...)
+	cmd.Dir = storage
+	cmd.Env = []string{"PATH=/", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: dir, Credential: &syscall.Credential{Uid: user, Gid: user}}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	return string(out)
+}
+
+// unpack unpacks a tar with its modes and, as root, its owners.
+func unpack(t *testing.T, from io.Reader, dir string) {
+	t.Helper()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for r := tar.NewReader(from); ; {
+		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return files
+			return
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !h.ModTime.Equal(time.Unix(0, 0)) {
-			t.Errorf("%s is of %s", h.Name, h.ModTime)
-		}
-		b, err := io.ReadAll(tr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := h.Name
+		name := filepath.Join(dir, filepath.FromSlash(h.Name))
 		if h.Typeflag == tar.TypeDir {
-			name = strings.TrimSuffix(name, "/") + "/"
+			err = os.MkdirAll(name, 0o755)
+		} else {
+			body, _ := io.ReadAll(r)
+			write(t, name, body)
 		}
-		files[name] = file{name, h.Mode, h.Uid, b}
+		if os.Geteuid() == 0 {
+			err = errors.Join(err, os.Chown(name, h.Uid, h.Gid))
+		}
+		if err := errors.Join(err, os.Chmod(name, fs.FileMode(h.Mode&0o777))); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
-func read(t *testing.T, name string) []byte {
+func write(t *testing.T, name string, body []byte) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, body, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readFile(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(name)
 	if err != nil {

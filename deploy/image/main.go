@@ -1,6 +1,8 @@
-// Command image builds the container image, without an engine: an index of one
-// image for each architecture, as an archive of an OCI layout, which skopeo, crane,
-// containerd and an engine take. The same programs make the same bytes.
+// Command image packs the image, without a container engine: an index of one
+// image for each processor, as a tar of an OCI layout, of programs that were built
+// before. The same programs give the same bytes.
+//
+//	go -C deploy/image run . --version=v1.2.3 --out=../../bin/release/image.tar
 package main
 
 import (
@@ -8,98 +10,97 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
+	"path"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
+// release is what an image is of.
+type release struct {
+	Version, Revision string
+	Time              time.Time // of the commit
+	Programs          string    // the folder that has linux-amd64 and linux-arm64
+}
+
 func main() {
-	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "image: %v\n", err)
+	r := release{Time: time.Unix(0, 0)}
+	flag.StringVar(&r.Version, "version", "", "the release's version: v1.2.3")
+	flag.StringVar(&r.Revision, "revision", "", "the commit that it was built from")
+	flag.Func("time", "when that commit was made: 2026-11-28T06:00:00Z", func(text string) (err error) {
+		r.Time, err = time.Parse(time.RFC3339, text)
+		return err
+	})
+	flag.StringVar(&r.Programs, "programs", "../../bin/build", "the folder with the programs of each platform")
+	out := flag.String("out", "image.tar", "the tar to write")
+	flag.Parse()
+	if err := r.write(*out); err != nil {
+		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
 }
 
-// run is main with its surroundings as arguments.
-func run(args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("image", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	folder := flags.String("programs", "", "Folder with a folder of programs for each architecture.")
-	architectures := flags.String("architectures", "amd64,arm64", "For which.")
-	out := flags.String("out", "", "The archive that is written.")
-	var r release
-	flags.StringVar(&r.version, "version", "", "What is released, such as v1.2.3.")
-	flags.StringVar(&r.revision, "revision", "", "The commit.")
-	created := flags.String("created", "", "When it was committed, such as 2026-11-28T05:24:00Z.")
-	if err := flags.Parse(args); err != nil {
+// write packs the images of all processors into one tar.
+func (r release) write(name string) error {
+	if r.Version == "" {
+		return errors.New("--version is missing, like v1.2.3")
+	}
+	index, err := r.index()
+	if err != nil {
 		return err
 	}
-	for name, value := range map[string]string{"programs": *folder, "out": *out, "version": r.version, "revision": r.revision} {
-		if value == "" {
-			return fmt.Errorf("--%s is missing: see --help", name)
+	dir, err := os.MkdirTemp("", "image")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if _, err := layout.Write(dir, index); err != nil {
+		return fmt.Errorf("lay the image out: %w", err)
+	}
+	return r.pack(name, dir)
+}
+
+// index lists the image of each processor.
+func (r release) index() (v1.ImageIndex, error) {
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, arch := range []string{"amd64", "arm64"} {
+		img, err := r.image(arch)
+		if err != nil {
+			return nil, fmt.Errorf("image for %s: %w", arch, err)
 		}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{
+			Add:        img,
+			Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
+		})
 	}
-	var err error
-	if r.created, err = time.Parse(time.RFC3339, *created); err != nil {
-		return fmt.Errorf("--created=%s: want a time such as 2026-11-28T05:24:00Z", *created)
-	}
-	index, err := newIndex(r, *folder, strings.Split(*architectures, ","))
-	if err != nil {
-		return err
-	}
-	if err := save(index, r.version, *out); err != nil {
-		return err
-	}
-	digest, err := index.Digest()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(stdout, "%s %s\n", *out, digest)
-	return nil
+	return mutate.Annotations(index, r.labels()).(v1.ImageIndex), nil
 }
 
-// save writes the archive. What it holds is one index with a name, from which tools
-// that ask for "the image" take all architectures.
-func save(index v1.ImageIndex, name, archive string) (err error) {
-	dir, err := os.MkdirTemp(filepath.Dir(archive), "image-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		return fmt.Errorf("begin the layout: %w", err)
-	}
-	if err := path.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": name})); err != nil {
-		return fmt.Errorf("write the layout: %w", err)
-	}
-	return pack(os.DirFS(dir), archive)
-}
-
-// pack writes the files of a folder into an archive, in the order of their names.
-func pack(folder fs.FS, archive string) (err error) {
-	f, err := os.Create(archive)
+// pack writes a layout as a tar, in the order of names and without what is of this
+// machine.
+func (r release) pack(name, dir string) (err error) {
+	f, err := os.Create(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	w := tar.NewWriter(f)
-	err = fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error {
+	root := os.DirFS(dir)
+	err = fs.WalkDir(root, ".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := fs.ReadFile(folder, name)
+		body, err := fs.ReadFile(root, file)
 		if err != nil {
 			return err
 		}
-		return write(w, &tar.Header{Name: name, Mode: 0o644, Size: int64(len(content)), ModTime: time.Unix(0, 0), Typeflag: tar.TypeReg}, content)
+		return r.entry(w, tar.Header{Name: path.Clean(file), Mode: 0o644}, body)
 	})
 	return errors.Join(err, w.Close())
 }

@@ -61,6 +61,7 @@ func (p *PagerDuty) hear(ctx context.Context, e Event) error {
 }
 
 func (p *PagerDuty) remember(e Event) {
+	p.linked(e.Key, e.URL)
 	switch e.Type {
 	case Acknowledged:
 		p.acked.put(e.Incident, struct{}{})

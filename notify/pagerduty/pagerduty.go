@@ -46,6 +46,7 @@ type PagerDuty struct {
 	tries       memory[time.Time]      // of pages that did not get through yet, by destination and key
 	triggered   memory[time.Time]      // when PagerDuty took the trigger of a key
 	escalations memory[time.Time]      // when we moved an incident, by PagerDuty's ID
+	links       memory[string]         // where people see what was paged, by key
 	acked       memory[struct{}]       // incidents that a person is known to have acknowledged, by PagerDuty's ID
 	changes     memory[int]            // how many change events of a tell were taken, by its ID
 	webhooks    memory[struct{}]       // webhooks that were heard, by their two IDs
@@ -79,7 +80,7 @@ func New(o Options) (*PagerDuty, error) {
 	}
 	p := &PagerDuty{options: o, eventsURL: u.String(), changeURL: u.JoinPath("..", "change/enqueue").String(), client: notify.HTTPClient(o.Timeout)}
 	p.tries.most, p.triggered.most, p.escalations.most = maxTries, maxTries, maxTries
-	p.acked.most, p.changes.most, p.webhooks.most = maxTries, maxTries, maxWebhooks
+	p.acked.most, p.links.most, p.changes.most, p.webhooks.most = maxTries, maxTries, maxTries, maxWebhooks
 	return p, nil
 }
 

@@ -25,6 +25,7 @@ func (p *PagerDuty) Poll(ctx context.Context, keys []string) ([]Event, error) {
 			return events, fmt.Errorf("%d of %d keys were asked about: %w", n, len(keys), err)
 		}
 		for _, i := range incidents {
+			p.linked(key, webAddress(i.HTMLURL))
 			if e, ok := p.eventOf(standingOf(i), key); ok {
 				p.remember(e)
 				events = append(events, e)

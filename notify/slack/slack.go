@@ -120,6 +120,9 @@ type Slack struct {
 
 	mu  sync.Mutex
 	ids map[string]string // of the configured channels, once Slack has told them
+
+	workspace *url.URL  // where people see it, nil until Slack has told
+	located   time.Time // when that was asked for last
 }
 
 // New returns a Slack that posts as the options say. It calls nobody.
@@ -219,7 +222,9 @@ func (s *Slack) root(ctx context.Context, started remediate.Started) (string, er
 			return ref.String(), err
 		}
 	}
-	ref, err = s.postHome(ctx, s.home(n), m)
+	if ref, err = s.postHome(ctx, s.home(n), m); err == nil {
+		s.locate(ctx)
+	}
 	return ref.String(), err
 }
 

@@ -290,8 +290,9 @@ func TestTheMessageOfAnOlderIncidentIsLookedForByANewTell(t *testing.T) {
 func TestANewIncidentIsPostedWithoutLooking(t *testing.T) {
 	b := newBench(t, nil)
 	b.perform(rootTell("q-i42-t1", "", notice(nil)), remediate.OK)
-	if got := b.calls(); got != "chat.postMessage" {
-		t.Errorf("calls: %s; want one, because all methods are rate limited", got)
+	b.perform(rootTell("q-i43-t1", "", notice(func(n *remediate.Notice) { n.Key, n.Incident = "q4m2x7kd-i43", 43 })), remediate.OK)
+	if got := b.calls(); got != "chat.postMessage auth.test chat.postMessage" {
+		t.Errorf("calls: %s; want one each, because all methods are rate limited, and once where the workspace is", got)
 	}
 }
 

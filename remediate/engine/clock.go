@@ -81,6 +81,12 @@ func (c *clock) reported(r remediate.Reported) remediate.Reported {
 	return r
 }
 
+// command does the same for a human's word that is to hold until some hour.
+func (c *clock) command(w remediate.Command) remediate.Command {
+	w.Until = c.of(w.Until)
+	return w
+}
+
 // listing does the same for a listing: what is heard of meanwhile is later
 // than when it was begun.
 func (c *clock) listing(l remediate.Listing) remediate.Listing {

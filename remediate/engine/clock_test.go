@@ -199,3 +199,29 @@ func TestListingsCountThoughTheClockWasSetBack(t *testing.T) {
 		}
 	})
 }
+
+// A pause lasts as long as it was said to, though facts' time is ahead of the wall's clock,
+// by which people say until when; and what waited goes on at its end by itself.
+func TestPausesLastAsLongThoughTheClockWasSetBack(t *testing.T) {
+	for name, pause := range map[string]func() remediate.Command{
+		"until": func() remediate.Command { return remediate.Command{Until: time.Now().Add(30 * time.Minute)} },
+		"for":   func() remediate.Command { return remediate.Command{Value: "30m"} },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := begin(t, nil)
+			r.setBack()
+			c := pause()
+			c.Command, c.By, c.Scope = remediate.Pause, "anna", "all"
+			r.submit(c)
+			r.submit(firing("Down"))
+			time.Sleep(30*time.Minute - time.Second)
+			if n := r.count("pause-ended/1") + len(r.performed("act")); n != 0 {
+				t.Errorf("%s: it is over before its end: %s", name, r.kinds())
+			}
+			time.Sleep(2 * time.Second)
+			if n := r.count("pause-ended/1"); n != 1 || len(r.performed("act")) != 1 {
+				t.Errorf("%s: %d ends and %d acts, want one of each: %s", name, n, len(r.performed("act")), r.kinds())
+			}
+		})
+	}
+}

@@ -134,8 +134,11 @@ func (e *Engine) decide(ctx context.Context, now time.Time, r request) ([]remedi
 		} else if e.degraded != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNotKept, e.degraded)
 		}
-		if l, ok := in.(remediate.Listing); ok {
-			in = e.clock.listing(l)
+		switch heard := in.(type) {
+		case remediate.Listing:
+			in = e.clock.listing(heard)
+		case remediate.Command:
+			in = e.clock.command(heard)
 		}
 		if l, ok := in.(loading); ok {
 			if l.book.Digest() == e.state.Rulebook {

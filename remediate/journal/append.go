@@ -18,8 +18,8 @@ import (
 // so that nobody has to guess whether the records are there. After any other
 // error they may be there or not: open the journal anew and read.
 func (s *SQLite) Append(ctx context.Context, after uint64, records []remediate.Record) error {
-	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
-		last, err := readHead(ctx, tx)
+	err := s.write(ctx, func(ctx context.Context, _ *sql.Tx) (head, error) {
+		last, err := readHead(ctx, s.prepared)
 		if err != nil {
 			return last, err
 		}
@@ -30,13 +30,13 @@ func (s *SQLite) Append(ctx context.Context, after uint64, records []remediate.R
 		if err != nil {
 			return last, refusal{err}
 		}
-		if err := s.packing.insert(ctx, tx, records); err != nil {
+		if err := s.packing.insert(ctx, s.prepared, records); err != nil {
 			return last, err
 		}
-		if err := nameBlobs(ctx, tx, facts); err != nil {
+		if err := nameBlobs(ctx, s.prepared, facts); err != nil {
 			return last, err
 		}
-		return next, projectAll(ctx, tx, s.unpacker, facts)
+		return next, projectAll(ctx, s.prepared, s.unpacker, s.openRows, facts)
 	})
 	if err != nil {
 		return fmt.Errorf("append to journal: %w", err)
@@ -63,7 +63,7 @@ func (s *SQLite) write(ctx context.Context, f func(context.Context, *sql.Tx) (he
 	if s.broken != nil {
 		return s.broken
 	}
-	tx, err := s.writer.BeginTx(ctx, nil)
+	tx, err := s.prepared.conn.BeginTx(ctx, nil)
 	if busy(err) {
 		return fmt.Errorf("another program is writing to %s: close it: %w", s.database(), err)
 	}
@@ -72,7 +72,7 @@ func (s *SQLite) write(ctx context.Context, f func(context.Context, *sql.Tx) (he
 	}
 	next, err := f(ctx, tx)
 	if err == nil {
-		err = writeHead(ctx, tx, next)
+		err = writeHead(ctx, s.prepared, next)
 	}
 	if err != nil {
 		rollback := tx.Rollback()
@@ -101,11 +101,10 @@ func (s *SQLite) takeTurn() {
 
 // writeHead notes where the journal ends. The count makes each transaction
 // write the head's page, by which [ScanWAL] tells one from the next.
-func writeHead(ctx context.Context, tx *sql.Tx, h head) error {
+func writeHead(ctx context.Context, p prepared, h head) error {
 	var at int64
 	if h.seq > 0 {
 		at = h.at.UnixMilli()
 	}
-	_, err := tx.ExecContext(ctx, "UPDATE head SET seq = ?, at = ?, sum = ?, writes = writes + 1 WHERE id = 1", int64(h.seq), at, h.sum[:])
-	return err
+	return p.exec(ctx, "UPDATE head SET seq = ?, at = ?, sum = ?, writes = writes + 1 WHERE id = 1", int64(h.seq), at, h.sum[:])
 }

@@ -30,7 +30,7 @@ func (s *SQLite) Keep(ctx context.Context, blob []byte) (digest string, err erro
 		}
 		there, err := loadBlob(ctx, source{tx, s.unpacker}, digest)
 		if err == nil && bytes.Equal(there, blob) {
-			return last, nameBlob(ctx, tx, digest, last.seq)
+			return last, nameBlob(ctx, s.prepared, digest, last.seq)
 		}
 		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO blobs (digest, seq, bytes, packed) VALUES (?, ?, ?, ?)", sum[:], int64(last.seq), small.bytes, small.by)
 		return last, err
@@ -42,10 +42,10 @@ func (s *SQLite) Keep(ctx context.Context, blob []byte) (digest string, err erro
 }
 
 // nameBlobs notes which blobs the facts name.
-func nameBlobs(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
+func nameBlobs(ctx context.Context, p prepared, facts []remediate.Fact) error {
 	for _, f := range facts {
 		for _, b := range remediate.BlobsOf(f.Body) {
-			if err := nameBlob(ctx, tx, b.Digest, f.Seq); err != nil {
+			if err := nameBlob(ctx, p, b.Digest, f.Seq); err != nil {
 				return err
 			}
 		}
@@ -54,13 +54,12 @@ func nameBlobs(ctx context.Context, tx *sql.Tx, facts []remediate.Fact) error {
 }
 
 // nameBlob notes that a blob is needed as long as the record numbered seq.
-func nameBlob(ctx context.Context, tx *sql.Tx, digest string, seq uint64) error {
+func nameBlob(ctx context.Context, p prepared, digest string, seq uint64) error {
 	sum, err := hex.DecodeString(digest)
 	if err != nil {
 		return nil //nolint:nilerr // nothing can be kept under it
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE blobs SET seq = ?2 WHERE digest = ?1 AND seq < ?2", sum, int64(seq))
-	return err
+	return p.exec(ctx, "UPDATE blobs SET seq = ?2 WHERE digest = ?1 AND seq < ?2", sum, int64(seq))
 }
 
 // digests returns the column of digests that a query gives.

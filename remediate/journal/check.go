@@ -150,6 +150,7 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 		if err != nil {
 			return last, err
 		}
+		clear(s.openRows)
 		for _, statement := range []string{
 			"DELETE FROM incident_facts",
 			"DELETE FROM alerts WHERE seq > ?1",
@@ -160,7 +161,7 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 			}
 		}
 		return last, factsAfter(ctx, source{tx, s.unpacker}, headOf(behind), last.seq, func(facts []remediate.Fact) error {
-			return projectAll(ctx, tx, s.unpacker, facts)
+			return projectAll(ctx, s.prepared, s.unpacker, s.openRows, facts)
 		})
 	})
 	if err != nil {

@@ -56,15 +56,11 @@ func openPacking(ctx context.Context, q querier) (packing, error) {
 }
 
 // insert inserts records, and what they are to be unpacked with.
-func (p *packing) insert(ctx context.Context, tx *sql.Tx, records []remediate.Record) error {
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO facts (seq, at, kind, bytes, sum, packed) VALUES (?, ?, ?, ?, ?, ?)")
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
+func (p *packing) insert(ctx context.Context, with prepared, records []remediate.Record) error {
+	facts := newBulk(with, "INSERT INTO facts (seq, at, kind, bytes, sum, packed)", 6)
 	for _, r := range records {
 		b := p.pack(r.Kind, r.Bytes)
-		if _, err := insert.ExecContext(ctx, int64(r.Seq), r.At.UnixMilli(), r.Kind, b.bytes, r.Sum[:], b.by); err != nil {
+		if err := facts.add(ctx, int64(r.Seq), r.At.UnixMilli(), r.Kind, b.bytes, r.Sum[:], b.by); err != nil {
 			return err
 		}
 		if !p.changes() {
@@ -72,11 +68,11 @@ func (p *packing) insert(ctx context.Context, tx *sql.Tx, records []remediate.Re
 		}
 		text := p.with.Bytes()
 		sum := sha256.Sum256(text)
-		if _, err := tx.ExecContext(ctx, "INSERT INTO dictionaries (id, after, bytes, sum) VALUES (?, ?, ?, ?)", p.with.id, int64(r.Seq), text, sum[:]); err != nil {
+		if err := with.exec(ctx, "INSERT INTO dictionaries (id, after, bytes, sum) VALUES (?, ?, ?, ?)", p.with.id, int64(r.Seq), text, sum[:]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return facts.flush(ctx)
 }
 
 // pack returns a fact as its row keeps it.

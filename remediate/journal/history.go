@@ -17,47 +17,33 @@ import (
 // Nothing is decided by the history; [SQLite.Rebuild] makes it anew.
 var ErrDamagedHistory = errors.New("the history is damaged, the journal is not; rebuild the history")
 
-// prepared runs statements of a transaction, each of which it prepares once.
-type prepared struct {
-	tx         *sql.Tx
-	statements map[string]*sql.Stmt // closed by the transaction
-}
-
-func (p prepared) statement(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s, ok := p.statements[query]; ok {
-		return s, nil
-	}
-	s, err := p.tx.PrepareContext(ctx, query)
-	if err == nil {
-		p.statements[query] = s
-	}
-	return s, err
-}
-
-func (p prepared) exec(ctx context.Context, query string, args ...any) error {
-	s, err := p.statement(ctx, query)
-	if err != nil {
-		return err
-	}
-	_, err = s.ExecContext(ctx, args...)
-	return err
-}
-
 // projection brings the history up to date with facts.
 type projection struct {
 	prepared
 	*unpacker
+	open  openRows
 	names map[remediate.AlertID]string // of the alerts among the facts
+
+	alerts, facts, incidents *bulk
+}
+
+func newProjection(p prepared, u *unpacker, open openRows) projection {
+	return projection{
+		prepared: p, unpacker: u, open: open, names: map[remediate.AlertID]string{},
+		alerts:    newBulk(p, "INSERT OR REPLACE INTO alerts (id, seq)", 2),
+		facts:     newBulk(p, "INSERT OR IGNORE INTO incident_facts (incident, seq)", 2),
+		incidents: newBulk(p, "INSERT OR REPLACE INTO incidents (id, policy, severity, status, target, first, last, row, sum)", 9),
+	}
 }
 
 // projectAll brings the history up to date with facts, in their transaction.
-func projectAll(ctx context.Context, tx *sql.Tx, u *unpacker, facts []remediate.Fact) error {
-	p := projection{prepared{tx, map[string]*sql.Stmt{}}, u, map[remediate.AlertID]string{}}
+func projectAll(ctx context.Context, prepared prepared, u *unpacker, open openRows, facts []remediate.Fact) error {
+	p := newProjection(prepared, u, open)
 	touched := map[uint64]*IncidentRow{} // nil: not in the history
 	for _, f := range facts {
 		if b, ok := f.Body.(remediate.AlertFiring); ok {
 			p.names[b.ID] = b.Alert.Name()
-			if err := p.exec(ctx, "INSERT OR REPLACE INTO alerts (id, seq) VALUES (?, ?)", b.ID[:], int64(f.Seq)); err != nil {
+			if err := p.alerts.add(ctx, b.ID[:], int64(f.Seq)); err != nil {
 				return err
 			}
 			continue
@@ -66,7 +52,7 @@ func projectAll(ctx context.Context, tx *sql.Tx, u *unpacker, facts []remediate.
 		if id == 0 {
 			continue
 		}
-		if err := p.exec(ctx, "INSERT OR IGNORE INTO incident_facts (incident, seq) VALUES (?, ?)", int64(id), int64(f.Seq)); err != nil {
+		if err := p.facts.add(ctx, int64(id), int64(f.Seq)); err != nil {
 			return err
 		}
 		if err := foldInto(ctx, p, touched, id, f); err != nil {
@@ -75,12 +61,12 @@ func projectAll(ctx context.Context, tx *sql.Tx, u *unpacker, facts []remediate.
 	}
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
 		if row := touched[id]; row != nil {
-			if err := storeRow(ctx, p.prepared, *row); err != nil {
+			if err := p.store(ctx, *row); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return errors.Join(p.alerts.flush(ctx), p.facts.flush(ctx), p.incidents.flush(ctx))
 }
 
 // foldInto folds f into the row of its incident, which it fetches at need. The
@@ -93,7 +79,7 @@ func foldInto(ctx context.Context, p projection, touched map[uint64]*IncidentRow
 		return err
 	}
 	if _, ok := touched[id]; !ok {
-		row, err := fetchRow(ctx, p.tx, id)
+		row, err := p.fetch(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -111,19 +97,15 @@ func (p projection) alertName(ctx context.Context, id remediate.AlertID) (string
 	if name, ok := p.names[id]; ok {
 		return name, nil
 	}
-	s, err := p.statement(ctx, "SELECT seq FROM alerts WHERE id = ?")
-	if err != nil {
-		return "", err
-	}
 	var seq uint64
-	err = s.QueryRowContext(ctx, id[:]).Scan(&seq)
+	err := p.QueryRowContext(ctx, "SELECT seq FROM alerts WHERE id = ?", id[:]).Scan(&seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	page, err := readPage(ctx, source{p.tx, p.unpacker}, seq, seq)
+	page, err := readPage(ctx, source{p.prepared, p.unpacker}, seq, seq)
 	if err != nil && !isDamage(err) {
 		return "", err
 	}
@@ -134,6 +116,15 @@ func (p projection) alertName(ctx context.Context, id remediate.AlertID) (string
 		}
 	}
 	return "", nil
+}
+
+// fetch returns the row of an incident that the facts begin to tell more of, nil when
+// there is none.
+func (p projection) fetch(ctx context.Context, id uint64) (*IncidentRow, error) {
+	if row, ok := p.open[id]; ok {
+		return &row, nil
+	}
+	return fetchRow(ctx, p.prepared, id)
 }
 
 // fetchRow returns the row of an incident, nil when there is none or it is
@@ -154,14 +145,15 @@ func fetchRow(ctx context.Context, q querier, id uint64) (*IncidentRow, error) {
 	return &row, nil
 }
 
-func storeRow(ctx context.Context, p prepared, r IncidentRow) error {
+// store stores a row.
+func (p projection) store(ctx context.Context, r IncidentRow) error {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode the row of incident %d: %w", r.ID, err)
 	}
 	sum := sha256.Sum256(b)
-	return p.exec(ctx, "INSERT OR REPLACE INTO incidents (id, policy, severity, status, target, first, last, row, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		int64(r.ID), r.Policy, string(r.Severity), string(r.Status), r.Target.String(), int64(r.FirstSeq), int64(r.LastSeq), b, sum[:])
+	p.open.put(r)
+	return p.incidents.add(ctx, int64(r.ID), r.Policy, string(r.Severity), string(r.Status), r.Target.String(), int64(r.FirstSeq), int64(r.LastSeq), b, sum[:])
 }
 
 func decodeRow(id uint64, b, sum []byte) (IncidentRow, error) {

@@ -74,9 +74,9 @@ func (s *SQLite) moveLog(ctx context.Context) error {
 	var blocked, inLog, moved int
 	// Neither of the two is interrupted half way: the context is not passed on.
 	ctx = context.WithoutCancel(ctx)
-	err := s.writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&blocked, &inLog, &moved)
+	err := s.prepared.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&blocked, &inLog, &moved)
 	if err == nil && inLog == moved { // otherwise the next would wait for that reader
-		err = s.writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&blocked, &inLog, &moved)
+		err = s.prepared.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&blocked, &inLog, &moved)
 	}
 	if err != nil && !busy(err) {
 		return fmt.Errorf("move the write-ahead log into the database: %w", explain(err))

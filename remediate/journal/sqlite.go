@@ -46,7 +46,7 @@ type SQLite struct {
 	options Options
 	lock    *os.File
 	acked   *acked
-	writer  *sql.DB // one connection
+	writer  *sql.DB // one connection, which prepared has
 	beside  *sql.DB // and one that moves the log while that one writes
 	reader  *sql.DB // read-only connections
 	// anchor is a read-only connection that is open as long as the journal, so
@@ -59,9 +59,11 @@ type SQLite struct {
 	trimming sync.Mutex // held by whoever trims or sweeps; taken before next
 	next     sync.Mutex // held by whoever waits to write; taken before mu
 
-	mu      sync.Mutex // held by whoever writes
-	broken  error      // the first error after which nothing may be written
-	packing packing    // under mu
+	mu       sync.Mutex // held by whoever writes
+	broken   error      // the first error after which nothing may be written
+	packing  packing    // under mu
+	openRows openRows   // under mu
+	prepared prepared   // of the writer; under mu
 
 	grown        chan struct{} // the log may have reached MoveAt
 	closing      chan struct{}
@@ -79,7 +81,7 @@ type SQLite struct {
 // copy, or move the folder away and begin anew.
 func Open(ctx context.Context, dir string, options Options) (*SQLite, error) {
 	s := &SQLite{
-		dir: dir, options: options.withDefaults(), unpacker: newUnpacker(format),
+		dir: dir, options: options.withDefaults(), unpacker: newUnpacker(format), openRows: openRows{},
 		grown: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	s.moveAt = s.options.MoveAt
@@ -139,6 +141,11 @@ func (s *SQLite) connect(ctx context.Context, version int) (err error) {
 			return err
 		}
 	}
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return explain(err)
+	}
+	s.prepared = newPrepared(conn)
 	if s.beside, err = dial(s.database(), 1, writerParameters); err != nil {
 		return err
 	}
@@ -158,7 +165,7 @@ func (s *SQLite) settle(ctx context.Context) error {
 	if err := s.move(ctx); err != nil {
 		return err
 	}
-	last, err := readHead(ctx, s.writer)
+	last, err := readHead(ctx, s.prepared)
 	if err != nil {
 		return err
 	}
@@ -200,11 +207,11 @@ func (s *SQLite) Close() error {
 func (s *SQLite) release(clean bool) error {
 	var errs []error
 	if !clean {
-		errs = append(errs, closeIf(s.beside), closeIf(s.writer))
+		errs = append(errs, closeIf(s.beside), s.prepared.close(), closeIf(s.writer))
 	}
 	errs = append(errs, closeIf(s.anchor), closeIf(s.reader))
 	if clean {
-		errs = append(errs, closeIf(s.beside), closeIf(s.writer))
+		errs = append(errs, closeIf(s.beside), s.prepared.close(), closeIf(s.writer))
 	}
 	return errors.Join(append(errs, closeIf(s.acked), closeIf(s.lock))...)
 }

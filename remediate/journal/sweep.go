@@ -68,14 +68,13 @@ func (s *SQLite) sweepFacts(ctx context.Context, seq uint64) (more bool, err err
 		}
 	}
 	last := rows[len(rows)-1].Seq
-	return true, s.step(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		p := prepared{tx, map[string]*sql.Stmt{}}
+	return true, s.step(ctx, func(ctx context.Context, _ *sql.Tx) error {
 		for _, f := range facts {
-			if err := forgetFact(ctx, p, f, seq); err != nil {
+			if err := forgetFact(ctx, s.prepared, f, seq); err != nil {
 				return err
 			}
 		}
-		return p.exec(ctx, "DELETE FROM facts WHERE seq <= ?", int64(last))
+		return s.prepared.exec(ctx, "DELETE FROM facts WHERE seq <= ?", int64(last))
 	})
 }
 

@@ -100,7 +100,7 @@ func (s *SQLite) writeState(ctx context.Context, state []byte) (first, last int6
 func (s *SQLite) putInForce(ctx context.Context, c remediate.Checkpoint, first, last int64, needed []string) error {
 	return s.step(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, digest := range needed {
-			if err := nameBlob(ctx, tx, digest, c.Seq); err != nil {
+			if err := nameBlob(ctx, s.prepared, digest, c.Seq); err != nil {
 				return err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -30,7 +31,9 @@ func putFile(t *testing.T, dir, name, content string, age time.Duration) {
 	}
 }
 
-func TestBackupFiles(t *testing.T) {
+func TestBackupFiles(t *testing.T) { synctest.Test(t, testBackupFiles) } // the clock stands still
+
+func testBackupFiles(t *testing.T) {
 	sum := func(s string) string { return fmt.Sprintf("%x  a.dump\n", sha256.Sum256([]byte(s))) }
 	const hour = time.Hour
 	for name, tc := range map[string]struct {
@@ -102,7 +105,9 @@ func TestAChecksumEnds(t *testing.T) {
 	}
 }
 
-func TestBackupByPromQL(t *testing.T) {
+func TestBackupByPromQL(t *testing.T) { synctest.Test(t, testBackupByPromQL) } // the clock stands still
+
+func testBackupByPromQL(t *testing.T) {
 	at := func(d time.Duration) string {
 		return success("vector", series(fmt.Sprint(time.Now().Add(-d).Unix())))
 	}

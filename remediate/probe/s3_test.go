@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
@@ -66,7 +67,9 @@ func askBucket(t *testing.T, endpoint, credentials, more string) remediate.Answe
 	return a
 }
 
-func TestBackupInABucket(t *testing.T) {
+func TestBackupInABucket(t *testing.T) { synctest.Test(t, testBackupInABucket) } // the clock stands still
+
+func testBackupInABucket(t *testing.T) {
 	const hour = time.Hour
 	content := "what was backed up"
 	sum := sha256.Sum256([]byte(content))

@@ -100,7 +100,11 @@ func denied(i *remediate.Incident, why string) string {
 	case i.ToldOnly != "":
 		return "Nothing can be done by itself: " + i.ToldOnly + ". Repair it by hand; it closes when its alerts resolve."
 	case pausedBy(i.Verdicts):
-		return "Nothing is done while automation is paused (" + why + "). It goes on by itself when that is resumed."
+		when := "when that is resumed."
+		if !i.Until.IsZero() {
+			when = "then, or when that is resumed."
+		}
+		return "Nothing is done while automation is paused (" + why + "). It goes on by itself " + when
 	}
 	ack := "acknowledge it so that nobody else is called, "
 	if i.Acked != "" {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/web"
@@ -232,6 +233,13 @@ func malformed() []refusal {
 		{"a severity that is none", post("/api/v1/incidents/2/severity", `{"by":"anna","value":"P4"}`), 400, "severity wants one of P1, P2, P3"},
 		{"no severity", post("/api/v1/incidents/2/severity", `{"by":"anna"}`), 400, "severity wants one of P1, P2, P3"},
 		{"a scope for severity", post("/api/v1/incidents/2/severity", `{"by":"anna","value":"P1","scope":"all"}`), 400, "scope is for pause, resume, mode, drill, live-drill and end-drill; severity takes none"},
+		{"an end for resume", post("/api/v1/resume", `{"by":"anna","scope":"all","for":"2h"}`), 400, "for is for pause; resume takes none"},
+		{"an end for a mode", post("/api/v1/mode", `{"by":"anna","scope":"all","value":"observe","until":"2026-01-14T14:00:00Z"}`), 400, "until is for pause; mode takes none"},
+		{"an end in two ways", post("/api/v1/pause", `{"by":"anna","scope":"all","for":"2h","until":"2026-01-14T14:00:00Z"}`), 400, "give one of them"},
+		{"an end that is no time", post("/api/v1/pause", `{"by":"anna","scope":"all","until":"14:00"}`), 400, "want a time with its zone, for example 2026-01-14T14:00:00Z"},
+		{"an end that is no span", post("/api/v1/pause", `{"by":"anna","scope":"all","for":"an hour"}`), 409, "want for example 30m, 2h or 3d"},
+		{"an end that is past", post("/api/v1/pause", `{"by":"anna","scope":"all","until":"2026-01-14T09:00:00Z"}`), 409, "would be over"},
+		{"an end that is far", post("/api/v1/pause", `{"by":"anna","scope":"all","for":"1y"}`), 409, "lasts 30d at most"},
 		{"labels for pause", post("/api/v1/pause", `{"by":"anna","scope":"all","labels":{"a":"b"}}`), 400, "labels is for drill and live-drill; pause takes none"},
 		{"a drill of nothing", post("/api/v1/drill", `{"by":"anna"}`), 400, "which policy is practised"},
 		{"a page for a drill on the table", post("/api/v1/drill", `{"by":"anna","scope":"policy/p","page":true}`), 400, "page is for live-drill; drill takes none"},
@@ -330,13 +338,25 @@ func TestWordsArriveWhole(t *testing.T) {
 		{form("/api/v1/mode", "by=anna&scope=all&value=act&reason=over"),
 			remediate.Command{Command: "mode", By: "anna", Scope: "all", Value: "act", Reason: "over"}, "/automation"},
 		{post("/api/v1/pause", `{"by":"anna","scope":"all"}`), remediate.Command{Command: "pause", By: "anna", Scope: "all"}, ""},
+		{post("/api/v1/pause", `{"by":"anna","scope":"all","for":"2h"}`), remediate.Command{Command: "pause", By: "anna", Scope: "all", Value: "2h"}, ""},
+		{post("/api/v1/pause", `{"by":"anna","scope":"all","until":"2026-01-14T14:00:00Z"}`),
+			remediate.Command{Command: "pause", By: "anna", Scope: "all", Until: time.Date(2026, 1, 14, 14, 0, 0, 0, time.UTC)}, ""},
+		{form("/api/v1/pause", "by=anna&scope=all&for=30m"), remediate.Command{Command: "pause", By: "anna", Scope: "all", Value: "30m"}, "/automation"},
+		{form("/api/v1/pause", "by=anna&scope=all&for="), remediate.Command{Command: "pause", By: "anna", Scope: "all"}, "/automation"},
 		{post("/api/v1/incidents/2/deny", `{"by":"anna","plan":"0123456"}`), remediate.Command{Command: "deny", By: "anna", Incident: 2, Plan: "0123456"}, ""},
 	} {
 		w := &words{Live: o.Live}
 		h := web.New(web.Options{Live: w, History: o.History, Now: o.Now})
 		if c.to == "" {
 			given := answer[web.Given](t, h, c.r)
-			if want := (web.Given{Command: c.want.Command, By: "anna", Incident: c.want.Incident, Scope: c.want.Scope, Guard: c.want.Guard, Value: c.want.Value}); given != want {
+			want := web.Given{Command: c.want.Command, By: "anna", Incident: c.want.Incident, Scope: c.want.Scope, Guard: c.want.Guard, Value: c.want.Value}
+			if want.Command == remediate.Pause {
+				want.For, want.Value = want.Value, ""
+			}
+			if !c.want.Until.IsZero() {
+				want.Until = c.want.Until.Format(time.RFC3339)
+			}
+			if given != want {
 				t.Errorf("answered %+v, want %+v", given, want)
 			}
 		} else if rec := ask(t, h, c.r); rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != c.to {

@@ -40,6 +40,8 @@ type Word struct {
 	Scope  string `json:"scope,omitempty"`  // pause, resume and mode: all, policy/NAME or namespace/NAME; drill, live-drill and end-drill: policy/NAME
 	Guard  string `json:"guard,omitempty"`  // override: the guard that may pass
 	Value  string `json:"value,omitempty"`  // mode: observe, approve or act; severity: P1, P2 or P3; accept: the release; drill and live-drill: for how long
+	For    string `json:"for,omitempty"`    // pause: for how long, for example 2h
+	Until  string `json:"until,omitempty"`  // pause: until when, as RFC 3339; without either until somebody resumes it
 	// Labels are of a drill's alert. A form has none.
 	Labels map[string]string `json:"labels,omitempty"`
 	Page   bool              `json:"page,omitempty"` // live-drill: people are called as in earnest
@@ -53,6 +55,8 @@ type Given struct {
 	Scope    string `json:"scope,omitempty"`
 	Guard    string `json:"guard,omitempty"`
 	Value    string `json:"value,omitempty"`
+	For      string `json:"for,omitempty"`
+	Until    string `json:"until,omitempty"`
 }
 
 func (s *server) incidentCommand(command string) func(http.ResponseWriter, *http.Request) error {
@@ -83,6 +87,9 @@ func (s *server) give(w http.ResponseWriter, r *http.Request, command string, in
 		Command: command, By: word.By, Incident: incident, Plan: word.Plan, Scope: word.Scope,
 		Reason: word.Reason, Guard: word.Guard, Value: word.Value, Page: word.Page,
 	}
+	if command == remediate.Pause {
+		c.Value, c.Until = word.For, word.until()
+	}
 	if len(word.Labels) > 0 {
 		c.Labels = remediate.LabelsOf(word.Labels)
 	}
@@ -93,7 +100,9 @@ func (s *server) give(w http.ResponseWriter, r *http.Request, command string, in
 		http.Redirect(w, r, page, http.StatusSeeOther) //nolint:gosec // page is ours: /automation, or the number of an incident
 		return nil
 	}
-	writeJSON(w, http.StatusOK, Given{Command: command, By: word.By, Incident: incident, Scope: word.Scope, Guard: word.Guard, Value: word.Value})
+	writeJSON(w, http.StatusOK, Given{
+		Command: command, By: word.By, Incident: incident, Scope: word.Scope, Guard: word.Guard, Value: word.Value, For: word.For, Until: word.Until,
+	})
 	return nil
 }
 
@@ -123,6 +132,7 @@ func (s *server) word(w http.ResponseWriter, r *http.Request) (Word, error) {
 		word = Word{
 			By: r.PostForm.Get("by"), Reason: r.PostForm.Get("reason"), Plan: r.PostForm.Get("plan"),
 			Scope: r.PostForm.Get("scope"), Guard: r.PostForm.Get("guard"), Value: r.PostForm.Get("value"),
+			For: r.PostForm.Get("for"), Until: r.PostForm.Get("until"),
 		}
 	default:
 		return word, problemf(http.StatusUnsupportedMediaType, "content type %q: send application/json (or a form)", r.Header.Get("Content-Type"))
@@ -157,7 +167,7 @@ func readJSON(body io.Reader) (word Word, err error) {
 func (word Word) checked() (Word, error) {
 	word.By = strings.Join(strings.Fields(word.By), " ")
 	word.Reason = strings.Join(strings.Fields(word.Reason), " ")
-	for _, part := range []*string{&word.Plan, &word.Scope, &word.Guard, &word.Value} {
+	for _, part := range []*string{&word.Plan, &word.Scope, &word.Guard, &word.Value, &word.For, &word.Until} {
 		*part = strings.TrimSpace(*part)
 	}
 	if word.By == "" {
@@ -169,6 +179,7 @@ func (word Word) checked() (Word, error) {
 	}{
 		{"by", word.By, maxBy}, {"reason", word.Reason, maxReason}, {"plan", word.Plan, maxPlan},
 		{"scope", word.Scope, maxScope}, {"guard", word.Guard, maxName}, {"value", word.Value, maxName},
+		{"for", word.For, maxName}, {"until", word.Until, maxName},
 	} {
 		switch {
 		case utf8.RuneCountInString(part.text) > part.most:
@@ -203,6 +214,8 @@ var fields = []struct {
 	{"scope", func(w Word) string { return w.Scope }, []string{remediate.Pause, remediate.Resume, remediate.SetMode, remediate.Drill, remediate.LiveDrill, remediate.EndDrill}},
 	{"guard", func(w Word) string { return w.Guard }, []string{remediate.Override}},
 	{"value", func(w Word) string { return w.Value }, []string{remediate.SetMode, remediate.Rate, remediate.Accept, remediate.Drill, remediate.LiveDrill}},
+	{"for", func(w Word) string { return w.For }, []string{remediate.Pause}},
+	{"until", func(w Word) string { return w.Until }, []string{remediate.Pause}},
 	{"labels", func(w Word) string { return strings.Join(slices.Sorted(maps.Keys(w.Labels)), ", ") }, []string{remediate.Drill, remediate.LiveDrill}},
 	{"page", func(w Word) string { return map[bool]string{true: "true"}[w.Page] }, []string{remediate.LiveDrill}},
 }
@@ -237,11 +250,28 @@ func (word Word) fits(command string) error {
 		return problemf(http.StatusBadRequest, "say in \"scope\" which policy is practised: policy/NAME")
 	case command == remediate.SetMode && word.Scope == "":
 		return problemf(http.StatusBadRequest, "say in \"scope\" where: all, policy/NAME or namespace/NAME")
+	case word.For != "" && word.Until != "":
+		return problemf(http.StatusBadRequest, "for and until say the same in two ways: give one of them")
+	case word.Until != "" && word.until().IsZero():
+		return problemf(http.StatusBadRequest, "until %q: want a time with its zone, for example 2026-01-14T14:00:00Z", word.Until)
 	case valued && !slices.Contains(vs, word.Value):
 		return problemf(http.StatusBadRequest, "value %q: %s wants one of %s", word.Value, command, strings.Join(vs, ", "))
 	}
 	return nil
 }
+
+// until is what the word says of when something ends, zero when that is nothing or no time.
+func (word Word) until() time.Time {
+	t, err := time.Parse(time.RFC3339, word.Until)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// pauses are for how long a pause may be, as a form has it to choose from; "" is
+// until somebody resumes it.
+var pauses = []string{"", "15m", "30m", "1h", "2h", "4h", "8h", "1d"}
 
 // list joins words as people do.
 func list(words []string) string {

@@ -56,6 +56,10 @@ func (v Incident) Seen() []Detail { return v.seen }
 type Approval struct {
 	Hash string         `json:"hash"` // approve and deny name it
 	Plan remediate.Plan `json:"plan"`
+	// Changes are what each of its acts would change, in the plan's order.
+	Changes []Changed `json:"changes"`
+	// Reach says of each object that it touches how much is at stake, in words and numbers.
+	Reach []string `json:"reach"`
 }
 
 // Rating is one change of an incident's severity.
@@ -84,6 +88,7 @@ type Told struct {
 	At          time.Time `json:"at"`
 	Outcome     string    `json:"outcome"` // ok, failed, unknown; "" while it is under way
 	Text        string    `json:"text,omitempty"`
+	Link        string    `json:"link,omitempty"` // where people see it, an https address, where that is known
 }
 
 // incidentOf shows i. What only facts tell (the story, who was told) is added
@@ -210,7 +215,8 @@ func (v *Incident) addFacts(facts []remediate.Fact) {
 	v.Story, v.facts = Story(facts), facts
 	told := map[string]int{} // by Started.ID
 	guards := ""             // Started.ID of what they asked last
-	var word remediate.Fact  // the last human's word
+	var answers []remediate.Answer
+	var word remediate.Fact // the last human's word
 	for _, f := range facts {
 		switch b := f.Body.(type) {
 		case remediate.CommandGiven:
@@ -242,14 +248,21 @@ func (v *Incident) addFacts(facts []remediate.Fact) {
 		case remediate.Finished:
 			v.addEvidence(f.At, b.Answers)
 			if b.ID == guards {
-				v.seen = answered(b)
+				v.seen, answers = answered(b), b.Answers
 			}
 			if k, ok := told[b.ID]; ok {
 				v.ToldTo[k].At, v.ToldTo[k].Outcome, v.ToldTo[k].Text = f.At, b.Outcome, b.Text
+				if leadsIn(b.Link) {
+					v.ToldTo[k].Link = b.Link
+				}
 			}
 		}
 	}
 	v.Happening = happening(v.Row)
+	if a := v.Approval; a != nil {
+		p := planViewOf(guards, v.Attempts, answers)
+		a.Changes, a.Reach = p.changes(a.Plan), p.reach(a.Plan)
+	}
 }
 
 // raterOf returns who said what a rating came of: the word before it, when that
@@ -266,6 +279,7 @@ func raterOf(word remediate.Fact, at time.Time, b remediate.Rated) string {
 func (v *Incident) tell(t Told) int {
 	for k := range v.ToldTo {
 		if v.ToldTo[k].Destination == t.Destination {
+			t.Link = v.ToldTo[k].Link // it is seen where it was seen
 			v.ToldTo[k] = t
 			return k
 		}

@@ -26,6 +26,13 @@ func linksOf(to Links, i Incident, facts []remediate.Fact) []outLink {
 	return slices.DeleteFunc(ls, func(l outLink) bool { return !leadsOut(l.URL) })
 }
 
+// leadsIn tells whether an address may be linked that came from a service which people
+// are told by. Who told it has seen to it that it is the service's own.
+func leadsIn(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
+}
+
 // leadsOut tells whether an address is one of the web.
 func leadsOut(address string) bool {
 	u, err := url.Parse(address)

@@ -59,7 +59,7 @@ func TestOpenAPIDescribesEveryFieldAndNoOther(t *testing.T) {
 	doc := readOpenAPI(t)
 	for name, v := range map[string]any{
 		"Error": web.Error{}, "Word": web.Word{}, "Given": web.Given{}, "IncidentList": web.IncidentList{}, "Row": web.Row{}, "Incident": web.Incident{},
-		"Verdict": remediate.Verdict{}, "Approval": web.Approval{}, "Attempt": remediate.Attempt{}, "Pending": web.Pending{}, "Told": web.Told{},
+		"Verdict": remediate.Verdict{}, "Approval": web.Approval{}, "Changed": web.Changed{}, "FieldChange": web.FieldChange{}, "Attempt": remediate.Attempt{}, "Pending": web.Pending{}, "Told": web.Told{},
 		"Event": web.Event{}, "Detail": web.Detail{}, "FactList": web.FactList{}, "RecordList": web.RecordList{}, "Fact": web.Fact{}, "PolicyList": web.PolicyList{}, "Policy": web.Policy{},
 		"Step": web.Step{}, "BreakerList": web.BreakerList{}, "Breaker": web.Breaker{}, "Status": web.Status{}, "Paused": web.Paused{},
 		"ModeSet": web.ModeSet{}, "Rating": web.Rating{}, "Evidence": web.Evidence{},

@@ -39,9 +39,10 @@ type Status struct {
 
 // Paused is one scope of the kill switch.
 type Paused struct {
-	Scope  string `json:"scope"` // all, policy/NAME or namespace/NAME
-	By     string `json:"by"`
-	Reason string `json:"reason,omitempty"`
+	Scope  string    `json:"scope"` // all, policy/NAME or namespace/NAME
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+	Until  time.Time `json:"until,omitzero"` // when it ends by itself; zero: when somebody resumes it
 }
 
 // ModeSet is one scope in which a human lets no more be done than its mode.
@@ -98,7 +99,7 @@ func countOpen(st *remediate.State) (open int, by map[remediate.Status]int) {
 func pausedOf(st *remediate.State) []Paused {
 	ps := []Paused{}
 	for scope, c := range st.Paused {
-		ps = append(ps, Paused{Scope: scope, By: c.By, Reason: c.Reason})
+		ps = append(ps, Paused{Scope: scope, By: c.By, Reason: c.Reason, Until: c.Until})
 	}
 	slices.SortFunc(ps, func(a, b Paused) int { return cmp.Compare(a.Scope, b.Scope) })
 	return ps

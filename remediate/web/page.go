@@ -61,6 +61,7 @@ func parsePages() *template.Template {
 		"tone":      ToneOf,
 		"act":       actText,
 		"acted":     func(action string) string { return cmp.Or(acted[action], action) },
+		"ends":      ends,
 		"pair":      func(p page, about any) []any { return []any{p, about} },
 		"left":      func(now, t time.Time) string { return Span(t.Sub(now)) },
 		"args":      argsOf,
@@ -72,6 +73,8 @@ func parsePages() *template.Template {
 		"allow":     func(ds []Detail) []Detail { return sorted(ds, true) },
 		"others":    func(ds []Detail) []Detail { return sorted(ds, false) },
 		"inway":     InTheWay,
+		"fields":    fieldsOf,
+		"pauses":    func() []string { return pauses },
 		"values":    func(command string) []string { return values[command] },
 		"has":       func(all []string, one string) bool { return slices.Contains(all, one) },
 	}).ParseFS(assets, "page/*.html"))
@@ -86,6 +89,15 @@ func sorted(ds []Detail, allow bool) []Detail {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// ends says when something ends: by the clock alone when that is soon enough not to be
+// taken for another day's.
+func ends(now, t time.Time) string {
+	if t.Sub(now) < 12*time.Hour {
+		return t.UTC().Format(time.TimeOnly)
+	}
+	return stamp(t)
+}
 
 // Span says a duration for people, as exactly as it matters: 42s, 3m20s, 17m, 2h5m, 4d3h.
 func Span(d time.Duration) string {

@@ -5,10 +5,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
 	"github.com/x0tta6bl4/remediated/remediate/web"
+	"github.com/x0tta6bl4/remediated/remediate/web/webtest"
 )
 
 // everything is an incident in each of many statuses.
@@ -179,6 +181,41 @@ func attr(n *html.Node, key string) string {
 		}
 	}
 	return ""
+}
+
+// A pause that ends says when wherever it is seen, and each form offers one.
+func TestAPauseSaysWhenItEnds(t *testing.T) {
+	w, o := play(t, "pause policy/postgres-down by=anna value=50m reason=hosts\nalert PostgresDown namespace=shop\npass 15m")
+	h := web.New(o)
+	for path, want := range map[string]string{
+		"/":            `policy/postgres-down is paused</strong> by anna until 10:50:00, 35m left: hosts.`,
+		"/automation":  `<strong>policy/postgres-down</strong> is paused by anna until 10:50:00, 35m left: hosts`,
+		"/incidents/1": "It goes on by itself then, or when that is resumed.",
+	} {
+		if body := ask(t, h, get(path)).Body.String(); !strings.Contains(body, want) {
+			t.Errorf("%s lacks %q: %s", path, want, body)
+		}
+	}
+	for _, path := range []string{"/", "/automation", "/policies/shop-slow"} {
+		if body := ask(t, h, get(path)).Body.String(); !strings.Contains(body, `<select name="for"><option value="">until somebody resumes it</option><option value="15m">15m, then it goes on by itself</option>`) {
+			t.Errorf("%s offers no end: %s", path, body)
+		}
+	}
+	if ps := answer[web.Status](t, h, get("/api/v1/status")).Paused; len(ps) != 1 || !ps[0].Until.Equal(webtest.Epoch.Add(50*time.Minute)) {
+		t.Errorf("the status says %+v", ps)
+	}
+	if err := w.Play("pass 35m"); err != nil {
+		t.Fatal(err)
+	}
+	if body := ask(t, h, get("/")).Body.String(); strings.Contains(body, "is paused") || answer[web.IncidentList](t, h, get("/api/v1/incidents")).Incidents[0].Attempts != 1 {
+		t.Errorf("it is over, and nothing goes on: %s", body)
+	}
+	if err := w.Play("pause all by=anna value=2d"); err != nil {
+		t.Fatal(err)
+	}
+	if body := ask(t, h, get("/")).Body.String(); !strings.Contains(body, "by anna until 2026-01-16 10:50:00 UTC, 2d left") {
+		t.Errorf("another day is not said: %s", body)
+	}
 }
 
 func TestWhoIsAuthenticatedIsNotAsked(t *testing.T) {

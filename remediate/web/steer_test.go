@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -162,6 +163,41 @@ func TestWhoRatedIt(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page does not say %q", want)
 		}
+	}
+}
+
+// Where people see what was told is linked, from then on, and nothing that is no address of the web.
+func TestWhereItWasToldIsLinked(t *testing.T) {
+	tell := func(id, destination, link string) []remediate.Body {
+		return []remediate.Body{
+			remediate.Started{ID: id, Incident: 2, Tell: &remediate.Tell{Destination: destination, Notice: remediate.Notice{Action: "show"}}},
+			remediate.Finished{ID: id, Incident: 2, Result: remediate.Result{Outcome: remediate.OK, Link: link}},
+		}
+	}
+	_, o := play(t, everything)
+	o.History = noted{History: o.History, facts: map[uint64][]remediate.Fact{2: factsOf(
+		tell("t1", "slack", `https://acme.slack.com/archives/C1/p1?"><b>`), tell("t2", "slack", ""),
+		tell("t3", "pagerduty/oncall", "javascript:alert(1)"), tell("t4", "pagerduty/manager", "http://acme.pagerduty.com/incidents/Q1"),
+		tell("t5", "pagerduty/director", "https://anna:secret@acme.pagerduty.com/incidents/Q1"),
+	)}}
+	h := web.New(o)
+	links := map[string]string{}
+	for _, told := range answer[web.Incident](t, h, get("/api/v1/incidents/2")).ToldTo {
+		links[told.Destination] = told.Link
+	}
+	want := map[string]string{"slack/thread": "", "slack": `https://acme.slack.com/archives/C1/p1?"><b>`, "pagerduty/oncall": "", "pagerduty/manager": "", "pagerduty/director": ""}
+	if !maps.Equal(links, want) {
+		t.Errorf("linked is %v, want %v", links, want)
+	}
+	seen := 0
+	body := page(t, h, "/incidents/2", func(n *html.Node) {
+		checkInert(t, n)
+		if n.Data == "a" && attr(n, "aria-label") == "see it in slack" && strings.HasPrefix(attr(n, "href"), "https://acme.slack.com/archives/C1/p1?") {
+			seen++
+		}
+	})
+	if seen != 1 || strings.Contains(body, "<b>") || strings.Contains(body, "alert(1)") {
+		t.Errorf("%d links to Slack: %s", seen, body)
 	}
 }
 

@@ -61,7 +61,7 @@ func ToneOf(s remediate.Status) Tone {
 
 // Story tells the facts of one incident.
 func Story(facts []remediate.Fact) []Event {
-	t := &teller{events: []Event{}, at: map[string]int{}, began: map[string]remediate.Started{}, told: map[string]bool{}}
+	t := &teller{events: []Event{}, at: map[string]int{}, began: map[string]remediate.Started{}, tries: map[string]tries{}, told: map[string]bool{}}
 	for _, f := range facts {
 		t.tell(f)
 	}
@@ -74,6 +74,7 @@ type teller struct {
 	at     map[string]int               // Started.ID -> its event
 	began  map[string]remediate.Started // not ended yet
 	seen   []Detail                     // what the guards' questions were answered, until they are judged
+	tries  map[string]tries             // Started.ID -> of what did not get through
 	told   map[string]bool              // destinations that were told once
 	drill  bool                         // nothing is broken
 	word   remediate.Fact               // the last human's word

@@ -123,11 +123,29 @@ func askText(a remediate.Ask) string {
 	return text
 }
 
-// delayed tells of a try that did not get through.
+// tries counts those of one dealing in a row that did not get through for the same reason.
+type tries struct {
+	why string
+	n   int
+}
+
+// delayed tells that a try did not get through. Of many that ended alike only the first and
+// the last are told.
 func (t *teller) delayed(at time.Time, b remediate.Delayed) {
-	d := Detail{Tone: Wait, Word: "later", At: at, Text: b.Why + "; the next try is at " + b.Until.UTC().Format("15:04:05 UTC")}
+	next := "; the next try is at " + b.Until.UTC().Format("15:04:05 UTC")
+	d := Detail{Tone: Wait, Word: "later", At: at, Text: b.Why + next}
+	alike := 1
+	if before := t.tries[b.ID]; before.why == b.Why {
+		alike = before.n + 1
+	}
+	t.tries[b.ID] = tries{b.Why, alike}
 	if k, ok := t.at[b.ID]; ok {
-		t.events[k].Details = append(t.events[k].Details, d)
+		ds := t.events[k].Details
+		if last := len(ds) - 1; alike > 2 && last > 0 && ds[last].Word == d.Word {
+			d.Text = fmt.Sprintf("%s, %d times%s", b.Why, alike, next)
+			ds = ds[:last]
+		}
+		t.events[k].Details = append(ds, d)
 		return
 	}
 	if what, ok := t.began[b.ID]; ok && what.Tell != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/web"
+	"github.com/x0tta6bl4/remediated/remediate/web/webtest"
 )
 
 // tellStory renders a story as the tests below compare it.
@@ -201,5 +202,27 @@ func TestSpan(t *testing.T) {
 	}
 	if web.Ago(0) != "now" || web.Ago(-time.Minute) != "now" || web.Ago(time.Minute) != "1m ago" {
 		t.Errorf("Ago: %q %q %q", web.Ago(0), web.Ago(-time.Minute), web.Ago(time.Minute))
+	}
+}
+
+// A service that is down for twenty minutes is not a hundred lines: the first try and the last are told.
+func TestTriesThatEndAlikeAreToldOnce(t *testing.T) {
+	why := func(n int) remediate.Body {
+		return remediate.Delayed{ID: "t1", Incident: 1, Until: webtest.Epoch.Add(time.Duration(n) * time.Minute), Why: "429"}
+	}
+	bodies := []remediate.Body{remediate.Started{ID: "t1", Incident: 1, Tell: &remediate.Tell{Destination: "slack"}}}
+	for n := range 40 {
+		bodies = append(bodies, why(n))
+	}
+	bodies = append(bodies, remediate.Delayed{ID: "t1", Incident: 1, Why: "503"}, why(50), why(51))
+	var got []string
+	for _, e := range web.Story(factsOf(bodies)) {
+		for _, d := range e.Details {
+			text, _, _ := strings.Cut(d.Text, ";")
+			got = append(got, text)
+		}
+	}
+	if want := []string{"429", "429, 40 times", "503", "429", "429"}; !slices.Equal(got, want) {
+		t.Errorf("told is %q, want %q", got, want)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // Packages are the Debian packages that the end-to-end tests and the benchmark need: the parts
 // that are not built from source, what the backup's scripts call, what cuts a
-// network, a browser for the page, and what the benchmark holds the daemon against.
+// network, a browser for the page, what judges the service unit, and what the benchmark holds the daemon against.
 var Packages = []string{
 	"age",
 	"bind9",
@@ -32,6 +32,8 @@ var Packages = []string{
 	"prometheus-redis-exporter",
 	"redis-server",
 	"shellcheck",
+	"strace",
+	"systemd",
 	"webhook",
 }
 

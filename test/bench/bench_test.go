@@ -49,7 +49,7 @@ func TestRatioIsByRound(t *testing.T) {
 		round := 0
 		return func(context.Context) (sample, error) { round++; return sample{value: factor * slow[round-1]}, nil }
 	}
-	rows, err := hold(t.Context(), 3, []contest{{"s", "c", "u", []contestant{{"ours", of(2)}, {"theirs", of(6)}}}})
+	rows, err := options{rounds: 3}.hold(t.Context(), []contest{{"s", "c", "u", []contestant{{"ours", of(2)}, {"theirs", of(6)}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestRatioIsByRound(t *testing.T) {
 // A contestant that fails ends it all: there is no table of what worked.
 func TestContestantThatFails(t *testing.T) {
 	broken := errors.New("broken")
-	_, err := hold(t.Context(), 1, []contest{{"s", "c", "u", []contestant{
+	_, err := options{rounds: 1}.hold(t.Context(), []contest{{"s", "c", "u", []contestant{
 		{"ours", func(context.Context) (sample, error) { return sample{}, broken }},
 	}}})
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "c, ours") {

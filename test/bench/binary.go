@@ -15,7 +15,8 @@ const (
 
 // measureBinary measures the programs beside what they are to stay under.
 func measureBinary(ctx context.Context, o options) ([]row, error) {
-	return hold(ctx, 1, []contest{
+	o.rounds = 1 // a size does not vary
+	return o.hold(ctx, []contest{
 		{"binary", "remediated", "MiB", []contestant{program(o.daemon), limit(daemonLimit)}},
 		{"binary", "remedy", "MiB", []contestant{program(o.remedy), limit(remedyLimit)}},
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,14 +30,15 @@ type contest struct {
 	contestants         []contestant
 }
 
-// hold measures all contests in turn, round by round, so that whatever else
-// the machine does falls on all of them alike.
-func hold(ctx context.Context, rounds int, contests []contest) ([]row, error) {
+// hold measures all contests that are wanted in turn, round by round, so that
+// whatever else the machine does falls on all of them alike.
+func (o options) hold(ctx context.Context, contests []contest) ([]row, error) {
+	contests = slices.DeleteFunc(contests, func(c contest) bool { return !strings.Contains(c.name, o.only) })
 	seen := make([][][]sample, len(contests)) // by contest, contestant, round
 	for i, c := range contests {
 		seen[i] = make([][]sample, len(c.contestants))
 	}
-	for round := range rounds {
+	for round := range o.rounds {
 		for i, c := range contests {
 			for k := range c.contestants {
 				k = (k + round) % len(c.contestants) // nobody is always first

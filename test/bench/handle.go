@@ -45,7 +45,7 @@ func measureHandle(ctx context.Context, o options) ([]row, error) {
 			storms.contestants = append(storms.contestants, contestant{s.name, o.rateOf(d.storm)})
 		}
 	}
-	return hold(ctx, o.rounds, []contest{stories, storms})
+	return o.hold(ctx, []contest{stories, storms})
 }
 
 // rateOf measures how much of its work is done in a second of a processor, that of

@@ -44,7 +44,7 @@ func measureIntake(ctx context.Context, o options) ([]row, error) {
 			contests = append(contests, c)
 		}
 	}
-	return hold(ctx, o.rounds, append(contests, o.peers(), o.repeats(), o.incidents()))
+	return o.hold(ctx, append(contests, o.peers(), o.repeats(), o.incidents()))
 }
 
 // Of what is measured by itself.

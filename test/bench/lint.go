@@ -28,7 +28,7 @@ func measureLint(ctx context.Context, o options) ([]row, error) {
 		growth.contestants = append(growth.contestants, linter(fmt.Sprintf("%d policies", n), dir, n,
 			fmt.Sprintf("%d policies are fit to be loaded", n), remedy, "policy", "lint", fmt.Sprintf("%d.yml", n)))
 	}
-	return hold(ctx, o.rounds, []contest{growth, {"lint", "1000 policies or rules", "/s", []contestant{
+	return o.hold(ctx, []contest{growth, {"lint", "1000 policies or rules", "/s", []contestant{
 		linter("remedy policy lint", dir, 1000, "1000 policies are fit to be loaded", remedy, "policy", "lint", "1000.yml"),
 		linter("promtool check rules", dir, 1000, "1000 rules found", promtool, "check", "rules", "1000.rules.yml"),
 	}}})

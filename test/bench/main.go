@@ -41,6 +41,7 @@ type options struct {
 	dir    string        // journals and logs, on the disk that is measured
 	output string        // one of outputs
 	keep   string        // file for what was measured; "" is none
+	only   string        // what the names of cases are to contain
 	rounds int           // how often everything is measured, in turn
 	sample time.Duration // one measurement of a rate
 	daemon string        // the program that is started, and measured on the bed
@@ -81,6 +82,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	app.Flag("dir", "Folder for journals, on the disk that is to be measured. Default: a temporary one.").StringVar(&o.dir)
 	app.Flag("output", "table, json, or benchstat: lines that golang.org/x/perf/cmd/benchstat compares.").Default("table").EnumVar(&o.output, outputs...)
 	app.Flag("keep", "File for what was measured, besides: bench show prints it again.").StringVar(&o.keep)
+	app.Flag("only", "Measure only the cases whose names contain this, of subjects that have cases.").StringVar(&o.only)
 	app.Flag("rounds", "How often everything is measured, in turn.").Default("3").IntVar(&o.rounds)
 	app.Flag("sample", "How long a rate is measured.").Default("300ms").DurationVar(&o.sample)
 	app.Flag("facts", "How many there are in the largest journal that the daemon is started with; the others have a tenth and a hundredth.").Default("1000000").Uint64Var(&o.facts)

@@ -40,7 +40,7 @@ func measureMatch(ctx context.Context, o options) ([]row, error) {
 	held = append(held, contest{"match", "10000, some by endings", "alerts/s", []contestant{
 		matcher(o, "Rulebook.Match", 0, m.ours), matcher(o, "Alertmanager's Route.Match", 0, m.theirs),
 	}})
-	return hold(ctx, o.rounds, append([]contest{growth}, held...))
+	return o.hold(ctx, append([]contest{growth}, held...))
 }
 
 // expressions are the ways in which a policy may say by a regular expression

@@ -59,7 +59,7 @@ func measurePage(ctx context.Context, o options) ([]row, error) {
 			})
 		}
 	}
-	return hold(ctx, o.rounds, contests)
+	return o.hold(ctx, contests)
 }
 
 // withHistory starts a daemon on a journal with so many closed incidents.

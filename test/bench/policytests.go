@@ -31,7 +31,7 @@ func measurePolicyTests(ctx context.Context, o options) ([]row, error) {
 		return nil, err
 	}
 	passed := fmt.Sprintf("%d of %d tests passed", policyTests, policyTests)
-	return hold(ctx, o.rounds, []contest{{"tests", fmt.Sprintf("%d tests in one file", policyTests), "tests/s", []contestant{
+	return o.hold(ctx, []contest{{"tests", fmt.Sprintf("%d tests in one file", policyTests), "tests/s", []contestant{
 		tester("remedy policy test", dir, passed, nil, remedy, "policy", "test", "bench.test.yaml"),
 		tester("the same on one core", dir, passed, []string{"GOMAXPROCS=1"}, remedy, "policy", "test", "bench.test.yaml"),
 		tester("promtool test rules", dir, "SUCCESS", nil, promtool, "test", "rules", "rules.test.yml"),

@@ -42,6 +42,14 @@ set act=ok/40s
 alert PostgresDown namespace=mail
 ack i12 by=anna reason=on_it
 mode namespace/mail value=approve by=anna reason=an_audit
+set replicas=2
+set headroom=1
+set budget=web
+set revision=hash-0
+set change=from_revision_5_with_image_shop/web:2.8_to_revision_4_with_image_shop/web:2.7
+alert ErrorsAfterDeploy namespace=web
+alert RegionLost namespace=north
+pause policy/shop-slow by=anna value=2h reason=moving_rack_7
 pass 10s`
 
 // weeks are incidents of the weeks before: most are healed, some are not.
@@ -119,7 +127,7 @@ var looks = map[string]browser.Look{
 
 // views are all there are.
 var views = map[string]string{
-	"now": "/", "incident": "/incidents/10", "denied": "/incidents/11", "approval": "/incidents/14", "automation": "/automation", "policies": "/policies", "policy": "/policies/postgres-down",
+	"now": "/", "incident": "/incidents/10", "denied": "/incidents/11", "approval": "/incidents/18", "automation": "/automation", "policies": "/policies", "policy": "/policies/postgres-down",
 	"rehearsal": "/rehearsal?alert=" + url.QueryEscape("alertname=\"PostgresDown\"\nnamespace=\"shop\""), "history": "/history", "reports": "/reports",
 	"nowhere": "/nowhere",
 }

@@ -26,6 +26,7 @@ var actingLaws = []Law{
 	{"no attempt while its breaker is open", breakerHolds},
 	{"the breaker is written down as verifications ended", breakerCounts},
 	{"nothing is done where it is paused", pauseHolds},
+	{"a pause lasts until it is resumed, or until its end and no longer", pauseEnds},
 	{"nothing is done for alerts that are all silenced", silenceHolds},
 	{"a human's no holds until a human says otherwise", noMeansNo},
 	{"who only observes, only lists or only tells does not act", handsOff},
@@ -265,6 +266,22 @@ func pauseHolds(s *story, f remediate.Fact) error {
 	for _, scope := range i.scopes(a.Step) {
 		if s.paused[scope] {
 			return fmt.Errorf("%s acts while %s is paused", a.Attempt, scope)
+		}
+	}
+	return nil
+}
+
+func pauseEnds(s *story, f remediate.Fact) error {
+	if b, ok := f.Body.(remediate.PauseEnded); ok {
+		if ends := s.ends[b.Scope]; !s.paused[b.Scope] || ends.IsZero() || ends.After(f.At) {
+			return fmt.Errorf("the pause of %s is over at %s, which was to last until %s", b.Scope, f.At, ends)
+		}
+		return nil
+	}
+	b, ok := f.Body.(remediate.Judged) // whoever is judged is judged by what holds then
+	for scope, ends := range s.ends {
+		if ok && s.paused[scope] && !ends.IsZero() && !ends.After(f.At) {
+			return fmt.Errorf("i%d is judged at %s, and the pause of %s, which was to last until %s, still holds", b.Incident, f.At, scope, ends)
 		}
 	}
 	return nil

@@ -245,6 +245,12 @@ var breaking = map[string][]run{
 		and(begin("p", 1, 1), CommandGiven{Command: Pause, Scope: "policy/p"}, does("a1", 1, 0)),
 		and(begin("p", 1, 1), CommandGiven{Command: Pause, Scope: "namespace/shop"}, does("a1", 1, 0)),
 	},
+	"a pause lasts until it is resumed, or until its end and no longer": {
+		{loaded, CommandGiven{Command: Pause, Scope: "all"}, PauseEnded{Scope: "all"}},
+		{loaded, PauseEnded{Scope: "all"}},
+		{loaded, CommandGiven{Command: Pause, Scope: "all", Until: epoch.Add(time.Hour)}, PauseEnded{Scope: "all"}},
+		and(begin("p", 1, 1), CommandGiven{Command: Pause, Scope: "policy/p", Until: epoch.Add(time.Minute)}, time.Hour, Judged{Incident: 1, Decision: Denied}),
+	},
 	"nothing is done for alerts that are all silenced": {and(begin("p", 1, 1), AlertSuppressed{ID: id, By: []string{"s"}}, does("a1", 1, 0))},
 	"a human's no holds until a human says otherwise":  {and(begin("p", 1, 1), by(TakeOver), does("a1", 1, 0)), and(begin("p", 1, 1), by(Deny), does("a1", 1, 0))},
 	"who only observes, only lists or only tells does not act": {

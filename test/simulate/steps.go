@@ -271,6 +271,9 @@ func scopes(y *day, d dice) {
 	c := remediate.Command{By: pick(d, people...), Command: pick(d, remediate.Pause, remediate.SetMode)}
 	c.Scope = pick(d, "all", "policy/root-down", "policy/leaf-down", "namespace/shop", "namespace/web")
 	c.Value = pick(d, string(remediate.ModeObserve), string(remediate.ModeApprove), string(remediate.ModeAct))
+	if c.Command == remediate.Pause {
+		c.Value = pick(d, "", "30s", "5m", "1h")
+	}
 	if len(y.state.Paused) > 0 && d.chance(70) {
 		c.Command, c.Scope = remediate.Resume, pick(d, slices.Sorted(maps.Keys(y.state.Paused))...)
 	}

@@ -30,6 +30,7 @@ type story struct {
 	own      map[remediate.AlertID]bool   // alerts that are ours, which Alertmanager does not know
 	owed     map[string]bool              // policies that are yet to take the alert that fired last
 	paused   map[string]bool              // by scope
+	ends     map[string]time.Time         // when its pause ends by itself; zero: it does not
 	modes    map[string]remediate.Mode    // by scope, as humans set them
 	leads    string                       // the release that decides
 	held     bool                         // and only observes
@@ -147,7 +148,7 @@ func newStory(books remediate.Rulebooks) *story {
 	return &story{
 		books: books, seen: map[string]time.Time{},
 		firing: map[remediate.AlertID]bool{}, looked: map[remediate.AlertID]int{}, own: map[remediate.AlertID]bool{}, told: map[remediate.AlertID]string{}, owed: map[string]bool{},
-		live: map[string]liveDrill{}, paused: map[string]bool{}, modes: map[string]remediate.Mode{}, open: map[uint64]*incident{}, keys: map[string]uint64{},
+		live: map[string]liveDrill{}, paused: map[string]bool{}, ends: map[string]time.Time{}, modes: map[string]remediate.Mode{}, open: map[uint64]*incident{}, keys: map[string]uint64{},
 		begun: map[string]bool{}, pending: map[string]remediate.Started{},
 		holders: map[remediate.Target]uint64{}, released: map[remediate.Target]release{},
 		acts: map[string][]time.Time{}, heals: map[string][]time.Time{}, breakers: map[string]breaker{},
@@ -191,6 +192,8 @@ func (s *story) take(f remediate.Fact) {
 		s.opened(b)
 	case remediate.CommandGiven:
 		s.commanded(b)
+	case remediate.PauseEnded:
+		s.paused[b.Scope], s.ends[b.Scope] = false, time.Time{}
 	default:
 		if i := s.open[remediate.IncidentOf(f.Body)]; i != nil {
 			s.hearOf(i, f)
@@ -238,7 +241,7 @@ func (s *story) opened(b remediate.Opened) {
 func (s *story) commanded(b remediate.CommandGiven) {
 	switch b.Command {
 	case remediate.Pause, remediate.Resume:
-		s.paused[b.Scope] = b.Command == remediate.Pause
+		s.paused[b.Scope], s.ends[b.Scope] = b.Command == remediate.Pause, b.Until
 	case remediate.SetMode:
 		s.modes[b.Scope] = remediate.Mode(b.Value)
 	case remediate.LiveDrill:

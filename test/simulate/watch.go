@@ -21,7 +21,7 @@ func overlooked(s *remediate.State, now time.Time) error {
 			return fmt.Errorf("i%d, %s: %s", n, i.Status, why)
 		}
 	}
-	return nil
+	return overdue(s, now.Add(-slack))
 }
 
 func stuck(s *remediate.State, i *remediate.Incident, late time.Time) string {
@@ -88,6 +88,16 @@ func waitsInVain(s *remediate.State, i *remediate.Incident, late time.Time) stri
 		}
 	}
 	return ""
+}
+
+// overdue says which pause should have ended by now.
+func overdue(s *remediate.State, late time.Time) error {
+	for scope, c := range s.Paused {
+		if !c.Until.IsZero() && c.Until.Before(late) {
+			return fmt.Errorf("%s is paused, and was to be until %s", scope, c.Until)
+		}
+	}
+	return nil
 }
 
 // unheard says which alert fires and is not known, or is known and does not

@@ -42,7 +42,13 @@ func TestOverlooked(t *testing.T) {
 			t.Error("an incident that is open is held to be over")
 		}
 	}
+	s := remediate.NewState()
+	s.Paused["all"] = remediate.CommandGiven{Command: remediate.Pause, Scope: "all", Until: past}
+	if err := overlooked(s, epoch); err == nil || !strings.Contains(err.Error(), "all is paused, and was to be until") {
+		t.Errorf("a pause that outlasts its end: %v", err)
+	}
 	fine := remediate.NewState()
+	fine.Paused["all"] = remediate.CommandGiven{Command: remediate.Pause, Scope: "all"}
 	fine.Incidents.Put(&remediate.Incident{ID: 1, Status: remediate.StatusWaiting, Until: epoch.Add(time.Minute)})
 	fine.Incidents.Put(&remediate.Incident{ID: 2, Status: remediate.StatusDeciding, Pending: pending(remediate.Started{Ask: ask})})
 	if err := overlooked(fine, epoch); err != nil {

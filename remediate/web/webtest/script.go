@@ -168,6 +168,8 @@ func (w *World) command(command string, args []string) (c remediate.Command, err
 			c.Guard = value
 		case name == "value":
 			c.Value = value
+		case name == "until":
+			c.Until, err = time.Parse(time.RFC3339, value)
 		case command == remediate.Pause || command == remediate.Resume || command == remediate.SetMode:
 			c.Scope = arg
 		case named:

@@ -73,7 +73,8 @@ func (w *World) Now() time.Time {
 // Set says how something answers from here on. For act, verify, confirm, probe
 // and tell it is an outcome and how long it takes, "failed/20s", or "silent";
 // for alert firing, suppressed or gone; for alerts how many fire; for promql the
-// value; for evidence what is kept; for workload and cluster a text. "unknown"
+// value; for evidence what is kept; for workload and cluster a text; for replicas,
+// headroom, budget, revision and change what is seen of every workload. "unknown"
 // fits every question.
 func (w *World) Set(what, how string) {
 	w.mu.Lock()
@@ -397,6 +398,11 @@ func (w *World) answer(q remediate.Question) remediate.Answer {
 		a.Text = how
 		a.Values[remediate.ValueTarget], a.Values[remediate.ValueUID] = q.Target.String(), "uid-1"
 		a.Values[remediate.ValueTemplate], a.Values[remediate.ValueAvailable] = "hash-1", "0"
+		for _, v := range []string{remediate.ValueReplicas, remediate.ValueHeadroom, remediate.ValueBudget, remediate.ValueRevision, remediate.ValueChange} {
+			if is := w.set[v]; is != "" {
+				a.Values[v] = is
+			}
+		}
 	case q.Kind == "cluster":
 		a.Text = how
 		a.Values[remediate.ValueNodes], a.Values[remediate.ValueNodesReady], a.Values[remediate.ValueControlPlane] = "3", "3", "ready"

@@ -1,13 +1,14 @@
 package slack
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 )
 
 // authTest is auth.test: who the token belongs to.
 func (w *Workspace) authTest(url.Values) (object, error) {
-	return object{"url": "https://double.slack.com/", "team": "Double", "team_id": TeamID, "user": "remediated",
+	return object{"url": cmp.Or(w.options.Address, "https://double.slack.com/"), "team": "Double", "team_id": TeamID, "user": "remediated",
 		"user_id": BotUserID, "bot_id": BotID, "is_enterprise_install": false}, nil
 }
 

@@ -36,6 +36,8 @@ type Options struct {
 	// Strict refuses arguments that Slack does not document for a method, with invalid_arg_name; Slack itself ignores
 	// them, which hides misspelt ones.
 	Strict bool
+	// Address is where its people see it, as auth.test says. Empty means https://double.slack.com/.
+	Address string
 	// AppToken is the token that opens sockets. Empty means [DefaultAppToken].
 	AppToken string
 	// RequestURL is where presses of buttons are delivered, signed with SigningSecret (empty: [DefaultSigningSecret]).
