@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -193,5 +195,27 @@ func TestServiceManagerHears(t *testing.T) {
 	}
 	if err := p.command.Wait(); err != nil {
 		t.Errorf("it was asked to stop: %v", err)
+	}
+}
+
+// The unit starts the daemon with flags that it has, and lets it write where its
+// journal is.
+func TestTheUnitsFlags(t *testing.T) {
+	b, err := os.ReadFile("../../deploy/systemd/remediated.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := regexp.MustCompile(`(?m)^ExecStart=/usr/local/bin/remediated --config\.file=/etc/remediated/remediated\.yml (.*) \$ARGS$`).FindSubmatch(b)
+	state := regexp.MustCompile(`(?m)^StateDirectory=(\w+)$`).FindSubmatch(b)
+	if start == nil || state == nil {
+		t.Fatalf("the unit starts with %q, its state is in %q", start, state)
+	}
+	config := filepath.Join(t.TempDir(), "remediated.yml")
+	if err := os.WriteFile(config, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, err := parse(append([]string{"--config.file=" + config}, strings.Fields(string(start[1]))...), io.Discard)
+	if err != nil || o.storage != "/var/lib/"+string(state[1]) {
+		t.Errorf("the journal is in %q, and the unit may write /var/lib/%s: %v", o.storage, state[1], err)
 	}
 }

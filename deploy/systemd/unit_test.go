@@ -65,6 +65,14 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+// A storm of webhooks waits in the queue of the kernel, whose length Go reads from a
+// file that is not of a process.
+func TestProcIsSeen(t *testing.T) {
+	if strings.Contains(read(t), "\nProcSubset=pid\n") {
+		t.Error("the unit hides /proc/sys/net/core/somaxconn and /proc/stat: listeners queue 128 connections, and process_start_time_seconds is missing")
+	}
+}
+
 // Both judges say no to a unit that is not as it should be.
 func TestSpoiltUnit(t *testing.T) {
 	here := strings.Replace(read(t), "/usr/local/bin/remediated", "/bin/true", 1)
