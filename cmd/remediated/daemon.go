@@ -41,7 +41,8 @@ type daemon struct {
 	raiser  *raiser
 	rejects *rate.Limiter // of refused commands that are written down
 	loading sync.Mutex    // one reload at a time
-	read    string        // digest of the files that the daemon was started with
+	read    string        // the fingerprint of what was read last
+	refused bool          // what was read last is not in force
 	guesses guesses       // of tokens, at either listener
 	feed    web.Feed      // to those who look at the page
 	service supervisor    // who started us
@@ -68,7 +69,9 @@ func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	parts.run("kill switch", func(ctx context.Context) error { return d.kill.run(ctx, sig.pause) })
 	parts.run("upgrade", d.upgrade)
 	d.startListening(parts) // before what reloads, which begins it anew
-	parts.run("auto-reload", d.autoReload)
+	if d.options.autoReload > 0 {
+		parts.run("auto reload", d.autoReload)
+	}
 	if err := d.startListeners(parts); err != nil {
 		return err
 	}
@@ -91,6 +94,7 @@ func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 
 // configure reads the configuration and makes what it names.
 func (d *daemon) configure() error {
+	d.read = policies.Fingerprint(d.options.config) // before: what changes meanwhile is seen later
 	loaded, problems := policies.Load(d.options.config, catalogue.New())
 	if len(problems) > 0 {
 		if err := policies.Render(d.stderr, problems); err != nil {
@@ -105,7 +109,6 @@ func (d *daemon) configure() error {
 		return err
 	}
 	d.loaded = loaded
-	d.read = d.digest()
 	d.outside.Store(out)
 	d.watch.reloaded(true)
 	return nil
@@ -271,6 +274,7 @@ func (d *daemon) reload(ctx context.Context) []policies.Problem {
 	d.loading.Lock()
 	defer d.loading.Unlock()
 	defer d.service.reloading()()
+	d.read = policies.Fingerprint(d.options.config)
 	loaded, problems := policies.Reload(d.loaded, d.options.config, catalogue.New())
 	for _, p := range problems {
 		d.log.Warn("configuration", "problem", p.String())
@@ -290,6 +294,7 @@ func (d *daemon) reload(ctx context.Context) []policies.Problem {
 		}
 		return nil
 	}()
+	d.refused = err != nil
 	if err != nil {
 		d.log.Error("the configuration was not reloaded; the one before stays", "err", err)
 		problems = append(problems, policies.Problem{File: d.options.config, Severity: policies.Error, Message: err.Error()})

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,7 +29,8 @@ type inProcess struct {
 	ended   chan int
 }
 
-// startHere starts a daemon on the files, in the folder of which it is started.
+// startHere starts a daemon on the files, in the folder of which it is started; the
+// configuration is remediated.yml, unless args say another.
 func startHere(t *testing.T, files map[string]string, args ...string) *inProcess {
 	t.Helper()
 	d := &inProcess{t: t, dir: t.TempDir(), web: freePort(t), intake: freePort(t), log: new(lockedLog), ended: make(chan int, 1)}
@@ -36,11 +38,14 @@ func startHere(t *testing.T, files map[string]string, args ...string) *inProcess
 	for name, text := range files {
 		d.write(name, text)
 	}
+	if !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--config.file=") }) {
+		args = append(args, "--config.file=remediated.yml")
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.end = cancel
 	go func() {
 		d.ended <- run(ctx, append([]string{
-			"--config.file=remediated.yml", "--storage.path=data", "--log.level=debug", "--web.listen-address=" + d.web, "--intake.listen-address=" + d.intake,
+			"--storage.path=data", "--log.level=debug", "--web.listen-address=" + d.web, "--intake.listen-address=" + d.intake,
 			"--web.external-url=http://" + d.web,
 		}, args...), signals{}, d.log)
 	}()

@@ -21,7 +21,7 @@ import (
 // process stands in the configuration file.
 type options struct {
 	config      string
-	autoReload  time.Duration // how often its files are looked at; 0 is never
+	autoReload  time.Duration // between looks at its files; 0: never
 	storage     string
 	web         web.FlagConfig // the page, the API and the metrics
 	externalURL string
@@ -48,7 +48,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	app.Terminate(func(int) { helped = true })
 
 	app.Flag("config.file", "The configuration.").Default("remediated.yml").StringVar(&o.config)
-	app.Flag("config.auto-reload-interval", "How often it is looked whether the configuration, its policies and templates have changed, to load them then: such as 30s. They are loaded on SIGHUP and by POST /-/reload only when it is 0s.").Default("0s").DurationVar(&o.autoReload)
+	app.Flag("config.auto-reload-interval", "How often the files of the configuration are looked at, to be read again when they have changed; 0s: only on SIGHUP and on /-/reload.").Default("0s").DurationVar(&o.autoReload)
 	app.Flag("storage.path", "Folder of the journal.").Default("data").StringVar(&o.storage)
 	o.keep.flags(app)
 	o.web.WebListenAddresses = app.Flag("web.listen-address", "Address for the page, the API and the metrics. Repeatable.").Default("127.0.0.1:9095").Strings()
@@ -81,7 +81,7 @@ func (o options) validate() error {
 		return fmt.Errorf("--upgrade.days=%s would compare nothing: give for example 7d", &o.days)
 	}
 	if o.autoReload < 0 {
-		return fmt.Errorf("--config.auto-reload-interval=%s is before now: give for example 30s, or 0s for never", o.autoReload)
+		return fmt.Errorf("--config.auto-reload-interval=%s is no time: give for example 30s, or 0s for never", o.autoReload)
 	}
 	if err := o.keep.validate(); err != nil {
 		return err

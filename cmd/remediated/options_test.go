@@ -87,6 +87,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--help"}, 0, "--upgrade.days=7d"},
 		{[]string{"--upgrade.days=week"}, 2, `"week" is no time span: write for example 7d or 36h`},
 		{[]string{"--upgrade.days=0s"}, 2, `--upgrade.days=0s would compare nothing: give for example 7d`},
+		{[]string{"--config.auto-reload-interval=-1s"}, 2, "--config.auto-reload-interval=-1s is no time: give for example 30s, or 0s for never"},
 		{[]string{"--help"}, 0, "--storage.retention.time=90d"},
 		{[]string{"--storage.retention.time=12h"}, 2, "--storage.retention.time=12h is less than a day: give for example 90d, or 0s for ever"},
 		{[]string{"--storage.retention.evidence=1h"}, 2, "--storage.retention.evidence=1h is less than a day: give for example 14d, or 0s for as long as the rest"},
