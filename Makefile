@@ -103,7 +103,7 @@ mutants: ## Plant bugs in the decider and see that each is noticed
 # They mostly wait, so two beds run side by side: one for those that take long,
 # and one for all others.
 E2E := $(BED) $(QUICK) run -- go test -tags e2e -count=1 -timeout 40m
-LONG := ^Test(Backup|ConfigBackup|DataLoss|Dies|EachPart|Fence|Heals|HelmRelease|Printed)
+LONG := ^Test(Backup|Chart|ConfigBackup|DataLoss|Dies|EachPart|Fence|Heals|HelmRelease|Printed)
 
 .PHONY: e2e
 e2e: setup ## Run the end-to-end tests, on two beds at a time

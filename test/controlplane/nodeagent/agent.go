@@ -39,6 +39,7 @@ type options struct {
 type agent struct {
 	options
 	client    kubernetes.Interface
+	server    string // address of the API server
 	events    record.EventRecorder
 	addresses *addresses
 
@@ -61,7 +62,7 @@ func run(ctx context.Context, o options) error {
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return fmt.Errorf("make --root-dir: %w", err)
 	}
-	a := &agent{options: o, client: client, addresses: newAddresses(o.podNetwork, o.podBlock), pods: map[types.UID]*pod{}}
+	a := &agent{options: o, client: client, server: cfg.Host, addresses: newAddresses(o.podNetwork, o.podBlock), pods: map[types.UID]*pod{}}
 
 	events := record.NewBroadcaster()
 	defer events.Shutdown()

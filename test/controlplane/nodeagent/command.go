@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/user"
@@ -26,6 +27,14 @@ func (c *container) command(argv []string) (*exec.Cmd, error) {
 	}
 	vars := c.environment()
 	args := expand(argv, vars)
+	namespaces := uintptr(syscall.CLONE_NEWPID)
+	if r := c.root(); r != nil {
+		maps.Copy(vars, c.pod.servers())
+		vars["HOME"], cred, namespaces = "/", nil, namespaces|syscall.CLONE_NEWNS
+		if args, err = r.within(args); err != nil {
+			return nil, err
+		}
+	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = c.spec.WorkingDir
 	if cmd.Dir == "" {
@@ -40,7 +49,7 @@ func (c *container) command(argv []string) (*exec.Cmd, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid:    true,
 		Pdeathsig:  syscall.SIGKILL,
-		Cloneflags: syscall.CLONE_NEWPID,
+		Cloneflags: namespaces,
 		Credential: cred,
 	}
 	return cmd, nil

@@ -105,7 +105,7 @@ func (c *container) start(restarts int32) (*exec.Cmd, error) {
 		return nil, err
 	}
 	defer out.Close() // the process has its own copy
-	cmd, err := c.command(append(append([]string{}, c.spec.Command...), c.spec.Args...))
+	cmd, err := c.command(c.argv())
 	if err != nil {
 		return nil, err
 	}

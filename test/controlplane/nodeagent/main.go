@@ -6,14 +6,22 @@
 // kubelet keeps it: phases and conditions, restart counts, CrashLoopBackOff,
 // readiness and liveness probes, graceful termination, logs (also of the
 // previous container), exec and events, and env that takes its values from Secrets
-// by secretKeyRef. There are no volumes, init containers,
-// startup probes, resource limits or service addresses.
+// by secretKeyRef. There are no init containers, startup probes, resource limits or
+// service addresses; volumes only where there is an image.
 //
 // What an image would say is said by annotations of the pod:
 //
 //	nodeagent/user         the user to run as (USER), when the agent is root
 //	nodeagent/stop-signal  the signal that asks it to stop (STOPSIGNAL), default SIGTERM
 //	nodeagent/pod-ip       a fixed pod address; a second pod with it waits for the first to be gone
+//	nodeagent/image        a folder that stands for the image: its files are at the top of a root of their own
+//	nodeagent/entrypoint   what is run in it when the pod names no command (ENTRYPOINT)
+//
+// With an image a container has what a real one has of the pod: a root, read-only where
+// the pod says so, its user, the volumes (ConfigMaps, Secrets, projected ones, claims
+// bound to a folder of the host, and empty ones), which are kept up to date as the
+// kubelet does, the token of its ServiceAccount, and the address of the API server.
+// That needs an agent that is root.
 //
 // Each container finds POD_NAME, POD_NAMESPACE, POD_IP, NODE_NAME and POD_DIR in
 // its environment. POD_DIR is a folder that lives exactly as long as the pod.
@@ -30,6 +38,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 3 && os.Args[1] == enterCommand {
+		log.Fatal(enter(os.Args[2], os.Args[3:]))
+	}
 	var o options
 	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the node's user, system:node:<name>")
 	flag.StringVar(&o.node, "node-name", "process-1", "name under which the node registers")

@@ -17,6 +17,8 @@ const (
 	annotationUser       = "nodeagent/user"
 	annotationStopSignal = "nodeagent/stop-signal"
 	annotationPodIP      = "nodeagent/pod-ip"
+	annotationImage      = "nodeagent/image"
+	annotationEntrypoint = "nodeagent/entrypoint"
 )
 
 // pod is one pod from its arrival on the node to its removal.
@@ -33,12 +35,13 @@ type pod struct {
 	reporting sync.Mutex // one status update at a time, so that the last one wins
 
 	mu     sync.Mutex
-	ip     string // empty until the address is free
+	ip     string            // empty until the address is free
+	claims map[string]string // folders of the claims, by volume
 	status []v1.ContainerStatus
 }
 
 func newPod(a *agent, o *v1.Pod) *pod {
-	p := &pod{agent: a, object: o, started: metav1.Now(), ending: make(chan struct{})}
+	p := &pod{agent: a, object: o, started: metav1.Now(), ending: make(chan struct{}), claims: map[string]string{}}
 	for i := range o.Spec.Containers {
 		spec := &o.Spec.Containers[i]
 		p.containers = append(p.containers, newContainer(p, i, spec))
@@ -74,8 +77,10 @@ func (p *pod) run() {
 	}
 
 	var running sync.WaitGroup
-	for _, c := range p.containers {
-		running.Go(c.run)
+	if p.awaitVolumes() {
+		for _, c := range p.containers {
+			running.Go(c.run)
+		}
 	}
 	running.Wait() // each container sees p.ending by itself
 	p.report()
