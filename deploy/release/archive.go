@@ -21,7 +21,8 @@ func (p platform) beside() []string {
 	all := []string{"LICENSE", "CHANGELOG.md"}
 	if p.OS == "linux" {
 		all = append(all, "deploy/remediated.example.yml", "deploy/alertmanager/remediated.yml",
-			"deploy/prometheus/remediated.rules.yml", "deploy/grafana/remediated.json", "policies/shipped")
+			"deploy/prometheus/remediated.rules.yml", "deploy/grafana/remediated.json", "policies/shipped",
+			"deploy/systemd/README.md", "deploy/systemd/remediated.service", "deploy/systemd/remediated.sysusers.conf")
 	}
 	return all
 }
