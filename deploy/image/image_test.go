@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -208,18 +209,24 @@ func unpackImage(t *testing.T, name, dir string) {
 // that there is.
 func runIn(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	if os.Geteuid() != 0 || runtime.GOOS != "linux" {
-		t.Skip("changing the root folder and the user takes root, on Linux")
-	}
-	cmd := exec.CommandContext(t.Context(), "/remediated", args...)
-	cmd.Dir = storage
-	cmd.Env = []string{"PATH=/", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: dir, Credential: &syscall.Credential{Uid: user, Gid: user}}
-	out, err := cmd.CombinedOutput()
+	out, err := inside(t.Context(), t, dir, args...).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
 	return string(out)
+}
+
+// inside is the command that does.
+func inside(ctx context.Context, t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	if os.Geteuid() != 0 || runtime.GOOS != "linux" {
+		t.Skip("changing the root folder and the user takes root, on Linux")
+	}
+	cmd := exec.CommandContext(ctx, "/remediated", args...)
+	cmd.Dir = storage
+	cmd.Env = []string{"PATH=/", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: dir, Credential: &syscall.Credential{Uid: user, Gid: user}}
+	return cmd
 }
 
 // unpack unpacks a tar with its modes and, as root, its owners.
