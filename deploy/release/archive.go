@@ -27,9 +27,24 @@ func (p platform) beside() []string {
 	return all
 }
 
-// archive packs a platform's programs and what is beside them. Owners and
-// times are not this machine's, and names come in order.
-func archive(name, source, programs string, p platform, s stamp) (err error) {
+// archive packs a platform's programs and what is beside them.
+func archive(name, source, programs string, p platform, s stamp) error {
+	return pack(name, strings.TrimSuffix(filepath.Base(name), ".tar.gz"), s, func(w *packer) error {
+		if err := w.tree(programs, "."); err != nil {
+			return err
+		}
+		for _, file := range p.beside() {
+			if err := w.tree(source, file); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// pack writes an archive of what fill packs, all below one folder. Owners and times are
+// not this machine's.
+func pack(name, top string, s stamp, fill func(*packer) error) (err error) {
 	f, err := os.Create(name)
 	if err != nil {
 		return err
@@ -39,14 +54,9 @@ func archive(name, source, programs string, p platform, s stamp) (err error) {
 	if err != nil {
 		return err
 	}
-	w := &packer{tar: tar.NewWriter(zip), top: strings.TrimSuffix(filepath.Base(name), ".tar.gz"), stamp: s}
-	if err := w.tree(programs, "."); err != nil {
+	w := &packer{tar: tar.NewWriter(zip), top: top, stamp: s}
+	if err := fill(w); err != nil {
 		return err
-	}
-	for _, file := range p.beside() {
-		if err := w.tree(source, file); err != nil {
-			return err
-		}
 	}
 	return errors.Join(w.tar.Close(), zip.Close())
 }
@@ -72,23 +82,23 @@ func (w *packer) tree(dir, name string) error {
 		if err != nil {
 			return err
 		}
-		return w.file(file, body, entry)
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		return w.file(file, body, info.Mode()&0o100 != 0)
 	})
 }
 
-func (w *packer) file(name string, body []byte, entry fs.DirEntry) error {
-	info, err := entry.Info()
-	if err != nil {
-		return err
-	}
+func (w *packer) file(name string, body []byte, runs bool) error {
 	mode := int64(0o644)
-	if info.Mode()&0o100 != 0 {
+	if runs {
 		mode = 0o755
 	}
 	h := &tar.Header{Format: tar.FormatUSTAR, Typeflag: tar.TypeReg, Name: path.Join(w.top, name), Mode: mode, Size: int64(len(body)), ModTime: w.stamp.Time}
 	if err := w.tar.WriteHeader(h); err != nil {
 		return err
 	}
-	_, err = w.tar.Write(body)
+	_, err := w.tar.Write(body)
 	return err
 }

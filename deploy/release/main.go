@@ -1,6 +1,6 @@
 // Command release builds what a release consists of, beside the image: the
-// programs for each platform, an archive for each, the licences of what is in them
-// and a bill of materials. It writes programs to bin/build/OS-ARCH and what is
+// programs for each platform, an archive for each, the licences of what is in them,
+// a bill of materials, and the Helm chart. It writes programs to bin/build/OS-ARCH and what is
 // published to bin/release. The same commit gives the same bytes, wherever and
 // whenever it is built with the same Go.
 //
@@ -56,6 +56,9 @@ func run(ctx context.Context, source, out, version string) error {
 	}
 	if err := os.WriteFile(filepath.Join(release, "remediated-"+s.tag()+"-sbom.cdx.json"), bom, 0o644); err != nil {
 		return err
+	}
+	if err := packChart(filepath.Join(release, chartName(s)), source, s); err != nil {
+		return fmt.Errorf("pack the chart: %w", err)
 	}
 	for _, p := range platforms {
 		programs := filepath.Join(out, "build", p.String())
