@@ -19,6 +19,7 @@ build: ## Build the daemon and the command line into bin/, static and without sy
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
 VERSION ?= $(shell git describe --tags --always --dirty)
+VERSION := $(VERSION)# said once, though somebody may commit meanwhile
 
 .PHONY: programs
 programs: ## Build the programs of a release into bin/build and pack them into bin/release, with the bill of materials; VERSION=v1.2.3
