@@ -47,32 +47,42 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
-// TestInstall holds the short one of docs/install.md to the same, but for the Watchdog
-// and the holding of pages, which it leaves out.
-func TestInstall(t *testing.T) {
-	b, err := os.ReadFile("../../docs/install.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile("(?s)```yaml\n( *)(route:.*?)```").FindSubmatch(b)
-	if m == nil {
-		t.Fatal("docs/install.md has no route")
-	}
-	text := strings.ReplaceAll(string(m[1])+string(m[2]), "\n"+string(m[1]), "\n")[len(m[1]):]
-	check := func(text string) string {
-		a, err := lint.ReadAlertmanager("install.md", strings.Replace(text, "name: people #", "name: people\n    pagerduty_configs: [{routing_key_file: /k}] #", 1))
+// shortOnes are the configurations that people are shown to begin with: where each
+// begins and ends, in which file.
+var shortOnes = map[string]*regexp.Regexp{
+	"../../docs/install.md":                  regexp.MustCompile("(?s)```yaml\n( *)(route:.*?)```"),
+	"../helm/remediated/templates/NOTES.txt": regexp.MustCompile(`(?s)\n( *)(route:.*?)\n\n`),
+}
+
+// TestShortOnes holds them to the same, but for the Watchdog and the holding of pages,
+// which they leave out.
+func TestShortOnes(t *testing.T) {
+	for file, where := range shortOnes {
+		b, err := os.ReadFile(file)
 		if err != nil {
-			t.Fatalf("%v:\n%s", err, text)
+			t.Fatal(err)
 		}
-		book := &remediate.Rulebook{Policies: []remediate.Policy{{Name: "db", When: []string{`alertname="PostgresDown"`}}}}
-		return fmt.Sprint(a.Check(&policies.Config{}, book, nil))
-	}
-	if got := check(text); got != "[]" {
-		t.Error(got)
-	}
-	const top = "    - receiver: people"
-	if got := check(strings.Replace(text, top, "    - {receiver: people, matchers: ['a=\"b\"', 'alertname=\"c\"']}", 1)); !strings.Contains(got, "and to nobody else") {
-		t.Errorf("without its last route it is said: %s", got)
+		m := where.FindSubmatch(b)
+		if m == nil {
+			t.Fatalf("%s has no route", file)
+		}
+		text := strings.ReplaceAll(string(m[1])+string(m[2]), "\n"+string(m[1]), "\n")[len(m[1]):]
+		text = regexp.MustCompile(`\{\{.*?\}\}`).ReplaceAllString(text, "x") // what Helm fills in
+		check := func(text string) string {
+			a, err := lint.ReadAlertmanager(file, strings.Replace(text, "name: people #", "name: people\n    pagerduty_configs: [{routing_key_file: /k}] #", 1))
+			if err != nil {
+				t.Fatalf("%v:\n%s", err, text)
+			}
+			book := &remediate.Rulebook{Policies: []remediate.Policy{{Name: "db", When: []string{`alertname="PostgresDown"`}}}}
+			return fmt.Sprint(a.Check(&policies.Config{}, book, nil))
+		}
+		if got := check(text); got != "[]" {
+			t.Errorf("%s: %s", file, got)
+		}
+		const top = "    - receiver: people"
+		if got := check(strings.Replace(text, top, "    - {receiver: people, matchers: ['a=\"b\"', 'alertname=\"c\"']}", 1)); !strings.Contains(got, "and to nobody else") {
+			t.Errorf("%s: without its last route it is said: %s", file, got)
+		}
 	}
 }
 
