@@ -3,6 +3,7 @@ package remediate
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -21,6 +22,13 @@ var (
 
 // breakerName is one breaker per policy and target.
 func breakerName(policy string, t Target) string { return policy + " on " + t.String() }
+
+// SplitBreaker returns the policy and the target that a breaker's name in a state or a
+// fact consists of, the target as [Target.String] writes it.
+func SplitBreaker(name string) (policy, target string) {
+	policy, target, _ = strings.Cut(name, " on ")
+	return policy, target
+}
 
 // breakerStore hands gobreaker one stored state, in the fact's time, and takes
 // back what it makes of it. It implements gobreaker.SharedDataStore.

@@ -2,7 +2,6 @@ package remediate
 
 import (
 	"maps"
-	"strings"
 	"time"
 )
 
@@ -46,9 +45,10 @@ func (s *State) forget(before time.Time) {
 	if len(gone) == 0 {
 		return
 	}
-	maps.DeleteFunc(s.Breakers, func(name string, _ BreakerState) bool { return gone[ofBreaker(name)] })
-	maps.DeleteFunc(s.Heals, func(name string, _ []time.Time) bool { return gone[ofBreaker(name)] })
+	ofGone := func(name string) bool {
+		_, target := SplitBreaker(name)
+		return gone[target]
+	}
+	maps.DeleteFunc(s.Breakers, func(name string, _ BreakerState) bool { return ofGone(name) })
+	maps.DeleteFunc(s.Heals, func(name string, _ []time.Time) bool { return ofGone(name) })
 }
-
-// ofBreaker is the target in the name of a breaker.
-func ofBreaker(name string) string { return name[strings.LastIndex(name, " ")+1:] }

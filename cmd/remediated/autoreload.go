@@ -17,8 +17,8 @@ func (d *daemon) autoReload(ctx context.Context) error {
 	for {
 		select {
 		case <-tick.C:
-			if d.stale() {
-				d.log.Info("the files of the configuration have changed: they are read again")
+			if why := d.stale(); why != "" {
+				d.log.Info("the files of the configuration are read again", "why", why)
 				d.reload(ctx)
 			}
 		case <-ctx.Done():
@@ -27,10 +27,16 @@ func (d *daemon) autoReload(ctx context.Context) error {
 	}
 }
 
-// stale tells whether there is anything to be read anew. What was refused as a
-// whole is tried again: a secret that it names may have come after it.
-func (d *daemon) stale() bool {
+// stale says why there is something to be read anew, "" when there is not. What was
+// refused as a whole is tried again: a secret that it names may have come after it.
+func (d *daemon) stale() string {
 	d.loading.Lock()
 	defer d.loading.Unlock()
-	return d.refused || policies.Fingerprint(d.options.config) != d.read
+	switch {
+	case policies.Fingerprint(d.options.config) != d.read:
+		return "they have changed"
+	case d.refused:
+		return "they were refused"
+	}
+	return ""
 }

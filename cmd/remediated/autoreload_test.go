@@ -58,7 +58,7 @@ func TestAutoReload(t *testing.T) {
 		})
 	}
 	said := func(words string) int { return strings.Count(d.log.String(), words) }
-	const again, good, bad = "they are read again", "\nremediated_config_last_reload_successful 1\n", "\nremediated_config_last_reload_successful 0\n"
+	const again, good, bad = "they have changed", "\nremediated_config_last_reload_successful 1\n", "\nremediated_config_last_reload_successful 0\n"
 
 	m.put("..2", with(config, "policies: ["))
 	inForce("a broken policy is seen", func(s string) bool { return strings.Contains(s, bad) })

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"strings"
 	"sync"
 	"time"
 
@@ -35,7 +34,7 @@ func (r *remedies) Collect(to chan<- prometheus.Metric) {
 			delete(r.until, name)
 			continue
 		}
-		policy, _, _ := strings.Cut(name, " ") // the target follows
+		policy, _ := remediate.SplitBreaker(name)
 		of[policy]++
 	}
 	for policy, n := range of {

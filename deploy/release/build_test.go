@@ -87,7 +87,7 @@ func commit(t *testing.T, dir string) {
 		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b",
 			"GIT_COMMITTER_DATE="+at.Format(time.RFC3339))
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Skipf("git %s: %v: %s", args[0], err, out)
+			t.Fatalf("git %s: %v: %s", args[0], err, out)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -265,7 +264,7 @@ func (s *server) breakerList(ctx context.Context) (BreakerList, error) {
 // try through, though nothing was written down about that yet.
 func breakerOf(name string, b remediate.BreakerState, now time.Time) (Breaker, error) {
 	v := Breaker{State: b.State, Until: b.Until}
-	v.Policy, v.Target, _ = strings.Cut(name, " on ")
+	v.Policy, v.Target = remediate.SplitBreaker(name)
 	if b.State == "open" && !b.Until.After(now) {
 		v.State, v.Until = "half-open", time.Time{}
 	}
