@@ -3,37 +3,23 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 )
 
-// ofDesc reads what a prometheus.Desc says of itself only as text.
-var ofDesc = regexp.MustCompile(`^Desc\{fqName: "(\w+)".*variableLabels: \{([^}]*)\}`)
-
 // exposed are the metrics of the daemon, each with its labels.
 func exposed(t *testing.T) map[string][]string {
 	t.Helper()
-	w := newWatcher(slog.New(slog.DiscardHandler))
-	w.waiting(func() time.Duration { return 0 })
-	w.registry.MustRegister(newJournalMetrics(nil))
-	all, descs := map[string][]string{}, make(chan *prometheus.Desc)
-	go func() { w.registry.Describe(descs); close(descs) }()
-	for d := range descs {
-		m := ofDesc.FindStringSubmatch(d.String())
-		if m == nil {
-			t.Fatalf("%s cannot be read", d)
-		}
-		all[m[1]] = strings.FieldsFunc(m[2], func(r rune) bool { return r == ',' })
+	all := map[string][]string{}
+	for _, m := range metrics(t) {
+		all[m.name] = m.labels
 	}
 	return all
 }
