@@ -33,11 +33,18 @@ func Fingerprint(path string) string {
 			}
 		}
 	}
-	for _, pattern := range r.config.Templates {
-		names, _ := filepath.Glob(pattern) // one that is no pattern finds nothing, and is refused where it is used
-		for _, name := range names {
-			add(name)
-		}
+	for _, name := range r.config.TemplateFiles() {
+		add(name)
 	}
 	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// TemplateFiles are the templates of notices that there are now. What is no pattern
+// finds none, and is refused where templates are read.
+func (c *Config) TemplateFiles() (names []string) {
+	for _, pattern := range c.Templates {
+		found, _ := filepath.Glob(pattern)
+		names = append(names, found...)
+	}
+	return names
 }

@@ -63,22 +63,16 @@ func chartFiles(file string, loaded *policies.Loaded) (map[string]string, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, pattern := range loaded.Config.Templates {
-		names, err := filepath.Glob(pattern)
+	for _, name := range loaded.Config.TemplateFiles() {
+		text, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range names {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				return nil, err
-			}
-			within, err := filepath.Rel(folder, name)
-			if err != nil {
-				return nil, err
-			}
-			files[filepath.ToSlash(within)] = string(text)
+		within, err := filepath.Rel(folder, name)
+		if err != nil {
+			return nil, err
 		}
+		files[filepath.ToSlash(within)] = string(text)
 	}
 	for name := range files {
 		if filepath.IsAbs(name) || strings.HasPrefix(name, "../") {

@@ -117,10 +117,10 @@ func TestArchive(t *testing.T) {
 	}
 	files := unpack(t, packed[0])
 	const top = "remedy-v1.2.3-darwin-arm64/"
-	if h := files[top+"remedy"]; h == nil || h.Mode != 0o755 || !h.ModTime.Equal(at) {
+	if h := files[top+"remedy"]; h.Header == nil || h.Mode != 0o755 || !h.ModTime.Equal(at) {
 		t.Errorf("remedy is %+v", h)
 	}
-	if h := files[top+"LICENSE"]; h == nil || h.Mode != 0o644 || len(files) != 1+len(p.beside()) {
+	if h := files[top+"LICENSE"]; h.Header == nil || h.Mode != 0o644 || len(files) != 1+len(p.beside()) {
 		t.Errorf("the archive has %v", files)
 	}
 }
@@ -136,13 +136,19 @@ func TestBesideIsThere(t *testing.T) {
 	}
 }
 
-func unpack(t *testing.T, packed []byte) map[string]*tar.Header {
+// packedFile is a file in an archive.
+type packedFile struct {
+	*tar.Header
+	body []byte
+}
+
+func unpack(t *testing.T, packed []byte) map[string]packedFile {
 	t.Helper()
 	zip, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]*tar.Header{}
+	files := map[string]packedFile{}
 	for r := tar.NewReader(zip); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -151,7 +157,11 @@ func unpack(t *testing.T, packed []byte) map[string]*tar.Header {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[h.Name] = h
+		body, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[h.Name] = packedFile{h, body}
 	}
 }
 

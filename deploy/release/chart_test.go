@@ -1,11 +1,8 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"errors"
-	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,12 +21,12 @@ func TestPackChart(t *testing.T) {
 		if err := packChart(name, "../..", s); err != nil {
 			t.Fatal(err)
 		}
-		files := contents(t, readFile(t, name))
+		files := unpack(t, readFile(t, name))
 		var chart struct{ Name, Version string }
 		var image struct {
 			AppVersion string `yaml:"appVersion"`
 		}
-		text := files["remediated/Chart.yaml"]
+		text := files["remediated/Chart.yaml"].body
 		if err := errors.Join(yaml.Unmarshal(text, &chart), yaml.Unmarshal(text, &image)); err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +34,7 @@ func TestPackChart(t *testing.T) {
 			t.Errorf("%s is %+v with the image %s, want %+v", filepath.Base(name), chart, image.AppVersion, want)
 		}
 		rules, dashboard := readFile(t, "../prometheus/remediated.rules.yml"), readFile(t, "../grafana/remediated.json")
-		if !bytes.Equal(files["remediated/files/remediated.rules.yml"], rules) || !bytes.Equal(files["remediated/files/remediated.json"], dashboard) {
+		if !bytes.Equal(files["remediated/files/remediated.rules.yml"].body, rules) || !bytes.Equal(files["remediated/files/remediated.json"].body, dashboard) {
 			t.Error("the rules and the dashboard are not those of the repository")
 		}
 		for file := range files {
@@ -45,7 +42,7 @@ func TestPackChart(t *testing.T) {
 				t.Errorf("%s is packed", file)
 			}
 		}
-		if files["remediated/templates/deployment.yaml"] == nil || files["remediated/values.schema.json"] == nil {
+		if files["remediated/templates/deployment.yaml"].body == nil || files["remediated/values.schema.json"].body == nil {
 			t.Errorf("only %d files are packed", len(files))
 		}
 	}
@@ -56,27 +53,6 @@ func TestChartWithoutVersion(t *testing.T) {
 	for _, text := range []string{"appVersion: dev\n", "version: 1\nversion: 2\nappVersion: dev\n", "version: 1\n"} {
 		if out, err := versioned([]byte(text), stamp{Version: "1.2.3"}); err == nil {
 			t.Errorf("%q becomes %q", text, out)
-		}
-	}
-}
-
-func contents(t *testing.T, packed []byte) map[string][]byte {
-	t.Helper()
-	zip, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string][]byte{}
-	for r := tar.NewReader(zip); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return files
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if files[h.Name], err = io.ReadAll(r); err != nil {
-			t.Fatal(err)
 		}
 	}
 }
