@@ -1,10 +1,12 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"sync"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
@@ -56,7 +58,7 @@ func (*workload) dependency(q remediate.Question) string { return kubernetesName
 func kubernetesName(q remediate.Question) string { return "kubernetes " + q.Target.Cluster }
 
 func (a *workload) put(ctx context.Context, p *clients, q remediate.Question) (remediate.Answer, error) {
-	w, err := p.workloadFor(ctx, q.Target, a.For)
+	w, mode, err := p.workloadAndMode(ctx, q.Target, a.For)
 	if kube.IsGone(err) {
 		return remediate.Answer{
 			Text:   q.Target.String() + " is not there",
@@ -67,9 +69,7 @@ func (a *workload) put(ctx context.Context, p *clients, q remediate.Question) (r
 		return remediate.Answer{}, err
 	}
 	out := seenOf(w)
-	if err := p.addModes(ctx, w, &out); err != nil {
-		return remediate.Answer{}, err
-	}
+	addModes(w, mode, &out)
 	if a.Headroom {
 		if err := p.addHeadroom(ctx, w, &out); err != nil {
 			return remediate.Answer{}, err
@@ -110,18 +110,12 @@ func seenOf(w *kube.Workload) remediate.Answer {
 const maxMode = 40
 
 // addModes adds what the object and its namespace, if it has one, allow to be
-// done. Not being allowed to read that is an error: it may say no.
-func (p *clients) addModes(ctx context.Context, w *kube.Workload, a *remediate.Answer) error {
-	if w.IsNode() {
-		a.Values[remediate.ValueMode] = fmt.Sprintf("%.*s", maxMode, w.Mode())
-		return nil
+// done.
+func addModes(w *kube.Workload, namespace string, a *remediate.Answer) {
+	a.Values[remediate.ValueMode] = fmt.Sprintf("%.*s", maxMode, w.Mode())
+	if !w.IsNode() {
+		a.Values[remediate.ValueNamespaceMode] = fmt.Sprintf("%.*s", maxMode, namespace)
 	}
-	return p.read(w.Target, func(r kube.Reader) error {
-		mode, err := r.NamespaceMode(ctx, w.Target.Namespace)
-		a.Values[remediate.ValueMode] = fmt.Sprintf("%.*s", maxMode, w.Mode())
-		a.Values[remediate.ValueNamespaceMode] = fmt.Sprintf("%.*s", maxMode, mode)
-		return err
-	})
 }
 
 // addHeadroom adds what the tightest disruption budget allows, if there is one.
@@ -172,6 +166,25 @@ func (p *clients) workloadFor(ctx context.Context, t remediate.Target, what kube
 		return err
 	})
 	return w, err
+}
+
+// workloadAndMode reads a target and, at the same time, what its namespace allows to
+// be done: an act waits for both. Not being allowed to read the latter is an error: it
+// may say no.
+func (p *clients) workloadAndMode(ctx context.Context, t remediate.Target, what kube.Purpose) (w *kube.Workload, mode string, err error) {
+	var unread error
+	var beside sync.WaitGroup
+	if t.Kind != kube.Node {
+		beside.Go(func() {
+			unread = p.read(t, func(r kube.Reader) (err error) {
+				mode, err = r.NamespaceMode(ctx, t.Namespace)
+				return err
+			})
+		})
+	}
+	w, err = p.workloadFor(ctx, t, what)
+	beside.Wait()
+	return w, mode, cmp.Or(err, unread)
 }
 
 // read reads from a target's cluster, behind its breaker.
