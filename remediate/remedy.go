@@ -133,16 +133,24 @@ func (h *handler) consider(i *Incident) bool {
 		h.lookBack(i, p.Steps[v.step])
 		return true
 	}
-	if p.Steps[v.step].Evidence && i.Kept != i.Tries+1 && v.mode().Mode != ModeObserve {
+	// Both at once: what is done for an incident should wait for neither longer than it must.
+	gather, ask := v.wantsEvidence(), !i.Asked || h.outdated(i)
+	if gather {
 		h.gather(i)
-		return true
 	}
-	if !i.Asked || h.outdated(i) {
+	if ask {
 		h.ask(i, p)
-		return true
 	}
-	h.judgeAnswers(v)
+	if !gather && !ask {
+		h.judgeAnswers(v)
+	}
 	return true
+}
+
+// wantsEvidence tells whether something is to be kept before the step, and was not
+// looked for yet.
+func (v *view) wantsEvidence() bool {
+	return v.p.Steps[v.step].Evidence && v.i.Kept != v.i.Tries+1 && v.mode().Mode != ModeObserve
 }
 
 // outdated tells whether what was answered may no longer be judged: it has
