@@ -31,6 +31,7 @@ type AuditEvent struct {
 	Request  json.RawMessage `json:"requestObject"` // of a mutation
 	URI      string          `json:"requestURI"`
 	Received time.Time       `json:"requestReceivedTimestamp"`
+	Answered time.Time       `json:"stageTimestamp"`
 }
 
 // Mutates reports whether the request asked for a change, granted or not.

@@ -21,12 +21,6 @@ import (
 // amid noise: each time another Deployment, and so another incident.
 const healed = 25
 
-// way is how long one webhook took, in milliseconds.
-type way struct {
-	Acknowledged float64 `json:"acknowledged"` // until the 200
-	Patched      float64 `json:"patched"`      // until the API server received the PATCH, by its audit log
-}
-
 // measureBed measures the daemon itself on the bed of real parts: a Kubernetes
 // control plane and Alertmanager. It starts the bed for that.
 func measureBed(ctx context.Context, o options) ([]row, error) {
@@ -50,22 +44,6 @@ func measureBed(ctx context.Context, o options) ([]row, error) {
 type inBedFound struct {
 	Idle ways `json:"idle"`
 	Amid ways `json:"amid"` // noise
-}
-
-// ways are the ways of incidents, one after the other.
-type ways []way
-
-func (all ways) rows(name string) []row {
-	acknowledged, patched := make([]float64, len(all)), make([]float64, len(all))
-	for k, w := range all {
-		acknowledged[k], patched[k] = w.Acknowledged, w.Patched
-	}
-	rows := []row{
-		figureOf(row{Subject: "bed", Case: name, What: "webhook sent to 200", Unit: "ms"}, acknowledged),
-		figureOf(row{Subject: "bed", Case: name, What: "webhook sent to PATCH received", Unit: "ms"}, patched),
-	}
-	rows[1].Ratio, rows[1].Against = rows[1].Value/rows[0].Value, rows[0].What
-	return rows
 }
 
 // Where the daemon listens on the bed. Its intake is not where the bed's
@@ -102,33 +80,17 @@ func inBed(ctx context.Context, o options) (found inBedFound, err error) {
 		return found, err
 	}
 	defer func() { err = errors.Join(err, d.Stop()) }()
-	if found.Idle, err = healAll(ctx, b, 0); err != nil {
+	if found.Idle, err = healAll(ctx, b, d, 0); err != nil {
 		return found, d.WithLog(err)
 	}
 	n, err := makeNoise(ctx, d)
 	if err != nil {
 		return found, d.WithLog(err)
 	}
-	if found.Amid, err = healAll(ctx, b, healed); err != nil {
+	if found.Amid, err = healAll(ctx, b, d, healed); err != nil {
 		return found, d.WithLog(errors.Join(err, n.end()))
 	}
 	return found, n.end()
-}
-
-// healAll heals Deployments from the one with this number on, one after the other.
-func healAll(ctx context.Context, b *bed.Bed, first int) (all ways, err error) {
-	w, err := newWebhook([]string{down}, time.Now(), false)
-	if err != nil {
-		return nil, err
-	}
-	for k := first; k < first+healed; k++ {
-		one, err := heal(ctx, b, w.number(uint64(k)), fmt.Sprintf("i%08d", k))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, nil
 }
 
 // idle is a Deployment that is named as the webhook's alert.
@@ -144,36 +106,6 @@ spec:
     metadata: {labels: {app: i%08[1]d}}
     spec: {terminationGracePeriodSeconds: 0, containers: [{name: idle, image: idle, command: [sleep, infinity]}]}
 `
-
-// heal sends a webhook and waits until the Deployment that it is about was
-// patched. Alertmanager must know the alert too: the daemon asks it.
-func heal(ctx context.Context, b *bed.Bed, webhook []byte, deployment string) (w way, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	// What the one before set going must not be measured with this one.
-	if _, err := b.Kubectl(ctx, "", "rollout", "status", "--namespace="+bed.Namespace, "deployment"); err != nil {
-		return w, err
-	}
-	if err := fire(ctx, b, webhook, deployment); err != nil {
-		return w, err
-	}
-	sent := time.Now()
-	if err := postJSON(ctx, hook, webhook); err != nil {
-		return w, err
-	}
-	w.Acknowledged = milliseconds(time.Since(sent))
-	err = poll(ctx, "the daemon patches "+deployment, func() (bool, error) {
-		changes, err := b.Mutations(bed.Namespace, account, sent.Add(-time.Second))
-		for _, e := range changes {
-			if e.Verb == "patch" && e.Object.Resource == "deployments" && e.Object.Name == deployment {
-				w.Patched = milliseconds(e.Received.Sub(sent))
-				return true, nil
-			}
-		}
-		return false, err
-	})
-	return w, err
-}
 
 // fire has Alertmanager hold the webhook's alert.
 func fire(ctx context.Context, b *bed.Bed, webhook []byte, deployment string) error {

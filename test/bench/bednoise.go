@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/x0tta6bl4/remediated/test/daemon"
@@ -78,20 +76,7 @@ func awaitOpen(ctx context.Context, d *daemon.Process, incidents int) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return poll(ctx, fmt.Sprintf("%d incidents are open", incidents), func() (bool, error) {
-		b, err := d.Get(ctx, "/metrics")
-		if err != nil {
-			return false, err
-		}
-		open := 0.0
-		for line := range strings.Lines(string(b)) {
-			if labels, value, ok := strings.Cut(strings.TrimSpace(line), "} "); ok && strings.HasPrefix(labels, "remediated_incidents_open{") {
-				n, err := strconv.ParseFloat(value, 64)
-				if err != nil {
-					return false, err
-				}
-				open += n
-			}
-		}
-		return open >= float64(incidents), nil
+		open, err := sumOf(ctx, d, "remediated_incidents_open")
+		return open >= float64(incidents), err
 	})
 }
