@@ -155,14 +155,9 @@ func (p *clients) addRollback(ctx context.Context, w *kube.Workload, a *remediat
 }
 
 // workload reads a target.
-func (p *clients) workload(ctx context.Context, t remediate.Target) (*kube.Workload, error) {
-	return p.workloadFor(ctx, t, "")
-}
-
-// workloadFor reads a target and what is refused of it for a purpose.
-func (p *clients) workloadFor(ctx context.Context, t remediate.Target, what kube.Purpose) (w *kube.Workload, err error) {
+func (p *clients) workload(ctx context.Context, t remediate.Target) (w *kube.Workload, err error) {
 	err = p.read(t, func(r kube.Reader) error {
-		w, err = r.WorkloadFor(ctx, t, what)
+		w, err = r.Workload(ctx, t)
 		return err
 	})
 	return w, err
@@ -172,19 +167,17 @@ func (p *clients) workloadFor(ctx context.Context, t remediate.Target, what kube
 // be done: an act waits for both. Not being allowed to read the latter is an error: it
 // may say no.
 func (p *clients) workloadAndMode(ctx context.Context, t remediate.Target, what kube.Purpose) (w *kube.Workload, mode string, err error) {
-	var unread error
-	var beside sync.WaitGroup
-	if t.Kind != kube.Node {
-		beside.Go(func() {
-			unread = p.read(t, func(r kube.Reader) (err error) {
-				mode, err = r.NamespaceMode(ctx, t.Namespace)
-				return err
-			})
-		})
-	}
-	w, err = p.workloadFor(ctx, t, what)
-	beside.Wait()
-	return w, mode, cmp.Or(err, unread)
+	err = p.read(t, func(r kube.Reader) (err error) { // as one: a breaker that half opens lets one through
+		var unread error
+		var beside sync.WaitGroup
+		if t.Kind != kube.Node {
+			beside.Go(func() { mode, unread = r.NamespaceMode(ctx, t.Namespace) })
+		}
+		w, err = r.WorkloadFor(ctx, t, what)
+		beside.Wait()
+		return cmp.Or(err, unread)
+	})
+	return w, mode, err
 }
 
 // read reads from a target's cluster, behind its breaker.

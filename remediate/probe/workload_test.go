@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -272,6 +273,26 @@ func TestAnAPIServerThatFailsIsNotAsked(t *testing.T) {
 	if calls != outbound.Failures {
 		t.Errorf("%d calls, want %d", calls, outbound.Failures)
 	}
+}
+
+// A breaker that half opens lets one call through: a question that takes two requests
+// must be answered then.
+func TestAnAPIServerIsTriedByOneQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, client := over(t, deployment(nil))
+		failing := true
+		client.PrependReactor("get", "*", func(kubetesting.Action) (bool, runtime.Object, error) {
+			return failing, nil, context.DeadlineExceeded
+		})
+		for range outbound.Failures {
+			p.one(t, "workload", db, `{}`)
+		}
+		failing = false
+		time.Sleep(outbound.Reset + time.Second)
+		if a := p.one(t, "workload", db, `{}`); !a.OK {
+			t.Errorf("when it answers again: %+v", a)
+		}
+	})
 }
 
 func TestGoneDoesNotOpenTheBreaker(t *testing.T) {
