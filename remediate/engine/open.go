@@ -78,7 +78,7 @@ func fold(ctx context.Context, j Journal, most uint64) (*remediate.State, *durab
 			return nil, nil, fmt.Errorf("read the journal: %w", err)
 		}
 		if d.add(r.Record); state.Seq-d.at >= most {
-			d.since = nil
+			d.forget()
 		}
 	}
 	return state, d, nil

@@ -161,9 +161,10 @@ func output(c *exec.Cmd, into any) error {
 // that took.
 func openMany(ctx context.Context, dir string, incidents int) (m memory, err error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(engine.GCPercent))
-	decided := make(chan struct{}, incidents)
+	decided, once := make(chan struct{}, incidents), make([]bool, incidents+1) // by incident: each is judged again after a minute
 	r, err := startEngine(ctx, filepath.Join(dir, "journal"), func(f remediate.Fact) {
-		if _, ok := f.Body.(remediate.Judged); ok {
+		if b, ok := f.Body.(remediate.Judged); ok && !once[b.Incident] {
+			once[b.Incident] = true
 			decided <- struct{}{}
 		}
 	})

@@ -1,0 +1,106 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/x0tta6bl4/remediated/remediate"
+)
+
+// EncodeRecords returns records that follow one another as few bytes, not packed.
+// [DecodeRecords] has them back, by the number of the first.
+func EncodeRecords(records []remediate.Record) []byte {
+	var b []byte
+	var at int64
+	for _, r := range records {
+		b = binary.AppendVarint(b, r.At.UnixMilli()-at)
+		at = r.At.UnixMilli()
+		b = append(binary.AppendUvarint(b, uint64(len(r.Kind))), r.Kind...)
+		b = append(binary.AppendUvarint(b, uint64(len(r.Bytes))), r.Bytes...)
+		b = append(b, r.Sum[:]...)
+	}
+	return b
+}
+
+// DecodeRecords reads what [EncodeRecords] returned. The records have still to be
+// verified, and their facts are parts of b.
+func DecodeRecords(first uint64, b []byte) ([]remediate.Record, error) {
+	var records []remediate.Record
+	var at int64
+	for c := (cursor{rest: b}); len(c.rest) > 0; {
+		at += c.varint()
+		r := remediate.Record{Seq: first + uint64(len(records)), At: time.UnixMilli(at).UTC()}
+		r.Kind = string(c.bytes(c.uvarint()))
+		r.Bytes = c.bytes(c.uvarint())
+		copy(r.Sum[:], c.bytes(uint64(len(r.Sum))))
+		if c.err != nil {
+			return nil, c.err
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}
+
+// PackedRecords are records that follow one another, packed: a fifth of the memory that
+// they take otherwise.
+type PackedRecords struct {
+	First, Last uint64 // their numbers
+	bytes       []byte
+}
+
+// PackRecords packs records that follow one another. There must be one.
+func PackRecords(records []remediate.Record) PackedRecords {
+	return PackedRecords{records[0].Seq, records[len(records)-1].Seq, s2.Encode(nil, EncodeRecords(records))}
+}
+
+// Records returns them as they were.
+func (p PackedRecords) Records() ([]remediate.Record, error) {
+	b, err := s2.Decode(nil, p.bytes)
+	if err != nil {
+		return nil, fmt.Errorf("unpack records %d to %d: %w", p.First, p.Last, err)
+	}
+	return DecodeRecords(p.First, b)
+}
+
+var errShort = errors.New("it is cut short")
+
+// cursor reads along bytes, up to the first error.
+type cursor struct {
+	rest []byte
+	err  error
+}
+
+func (c *cursor) bytes(n uint64) []byte {
+	if n > uint64(len(c.rest)) {
+		c.err, c.rest = errShort, nil
+		return nil
+	}
+	b := c.rest[:n:n]
+	c.rest = c.rest[n:]
+	return b
+}
+
+func (c *cursor) uvarint() uint64 {
+	v, n := binary.Uvarint(c.rest)
+	c.bytes(width(n))
+	return v
+}
+
+func (c *cursor) varint() int64 {
+	v, n := binary.Varint(c.rest)
+	c.bytes(width(n))
+	return v
+}
+
+// width is how many bytes a number took, more than there can be when there is none.
+func width(n int) uint64 {
+	if n <= 0 {
+		return math.MaxUint64
+	}
+	return uint64(n)
+}
