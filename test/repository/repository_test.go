@@ -140,6 +140,17 @@ func TestPinsSayTheirVersion(t *testing.T) {
 	}
 }
 
+// Who runs the tests has the history, in which is the release before this one.
+func TestTheHistoryIsThere(t *testing.T) {
+	var w workflow
+	decode(t, ".github/workflows/test.yml", &w)
+	for name, j := range w.Jobs {
+		if i := slices.IndexFunc(j.Steps, func(s step) bool { return strings.HasPrefix(s.Uses, "actions/checkout@") }); i < 0 || j.Steps[i].With["fetch-depth"] != 0 {
+			t.Errorf("%s checks out a shallow clone: an upgrade is then tried from the same source: fetch-depth: 0", name)
+		}
+	}
+}
+
 // What must not be in a workflow is seen.
 func TestProblems(t *testing.T) {
 	const good = `{permissions: {contents: read}, jobs: {a: {timeout-minutes: 5, steps: [{run: make test}]}}}`
