@@ -61,6 +61,7 @@ vet: ## Look for what a compiler does not see
 	go vet -tags crash ./cmd/remediated/
 	go vet -tags nosync ./remediate/journal
 	go vet -tags release ./deploy/release
+	go vet -tags systemd ./deploy/systemd
 	cd test/controlplane && go vet ./nodeagent/...
 	cd deploy/image && go vet -tags release ./...
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
@@ -96,6 +97,10 @@ soak: setup build ## Let the daemon live under a mixed load with faults for SOAK
 	go build -o bin/torture ./test/torture
 	bin/torture --soak=$(SOAK) --senders=4
 	go run ./test/simulate/cmd/simulate -seed 1 -steps 100000 -flat
+
+.PHONY: systemd
+systemd: ## Install the service under a systemd of its own, as root, kill it, and take it away again
+	go test -count=1 -v -tags systemd -run 'TestService' ./deploy/systemd
 
 .PHONY: mutants
 mutants: ## Plant bugs in the decider and see that each is noticed
