@@ -27,9 +27,11 @@ programs: ## Build the programs of a release into bin/build and pack them into b
 	go run ./deploy/release --version=$(VERSION)
 
 .PHONY: image
-image: programs ## Pack the image for amd64 and arm64 into bin/release, without a container engine
+image: programs ## Pack the image for amd64 and arm64, and the chart, into bin/release as a registry has them, without a container engine
 	go -C deploy/image run . --version=$(VERSION) --revision=$$(git rev-parse HEAD) --time=$$(git log -1 --format=%cI) \
 		--programs=$(CURDIR)/bin/build --out=$(CURDIR)/bin/release/remediated-$(VERSION)-image.tar
+	go -C deploy/image run . --time=$$(git log -1 --format=%cI) \
+		--chart=$$(echo $(CURDIR)/bin/release/remediated-*.tgz) --out=$(CURDIR)/bin/release/remediated-$(VERSION)-chart.tar
 
 .PHONY: release
 release: programs image ## Build all that is published into bin/release, with checksums
