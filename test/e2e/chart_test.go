@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,8 +27,9 @@ const (
 )
 
 // Helm installs the chart into a namespace that admits nothing but what is restricted.
-// What it installs heals; a changed policy is in force without a new pod; an upgrade and
-// the way back lose no alert; and it goes as it came, but for the journal.
+// What it installs heals; its CronJob asks it; a changed policy is in force without a new
+// pod; an upgrade and the way back lose no alert; and it goes as it came, but for the
+// journal.
 func TestChart(t *testing.T) {
 	b := connect(t)
 	quiet(t, b)
@@ -47,6 +49,7 @@ func TestChart(t *testing.T) {
 	c.awaits(`"healed/1"`, "/api/v1/incidents/2/facts") // the first one was only heard
 	c.awaits("a1: restart", "/api/v1/incidents/2/facts")
 	resolve(t, b, a)
+	c.runsCronJob()
 
 	c.helm("upgrade", c.values("posted-anew")...)
 	c.awaits("posted-anew", "/api/v1/policies")
@@ -147,6 +150,12 @@ const heardPolicy = `
 - {name: heard, when: ['alertname="Heard"'], per: [job], severity: P3, mode: observe}
 `
 
+// chartCron has the story of what was healed told each new year.
+const chartCron = `
+cronJobs: [{name: story, schedule: 0 0 1 1 *, args: [incident, explain, i2]}]
+cronToken: {name: remediated, key: anna.token}
+`
+
 // values has the command line print the values for one policy of that name, with other
 // changes of it (old, new, ...), and returns the flags for them, and for a pod that the
 // bed can run.
@@ -168,11 +177,37 @@ func (c *chart) values(policy string, changes ...string) []string {
 	write("anna.token", chartToken+"-of-anna") // it is looked whether it is there
 	write("policies/posted.yaml", policies)
 	write("values.yaml", c.remedy("policy", "values", "--namespace="+chartNamespace, "--service-account="+account, filepath.Join(dir, "remediated.yml")))
+	write("cron.yaml", chartCron)
 	return []string{
-		"--values=" + filepath.Join(dir, "values.yaml"),
+		"--values=" + filepath.Join(dir, "values.yaml"), "--values=" + filepath.Join(dir, "cron.yaml"),
 		"--set=persistence.storageClass=here,reloadInterval=200ms",
 		"--set=extraArgs={--alertmanager.poll-interval=1s,--alertmanager.min-uptime=1s}",
 		"--set=podAnnotations.nodeagent/image=" + c.from.image + ",podAnnotations.nodeagent/entrypoint=/remediated",
+	}
+}
+
+// runsCronJob has the CronJob run now, in what stands for the image: that is said by an
+// annotation, for which the chart has no value there. The bed's Services have no address,
+// so the image says where this one leads.
+func (c *chart) runsCronJob() {
+	c.t.Helper()
+	address := c.ofPod("status.podIP")
+	if err := errors.Join(os.Mkdir(filepath.Join(c.from.image, "etc"), 0o755), os.WriteFile(filepath.Join(c.from.image, "etc/hosts"), []byte(address+" remediated\n"), 0o644)); err != nil {
+		c.t.Fatal(err)
+	}
+	in := fmt.Sprintf(`{"spec": {"jobTemplate": {"spec": {"template": {"metadata": {"annotations": {"nodeagent/image": %q}}}}}}}`, c.from.image)
+	for _, args := range [][]string{
+		{"patch", "cronjob", "remediated-story", "--patch=" + in},
+		{"create", "job", "now", "--from=cronjob/remediated-story"},
+		{"wait", "job", "now", "--for=condition=Complete", "--timeout=60s"},
+	} {
+		if _, err := c.bed.Kubectl(c.t.Context(), "", append(args, "--namespace="+chartNamespace)...); err != nil {
+			c.t.Errorf("%s: %v", args[0], err)
+		}
+	}
+	said, err := c.bed.Kubectl(c.t.Context(), "", "logs", "job/now", "--namespace="+chartNamespace)
+	if err != nil || !strings.Contains(said, "healed") {
+		c.t.Errorf("the CronJob says %v\n%s", err, said)
 	}
 }
 
@@ -202,11 +237,18 @@ func (c *chart) tryHelm(ctx context.Context, verb string, args ...string) (strin
 // pod is the UID of the pod that runs.
 func (c *chart) pod() string {
 	c.t.Helper()
-	uids, err := c.bed.Kubectl(c.t.Context(), "", "get", "pods", "--namespace="+chartNamespace, "--output=jsonpath={.items[*].metadata.uid}")
-	if err != nil || len(strings.Fields(uids)) != 1 {
-		c.t.Fatalf("the pods are %q: %v", uids, err)
+	return c.ofPod("metadata.uid")
+}
+
+// ofPod is a field of the one pod of the daemon.
+func (c *chart) ofPod(field string) string {
+	c.t.Helper()
+	all, err := c.bed.Kubectl(c.t.Context(), "", "get", "pods", "--namespace="+chartNamespace, "--selector=app.kubernetes.io/name=remediated",
+		"--output=jsonpath={.items[*]."+field+"}")
+	if err != nil || len(strings.Fields(all)) != 1 {
+		c.t.Fatalf("of the pods %s is %q: %v", field, all, err)
 	}
-	return uids
+	return all
 }
 
 // ask asks the daemon with the token of whom it concerns. 0 is that nobody answers.
