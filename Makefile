@@ -27,9 +27,11 @@ programs: ## Build the programs of a release into bin/build and pack them into b
 	go run ./deploy/release --version=$(VERSION)
 
 .PHONY: image
-image: programs ## Pack the image for amd64 and arm64 into bin/release, without a container engine
+image: programs ## Pack the image for amd64 and arm64, and the chart, into bin/release as a registry has them, without a container engine
 	go -C deploy/image run . --version=$(VERSION) --revision=$$(git rev-parse HEAD) --time=$$(git log -1 --format=%cI) \
 		--programs=$(CURDIR)/bin/build --out=$(CURDIR)/bin/release/remediated-$(VERSION)-image.tar
+	go -C deploy/image run . --time=$$(git log -1 --format=%cI) \
+		--chart=$$(echo $(CURDIR)/bin/release/remediated-*.tgz) --out=$(CURDIR)/bin/release/remediated-$(VERSION)-chart.tar
 
 .PHONY: release
 release: programs image ## Build all that is published into bin/release, with checksums
@@ -61,7 +63,9 @@ vet: ## Look for what a compiler does not see
 	go vet -tags crash ./cmd/remediated/
 	go vet -tags nosync ./remediate/journal
 	go vet -tags release ./deploy/release
+	go vet -tags systemd ./deploy/systemd
 	cd test/controlplane && go vet ./nodeagent/...
+	cd test/operator && go vet ./...
 	cd deploy/image && go vet -tags release ./...
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 
@@ -71,6 +75,7 @@ unit: ## Run the tests that need no bed, with the race detector; but not of the 
 	go test -timeout 30m ./remediate
 	cd test/controlplane && go test ./nodeagent/...
 	cd deploy/image && go test ./...
+	cd test/operator && go test ./...
 
 .PHONY: simulation
 simulation: ## Live through 1,000 random days and hold them against the laws; decide 200 of them again
@@ -96,6 +101,10 @@ soak: setup build ## Let the daemon live under a mixed load with faults for SOAK
 	go build -o bin/torture ./test/torture
 	bin/torture --soak=$(SOAK) --senders=4
 	go run ./test/simulate/cmd/simulate -seed 1 -steps 100000 -flat
+
+.PHONY: systemd
+systemd: ## Install the service under a systemd of its own, as root, kill it, and take it away again
+	go test -count=1 -v -tags systemd -run 'TestService' ./deploy/systemd
 
 .PHONY: mutants
 mutants: ## Plant bugs in the decider and see that each is noticed

@@ -24,6 +24,9 @@ const user = 65532
 // storage is the folder of the journal, where a volume is mounted.
 const storage = "/var/lib/remediated"
 
+// arguments are what the daemon is started with where nobody says anything else.
+var arguments = []string{"--config.file=/etc/remediated/remediated.yml", "--storage.path=" + storage}
+
 // image is that of one processor: a layer of what every program finds on a
 // machine, and one of the programs.
 func (r release) image(arch string) (v1.Image, error) {
@@ -50,6 +53,7 @@ func (r release) image(arch string) (v1.Image, error) {
 	config.Config = v1.Config{
 		User:         fmt.Sprintf("%d:%d", user, user),
 		Entrypoint:   []string{"/remediated"},
+		Cmd:          arguments,
 		Env:          []string{"PATH=/", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"},
 		WorkingDir:   storage,
 		Labels:       r.labels(),

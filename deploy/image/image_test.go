@@ -114,7 +114,7 @@ func TestConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.Architecture != arch || c.OS != "linux" || c.Config.User != "65532:65532" || !slices.Equal(c.Config.Entrypoint, []string{"/remediated"}) || !c.Created.Equal(at) {
+		if c.Architecture != arch || c.OS != "linux" || c.Config.User != "65532:65532" || !slices.Equal(c.Config.Entrypoint, []string{"/remediated"}) || !slices.Equal(c.Config.Cmd, arguments) || !c.Created.Equal(at) {
 			t.Errorf("%s: %+v", arch, c)
 		}
 		for label, is := range map[string]string{"version": "v1.2.3", "revision": "0123456789abcdef", "created": "2026-11-28T06:00:00Z", "licenses": "Apache-2.0"} {
@@ -162,7 +162,8 @@ func TestSameBytesTwice(t *testing.T) {
 // What the Dockerfile makes runs likewise.
 func TestDockerfile(t *testing.T) {
 	text := string(readFile(t, "Dockerfile"))
-	for _, line := range []string{"USER 65532:65532", `ENTRYPOINT ["/remediated"]`, "WORKDIR " + storage} {
+	cmd := `CMD ["` + strings.Join(arguments, `", "`) + `"]`
+	for _, line := range []string{"USER 65532:65532", `ENTRYPOINT ["/remediated"]`, cmd, "WORKDIR " + storage} {
 		if !strings.Contains(text, "\n"+line+"\n") {
 			t.Errorf("the Dockerfile does not have the line %q", line)
 		}

@@ -1,8 +1,10 @@
-// Command image packs the image, without a container engine: an index of one
-// image for each processor, as a tar of an OCI layout, of programs that were built
-// before. The same programs give the same bytes.
+// Command image packs what goes into a registry, as a tar of an OCI layout each: the
+// image, without a container engine, which is an index of one image for each processor, of
+// programs that were built before; and the Helm chart, as helm push would. The same
+// programs and the same chart give the same bytes.
 //
 //	go -C deploy/image run . --version=v1.2.3 --out=../../bin/release/image.tar
+//	go -C deploy/image run . --chart=remediated-1.2.3.tgz --out=chart.tar
 package main
 
 import (
@@ -38,9 +40,14 @@ func main() {
 		return err
 	})
 	flag.StringVar(&r.Programs, "programs", "../../bin/build", "the folder with the programs of each platform")
+	chart := flag.String("chart", "", "a packed Helm chart, to be packed instead of the image")
 	out := flag.String("out", "image.tar", "the tar to write")
 	flag.Parse()
-	if err := r.write(*out); err != nil {
+	write := r.write
+	if *chart != "" {
+		write = func(name string) error { return r.writeChart(name, *chart) }
+	}
+	if err := write(*out); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
@@ -55,13 +62,18 @@ func (r release) write(name string) error {
 	if err != nil {
 		return err
 	}
+	return r.asTar(name, func(dir string) error { return r.layOut(dir, index) })
+}
+
+// asTar packs what is laid out into one tar.
+func (r release) asTar(name string, layOut func(dir string) error) error {
 	dir, err := os.MkdirTemp("", "image")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := r.layOut(dir, index); err != nil {
-		return fmt.Errorf("lay the image out: %w", err)
+	if err := layOut(dir); err != nil {
+		return fmt.Errorf("lay it out: %w", err)
 	}
 	return r.pack(name, dir)
 }

@@ -37,16 +37,15 @@ var configured = map[string]string{
 clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}], users: [{name: u, user: {}}]}`,
 }
 
-// daemonLives starts the daemon in dir until it is ready, and stops it. Its journal is
-// where its user may write.
+// daemonLives starts the daemon in dir, as the image does by itself, until it is ready, and
+// stops it. Its journal is where its user may write.
 func daemonLives(t *testing.T, dir string) {
 	for name, text := range configured {
 		write(t, filepath.Join(dir, "etc/remediated", name), []byte(text))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	daemon := inside(ctx, t, dir, "--config.file=/etc/remediated/remediated.yml", "--storage.path="+storage,
-		"--web.listen-address=127.0.0.1:0", "--intake.listen-address=127.0.0.1:0")
+	daemon := inside(ctx, t, dir, append(arguments, "--web.listen-address=127.0.0.1:0", "--intake.listen-address=127.0.0.1:0")...)
 	log := &until{word: "msg=ready", then: func() { _ = daemon.Process.Signal(syscall.SIGTERM) }}
 	daemon.Stderr = log
 	if err := daemon.Run(); err != nil || !log.said() {

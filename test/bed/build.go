@@ -26,6 +26,7 @@ const kubernetesVersion = "1.36.3"
 type Binaries struct {
 	APIServer, ControllerManager, Scheduler, Kubectl, Etcd string
 	NodeAgent, KubeStateMetrics, Helm, VersityGW, API      string
+	Earlier                                                Earlier
 }
 
 // program is one command to build and the field that holds its path.
@@ -40,7 +41,9 @@ type build struct {
 	module   string   // folder of the module, relative to the repository
 	sources  []string // what decides whether a cached result is still right
 	ldflags  string
+	commit   string // of the repository, of which it is built; "" is what is checked out
 	programs []program
+	warning  string // what whoever asks for it is told each time
 }
 
 // builds are grouped so that a change of the node agent does not link the whole
@@ -95,9 +98,11 @@ func Build(ctx context.Context, progress io.Writer) (Binaries, error) {
 
 // BuildHelm builds Helm alone, likewise, and returns its path.
 func BuildHelm(ctx context.Context, progress io.Writer) (string, error) {
-	b, err := buildOnly(ctx, progress, func(b build) bool { return b.name == "helm" })
+	b, err := buildOnly(ctx, progress, called("helm"))
 	return b.Helm, err
 }
+
+func called(name string) func(build) bool { return func(b build) bool { return b.name == name } }
 
 // buildOnly builds those that are wanted.
 func buildOnly(ctx context.Context, progress io.Writer, wanted func(build) bool) (Binaries, error) {
@@ -110,7 +115,7 @@ func buildOnly(ctx context.Context, progress io.Writer, wanted func(build) bool)
 	if err != nil {
 		return binaries, fmt.Errorf("find the cache folder: %w", err)
 	}
-	for _, b := range builds(&binaries) {
+	for _, b := range append(builds(&binaries), earlierBuild(ctx, root, &binaries.Earlier)) {
 		if !wanted(b) {
 			continue
 		}
@@ -133,6 +138,9 @@ func moduleDir(ctx context.Context) (string, error) {
 // ensure compiles unless the cache has the result. Two processes that want the
 // same wait for each other instead of compiling it twice.
 func (b build) ensure(ctx context.Context, root, cache string, progress io.Writer) error {
+	if b.warning != "" {
+		fmt.Fprintln(progress, "bed:", b.warning)
+	}
 	module := filepath.Join(root, b.module)
 	key, err := b.key(module)
 	if err != nil {
@@ -156,6 +164,12 @@ func (b build) ensure(ctx context.Context, root, cache string, progress io.Write
 		return err
 	}
 	defer os.RemoveAll(unfinished)
+	if b.commit != "" {
+		module = filepath.Join(unfinished, sourceFolder, b.module)
+		if err := checkOut(ctx, root, b.commit, filepath.Join(unfinished, sourceFolder)); err != nil {
+			return err
+		}
+	}
 	if err := b.compile(ctx, module, unfinished); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,8 +27,9 @@ const (
 )
 
 // Helm installs the chart into a namespace that admits nothing but what is restricted.
-// What it installs heals; a changed policy is in force without a new pod; an upgrade and
-// the way back lose no alert; and it goes as it came, but for the journal.
+// What it installs heals; its CronJob asks it; a changed policy is in force without a new
+// pod; an upgrade and the way back lose no alert; and it goes as it came, but for the
+// journal.
 func TestChart(t *testing.T) {
 	b := connect(t)
 	quiet(t, b)
@@ -47,6 +49,7 @@ func TestChart(t *testing.T) {
 	c.awaits(`"healed/1"`, "/api/v1/incidents/2/facts") // the first one was only heard
 	c.awaits("a1: restart", "/api/v1/incidents/2/facts")
 	resolve(t, b, a)
+	c.runsCronJob()
 
 	c.helm("upgrade", c.values("posted-anew")...)
 	c.awaits("posted-anew", "/api/v1/policies")
@@ -71,19 +74,29 @@ type chart struct {
 	t     *testing.T
 	bed   *bed.Bed
 	dir   string
+	from  packed
 	posts int // alerts that were posted
+
+	alertmanagers []string // that it lists
+}
+
+// packed is what is installed.
+type packed struct {
+	chart string // its folder
+	image string // the folder that stands for the image, with both programs
 }
 
 // openChart makes what there must be before it is installed: an image, a namespace,
 // the Secret and a volume.
 func openChart(t *testing.T, b *bed.Bed) *chart {
 	t.Helper()
-	c := &chart{t: t, bed: b}
+	c := &chart{t: t, bed: b, alertmanagers: []string{b.Alertmanager}}
 	var err error
 	if c.dir, err = os.MkdirTemp(b.Dir, "chart-"); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", filepath.Join(c.dir, "image")+"/", "../../cmd/remediated", "../../cmd/remedy")
+	c.from = packed{"../../deploy/helm/remediated", filepath.Join(c.dir, "image")}
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", c.from.image+"/", "../../cmd/remediated", "../../cmd/remedy")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -104,7 +117,7 @@ func openChart(t *testing.T, b *bed.Bed) *chart {
 			t.Error(err)
 		}
 	})
-	apply(t, b, fmt.Sprintf(chartPlace, chartNamespace, chartToken, filepath.Join(c.dir, "journal")))
+	apply(t, b, fmt.Sprintf(chartPlace, chartNamespace, chartToken, c.journal()))
 	const loose = `{apiVersion: v1, kind: Pod, metadata: {name: loose, namespace: healing}, spec: {containers: [{name: a, image: a}]}}`
 	if err := b.Apply(t.Context(), loose); err == nil || !strings.Contains(err.Error(), `violates PodSecurity "restricted`) {
 		t.Errorf("a pod that is not restricted: %v", err)
@@ -137,14 +150,21 @@ const heardPolicy = `
 - {name: heard, when: ['alertname="Heard"'], per: [job], severity: P3, mode: observe}
 `
 
-// values has the command line print the values for one policy of that name, and returns
-// the flags for them, and for a pod that the bed can run.
-func (c *chart) values(policy string) []string {
+// chartCron has the story of what was healed told each new year.
+const chartCron = `
+cronJobs: [{name: story, schedule: 0 0 1 1 *, args: [incident, explain, i2]}]
+cronToken: {name: remediated, key: anna.token}
+`
+
+// values has the command line print the values for one policy of that name, with other
+// changes of it (old, new, ...), and returns the flags for them, and for a pod that the
+// bed can run.
+func (c *chart) values(policy string, changes ...string) []string {
 	c.t.Helper()
 	dir := c.t.TempDir()
-	policies := strings.Replace(scenarios.Filled(postedPolicies, c.bed), "name: posted", "name: "+policy, 1) + heardPolicy
-	config := fmt.Sprintf("cluster: bed\npolicies: [{files: [policies/*.yaml]}]\nalertmanagers: [{url: %q}]\nclusters: [{name: bed}]\n"+
-		"people: [{name: anna, token_file: anna.token, roles: [operator]}]\nguards: {storm: none}\n", c.bed.Alertmanager)
+	policies := strings.NewReplacer(append(changes, "name: posted", "name: "+policy)...).Replace(scenarios.Filled(postedPolicies, c.bed)) + heardPolicy
+	config := fmt.Sprintf("cluster: bed\npolicies: [{files: [policies/*.yaml]}]\nalertmanagers: [{url: %s}]\nclusters: [{name: bed}]\n"+
+		"people: [{name: anna, token_file: anna.token, roles: [operator]}]\nguards: {storm: none}\n", strings.Join(c.alertmanagers, "}, {url: "))
 	if err := os.Mkdir(filepath.Join(dir, "policies"), 0o755); err != nil {
 		c.t.Fatal(err)
 	}
@@ -156,12 +176,38 @@ func (c *chart) values(policy string) []string {
 	write("remediated.yml", config)
 	write("anna.token", chartToken+"-of-anna") // it is looked whether it is there
 	write("policies/posted.yaml", policies)
-	write("values.yaml", remedy(c.t, "policy", "values", "--namespace="+chartNamespace, "--service-account="+account, filepath.Join(dir, "remediated.yml")))
+	write("values.yaml", c.remedy("policy", "values", "--namespace="+chartNamespace, "--service-account="+account, filepath.Join(dir, "remediated.yml")))
+	write("cron.yaml", chartCron)
 	return []string{
-		"--values=" + filepath.Join(dir, "values.yaml"),
+		"--values=" + filepath.Join(dir, "values.yaml"), "--values=" + filepath.Join(dir, "cron.yaml"),
 		"--set=persistence.storageClass=here,reloadInterval=200ms",
 		"--set=extraArgs={--alertmanager.poll-interval=1s,--alertmanager.min-uptime=1s}",
-		"--set=podAnnotations.nodeagent/image=" + filepath.Join(c.dir, "image") + ",podAnnotations.nodeagent/entrypoint=/remediated",
+		"--set=podAnnotations.nodeagent/image=" + c.from.image + ",podAnnotations.nodeagent/entrypoint=/remediated",
+	}
+}
+
+// runsCronJob has the CronJob run now, in what stands for the image: that is said by an
+// annotation, for which the chart has no value there. The bed's Services have no address,
+// so the image says where this one leads.
+func (c *chart) runsCronJob() {
+	c.t.Helper()
+	address := c.ofPod("status.podIP")
+	if err := errors.Join(os.Mkdir(filepath.Join(c.from.image, "etc"), 0o755), os.WriteFile(filepath.Join(c.from.image, "etc/hosts"), []byte(address+" remediated\n"), 0o644)); err != nil {
+		c.t.Fatal(err)
+	}
+	in := fmt.Sprintf(`{"spec": {"jobTemplate": {"spec": {"template": {"metadata": {"annotations": {"nodeagent/image": %q}}}}}}}`, c.from.image)
+	for _, args := range [][]string{
+		{"patch", "cronjob", "remediated-story", "--patch=" + in},
+		{"create", "job", "now", "--from=cronjob/remediated-story"},
+		{"wait", "job", "now", "--for=condition=Complete", "--timeout=60s"},
+	} {
+		if _, err := c.bed.Kubectl(c.t.Context(), "", append(args, "--namespace="+chartNamespace)...); err != nil {
+			c.t.Errorf("%s: %v", args[0], err)
+		}
+	}
+	said, err := c.bed.Kubectl(c.t.Context(), "", "logs", "job/now", "--namespace="+chartNamespace)
+	if err != nil || !strings.Contains(said, "healed") {
+		c.t.Errorf("the CronJob says %v\n%s", err, said)
 	}
 }
 
@@ -169,11 +215,13 @@ func (c *chart) values(policy string) []string {
 func (c *chart) helm(verb string, args ...string) {
 	c.t.Helper()
 	if verb == "install" || verb == "upgrade" {
-		args = append([]string{"../../deploy/helm/remediated"}, args...)
+		args = append([]string{c.from.chart}, args...)
 	}
+	began := time.Now()
 	if _, err := c.tryHelm(c.t.Context(), verb, append(args, "--wait", "--timeout=90s")...); err != nil {
 		c.t.Fatal(err)
 	}
+	c.t.Logf("helm %s took %s until it was so", verb, time.Since(began).Round(100*time.Millisecond))
 }
 
 func (c *chart) tryHelm(ctx context.Context, verb string, args ...string) (string, error) {
@@ -189,11 +237,18 @@ func (c *chart) tryHelm(ctx context.Context, verb string, args ...string) (strin
 // pod is the UID of the pod that runs.
 func (c *chart) pod() string {
 	c.t.Helper()
-	uids, err := c.bed.Kubectl(c.t.Context(), "", "get", "pods", "--namespace="+chartNamespace, "--output=jsonpath={.items[*].metadata.uid}")
-	if err != nil || len(strings.Fields(uids)) != 1 {
-		c.t.Fatalf("the pods are %q: %v", uids, err)
+	return c.ofPod("metadata.uid")
+}
+
+// ofPod is a field of the one pod of the daemon.
+func (c *chart) ofPod(field string) string {
+	c.t.Helper()
+	all, err := c.bed.Kubectl(c.t.Context(), "", "get", "pods", "--namespace="+chartNamespace, "--selector=app.kubernetes.io/name=remediated",
+		"--output=jsonpath={.items[*]."+field+"}")
+	if err != nil || len(strings.Fields(all)) != 1 {
+		c.t.Fatalf("of the pods %s is %q: %v", field, all, err)
 	}
-	return uids
+	return all
 }
 
 // ask asks the daemon with the token of whom it concerns. 0 is that nobody answers.
@@ -296,7 +351,23 @@ func (c *chart) storm(do func()) {
 // export is the journal as text.
 func (c *chart) export() string {
 	c.t.Helper()
-	return remedy(c.t, "journal", "export", "--storage.path="+filepath.Join(c.dir, "journal"))
+	return c.remedy("journal", "export", "--storage.path="+c.journal())
+}
+
+// journal is the folder that the volume is of.
+func (c *chart) journal() string { return filepath.Join(c.dir, "journal") }
+
+// remedy runs the command line of what is installed.
+func (c *chart) remedy(args ...string) string {
+	c.t.Helper()
+	var problems bytes.Buffer
+	cmd := exec.CommandContext(c.t.Context(), filepath.Join(c.from.image, "remedy"), args...)
+	cmd.Stderr = &problems
+	out, err := cmd.Output()
+	if err != nil {
+		c.t.Fatalf("remedy %s: %v\n%s", strings.Join(args, " "), err, &problems)
+	}
+	return string(out)
 }
 
 // wantNothingLeft wants that the release has left its claim, and nothing else, in any

@@ -25,9 +25,24 @@ type workflow struct {
 
 type job struct {
 	Uses        string            `yaml:"uses"`
+	Container   container         `yaml:"container"`
 	Permissions map[string]string `yaml:"permissions"`
 	Timeout     int               `yaml:"timeout-minutes"`
 	Steps       []step            `yaml:"steps"`
+}
+
+// container is that of a job, "" where it has none.
+type container string
+
+// UnmarshalYAML reads both ways to say it: the image alone, and with options.
+func (c *container) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		return node.Decode((*string)(c))
+	}
+	var with struct{ Image string }
+	err := node.Decode(&with)
+	*c = container(with.Image)
+	return err
 }
 
 type step struct {
@@ -39,6 +54,8 @@ type step struct {
 var (
 	// pinned is an action by its commit: a tag can be moved.
 	pinned = regexp.MustCompile(`^[\w-]+(/[\w-]+)+@[0-9a-f]{40}$`)
+	// pinnedImage is an image by its digest, for the same reason.
+	pinnedImage = regexp.MustCompile(`^[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}$`)
 	// makeCall finds what make is called for, up to the end of the command.
 	makeCall = regexp.MustCompile(`(?m)(?:^|[;&|]\s*)make ([^;&|\n]*)`)
 	target   = regexp.MustCompile(`(?m)^([a-z-]+):`)
@@ -68,6 +85,9 @@ func (j job) problems(targets []string) []string {
 	var all []string
 	if j.Timeout == 0 {
 		all = append(all, "has no timeout-minutes, which is six hours")
+	}
+	if j.Container != "" && !pinnedImage.MatchString(string(j.Container)) {
+		all = append(all, string(j.Container)+": pin an image by its digest, behind its tag")
 	}
 	for _, s := range j.Steps {
 		if s.Uses != "" && !pinned.MatchString(s.Uses) {
@@ -119,10 +139,11 @@ func TestWorkflows(t *testing.T) {
 }
 
 // A tag's name is in the pin's comment, so that a person and a bot can read it,
-// and one action is pinned once.
+// and one action is pinned once, as is an image.
 func TestPinsSayTheirVersion(t *testing.T) {
 	commits := map[string]string{}
 	uses := regexp.MustCompile(`uses: ([\w/-]+)@([0-9a-f]{40})(.*)`)
+	images := regexp.MustCompile(`([\w./-]+:[\w.-]+)@(sha256:[0-9a-f]{64})`)
 	files, _ := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
 	for _, file := range files {
 		for _, m := range uses.FindAllStringSubmatch(string(read(t, strings.TrimPrefix(file, root+"/"))), -1) {
@@ -134,9 +155,26 @@ func TestPinsSayTheirVersion(t *testing.T) {
 			}
 			commits[m[1]] = m[2] + m[3]
 		}
+		for _, m := range images.FindAllStringSubmatch(string(read(t, strings.TrimPrefix(file, root+"/"))), -1) {
+			if was, ok := commits[m[1]]; ok && was != m[2] {
+				t.Errorf("%s: %s is pinned to another digest elsewhere", file, m[1])
+			}
+			commits[m[1]] = m[2]
+		}
 	}
 	if len(commits) < 5 {
 		t.Errorf("only %d pins were looked at", len(commits))
+	}
+}
+
+// Who runs the tests has the history, in which is the release before this one.
+func TestTheHistoryIsThere(t *testing.T) {
+	var w workflow
+	decode(t, ".github/workflows/test.yml", &w)
+	for name, j := range w.Jobs {
+		if i := slices.IndexFunc(j.Steps, func(s step) bool { return strings.HasPrefix(s.Uses, "actions/checkout@") }); i < 0 || j.Steps[i].With["fetch-depth"] != 0 {
+			t.Errorf("%s checks out a shallow clone: an upgrade is then tried from the same source: fetch-depth: 0", name)
+		}
 	}
 }
 
@@ -151,6 +189,9 @@ func TestProblems(t *testing.T) {
 		{"no timeout", "timeout-minutes: 5, ", "", "timeout-minutes"},
 		{"by tag", "run: make test", "uses: actions/checkout@v6", "by its commit"},
 		{"by 39 digits", "run: make test", "uses: a/b@" + strings.Repeat("a", 39), "by its commit"},
+		{"an image by tag", "timeout-minutes: 5", "timeout-minutes: 5, container: 'golang:1.26'", "by its digest"},
+		{"an image by tag, with options", "timeout-minutes: 5", "timeout-minutes: 5, container: {image: golang, options: --privileged}", "by its digest"},
+		{is: "an image by digest", replaced: "timeout-minutes: 5", by: "timeout-minutes: 5, container: 'golang:1.26@sha256:" + strings.Repeat("a", 64) + "'"},
 		{"token left", "run: make test", "uses: actions/checkout@" + strings.Repeat("a", 40), "persist-credentials"},
 		{"no target", "make test", "make tset", "no such target"},
 		{"what others write", "make test", "'echo ${{ github.head_ref }}'", "by env"},
