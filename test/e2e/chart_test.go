@@ -137,9 +137,9 @@ const heardPolicy = `
 - {name: heard, when: ['alertname="Heard"'], per: [job], severity: P3, mode: observe}
 `
 
-// values has the command line print the values for one policy of that name, and returns
-// the flags for them, and for a pod that the bed can run.
-func (c *chart) values(policy string) []string {
+// values has the command line print the values for one policy of that name, with its flags,
+// and returns Helm's flags for them, and for a pod that the bed can run.
+func (c *chart) values(policy string, flags ...string) []string {
 	c.t.Helper()
 	dir := c.t.TempDir()
 	policies := strings.Replace(scenarios.Filled(postedPolicies, c.bed), "name: posted", "name: "+policy, 1) + heardPolicy
@@ -156,7 +156,8 @@ func (c *chart) values(policy string) []string {
 	write("remediated.yml", config)
 	write("anna.token", chartToken+"-of-anna") // it is looked whether it is there
 	write("policies/posted.yaml", policies)
-	write("values.yaml", remedy(c.t, "policy", "values", "--namespace="+chartNamespace, "--service-account="+account, filepath.Join(dir, "remediated.yml")))
+	printed := append([]string{"policy", "values", "--namespace=" + chartNamespace, "--service-account=" + account, filepath.Join(dir, "remediated.yml")}, flags...)
+	write("values.yaml", remedy(c.t, printed...))
 	return []string{
 		"--values=" + filepath.Join(dir, "values.yaml"),
 		"--set=persistence.storageClass=here,reloadInterval=200ms",
