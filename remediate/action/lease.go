@@ -30,9 +30,9 @@ const leaseEvery = 50 * time.Millisecond
 type Lease struct {
 	Namespace, Name string
 	Pod             string // UID of the pod that this daemon is in
-	// Leads tells whether this daemon leads. It is asked after the Lease was read:
-	// what another one that leads by now has written makes the write a conflict.
-	// Nil is a daemon that is alone.
+	// Leads tells whether this daemon leads; nil is one that is alone. It is asked
+	// between reading the Lease and writing it: who begins to lead after that writes
+	// it first, so that ours is a conflict, or last.
 	Leads func() bool
 
 	mu   sync.Mutex
@@ -47,6 +47,7 @@ func LeaseRules(name string) []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{rule}
 }
 
+// String is how the Lease is named in flags and to people: NAMESPACE/NAME.
 func (l *Lease) String() string { return l.Namespace + "/" + l.Name }
 
 // hold takes the Lease of the attempt's cluster, if there is one and it was not
@@ -115,7 +116,6 @@ func holderOf(l *coordinationv1.Lease) string {
 // we held.
 type takenError struct {
 	error
-	lease  *Lease
 	holder string
 }
 
@@ -130,7 +130,7 @@ func (t *attempt) write(ctx context.Context, r *rest.Request) error {
 			return err
 		}
 		if now, unread := t.lease.read(ctx, t.client); unread == nil && holderOf(now) != t.lease.Pod {
-			return &takenError{err, t.lease, holderOf(now)}
+			return &takenError{err, holderOf(now)}
 		}
 		select {
 		case <-time.After(leaseEvery):
@@ -152,7 +152,7 @@ func (t *attempt) unheldResult(err error) remediate.Result {
 	switch {
 	case errors.As(err, &taken):
 		return failed("not allowed: this daemon took the Lease %s, and the pod %q holds it now: see which daemon is to act, and stop the other one, or start this one anew; %s",
-			taken.lease, taken.holder, text(err))
+			t.lease, taken.holder, text(err))
 	case t.lease == nil:
 		return failed("not allowed: %s; say in --cluster.lease which Lease this daemon takes", text(err))
 	}

@@ -49,29 +49,35 @@ func openLeased(t *testing.T) (f *fenced, one, two replica) {
 	return f, one, two
 }
 
-// keepLeasesHeardOf leaves a binding behind that asks for a Lease, about nothing.
-// An API server stops listening to what its bindings ask for once there is none for
-// a second, and never begins again: kubernetes/kubernetes#130887.
+// keepLeasesHeardOf leaves a policy behind that asks for a Lease, about nothing. An
+// API server stops listening to what its bindings ask for once there is none for a
+// second, and never begins again: kubernetes/kubernetes#130887.
 func keepLeasesHeardOf(t *testing.T, admin kubernetes.Interface) {
 	t.Helper()
-	const name = "leases-are-heard-of"
-	meta := metav1.ObjectMeta{Name: name}
-	_, err := admin.AdmissionregistrationV1().ValidatingAdmissionPolicies().Create(t.Context(), &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: meta, Spec: admissionv1.ValidatingAdmissionPolicySpec{
-		ParamKind: leaseKind, MatchConstraints: newConfigMaps(name), Validations: []admissionv1.Validation{{Expression: "true"}},
-	}}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		t.Fatal(err)
-	}
-	_, err = admin.AdmissionregistrationV1().ValidatingAdmissionPolicyBindings().Create(t.Context(), &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta, Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-		PolicyName: name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
-		ParamRef: &admissionv1.ParamRef{Name: name, Namespace: name, ParameterNotFoundAction: new(admissionv1.AllowAction)},
-	}}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := askForALease(t, admin, "leases-are-heard-of", admissionv1.AllowAction); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
 }
 
-var leaseKind = &admissionv1.ParamKind{APIVersion: "coordination.k8s.io/v1", Kind: "Lease"}
+// askForALease makes a policy that concerns nobody: it asks for a Lease that is not
+// there, of who makes ConfigMaps in the namespace of its name.
+func askForALease(t *testing.T, admin kubernetes.Interface, name string, missing admissionv1.ParameterNotFoundActionType) error {
+	t.Helper()
+	all, meta := admin.AdmissionregistrationV1(), metav1.ObjectMeta{Name: name}
+	_, err := all.ValidatingAdmissionPolicies().Create(t.Context(), &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: meta, Spec: admissionv1.ValidatingAdmissionPolicySpec{
+		ParamKind: &admissionv1.ParamKind{APIVersion: "coordination.k8s.io/v1", Kind: "Lease"}, MatchConstraints: newConfigMaps(name),
+		MatchConditions: []admissionv1.MatchCondition{{Name: "nobody", Expression: "false"}},
+		Validations:     []admissionv1.Validation{{Expression: "true"}},
+	}}, metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	_, err = all.ValidatingAdmissionPolicyBindings().Create(t.Context(), &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta, Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+		PolicyName: name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
+		ParamRef: &admissionv1.ParamRef{Name: "none", Namespace: name, ParameterNotFoundAction: &missing},
+	}}, metav1.CreateOptions{})
+	return err
+}
 
 // newConfigMaps matches those that are made in a namespace.
 func newConfigMaps(namespace string) *admissionv1.MatchResources {
@@ -284,23 +290,17 @@ func (f *fenced) take(r replica) {
 // That is why a Lease that is not there stops nobody: an API server that is told to
 // refuse what has no parameter refuses everybody, whoever the policy is about.
 func TestAParameterThatIsMissingStopsEverybody(t *testing.T) {
-	f := openShop(t)
+	f, b := openShop(t), connect(t)
 	keepLeasesHeardOf(t, f.admin)
 	name := f.namespace
-	policies, bindings := f.admin.AdmissionregistrationV1().ValidatingAdmissionPolicies(), f.admin.AdmissionregistrationV1().ValidatingAdmissionPolicyBindings()
-	_, err := policies.Create(t.Context(), &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: admissionv1.ValidatingAdmissionPolicySpec{
-		ParamKind: leaseKind, MatchConstraints: newConfigMaps(name),
-		MatchConditions: []admissionv1.MatchCondition{{Name: "nobody", Expression: "false"}},
-		Validations:     []admissionv1.Validation{{Expression: "true"}},
-	}}, metav1.CreateOptions{})
-	f.must(err)
-	t.Cleanup(func() { f.must(policies.Delete(context.Background(), name, metav1.DeleteOptions{})) })
-	_, err = bindings.Create(t.Context(), &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-		PolicyName: name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
-		ParamRef: &admissionv1.ParamRef{Name: "none", Namespace: name, ParameterNotFoundAction: new(admissionv1.DenyAction)},
-	}}, metav1.CreateOptions{})
-	f.must(err)
-	t.Cleanup(func() { f.must(bindings.Delete(context.Background(), name, metav1.DeleteOptions{})) })
+	t.Cleanup(func() {
+		for _, what := range []string{"validatingadmissionpolicybinding/", "validatingadmissionpolicy/"} {
+			if _, err := b.Kubectl(context.Background(), "", "delete", "--ignore-not-found", what+name); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	f.must(askForALease(t, f.admin, name, admissionv1.DenyAction))
 	eventually(t, 20*time.Second, func() string {
 		_, err := f.admin.CoreV1().ConfigMaps(name).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "a"}}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		if strings.Contains(said(err), "no params found for policy binding with `Deny` parameterNotFoundAction") {
