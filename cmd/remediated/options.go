@@ -15,11 +15,13 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/x0tta6bl4/remediated/cmd/internal/flags"
+	"github.com/x0tta6bl4/remediated/remediate/action"
 )
 
 // options are the flags. What belongs to an installation rather than to a
 // process stands in the configuration file.
 type options struct {
+	lease       *action.Lease // of the cluster that the daemon runs in; nil: it is written to without
 	config      string
 	autoReload  time.Duration // between looks at its files; 0: never
 	storage     string
@@ -47,6 +49,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	helped := false
 	app.Terminate(func(int) { helped = true })
 
+	lease := app.Flag("cluster.lease", "Lease of the cluster that the daemon runs in, as NAMESPACE/NAME, which it takes before its first act there: with the fence that remedy policy fence --lease prints only the pod writes that took it last.").String()
+	pod := app.Flag("cluster.pod-uid", "UID of the pod that the daemon runs in, for --cluster.lease: metadata.uid of the downward API.").Envar("POD_UID").String()
 	app.Flag("config.file", "The configuration.").Default("remediated.yml").StringVar(&o.config)
 	app.Flag("config.auto-reload-interval", "How often the files of the configuration are looked at, to be read again when they have changed; 0s: only on SIGHUP and on /-/reload.").Default("0s").DurationVar(&o.autoReload)
 	app.Flag("storage.path", "Folder of the journal.").Default("data").StringVar(&o.storage)
@@ -70,6 +74,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	if helped {
 		return o, errHelp
+	}
+	var err error
+	if o.lease, err = newLease(*lease, *pod); err != nil {
+		return o, err
 	}
 	return o, o.validate()
 }

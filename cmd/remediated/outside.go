@@ -89,7 +89,8 @@ func (d *daemon) newOutside(c *policies.Config) (*outside, error) {
 	if err != nil {
 		host = "" // it only names us in Events
 	}
-	acting := action.Options{Clusters: clusters, NameServers: nameServersOf(c.NameServers), Silencer: out.alertmanager, Instance: host, Changed: w.breaker}
+	leases := map[string]*action.Lease{c.Cluster: o.lease} // to another one we are no pod
+	acting := action.Options{Clusters: clusters, Leases: leases, NameServers: nameServersOf(c.NameServers), Silencer: out.alertmanager, Instance: host, Changed: w.breaker}
 	if out.act, err = action.New(acting); err != nil {
 		return nil, err
 	}

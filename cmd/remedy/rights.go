@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/alecthomas/kingpin/v2"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/x0tta6bl4/remediated/cmd/internal/catalogue"
 	"github.com/x0tta6bl4/remediated/policies"
@@ -31,6 +32,7 @@ func (c *cli) rightsCommands(cmd *kingpin.CmdClause) {
 		one.Flag("cluster", "Which of the configured clusters it is for: the one that the configuration is of when it is not said.").StringVar(&d.Cluster)
 		one.Flag("namespace", "Namespace of the daemon's ServiceAccount.").Default("remediated").StringVar(&d.Namespace)
 		one.Flag("service-account", "The daemon's ServiceAccount.").Default("remediated").StringVar(&d.Account)
+		one.Flag("lease", "Lease in that namespace that the pod must hold which writes. The daemon takes it when --cluster.lease names it.").StringVar(&d.Lease)
 		c.commands[one.FullCommand()] = func(context.Context) error {
 			loaded, err := c.loaded(*file)
 			if err != nil {
@@ -39,9 +41,25 @@ func (c *cli) rightsCommands(cmd *kingpin.CmdClause) {
 			if !slices.ContainsFunc(loaded.Config.Clusters, func(k policies.Cluster) bool { return cmp.Or(d.Cluster, loaded.Config.Cluster) == k.Name }) {
 				return fmt.Errorf("no cluster is called %q in %s", d.Cluster, *file)
 			}
+			if err := checkLease(d, loaded.Config.Cluster); err != nil {
+				return err
+			}
 			return r.write(c.out.w, *file, loaded, d)
 		}
 	}
+}
+
+// checkLease refuses a Lease that the API server could not ask for.
+func checkLease(d catalogue.Daemon, home string) error {
+	switch {
+	case d.Lease == "":
+		return nil
+	case cmp.Or(d.Cluster, home) != home:
+		return fmt.Errorf("--lease=%s with --cluster=%s: only the cluster that the daemon runs in knows by which pod a request is sent; print the fence of %s without --lease", d.Lease, d.Cluster, d.Cluster)
+	case len(validation.IsDNS1123Subdomain(d.Lease)) > 0:
+		return fmt.Errorf("--lease=%s is no name: give the name of the Lease alone, such as remediated; it is in the namespace of --namespace", d.Lease)
+	}
+	return nil
 }
 
 // ofRulebook prints what depends on the policies alone.

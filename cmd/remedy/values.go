@@ -23,6 +23,7 @@ type chartValues struct {
 type chartRights struct {
 	Namespace      string `json:"namespace"`
 	ServiceAccount string `json:"serviceAccount"`
+	Lease          string `json:"lease,omitempty"`
 	RBAC           string `json:"rbac"`
 	Fence          string `json:"fence"`
 }
@@ -41,7 +42,7 @@ func writeValues(w io.Writer, file string, loaded *policies.Loaded, d catalogue.
 	if err := catalogue.WriteFence(&fence, loaded.Rulebook, d); err != nil {
 		return err
 	}
-	out, err := yaml.Marshal(chartValues{files, chartRights{d.Namespace, d.Account, rbac.String(), fence.String()}})
+	out, err := yaml.Marshal(chartValues{files, chartRights{d.Namespace, d.Account, d.Lease, rbac.String(), fence.String()}})
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,9 @@ import (
 type Options struct {
 	// Clusters are the Kubernetes clusters by name.
 	Clusters map[string]*rest.Config
+	// Leases are those that are held while a cluster is written to, by the
+	// cluster's name. One that has none, or nil, is written to without.
+	Leases map[string]*Lease
 	// NameServers are those whose zones may be changed, by name.
 	NameServers map[string]NameServer
 	// Silencer silences alerts for people. Nil: nothing can be silenced.
@@ -62,6 +65,7 @@ type cluster struct {
 	client  *kube.Client
 	reader  kube.Reader
 	breaker *outbound.Breaker
+	lease   *Lease // nil: it is written to without
 }
 
 // New returns an Actor. It connects to nothing yet.
@@ -81,7 +85,7 @@ func New(o Options) (*Actor, error) {
 		if err != nil {
 			return nil, fmt.Errorf("client of cluster %q: %w", name, err)
 		}
-		a.clusters[name] = &cluster{client, kube.NewReader(client), outbound.NewBreaker("kubernetes "+name, isFault, o.Changed)}
+		a.clusters[name] = &cluster{client, kube.NewReader(client), outbound.NewBreaker("kubernetes "+name, isFault, o.Changed), o.Leases[name]}
 	}
 	return a, nil
 }
@@ -109,7 +113,11 @@ func (a *Actor) Perform(ctx context.Context, s remediate.Started) remediate.Resu
 		ctx, cancel = context.WithDeadline(ctx, s.Deadline)
 		defer cancel()
 	}
-	r = what.perform(ctx, t)
+	if stop := t.hold(ctx); stop != nil {
+		r = *stop
+	} else {
+		r = what.perform(ctx, t)
+	}
 	if r.Outcome != remediate.Later {
 		a.forget(s.ID)
 	}

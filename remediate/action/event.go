@@ -30,7 +30,7 @@ func (t *attempt) tell(ctx context.Context, w *kube.Workload, r remediate.Result
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventTimeout)
 	defer cancel()
 	e := t.event(w, r)
-	err := t.client.EventsV1.Post().Namespace(e.Namespace).Resource("events").Body(e).MaxRetries(0).Do(ctx).Error()
+	err := t.write(ctx, t.client.EventsV1.Post().Namespace(e.Namespace).Resource("events").Body(e))
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		r.Text += "; its Event could not be written: " + text(err)
 	}

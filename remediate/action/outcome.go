@@ -44,7 +44,7 @@ func (t *attempt) send(ctx context.Context, r *rest.Request) *writeError {
 		WroteHeaderField: func(string, []string) { sent.Store(true) },
 		WroteHeaders:     func() { sent.Store(true) },
 	})
-	err := t.breaker.Do(func() error { return r.MaxRetries(0).Do(ctx).Error() })
+	err := t.breaker.Do(func() error { return t.write(ctx, r) })
 	if err == nil {
 		t.remember()
 		return nil
@@ -84,6 +84,8 @@ func (t *attempt) unsent(e *writeError) remediate.Result {
 		return t.later(e.err)
 	case status.Code >= 500:
 		return unknown("the API server could not say whether it was done: %s", text(e.err))
+	case isUnheld(e.err):
+		return t.unheldResult(e.err)
 	case apierrors.IsForbidden(e.err), apierrors.IsUnauthorized(e.err):
 		return failed("not allowed: %s; see the role that the loaded policies need", text(e.err))
 	}

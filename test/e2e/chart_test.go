@@ -78,6 +78,7 @@ type chart struct {
 	posts int // alerts that were posted
 
 	alertmanagers []string // that it lists
+	fenced        []string // flags of what prints the fence
 }
 
 // packed is what is installed.
@@ -176,7 +177,8 @@ func (c *chart) values(policy string, changes ...string) []string {
 	write("remediated.yml", config)
 	write("anna.token", chartToken+"-of-anna") // it is looked whether it is there
 	write("policies/posted.yaml", policies)
-	write("values.yaml", c.remedy("policy", "values", "--namespace="+chartNamespace, "--service-account="+account, filepath.Join(dir, "remediated.yml")))
+	printed := append([]string{"policy", "values", "--namespace=" + chartNamespace, "--service-account=" + account, filepath.Join(dir, "remediated.yml")}, c.fenced...)
+	write("values.yaml", c.remedy(printed...))
 	write("cron.yaml", chartCron)
 	return []string{
 		"--values=" + filepath.Join(dir, "values.yaml"), "--values=" + filepath.Join(dir, "cron.yaml"),

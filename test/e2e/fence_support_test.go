@@ -86,15 +86,20 @@ func openFencedBy(t *testing.T, policies string) *fenced {
 	f.whom, err = clientcmd.BuildConfigFromFlags("", path)
 	f.must(err)
 	f.whom.QPS = -1
-	f.client = kubernetes.NewForConfigOrDie(f.whom).CoreV1().RESTClient()
+	f.connects(f.whom)
 	return f
+}
+
+// connects has what is sent from here on come from whom cfg is of.
+func (f *fenced) connects(cfg *rest.Config) {
+	f.whom, f.client = cfg, kubernetes.NewForConfigOrDie(cfg).CoreV1().RESTClient()
 }
 
 // applied applies what remedy prints for the configuration, and takes it away at
 // the end.
-func (f *fenced) applied(what string) {
+func (f *fenced) applied(what string, flags ...string) {
 	f.Helper()
-	printed := remedy(f.T, "policy", what, f.config, "--namespace="+f.namespace, "--service-account="+account)
+	printed := remedy(f.T, append([]string{"policy", what, f.config, "--namespace=" + f.namespace, "--service-account=" + account}, flags...)...)
 	apply(f.T, f.bed, printed)
 	f.Cleanup(func() { f.kubectl(printed, "delete", "--ignore-not-found", "--filename=-") })
 }
@@ -107,14 +112,14 @@ func (f *fenced) kubectl(stdin string, args ...string) {
 }
 
 // fence applies the fence and waits until it stands.
-func (f *fenced) fence() {
+func (f *fenced) fence(flags ...string) {
 	f.Helper()
-	f.applied("fence")
+	f.applied("fence", flags...)
 	eventually(f.T, 20*time.Second, func() string {
 		err := f.admin.CoreV1().RESTClient().Post().AbsPath("/api/v1/namespaces/"+f.namespace+"/configmaps").Param("dryRun", "All").
 			SetHeader("Impersonate-User", "system:serviceaccount:"+f.namespace+":"+account).SetHeader("Impersonate-Group", "system:masters").
 			Body([]byte(`{"metadata":{"name":"probe"}}`)).Do(f.Context()).Error()
-		if isFence(err) {
+		if isFence(err) || isUnheld(err) {
 			return ""
 		}
 		return "it does not stand yet: " + said(err)

@@ -24,9 +24,15 @@ const fenceName = "remediated"
 // let the daemon's ServiceAccount send what the acts of the rulebook's policies
 // send in its cluster, to what these name, and no other write, whatever roles it
 // may have. A permission cannot say as much: who may patch a Deployment may run
-// anything in its place.
+// anything in its place. With a Lease there is a second policy, which lets only
+// the pod write that holds it, and the Lease.
 func WriteFence(w io.Writer, book *remediate.Rulebook, d Daemon) error {
-	return writeObjects(w, fence(passesOf(book, cmp.Or(d.Cluster, book.Cluster)), d), fenceBinding())
+	ps := passesOf(book, cmp.Or(d.Cluster, book.Cluster))
+	if d.Lease == "" {
+		return writeObjects(w, fence(ps, d), bindingOf(fenceName))
+	}
+	ps[action.LeaseWrite()] = map[place]bool{{d.Namespace, d.Lease}: true}
+	return writeObjects(w, fence(ps, d), bindingOf(fenceName), lease(d), leaseFence(d), leaseBinding(d))
 }
 
 // place is what a target may be: its namespace and name as templates, "" for
@@ -80,27 +86,36 @@ func writing(kind, target string, args json.RawMessage) []action.Write {
 }
 
 func fence(ps passes, d Daemon) admissionv1.ValidatingAdmissionPolicy {
-	fail, all := admissionv1.Fail, admissionv1.AllScopes
+	p := policyOfWrites(fenceName, d)
+	p.Spec.Variables, p.Spec.Validations = fenceVariables, validations(ps)
+	return p
+}
+
+// policyOfWrites is a policy that sees every write of the daemon, and says nothing
+// yet.
+func policyOfWrites(name string, d Daemon) admissionv1.ValidatingAdmissionPolicy {
 	user := "system:serviceaccount:" + d.Namespace + ":" + d.Account
 	return admissionv1.ValidatingAdmissionPolicy{
 		TypeMeta:   admissionMeta("ValidatingAdmissionPolicy"),
-		ObjectMeta: metav1.ObjectMeta{Name: fenceName},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
-			FailurePolicy: &fail,
-			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{
-				RuleWithOperations: admissionv1.RuleWithOperations{
-					Operations: []admissionv1.OperationType{admissionv1.OperationAll},
-					Rule:       admissionv1.Rule{APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{"*/*"}, Scope: &all},
-				},
-			}}},
+			FailurePolicy:    new(admissionv1.Fail),
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: writesTo("*", "*/*")},
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name:       "only-the-daemon",
 				Expression: "has(request.userInfo.username) && request.userInfo.username == " + strconv.Quote(user),
 			}},
-			Variables:   fenceVariables,
-			Validations: validations(ps),
 		},
 	}
+}
+
+// writesTo are all writes to the resources of a group.
+func writesTo(group, resources string) []admissionv1.NamedRuleWithOperations {
+	all := admissionv1.AllScopes
+	return []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
+		Operations: []admissionv1.OperationType{admissionv1.OperationAll},
+		Rule:       admissionv1.Rule{APIGroups: []string{group}, APIVersions: []string{"*"}, Resources: []string{resources}, Scope: &all},
+	}}}
 }
 
 // fenceVariables are what expressions may count on: in a request, what is empty
@@ -222,12 +237,12 @@ func fits(expression, template, suffix string) string {
 	return expression + ".matches(" + strconv.Quote(pattern+regexp.QuoteMeta(rest)+suffix+"$") + ")"
 }
 
-func fenceBinding() admissionv1.ValidatingAdmissionPolicyBinding {
+func bindingOf(policy string) admissionv1.ValidatingAdmissionPolicyBinding {
 	return admissionv1.ValidatingAdmissionPolicyBinding{
 		TypeMeta:   admissionMeta("ValidatingAdmissionPolicyBinding"),
-		ObjectMeta: metav1.ObjectMeta{Name: fenceName},
+		ObjectMeta: metav1.ObjectMeta{Name: policy},
 		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName:        fenceName,
+			PolicyName:        policy,
 			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny, admissionv1.Audit},
 		},
 	}

@@ -27,8 +27,9 @@ const everywhere = ""
 type part string
 
 const (
-	toAsk part = "ask"
-	toAct part = "act"
+	toAsk  part = "ask"
+	toAct  part = "act"
+	toLead part = "lease"
 )
 
 // grant is a role that is needed: in which namespace, or everywhere, and for
@@ -40,7 +41,9 @@ type grant struct {
 
 // Daemon is whom rights are given: a ServiceAccount, by its namespace and name,
 // in one of the configured clusters; "" is the one that the daemon is named by.
-type Daemon struct{ Cluster, Namespace, Account string }
+// Lease is the one in its namespace that the pod must hold which writes, "" where
+// it need not hold any.
+type Daemon struct{ Cluster, Namespace, Account, Lease string }
 
 // WriteRBAC writes the smallest roles that the rulebook's policies need in the
 // daemon's cluster, and their bindings to its ServiceAccount, as YAML. A target
@@ -57,6 +60,9 @@ func WriteRBAC(w io.Writer, book *remediate.Rulebook, d Daemon) error {
 				needs[n.grant] = append(needs[n.grant], n.rules...)
 			}
 		}
+	}
+	if d.Lease != "" {
+		needs[grant{d.Namespace, toLead}] = action.LeaseRules(d.Lease)
 	}
 	for _, g := range slices.SortedFunc(maps.Keys(needs), inOrder) {
 		if len(needs[g]) == 0 {

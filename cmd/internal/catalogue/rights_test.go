@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -30,10 +31,11 @@ const (
 )
 
 // rights are policies, whose roles and fence are in testdata; those in the
-// cluster dr where the name says so.
+// cluster dr, and with a Lease, where the name says so.
 var rights = map[string][]string{
 	"applied": {aPolicy("a", "act", "deployment/$namespace/web", "apply: "+maintenance+"}, {unapply: "+maintenance+"}, {apply: "+shut+"}, {unapply: "+shut)},
 	"node":    {strings.ReplaceAll(aPolicy("a", "act", "node/$node", "cordon: {}}, {uncordon: {}}, {drain: {}"), "[namespace, pod]", "[node]")},
+	"lease":   {aPolicy("a", "act", "deployment/shop/db", "restart: {}")},
 	"named":   {aPolicy("a", "act", "deployment/shop/db", "restart: {}")},
 	"objects": objects, "objects-dr": objects,
 	"observe": {aPolicy("a", "observe", "deployment/shop/db", "restart: {}")},
@@ -61,6 +63,7 @@ func aPolicy(name, mode, target, do string) string {
 
 // decoded are the real types of what is printed.
 var decoded = map[string]func() any{
+	"Lease":                            func() any { return new(coordinationv1.Lease) },
 	"Role":                             func() any { return new(rbacv1.Role) },
 	"RoleBinding":                      func() any { return new(rbacv1.RoleBinding) },
 	"ClusterRole":                      func() any { return new(rbacv1.ClusterRole) },
@@ -76,6 +79,9 @@ func TestRights(t *testing.T) {
 		daemon := catalogue.Daemon{Namespace: "ops", Account: "remediated"}
 		if strings.HasSuffix(name, "-dr") {
 			daemon.Cluster = "dr"
+		}
+		if name == "lease" {
+			daemon.Lease = "healer"
 		}
 		var out bytes.Buffer
 		if err := catalogue.WriteRBAC(&out, book, daemon); err != nil {

@@ -171,6 +171,7 @@ func TestRefused(t *testing.T) {
 		{"secrets[0].value=hunter2", "additional properties 'value' not allowed"},
 		{"rights.namespace=other,rights.rbac=x", `rights were printed for the namespace "other" and the release is in "remediated"`},
 		{"rights.namespace=remediated,rights.serviceAccount=other,rights.fence=x", `rights were printed for the ServiceAccount "other" and the daemon's is "remediated"`},
+		{"rights.lease=remediated/remediated", "'/rights/lease'"},
 		{"reloadInterval=often", "'/reloadInterval': 'often' does not match pattern"},
 		{"externalURL=remediated.example", "'/externalURL'"},
 		{"logLevel=loud", "'/logLevel'"},

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -48,7 +49,7 @@ type Objects[T, L any] interface {
 // Client talks to a cluster as client-go's own typed clients do, in those groups
 // of the API in which we have business. The whole of client-go's has all that
 // there are, and every type of theirs is then a part of each of our programs.
-type Client struct{ CoreV1, AppsV1, AutoscalingV2, BatchV1, EventsV1, NetworkingV1, PolicyV1 rest.Interface }
+type Client struct{ CoreV1, AppsV1, AutoscalingV2, BatchV1, CoordinationV1, EventsV1, NetworkingV1, PolicyV1 rest.Interface }
 
 // versions are the groups, and where the API server has them.
 var versions = []struct {
@@ -61,6 +62,7 @@ var versions = []struct {
 	{appsv1.SchemeGroupVersion, "/apis", appsv1.AddToScheme, func(c *Client) *rest.Interface { return &c.AppsV1 }},
 	{autoscalingv2.SchemeGroupVersion, "/apis", autoscalingv2.AddToScheme, func(c *Client) *rest.Interface { return &c.AutoscalingV2 }},
 	{batchv1.SchemeGroupVersion, "/apis", batchv1.AddToScheme, func(c *Client) *rest.Interface { return &c.BatchV1 }},
+	{coordinationv1.SchemeGroupVersion, "/apis", coordinationv1.AddToScheme, func(c *Client) *rest.Interface { return &c.CoordinationV1 }},
 	{eventsv1.SchemeGroupVersion, "/apis", eventsv1.AddToScheme, func(c *Client) *rest.Interface { return &c.EventsV1 }},
 	{networkingv1.SchemeGroupVersion, "/apis", networkingv1.AddToScheme, func(c *Client) *rest.Interface { return &c.NetworkingV1 }},
 	{policyv1.SchemeGroupVersion, "/apis", policyv1.AddToScheme, func(c *Client) *rest.Interface { return &c.PolicyV1 }},
@@ -149,6 +151,10 @@ func (c *Client) Jobs(namespace string) Objects[*batchv1.Job, *batchv1.JobList] 
 
 func (c *Client) PodDisruptionBudgets(namespace string) Objects[*policyv1.PodDisruptionBudget, *policyv1.PodDisruptionBudgetList] {
 	return objects[policyv1.PodDisruptionBudget, policyv1.PodDisruptionBudgetList]{c.PolicyV1, namespace, "poddisruptionbudgets"}
+}
+
+func (c *Client) Leases(namespace string) Objects[*coordinationv1.Lease, *coordinationv1.LeaseList] {
+	return objects[coordinationv1.Lease, coordinationv1.LeaseList]{c.CoordinationV1, namespace, "leases"}
 }
 
 func (c *Client) NetworkPolicies(namespace string) Objects[*networkingv1.NetworkPolicy, *networkingv1.NetworkPolicyList] {

@@ -57,6 +57,7 @@ func TestClientAsksAsClientGoDoes(t *testing.T) {
 	looks(ctx, c.CronJobs("shop"), all.BatchV1().CronJobs("shop"))
 	looks(ctx, c.Jobs("shop"), all.BatchV1().Jobs("shop"))
 	looks(ctx, c.PodDisruptionBudgets("shop"), all.PolicyV1().PodDisruptionBudgets("shop"))
+	looks(ctx, c.Leases("shop"), all.CoordinationV1().Leases("shop"))
 	looks(ctx, c.NetworkPolicies("shop"), all.NetworkingV1().NetworkPolicies("shop"))
 	looks(ctx, c.HorizontalPodAutoscalers("shop"), all.AutoscalingV2().HorizontalPodAutoscalers("shop"))
 	looks(ctx, c.Pods("shop"), all.CoreV1().Pods("shop"))
