@@ -29,7 +29,7 @@ const replicasToken = "token-of-alertmanager-0123456789"
 type replicas struct {
 	t    *testing.T
 	each []*process
-	etcd []string // its endpoints
+	etcd *etcd.Cluster
 
 	stop    chan struct{}
 	senders sync.WaitGroup
@@ -51,7 +51,7 @@ func startReplicas(t *testing.T) *replicas {
 			t.Error(err)
 		}
 	})
-	r := &replicas{t: t, etcd: c.Endpoints(), stop: make(chan struct{})}
+	r := &replicas{t: t, etcd: c, stop: make(chan struct{})}
 	for range 3 {
 		r.each = append(r.each, &process{t: t, dir: t.TempDir(), web: freePort(t), intake: freePort(t)})
 	}
@@ -69,7 +69,7 @@ func (r *replicas) start(n int) {
 		"--cluster.name=replica-" + strconv.Itoa(n), "--cluster.advertise-url=http://" + p.web, "--cluster.advertise-intake-url=http://" + p.intake,
 		"--intake.token-file=" + filepath.Join(p.dir, "token"), "--log.level=debug",
 	}
-	for _, e := range r.etcd {
+	for _, e := range r.etcd.Endpoints() {
 		p.args = append(p.args, "--storage.etcd.endpoints="+e)
 	}
 	p.start(map[string]string{"remediated.yml": stormConfig, "p.yml": stormPolicy, "token": replicasToken}, "512MiB", (*exec.Cmd).Start)
@@ -94,8 +94,9 @@ func (r *replicas) send() {
 	}
 }
 
-// post sends one webhook, as Alertmanager does.
-func (r *replicas) post(client *http.Client, n int, namespace string) {
+// post sends one webhook, as Alertmanager does, and returns what it was answered with, 0
+// when with nothing.
+func (r *replicas) post(client *http.Client, n int, namespace string) (code int) {
 	body := strings.NewReader(fmt.Sprintf(`{"version":"4","groupKey":"g","status":"firing","receiver":"r","alerts":[{"status":"firing",`+
 		`"labels":{"alertname":"Other","namespace":%q},"startsAt":"2099-01-01T00:00:00Z"}]}`, namespace))
 	q, err := http.NewRequest(http.MethodPost, "http://"+r.each[n].intake+alertmanagerPath, body)
@@ -107,7 +108,7 @@ func (r *replicas) post(client *http.Client, n int, namespace string) {
 	resp, err := client.Do(q)
 	if err != nil { // it is down, or dies
 		time.Sleep(10 * time.Millisecond)
-		return
+		return 0
 	}
 	resp.Body.Close()
 	r.mu.Lock()
@@ -121,6 +122,7 @@ func (r *replicas) post(client *http.Client, n int, namespace string) {
 	default:
 		r.odd = append(r.odd, fmt.Sprintf("%s: %s", namespace, resp.Status))
 	}
+	return resp.StatusCode
 }
 
 // shows returns a metric of a replica, -1 when it does not say.
@@ -228,6 +230,14 @@ func TestReplicas(t *testing.T) {
 	}
 	r.again(was)
 
+	r.same()
+}
+
+// same stops the senders and has each history, of a replica that is killed, have what was
+// answered with 200, once.
+func (r *replicas) same() {
+	t := r.t
+	t.Helper()
 	close(r.stop)
 	r.senders.Wait()
 	t.Logf("%d of %d webhooks were answered with 200", len(r.acked), r.sent.Load())
@@ -274,4 +284,62 @@ func (r *replicas) fired(p *process) map[string]int {
 		}
 	}
 	return count
+}
+
+// Without a quorum of etcd nothing is acknowledged and nothing is done, and it says why;
+// then all goes on, by the same leader or another, and nothing is lost.
+func TestReplicasWithoutAQuorum(t *testing.T) {
+	r := startReplicas(t)
+	leader := r.leader(-1)
+	r.send()
+	r.taken()
+	for _, m := range r.etcd.Members[1:] {
+		if err := m.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	within(t, "it says why it does nothing", func() bool { return strings.Contains(r.each[leader].degraded(), "etcd") })
+	before := r.lastAck.Load()
+	if code := r.post(http.DefaultClient, leader, "without-a-quorum"); code != http.StatusServiceUnavailable || r.lastAck.Load() != before {
+		t.Errorf("a webhook is answered with %d, and others were with 200 since: %v", code, r.lastAck.Load() != before)
+	}
+	for _, m := range r.etcd.Members[1:] {
+		if err := m.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.taken()
+	within(t, "it does things again", func() bool { return r.each[r.leader(-1)].degraded() == "" })
+	r.same()
+}
+
+// A replica that follows hears of its configuration, pauses nothing by a signal, and
+// ends when it is told to, while the other leads on.
+func TestSignalsToAReplicaThatFollows(t *testing.T) {
+	r := startReplicas(t)
+	follower := (r.leader(-1) + 1) % len(r.each)
+	p := r.each[follower]
+	says := func(what string) func() bool {
+		return func() bool {
+			b, err := os.ReadFile(filepath.Join(p.dir, "log"))
+			return err == nil && strings.Contains(string(b), what)
+		}
+	}
+	r.signal(p, syscall.SIGUSR1)
+	within(t, "it says that nothing was paused", says("nothing was paused by the signal: this replica does not lead"))
+	if err := os.WriteFile(filepath.Join(p.dir, "p.yml"), []byte("policies: 7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.signal(p, syscall.SIGHUP)
+	within(t, "it says what is wrong with its policies", says("p.yml:1:"))
+	if r.shows(follower, "remediated_config_last_reload_successful") != 0 {
+		t.Error("it does not show that they were not loaded")
+	}
+	r.signal(p, syscall.SIGTERM)
+	if code, log := r.ended(follower); code != 0 {
+		t.Errorf("it ended with %d:\n%s", code, log)
+	}
+	if n := r.shows(r.leader(-1), `remediated_paused\{scope="all"\}`); n != 0 {
+		t.Errorf("the leader is paused: %g", n)
+	}
 }
