@@ -74,6 +74,9 @@ func (m *Member) open(ctx context.Context) (*Journal, error) {
 			return nil, err
 		}
 	}
+	if err := m.lookAtHistory(ctx); err != nil { // the handle before has appended to it
+		return nil, err
+	}
 	n, err := m.catchUp(ctx)
 	if err != nil {
 		return nil, err

@@ -46,6 +46,9 @@ func (m *Member) Lead(ctx context.Context) error {
 func (m *Member) follow(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if err := m.lookAtHistory(ctx); err != nil { // who led has appended to it
+		return err
+	}
 	n, err := m.catchUp(ctx)
 	if err != nil {
 		return err

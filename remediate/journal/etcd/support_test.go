@@ -63,6 +63,21 @@ func newWorld(t testing.TB) world {
 	return world{t: t, endpoints: shared.Endpoints(), prefix: fmt.Sprintf("/test-%d/", prefixes.Add(1))}
 }
 
+// newCluster starts a cluster of its own.
+func newCluster(t testing.TB, o etcdprocess.Options) (world, *etcdprocess.Cluster) {
+	t.Helper()
+	c, err := etcdprocess.Start(t.Context(), t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return world{t: t, endpoints: c.Endpoints(), prefix: "/test/"}, c
+}
+
 func (w world) options(name, folder string) etcd.Options {
 	return etcd.Options{Endpoints: w.endpoints, TLS: w.tls, Prefix: w.prefix, Name: name, Address: "http://" + name, Folder: folder}
 }
