@@ -131,33 +131,43 @@ func (d *daemon) follow(ctx context.Context, parts *lifecycle, sig signals) (lea
 }
 
 // join makes this replica one of several.
-func (d *daemon) join(ctx context.Context) (err error) {
-	r := d.options.replica
-	if d.name = r.name; d.name == "" {
-		if d.name, err = os.Hostname(); err != nil {
-			return fmt.Errorf("%w: give this replica a name with --cluster.name", err)
-		}
+func (d *daemon) join(ctx context.Context) error {
+	o, err := d.options.etcd()
+	if err != nil {
+		return err
 	}
-	o := etcd.Options{
-		Endpoints: r.endpoints, Username: r.user, Prefix: r.prefix, Name: d.name, Address: r.web + " " + r.intake,
-		Folder: d.options.storage, Publish: r.publish, Log: d.log,
-	}
-	if o.TLS, err = config.NewTLSConfig(&r.tls); err != nil {
-		return fmt.Errorf("TLS to etcd, by --storage.etcd.ca-file, .cert-file and .key-file: %w", err)
-	}
-	if r.password != "" {
-		password, err := notify.SecretFile(r.password).Read()
-		if err != nil {
-			return fmt.Errorf("--storage.etcd.password-file: %w", err)
-		}
-		o.Password = password.Reveal()
-	}
+	o.Log = d.log
 	m, err := etcd.Join(ctx, o)
 	if err != nil {
 		return err
 	}
-	d.member = joined{m}
+	d.member, d.name = joined{m}, o.Name
 	return nil
+}
+
+// etcd is what a replica needs to join the others. It reads the files that the flags name.
+func (o options) etcd() (e etcd.Options, err error) {
+	r := o.replica
+	e = etcd.Options{
+		Endpoints: r.endpoints, Username: r.user, Prefix: r.prefix, Name: r.name, Address: r.web + " " + r.intake,
+		Folder: o.storage, Publish: r.publish,
+	}
+	if e.Name == "" {
+		if e.Name, err = os.Hostname(); err != nil {
+			return e, fmt.Errorf("%w: give this replica a name with --cluster.name", err)
+		}
+	}
+	if e.TLS, err = config.NewTLSConfig(&r.tls); err != nil {
+		return e, fmt.Errorf("TLS to etcd, by --storage.etcd.ca-file, .cert-file and .key-file: %w", err)
+	}
+	if r.password != "" {
+		password, err := notify.SecretFile(r.password).Read()
+		if err != nil {
+			return e, fmt.Errorf("--storage.etcd.password-file: %w", err)
+		}
+		e.Password = password.Reveal()
+	}
+	return e, nil
 }
 
 // leader is who leads, as last heard.

@@ -2,9 +2,49 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
+	"time"
 )
+
+// What the flags say comes to etcd: the secrets from their files, and both addresses.
+func TestWhatAReplicaJoinsWith(t *testing.T) {
+	cert, key := certificate(t, 1, time.Now().Add(time.Hour))
+	pem, private := file(t, "one.pem", cert), file(t, "one.key", key)
+	o := options{storage: "data", replica: replicaOptions{
+		endpoints: []string{"https://10.0.0.1:2379"}, user: "remediated", password: file(t, "password", "secret\n"), prefix: "/shop/", publish: true,
+		web: "http://10.0.0.2:9095", intake: "http://10.0.0.2:9096",
+	}}
+	o.replica.tls.CAFile, o.replica.tls.CertFile, o.replica.tls.KeyFile = pem, pem, private
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"": host, "a": "a"} {
+		o.replica.name = name
+		e, err := o.etcd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Name != want || e.Password != "secret" || e.Username != "remediated" || e.Prefix != "/shop/" || !e.Publish || e.Folder != "data" || e.Address != "http://10.0.0.2:9095 http://10.0.0.2:9096" {
+			t.Errorf("%+v", e)
+		}
+		if c, err := e.TLS.GetClientCertificate(nil); e.TLS.RootCAs == nil || err != nil || len(c.Certificate) != 1 {
+			t.Errorf("TLS: %+v, %v", e.TLS, err)
+		}
+	}
+	for wrong, change := range map[string]func(*replicaOptions){
+		"--storage.etcd.ca-file, .cert-file and .key-file": func(r *replicaOptions) { r.tls.CAFile = file(t, "ca", "none") },
+		"--storage.etcd.password-file: ":                   func(r *replicaOptions) { r.password = file(t, "empty", "") },
+	} {
+		broken := o
+		change(&broken.replica)
+		if _, err := broken.etcd(); err == nil || !strings.Contains(err.Error(), wrong) {
+			t.Errorf("%v, want %q", err, wrong)
+		}
+	}
+}
 
 // What cannot be one of several replicas does not start, and says what is missing.
 func TestReplicaOptions(t *testing.T) {
