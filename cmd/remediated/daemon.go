@@ -34,6 +34,7 @@ type daemon struct {
 	watch   *watcher
 	loaded  *policies.Loaded
 	engine  *engine.Engine
+	ended   chan struct{}                  // closed when the engine has, and all that acts with it
 	inUse   atomic.Pointer[engine.Journal] // the journal; opened anew after a failure
 	journal atomic.Pointer[journal.SQLite] // the same, while there are no other replicas
 	member  member                         // this replica among the others; nil: there are none
@@ -161,14 +162,14 @@ func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
 	d.watch.waiting(d.engine.OldestWaiting)
 	d.raiser = d.newRaiser()
 	d.kill = newKillSwitch(d.options.storage, d.engine, d.log)
-	ended := make(chan struct{})
+	d.ended = make(chan struct{})
 	parts.run("engine", func(ctx context.Context) error {
-		defer close(ended)
+		defer close(d.ended)
 		return d.engine.Run(ctx)
 	})
 	select {
 	case <-d.engine.Ready():
-	case <-ended:
+	case <-d.ended:
 		return errors.Unwrap(<-parts.broke) // the engine's own words
 	case <-ctx.Done():
 		return nil

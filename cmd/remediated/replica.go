@@ -120,14 +120,23 @@ func (d *daemon) follow(ctx context.Context, parts *lifecycle, sig signals) (lea
 	if leads, err = d.await(ctx, parts, sig, led); !leads {
 		return false, err
 	}
-	// When all that acts has ended another may lead; what comes until the listeners
-	// are closed is for that one.
-	parts.add("lead", func(ctx context.Context) error {
-		d.watch.leads.Set(0)
-		d.working.Store(false)
-		return errors.Join(d.passOn(peers), d.member.Resign(ctx))
-	})
+	parts.add("lead", func(ctx context.Context) error { return d.handOver(ctx, peers) })
 	return true, nil
+}
+
+// handOver has another replica lead, when all that acts has ended here, and passes on to
+// it what comes until the listeners are closed. An act that does not end ends with this
+// process, before the lease does.
+func (d *daemon) handOver(ctx context.Context, peers http.RoundTripper) error {
+	d.watch.leads.Set(0)
+	d.working.Store(false)
+	err := d.passOn(peers)
+	select {
+	case <-d.ended:
+		return errors.Join(err, d.member.Resign(ctx))
+	default:
+		return errors.Join(err, errors.New("what is being done does not end, so another leads only when the lease has ended"))
+	}
 }
 
 // join makes this replica one of several.

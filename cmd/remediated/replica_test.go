@@ -19,10 +19,34 @@ import (
 // seat is a member that follows whoever it says.
 type seat struct {
 	member
-	leader atomic.Pointer[etcd.Leader]
+	leader   atomic.Pointer[etcd.Leader]
+	resigned atomic.Bool
 }
 
+func (s *seat) Resign(context.Context) error { s.resigned.Store(true); return nil }
+
 func (s *seat) Leader() (etcd.Leader, bool) { return *s.leader.Load(), true }
+
+// Nobody else is let lead by one that acts still.
+func TestTheLeadIsHandedOverWhenAllHasEnded(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	for _, ended := range []bool{true, false} {
+		m := new(seat)
+		d := &daemon{log: log, watch: newWatcher(log), member: m, ended: make(chan struct{}), options: options{tokens: []string{file(t, "token", annasToken)}}}
+		d.working.Store(true)
+		d.watch.leads.Set(1)
+		if ended {
+			close(d.ended)
+		}
+		if err := d.handOver(t.Context(), http.DefaultTransport); (err == nil) != ended || m.resigned.Load() != ended {
+			t.Errorf("all has ended: %v; it resigned: %v, %v", ended, m.resigned.Load(), err)
+		}
+		if d.working.Load() || d.web.Load() == nil || d.intake.Load() == nil {
+			t.Error("it does not pass on what comes")
+		}
+		shows(t, d, "remediated_leader 0")
+	}
+}
 
 // Of what comes to either listener of a replica that follows it answers for itself, has
 // no stranger get any further, and passes on the rest to the same listener of the leader.
