@@ -64,6 +64,9 @@ func (m *Member) join(ctx context.Context) (err error) {
 		DialTimeout: patience, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 2 * time.Second, // gRPC has no shorter ones
 		Logger: zap.NewNop(), // what concerns us comes as an error
 	})
+	if errors.Is(err, context.DeadlineExceeded) { // it asked for a token, in vain
+		return fmt.Errorf("connect: %w", unanswered(patience, err))
+	}
 	if err != nil {
 		return fmt.Errorf("connect: %w", explain(err))
 	}
