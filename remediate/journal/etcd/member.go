@@ -38,6 +38,7 @@ type Member struct {
 	name    string      // of the journal in it, "": it is empty
 	trimmed uint64      // the last record that its checkpoint stands for
 	dropped int64       // when evidence was given up that is given up here as well
+	out     bool        // the log could not be followed the last time, which was said
 }
 
 // Join connects, opens the local history and sees that it belongs to this log. A history
