@@ -73,7 +73,7 @@ func isDigest(s string) bool {
 
 // listBlobs returns what etcd keeps, by digest.
 func (m *Member) listBlobs(ctx context.Context) (map[string]blobKey, error) {
-	kvs, err := m.list(ctx, m.keys.blobs(), behind(m.keys.blobs()))
+	kvs, err := m.listAll(ctx, m.keys.blobs())
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (j *Journal) Load(ctx context.Context, digest string) ([]byte, error) {
 	return b, err
 }
 
-// deleteBlobs are the operations that delete what is kept under a digest.
+// deleteBlob are the operations that delete what is kept under a digest.
 func (j *Journal) deleteBlob(digest string) []clientv3.Op {
 	chunks := j.m.keys.chunks(digest)
 	return []clientv3.Op{

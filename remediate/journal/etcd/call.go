@@ -13,12 +13,17 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
-// patience is how long an operation is tried: long enough for etcd to elect another
-// leader of its own, short enough for who waits.
-const patience = 4 * time.Second
-
-// pause is between two tries that were answered at once.
-const pause = 50 * time.Millisecond
+const (
+	// patience is how long an operation is tried. etcd takes some three seconds to elect
+	// another leader of its own when that hangs, and who waits is to know soon.
+	patience = 7 * time.Second
+	// firstTry is how long the first try may take, each further one twice as long, up to
+	// lastTry: a member that hangs is not to cost much, nor a slow disk all.
+	firstTry = 250 * time.Millisecond
+	lastTry  = time.Second
+	// pause is between two tries that were answered at once.
+	pause = 50 * time.Millisecond
+)
 
 // outageError says that etcd did not answer in time. Whether what was to be written is
 // there is not known.
@@ -44,8 +49,8 @@ func retry[T any](ctx context.Context, f func(context.Context) (T, error)) (T, e
 func retryWithin[T any](ctx context.Context, most time.Duration, f func(context.Context) (T, error)) (T, error) {
 	within, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	for {
-		try, done := context.WithTimeout(within, most/4)
+	for patient := firstTry; ; patient = min(2*patient, lastTry) {
+		try, done := context.WithTimeout(within, patient)
 		t, err := f(try)
 		done()
 		if err == nil {
@@ -62,10 +67,14 @@ func retryWithin[T any](ctx context.Context, most time.Duration, f func(context.
 			if ctx.Err() != nil {
 				return t, ctx.Err()
 			}
-			return t, outageError{fmt.Errorf("etcd did not answer within %v; see whether a majority of its members is up and can be reached: %w", most, err)}
+			return t, unanswered(most, err)
 		case <-time.After(pause):
 		}
 	}
+}
+
+func unanswered(within time.Duration, err error) error {
+	return outageError{fmt.Errorf("etcd did not answer within %v; see whether a majority of its members is up, can be reached, and takes our certificates: %w", within, err)}
 }
 
 // mayPass tells whether the same can succeed a moment later.
@@ -90,7 +99,7 @@ func explain(err error) error {
 	case errors.Is(err, rpctypes.ErrNoSpace):
 		return fmt.Errorf("%w: that of etcd, up to its quota: raise --quota-backend-bytes, or have it compacted and defragmented, then `etcdctl alarm disarm`: %w", journal.ErrFull, err)
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
-		return fmt.Errorf("grant the user readwrite on all that begins with the prefix: %w", err)
+		return fmt.Errorf("give a user of etcd to whom readwrite is granted on all that begins with the prefix: %w", err)
 	case errors.Is(err, rpctypes.ErrAuthFailed), errors.Is(err, rpctypes.ErrUserEmpty):
 		return fmt.Errorf("give a user of etcd and its password: %w", err)
 	case errors.Is(err, rpctypes.ErrRequestTooLarge):

@@ -16,8 +16,12 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
 
-// roundsAtOnce is how many rounds are read at a time.
-const roundsAtOnce = 16
+const (
+	// roundsAtOnce is how many rounds are read at a time: four mebibytes at the most.
+	roundsAtOnce = 8
+	// keysAtOnce is how many small keys are.
+	keysAtOnce = 1000
+)
 
 // catchUp has the history follow all that was in the log when it returns, and says what
 // the small keys were then.
@@ -208,6 +212,17 @@ func (m *Member) list(ctx context.Context, from, to string, options ...clientv3.
 	return kvs, nil
 }
 
+// listAll reads all keys that begin with prefix, of which there may be many.
+func (m *Member) listAll(ctx context.Context, prefix string, options ...clientv3.OpOption) (all []keyValue, err error) {
+	for from := prefix; ; from = all[len(all)-1].key + "\x00" {
+		some, err := m.list(ctx, from, behind(prefix), append(options, clientv3.WithLimit(keysAtOnce))...)
+		all = append(all, some...)
+		if err != nil || len(some) < keysAtOnce {
+			return all, err
+		}
+	}
+}
+
 // recordsIn returns the records of a round, which have to be verified.
 func (m *Member) recordsIn(ctx context.Context, kv keyValue) ([]remediate.Record, error) {
 	first, err := strconv.ParseUint(strings.TrimPrefix(kv.key, m.keys.rounds()), 10, 64)
@@ -267,7 +282,7 @@ func (m *Member) pieces(ctx context.Context, prefix string, n int) ([]byte, erro
 
 // dropGone gives up evidence here that was given up in etcd.
 func (m *Member) dropGone(ctx context.Context) error {
-	kept, err := m.list(ctx, m.keys.blobs(), behind(m.keys.blobs()), clientv3.WithKeysOnly())
+	kept, err := m.listAll(ctx, m.keys.blobs(), clientv3.WithKeysOnly())
 	if err != nil {
 		return err
 	}

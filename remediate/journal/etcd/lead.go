@@ -21,7 +21,7 @@ func (m *Member) Lead(ctx context.Context) error {
 	if leads {
 		return errors.New("this replica leads already")
 	}
-	for out := false; ; out = true {
+	for {
 		err := m.follow(ctx)
 		switch {
 		case err == nil:
@@ -31,9 +31,10 @@ func (m *Member) Lead(ctx context.Context) error {
 		case !isOutage(err):
 			return fmt.Errorf("follow the journal in etcd under %s: %w", m.options.Prefix, err)
 		}
-		if !out {
+		if !m.out {
 			m.log.Warn("the journal in etcd cannot be followed; it is tried again", "err", err)
 		}
+		m.out = true
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -53,6 +54,10 @@ func (m *Member) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if m.out {
+		m.log.Info("the journal in etcd is followed again", "until", m.end.Seq)
+	}
+	m.out = false
 	// Whatever is not heard of by this is read from time to time.
 	news := m.client.Watch(clientv3.WithRequireLeader(ctx), m.keys.now(), clientv3.WithPrefix(), clientv3.WithRev(n.revision+1))
 	for {
@@ -177,7 +182,7 @@ func (m *Member) claim(ctx context.Context, and ...clientv3.Cmp) (*claim, error)
 		return 0, nil
 	})
 	if err != nil || created == 0 {
-		m.revoke(ctx, grant.ID)
+		_ = m.revoke(ctx, grant.ID) // else it ends by itself
 		return nil, err
 	}
 	return &claim{grant.ID, created, begun.Add(time.Duration(grant.TTL) * time.Second)}, nil

@@ -38,6 +38,7 @@ type Member struct {
 	name    string      // of the journal in it, "": it is empty
 	trimmed uint64      // the last record that its checkpoint stands for
 	dropped int64       // when evidence was given up that is given up here as well
+	out     bool        // the log could not be followed the last time, which was said
 }
 
 // Join connects, opens the local history and sees that it belongs to this log. A history
@@ -64,6 +65,9 @@ func (m *Member) join(ctx context.Context) (err error) {
 		DialTimeout: patience, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 2 * time.Second, // gRPC has no shorter ones
 		Logger: zap.NewNop(), // what concerns us comes as an error
 	})
+	if errors.Is(err, context.DeadlineExceeded) { // it asked for a token, in vain
+		return fmt.Errorf("connect: %w", unanswered(patience, err))
+	}
 	if err != nil {
 		return fmt.Errorf("connect: %w", explain(err))
 	}
