@@ -137,6 +137,7 @@ fuzz: ## Fuzz what reads bytes from outside, and what writes for terminals, Slac
 	go test -run '^$$' -fuzz '^FuzzScanWAL$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./remediate/journal
 	go test -run '^$$' -fuzz '^FuzzPacked$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./remediate/journal
 	go test -run '^$$' -fuzz '^FuzzRecords$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./remediate/journal
+	go test -run '^$$' -fuzz '^FuzzRound$$' -fuzztime $(FUZZ) -fuzzminimizetime 1s ./remediate/journal/etcd
 	go test -run '^$$' -fuzz '^FuzzWebhook$$' -fuzztime $(FUZZ) ./remediate/alertmanager
 	go test -run '^$$' -fuzz '^FuzzUsual$$' -fuzztime $(FUZZ) ./remediate/alertmanager
 	go test -run '^$$' -fuzz '^FuzzWebhook$$' -fuzztime $(FUZZ) ./notify/pagerduty

@@ -45,6 +45,9 @@ func (d *daemon) newCallers(c *policies.Config) (*callers, error) {
 	if err := who.checkTokens(); err != nil {
 		return nil, err
 	}
+	if d.options.replica.several() && c.Proxy != nil && len(c.Proxy.Certificates) > 0 {
+		return nil, fmt.Errorf("proxy.certificates in %s: one replica cannot show another the certificate of who came to it; say by proxy.addresses where the proxy and the replicas are", d.options.config)
+	}
 	for _, a := range *d.options.web.WebListenAddresses {
 		if !loopback(a) && !who.prove(listener) {
 			return nil, fmt.Errorf("--web.listen-address=%s is open to others: give people a token_file in %s, or give --web.config.file with basic_auth_users or client_auth_type: RequireAndVerifyClientCert, or listen on 127.0.0.1", a, d.options.config)
@@ -153,6 +156,22 @@ func (c *callers) trusts(r *http.Request) bool {
 	shown := func(name string) bool { return slices.Contains(c.proxy.Certificates, name) }
 	return (len(c.proxy.Addresses) == 0 || slices.ContainsFunc(c.proxy.Addresses, near)) &&
 		(len(c.proxy.Certificates) == 0 || slices.ContainsFunc(namesIn(certificateOf(r)), shown))
+}
+
+// portable returns a request that another replica can decide about as we did, or why
+// there is none: what is known by the connection alone is not known there.
+func (c *callers) portable(r *http.Request) (*http.Request, error) {
+	claimed := c.proxy != nil && r.Header.Get(c.proxy.Header) != ""
+	switch {
+	case claimed && c.trusts(r):
+		return r, nil
+	case certificateOf(r) != nil && r.Header.Get("Authorization") == "":
+		return nil, keepOut(http.StatusForbidden, "a client certificate cannot be shown to the replica that leads: come with a token, or to that replica")
+	case claimed: // there it would come from a trusted address: ours
+		r = r.Clone(r.Context())
+		r.Header.Del(c.proxy.Header)
+	}
+	return r, nil
 }
 
 // byToken is whose token a request carries.

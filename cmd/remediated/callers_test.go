@@ -17,6 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+
 	"github.com/x0tta6bl4/remediated/policies"
 	"github.com/x0tta6bl4/remediated/remediate/web"
 )
@@ -290,6 +292,64 @@ func TestGuessersAreForgotten(t *testing.T) {
 		addr = addr.Next()
 		if n := len(g.of); n > guessesAddresses {
 			t.Fatalf("%d are kept in mind", n)
+		}
+	}
+}
+
+// Another replica knows who it is by what they send along, and by nothing that anybody
+// could say; what only the connection shows is refused.
+func TestWhatAnotherReplicaCanKnow(t *testing.T) {
+	proxied := &callers{people: crew(t), guesses: new(guesses), proxy: &policies.Proxy{Header: "X-User", Addresses: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}}
+	says := func(r *http.Request) { r.Header.Set("X-User", "anna") }
+	carl := showing(&x509.Certificate{EmailAddresses: []string{"carl@example.org"}})
+	for what, c := range map[string]struct {
+		who    *callers
+		remote string
+		with   []func(*http.Request)
+		user   string // what is passed on in the header
+		code   int
+	}{
+		"a token":                           {proxied, "10.0.0.1", []func(*http.Request){bearer(annasToken)}, "", 0},
+		"a token, and the proxy's header":   {proxied, "10.0.0.1", []func(*http.Request){bearer(bensToken), says}, "", 0},
+		"the proxy":                         {proxied, "10.9.0.1", []func(*http.Request){says}, "anna", 0},
+		"the proxy, with a certificate":     {proxied, "10.9.0.1", []func(*http.Request){says, carl}, "anna", 0},
+		"a certificate":                     {proxied, "10.0.0.1", []func(*http.Request){carl}, "", http.StatusForbidden},
+		"a certificate, and proxy's header": {proxied, "10.0.0.1", []func(*http.Request){carl, says}, "", http.StatusForbidden},
+		"a certificate and a token":         {proxied, "10.0.0.1", []func(*http.Request){carl, bearer(annasToken)}, "", 0},
+		"a header, where there is no proxy": {&callers{}, "127.0.0.1", []func(*http.Request){says}, "anna", 0},
+		"nothing, where nothing is asked":   {&callers{}, "127.0.0.1", nil, "", 0},
+	} {
+		r := from(c.remote, "10.0.0.2")
+		for _, with := range c.with {
+			with(r)
+		}
+		before := r.Header.Clone()
+		passed, err := c.who.portable(r)
+		if codeOf(err) != c.code || err == nil && passed.Header.Get("X-User") != c.user {
+			t.Errorf("%s: %v, %v", what, passed, err)
+		}
+		if err == nil && passed.Header.Get("Authorization") != before.Get("Authorization") {
+			t.Errorf("%s: the credential is not passed on", what)
+		}
+	}
+}
+
+// A proxy that is known by its certificate is not known to another replica.
+func TestAProxysCertificateAmongReplicas(t *testing.T) {
+	none, loopback := "", []string{"127.0.0.1:0"}
+	for _, c := range []struct {
+		proxy   policies.Proxy
+		several []string
+		refused bool
+	}{
+		{policies.Proxy{Header: "X-User", Certificates: []string{"proxy"}}, nil, false},
+		{policies.Proxy{Header: "X-User", Certificates: []string{"proxy"}}, []string{"http://e:2379"}, true},
+		{policies.Proxy{Header: "X-User", Addresses: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}, []string{"http://e:2379"}, false},
+	} {
+		d := &daemon{options: options{config: "remediated.yml", replica: replicaOptions{endpoints: c.several}, web: toolkit.FlagConfig{WebListenAddresses: &loopback, WebConfigFile: &none}}}
+		_, err := d.newCallers(&policies.Config{Proxy: &c.proxy})
+		if (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "proxy.certificates in remediated.yml") {
+			t.Errorf("%+v among %v: %v", c.proxy, c.several, err)
 		}
 	}
 }

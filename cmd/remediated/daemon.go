@@ -34,9 +34,16 @@ type daemon struct {
 	watch   *watcher
 	loaded  *policies.Loaded
 	engine  *engine.Engine
-	journal atomic.Pointer[journal.SQLite] // the one in use; opened anew after a failure
+	ended   chan struct{}                  // closed when the engine has, and all that acts with it
+	inUse   atomic.Pointer[engine.Journal] // the journal; opened anew after a failure
+	journal atomic.Pointer[journal.SQLite] // the same, while there are no other replicas
+	member  member                         // this replica among the others; nil: there are none
+	name    string                         // and its name, "" when there are none
 	outside atomic.Pointer[outside]        // replaced by a reload
-	renew   []func()                       // begin anew, after a reload, what uses the clients
+	working atomic.Bool                    // it decides, acts and tells: it is alone, or leads
+	web     served
+	intake  served
+	renew   []func() // begin anew, after a reload, what uses the clients
 	kill    *killSwitch
 	raiser  *raiser
 	rejects *rate.Limiter // of refused commands that are written down
@@ -61,35 +68,63 @@ func (d *daemon) run(ctx context.Context, sig signals) (err error) {
 	}
 	parts := newLifecycle(d.log)
 	defer func() { err = errors.Join(err, parts.stop()) }()
+	defer d.service.say("STOPPING=1")
+	d.watch.registry.MustRegister(newJournalMetrics(d.history))
+	if d.options.replica.several() {
+		if leads, err := d.follow(ctx, parts, sig); !leads {
+			return err
+		}
+	}
+	if err := d.work(ctx, parts, sig.pause); err != nil {
+		return err
+	}
+	if d.member == nil { // else they are open already
+		if err := d.startListeners(parts); err != nil {
+			return err
+		}
+		d.log.Info("ready")
+	} else {
+		d.log.Info("ready", "replica", d.name, "leads", true)
+	}
+	if lost, err := d.await(ctx, parts, signals{reload: sig.reload}, d.lost()); !lost {
+		return err
+	}
+	return errLost
+}
+
+// await waits until the daemon is to stop, by ctx or by a part that fails, or what is
+// given is closed, which it tells.
+func (d *daemon) await(ctx context.Context, parts *lifecycle, sig signals, until <-chan struct{}) (closed bool, err error) {
+	for {
+		select {
+		case <-ctx.Done():
+			d.log.Info("stopping: asked to")
+			return false, nil
+		case err := <-parts.broke:
+			return false, err
+		case <-until:
+			return true, nil
+		case <-sig.reload:
+			d.reload(ctx)
+		case <-sig.pause:
+			d.log.Warn("nothing was paused by the signal: this replica does not lead; pause with remedy pause all, which reaches the one that does", "by", bySignal)
+		}
+	}
+}
+
+// work starts all that decides, acts and tells, and serves it.
+func (d *daemon) work(ctx context.Context, parts *lifecycle, pause <-chan os.Signal) error {
 	if err := d.startEngine(ctx, parts); err != nil {
 		return err
 	}
 	parts.run("raising", d.raiser.run)
 	d.kill.begin(ctx)
-	parts.run("kill switch", func(ctx context.Context) error { return d.kill.run(ctx, sig.pause) })
+	parts.run("kill switch", func(ctx context.Context) error { return d.kill.run(ctx, pause) })
 	parts.run("upgrade", d.upgrade)
-	d.startListening(parts) // before what reloads, which begins it anew
-	if d.options.autoReload > 0 {
-		parts.run("auto reload", d.autoReload)
-	}
-	if err := d.startListeners(parts); err != nil {
-		return err
-	}
-	d.log.Info("ready")
-	parts.run("service manager", func(ctx context.Context) error { return d.service.run(ctx, d.engine) })
-	d.service.ready()
-	defer d.service.say("STOPPING=1")
-	for {
-		select {
-		case <-ctx.Done():
-			d.log.Info("stopping: asked to")
-			return nil
-		case err := <-parts.broke:
-			return err
-		case <-sig.reload:
-			d.reload(ctx)
-		}
-	}
+	d.startListening(parts)
+	d.working.Store(true)
+	d.watch.leads.Set(1)
+	return d.serve()
 }
 
 // configure reads the configuration and makes what it names.
@@ -117,23 +152,24 @@ func (d *daemon) configure() error {
 // startEngine opens the journal and starts the loop. It returns when the
 // journal was read.
 func (d *daemon) startEngine(ctx context.Context, parts *lifecycle) error {
+	d.loading.Lock() // the configuration may be read anew meanwhile: from here on for the engine
 	d.engine = engine.New(engine.Options{
-		Open: d.openInUse, Name: drawName, Performer: crashAfterPerforming(d), Rulebook: d.loaded.Rulebook,
+		Open: d.openInUse, Name: drawName, Performer: crashAfterPerforming(d.performer()), Rulebook: d.loaded.Rulebook,
 		Release: release(), Hold: d.options.hold, Observe: crashAfterFact(d.observe), Settled: d.watch.accounts.settle, Log: d.log,
 		Retention: d.options.keep.kept(),
 	})
+	d.loading.Unlock()
 	d.watch.waiting(d.engine.OldestWaiting)
-	d.watch.registry.MustRegister(newJournalMetrics(d.journal.Load))
 	d.raiser = d.newRaiser()
 	d.kill = newKillSwitch(d.options.storage, d.engine, d.log)
-	ended := make(chan struct{})
+	d.ended = make(chan struct{})
 	parts.run("engine", func(ctx context.Context) error {
-		defer close(ended)
+		defer close(d.ended)
 		return d.engine.Run(ctx)
 	})
 	select {
 	case <-d.engine.Ready():
-	case <-ended:
+	case <-d.ended:
 		return errors.Unwrap(<-parts.broke) // the engine's own words
 	case <-ctx.Done():
 		return nil
@@ -186,7 +222,21 @@ func (d *daemon) openInUse(ctx context.Context) (engine.Journal, error) {
 	return timed{j, d.watch.appends}, nil
 }
 
+// openJournal opens the journal, and has it be the one in use.
 func (d *daemon) openJournal(ctx context.Context) (engine.Journal, error) {
+	j, err := d.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.inUse.Store(&j)
+	return j, nil
+}
+
+// open opens the journal that the replicas share, or the one of a daemon that is alone.
+func (d *daemon) open(ctx context.Context) (engine.Journal, error) {
+	if d.member != nil {
+		return d.member.Open(ctx)
+	}
 	j, err := journal.Open(ctx, d.options.storage, journal.Options{})
 	if err != nil {
 		return nil, err
@@ -195,15 +245,23 @@ func (d *daemon) openJournal(ctx context.Context) (engine.Journal, error) {
 	return j, nil
 }
 
+// history is what is read of the past, nil while it is not open.
+func (d *daemon) history() *journal.SQLite {
+	if d.member != nil {
+		return d.member.History()
+	}
+	return d.journal.Load()
+}
+
 // keep keeps a blob in the journal in use. It is an error while there is none
 // and while it is degraded: a journal that broke off keeps nothing any more,
 // and the one that is opened in its place is the one in use from then on.
 func (d *daemon) keep(ctx context.Context, blob []byte) (string, error) {
-	j := d.journal.Load()
+	j := d.inUse.Load()
 	if j == nil {
 		return "", errors.New("the journal is not open yet")
 	}
-	return j.Keep(ctx, blob)
+	return (*j).Keep(ctx, blob)
 }
 
 // drawName draws the name of a new journal.
@@ -242,6 +300,8 @@ func (d *daemon) startListening(parts *lifecycle) {
 // anew after each reload, with the new ones.
 func (d *daemon) perConfiguration(parts *lifecycle, name string, do func(context.Context, *outside)) {
 	again := make(chan struct{}, 1)
+	d.loading.Lock()
+	defer d.loading.Unlock()
 	d.renew = append(d.renew, func() {
 		select {
 		case again <- struct{}{}:
@@ -284,8 +344,10 @@ func (d *daemon) reload(ctx context.Context) []policies.Problem {
 		if err != nil {
 			return err
 		}
-		if err := d.engine.Load(ctx, loaded.Rulebook); err != nil {
-			return err
+		if d.engine != nil { // else what was read is what it will begin with
+			if err := d.engine.Load(ctx, loaded.Rulebook); err != nil {
+				return err
+			}
 		}
 		d.loaded = loaded
 		d.outside.Store(out)

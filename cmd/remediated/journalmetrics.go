@@ -90,9 +90,9 @@ func (m journalMetrics) read() (all []prometheus.Metric) {
 		gauge(journalUsed, float64(s.Used))
 		gauge(journalRoom, float64(s.Room))
 	}
-	if seq, sum, err := j.Head(ctx); err == nil {
-		gauge(journalLast, float64(seq))
-		gauge(journalHead, float64(sum.Mark()))
+	if end, err := j.End(ctx); err == nil {
+		gauge(journalLast, float64(end.Seq))
+		gauge(journalHead, float64(end.Sum.Mark()))
 	}
 	return all
 }

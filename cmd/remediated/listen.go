@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -20,12 +21,34 @@ import (
 )
 
 // startListeners opens the two listeners: one for people and metrics, one for
-// webhooks, which may be reached from further away.
+// webhooks, which may be reached from further away. From then on the configuration is
+// looked after, and who started us is told how it stands.
 func (d *daemon) startListeners(parts *lifecycle) error {
-	if err := d.listen(parts, "web", d.page(), &d.options.web); err != nil {
+	if d.options.autoReload > 0 {
+		parts.run("auto reload", d.autoReload)
+	}
+	if err := d.listen(parts, "web", &d.web, &d.options.web); err != nil {
 		return err
 	}
 	parts.add("page's feed", func(context.Context) error { d.feed.Close(); return nil }) // before the listener, which waits for what it serves
+	if err := d.listen(parts, "intake", &d.intake, &d.options.intake); err != nil {
+		return err
+	}
+	parts.run("service manager", func(ctx context.Context) error { return d.service.run(ctx, working{d}) })
+	d.service.ready()
+	return nil
+}
+
+// served is what a listener serves, whatever that is at a time.
+type served struct{ atomic.Pointer[http.Handler] }
+
+func (s *served) set(h http.Handler) { s.Store(&h) }
+
+// ServeHTTP has it serve a request.
+func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*s.Load()).ServeHTTP(w, r) }
+
+// serve has the listeners serve what there is.
+func (d *daemon) serve() error {
 	intake, err := alertmanager.NewIntake(alertmanager.IntakeOptions{
 		Submit: d.engine.Submit, Quarantine: d.quarantine(), TokenFiles: d.options.tokens, Guess: d.guesses.begin, Observe: d.watch.delivered,
 		Seen: func(ls remediate.Labels) {
@@ -39,7 +62,9 @@ func (d *daemon) startListeners(parts *lifecycle) error {
 	if err != nil {
 		return err
 	}
-	return d.listen(parts, "intake", d.webhooks(intake), &d.options.intake)
+	d.web.set(d.page())
+	d.intake.set(d.webhooks(intake))
+	return nil
 }
 
 // Paths of webhooks.
@@ -134,7 +159,7 @@ func (d *daemon) quarantine() func(context.Context, []byte, string) {
 		if !few.Allow() {
 			return
 		}
-		digest, err := d.journal.Load().Keep(ctx, body)
+		digest, err := d.keep(ctx, body)
 		d.log.Warn("quarantined what could not be read", "why", why, "bytes", len(body), "kept", digest, "err", err)
 	}
 }

@@ -25,6 +25,7 @@ type options struct {
 	config      string
 	autoReload  time.Duration // between looks at its files; 0: never
 	storage     string
+	replica     replicaOptions
 	web         web.FlagConfig // the page, the API and the metrics
 	externalURL string
 	intake      web.FlagConfig // webhooks
@@ -53,6 +54,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	pod := app.Flag("cluster.pod-uid", "UID of the pod that the daemon runs in, for --cluster.lease: metadata.uid of the downward API.").Envar("POD_UID").String()
 	app.Flag("config.file", "The configuration.").Default("remediated.yml").StringVar(&o.config)
 	app.Flag("config.auto-reload-interval", "How often the files of the configuration are looked at, to be read again when they have changed; 0s: only on SIGHUP and on /-/reload.").Default("0s").DurationVar(&o.autoReload)
+	o.replica.flags(app)
 	app.Flag("storage.path", "Folder of the journal.").Default("data").StringVar(&o.storage)
 	o.keep.flags(app)
 	o.web.WebListenAddresses = app.Flag("web.listen-address", "Address for the page, the API and the metrics. Repeatable.").Default("127.0.0.1:9095").Strings()
@@ -95,6 +97,9 @@ func (o options) validate() error {
 		return err
 	}
 	if _, err := authenticationOf(*o.web.WebConfigFile); err != nil {
+		return err
+	}
+	if err := o.validateReplica(); err != nil {
 		return err
 	}
 	for _, a := range *o.intake.WebListenAddresses {

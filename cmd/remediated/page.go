@@ -17,16 +17,22 @@ import (
 
 // page returns what is served to people, to the command line and to Prometheus.
 func (d *daemon) page() http.Handler {
+	authority, o := d.authority(), d.pageOptions()
+	o.Live, o.May, o.Reload, o.Check = authority, authority.May, d.reloadNow, d.check
+	o.Feed, o.Links, o.History, o.Version, o.Leader = &d.feed, d.links, history{d}, release(), d.name
+	return web.New(o)
+}
+
+// pageOptions are those of every replica, whether or not it leads.
+func (d *daemon) pageOptions() web.Options {
 	var hosts []string
 	if u, err := url.Parse(d.options.externalURL); err == nil && u.Hostname() != "" {
 		hosts = []string{u.Hostname()}
 	}
-	authority := d.authority()
-	return web.New(web.Options{
-		Live: authority, May: authority.May, Feed: &d.feed, Links: d.links, History: history{d}, Metrics: d.metrics(), Ready: d.ready, Reload: d.reloadNow, Check: d.check,
-		Log: d.log, Version: release(), Hosts: hosts,
+	return web.Options{
+		Metrics: d.metrics(), Ready: d.ready, Log: d.log, Hosts: hosts,
 		Admit: func(r *http.Request) (string, error) { return d.outside.Load().callers.admit(r) },
-	})
+	}
 }
 
 // links are where people find the other parts, as the daemon itself reaches them:
@@ -65,8 +71,11 @@ func (d *daemon) reject(ctx context.Context, r remediate.Rejected) error {
 // people are those that the configuration in force names.
 func (d *daemon) people() []policies.Person { return d.config().People }
 
-// ready says why the daemon cannot take alerts.
+// ready says why the daemon cannot take alerts. One that passes them on can.
 func (d *daemon) ready() error {
+	if !d.working.Load() {
+		return nil
+	}
 	select {
 	case <-d.engine.Ready():
 		return nil
@@ -94,7 +103,7 @@ type history struct{ d *daemon }
 
 // Closed returns closed incidents, newest first.
 func (h history) Closed(ctx context.Context, which web.Closed) ([]web.Row, error) {
-	found, err := h.d.journal.Load().Incidents(ctx, journal.Filter{
+	found, err := h.d.history().Incidents(ctx, journal.Filter{
 		Status: remediate.StatusClosed, Policy: which.Policy, Severity: which.Severity, Before: which.Before, Limit: which.Limit,
 	})
 	if err != nil {
@@ -114,12 +123,12 @@ func (h history) Closed(ctx context.Context, which web.Closed) ([]web.Row, error
 
 // Facts returns the facts of one incident, oldest first.
 func (h history) Facts(ctx context.Context, incident uint64) ([]remediate.Fact, error) {
-	return h.d.journal.Load().Facts(ctx, incident)
+	return h.d.history().Facts(ctx, incident)
 }
 
 // Since yields the facts from one on, or from the first that is kept.
 func (h history) Since(ctx context.Context, from uint64) iter.Seq2[remediate.Fact, error] {
-	j := h.d.journal.Load()
+	j := h.d.history()
 	if c, trimmed, err := j.Checkpoint(ctx); err == nil && trimmed { // else the reading says what is wrong
 		from = max(from, c.Seq+1)
 	}
@@ -128,7 +137,7 @@ func (h history) Since(ctx context.Context, from uint64) iter.Seq2[remediate.Fac
 
 // Kept returns what was kept under a digest.
 func (h history) Kept(ctx context.Context, digest string) ([]byte, error) {
-	blob, err := h.d.journal.Load().Load(ctx, digest)
+	blob, err := h.d.history().Load(ctx, digest)
 	if errors.Is(err, journal.ErrNotKept) {
 		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}

@@ -46,6 +46,7 @@ type process struct {
 	t           *testing.T
 	dir         string
 	web, intake string
+	args        []string // beside those that every one has
 	command     *exec.Cmd
 }
 
@@ -89,8 +90,8 @@ func (p *process) start(files map[string]string, memory string, begin func(*exec
 		t.Fatal(err)
 	}
 	defer log.Close()
-	p.command = exec.Command(os.Args[0], "--config.file="+filepath.Join(p.dir, "remediated.yml"), "--storage.path="+p.storage(),
-		"--web.listen-address="+p.web, "--intake.listen-address="+p.intake)
+	p.command = exec.Command(os.Args[0], append([]string{"--config.file=" + filepath.Join(p.dir, "remediated.yml"), "--storage.path=" + p.storage(),
+		"--web.listen-address=" + p.web, "--intake.listen-address=" + p.intake}, p.args...)...)
 	p.command.Env = append(os.Environ(), daemonRole+"=1", "GOMEMLIMIT="+memory)
 	p.command.Stderr = log
 	if err := begin(p.command); err != nil {

@@ -44,6 +44,9 @@ type watcher struct {
 	appends    prometheus.Histogram
 	notices    *notices
 	accounts   *accounts
+	leads      prometheus.Gauge
+	leaders    prometheus.Counter
+	passed     *prometheus.CounterVec
 	remedies   *remedies
 }
 
@@ -90,6 +93,9 @@ func newWatcher(log *slog.Logger) *watcher {
 	w.beaten = gauge("heartbeat_timestamp_seconds", "When our heartbeat was last heard; 0 when none was.").WithLabelValues()
 	w.held = gauge("upgrade_held", "Whether this release only observes until it is accepted (1) or not (0).").WithLabelValues()
 	w.changed = gauge("upgrade_changed_decisions", "How many decisions of the last days this release comes to otherwise than the one before; -1: it is not known.").WithLabelValues()
+	w.leads = gauge("leader", "Whether this replica leads, which one that is alone does (1), or follows another (0).").WithLabelValues()
+	w.leaders = counter("leader_changes_total", "How often another replica than before was seen to lead.").WithLabelValues()
+	w.passed = counter("forwarded_requests_total", "Requests that were passed on to the replica that leads, by the listener that they came to, and whether they were answered.", "listener", "ok")
 	w.appends = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "remediated_journal_append_seconds", Help: "How long a write to the journal took until it was on the disk, or failed.",
 		Buckets: []float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30},

@@ -174,6 +174,17 @@ func TestEvidenceIsPrintedOrListed(t *testing.T) {
 	}
 }
 
+// Which replica leads is said where there are several.
+func TestStatusSaysWhoLeads(t *testing.T) {
+	for leader, want := range map[string]bool{"replica-1": true, "": false} {
+		var out bytes.Buffer
+		(&printer{w: &out}).status(web.Status{Leader: leader})
+		if strings.Contains(out.String(), "Leads") != want || !strings.Contains(out.String(), leader) {
+			t.Errorf("%q leads:\n%s", leader, &out)
+		}
+	}
+}
+
 func TestStatusSaysWhichModesAreSet(t *testing.T) {
 	var out bytes.Buffer
 	(&printer{w: &out}).status(web.Status{Modes: []web.ModeSet{{Scope: "all", Mode: "observe", By: "anna", Reason: "drill"}, {Scope: "namespace/shop", Mode: "approve", By: "bert"}}})

@@ -381,14 +381,18 @@ func (p *printer) status(s web.Status) {
 	if !s.Next.IsZero() {
 		next = stamp(s.Next)
 	}
-	p.table([][]cell{
+	about := [][]cell{
 		{{"Open", web.Quiet}, {text: strings.TrimSpace(fmt.Sprintf("%d  %s", s.Open, strings.Join(open, ", ")))}},
 		{{"Policies", web.Quiet}, {text: fmt.Sprintf("%d, rulebook %.12s", s.Policies, s.Rulebook)}},
 		{{"Journal", web.Quiet}, {text: fmt.Sprintf("%s, fact %d, %s", s.Journal, s.Seq, web.Ago(s.AsOf.Sub(s.Last)))}},
 		{{"Under way", web.Quiet}, {text: fmt.Sprint(s.Pending)}},
 		{{"Wakes", web.Quiet}, {text: next}},
 		{{"Version", web.Quiet}, {text: cmp.Or(strings.TrimSpace(s.Version), "-")}},
-	})
+	}
+	if s.Leader != "" {
+		about = append(about, []cell{{"Leads", web.Quiet}, {text: s.Leader}})
+	}
+	p.table(about)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

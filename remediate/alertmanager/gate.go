@@ -26,6 +26,54 @@ var (
 	errGuessing   = errors.New("too many wrong tokens came from this address: try again later")
 )
 
+// newGate returns the gate of an intake with these options.
+func newGate(o IntakeOptions) (gate, error) {
+	for _, name := range o.TokenFiles {
+		if _, err := readToken(name); err != nil {
+			return gate{}, fmt.Errorf("alertmanager intake: %w", err)
+		}
+	}
+	if o.Guess == nil {
+		o.Guess = func(*http.Request) func(bool) { return func(bool) {} }
+	}
+	return gate{o.TokenFiles, o.Guess}, nil
+}
+
+// Guard returns a handler that has next take the webhooks of those who may come in,
+// and answers all others as an [Intake] of the same options would. Of the options it
+// takes TokenFiles, Guess and Observe; the latter hears of what was refused.
+func Guard(o IntakeOptions, next http.Handler) (http.Handler, error) {
+	gate, err := newGate(o)
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d := gate.refusal(r)
+		if d.Code == 0 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		answer(w, d)
+		if o.Observe != nil {
+			o.Observe(d)
+		}
+	}), nil
+}
+
+// refusal is what becomes of the webhook of who may not come in, with the code 0 for
+// who may.
+func (g gate) refusal(r *http.Request) Delivery {
+	switch err := g.admit(r); {
+	case errors.Is(err, errTokenFiles):
+		return Delivery{Outcome: NoTokens, Code: http.StatusServiceUnavailable, Why: errTokenFiles.Error(), Err: err}
+	case errors.Is(err, errGuessing): // it may be Alertmanager beside who guesses: it shall try again
+		return Delivery{Outcome: Guessed, Code: http.StatusServiceUnavailable, Why: err.Error(), Err: err}
+	case err != nil:
+		return Delivery{Outcome: Unauthorized, Code: http.StatusUnauthorized, Why: err.Error(), Err: err}
+	}
+	return Delivery{}
+}
+
 // admit returns nil for who may come in, errStranger for who may not,
 // errGuessing for who has tried too often, and errTokenFiles when that cannot be
 // told. It reads nothing of the body.

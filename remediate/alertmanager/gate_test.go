@@ -3,6 +3,7 @@ package alertmanager
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,14 +23,14 @@ func tokenFile(t *testing.T, token string) string {
 }
 
 // knock posts a good webhook with these headers from another machine.
-func knock(in *Intake, from string, headers ...string) *httptest.ResponseRecorder {
+func knock(h http.Handler, from string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(webhook(goodAlert)))
 	r.RemoteAddr = from
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	in.ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	return w
 }
 
@@ -223,5 +224,51 @@ func TestGuessesOfTheIntake(t *testing.T) {
 	}
 	if len(d.quarantined) > 0 {
 		t.Error("what a stranger sent was kept")
+	}
+}
+
+// Who may post has the next one take it, unread; everybody else is answered as at
+// an intake, and heard of.
+func TestGuard(t *testing.T) {
+	var d desk
+	o := d.options()
+	o.TokenFiles = []string{tokenFile(t, "right")}
+	left := 2
+	o.Guess = func(*http.Request) func(bool) {
+		if left--; left < 0 {
+			return nil
+		}
+		return func(bool) {}
+	}
+	passed := 0
+	h, err := Guard(o, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil || string(b) != webhook(goodAlert) || r.Header.Get("Authorization") != "Bearer right" {
+			t.Errorf("passed on: %q, %v, %v", b, err, r.Header)
+		}
+		passed++
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var outcomes []Outcome
+	for authorization, want := range map[string]int{"Bearer right": http.StatusTeapot, "Bearer wrong": http.StatusUnauthorized, "": http.StatusUnauthorized} {
+		if w := knock(h, elsewhere, "Authorization", authorization); w.Code != want {
+			t.Errorf("%q: answered %d, want %d", authorization, w.Code, want)
+		}
+	}
+	if w := knock(h, elsewhere, "Authorization", "Bearer right"); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("after too many guesses: %d", w.Code)
+	}
+	for _, delivery := range d.deliveries {
+		outcomes = append(outcomes, delivery.Outcome)
+	}
+	if passed != 1 || !slices.Equal(outcomes, []Outcome{Unauthorized, Unauthorized, Guessed}) {
+		t.Errorf("%d were passed on, and of the others was heard: %v", passed, outcomes)
+	}
+	o.TokenFiles[0] += "-lost"
+	if _, err := Guard(o, h); err == nil || !strings.Contains(err.Error(), "-lost") {
+		t.Errorf("without its token: %v", err)
 	}
 }

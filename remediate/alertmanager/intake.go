@@ -140,12 +140,10 @@ func NewIntake(o IntakeOptions) (*Intake, error) {
 	if o.Quarantine == nil {
 		return nil, errors.New("alertmanager intake: IntakeOptions.Quarantine is missing")
 	}
-	for _, name := range o.TokenFiles {
-		if _, err := readToken(name); err != nil {
-			return nil, fmt.Errorf("alertmanager intake: %w", err)
-		}
+	gate, err := newGate(o)
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	if o.Limits, err = o.Limits.orDefaults(); err != nil {
 		return nil, fmt.Errorf("alertmanager intake: %w", err)
 	}
@@ -158,30 +156,22 @@ func NewIntake(o IntakeOptions) (*Intake, error) {
 	if o.Seen == nil {
 		o.Seen = func(remediate.Labels) {}
 	}
-	if o.Guess == nil {
-		o.Guess = func(*http.Request) func(bool) { return func(bool) {} }
-	}
-	return &Intake{o: o, gate: gate{o.TokenFiles, o.Guess}, slots: semaphore.NewWeighted(o.Limits.Concurrent)}, nil
+	return &Intake{o: o, gate: gate, slots: semaphore.NewWeighted(o.Limits.Concurrent)}, nil
 }
 
 // ServeHTTP takes one webhook.
 func (in *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	d := in.take(w, r)
-	in.answer(w, d)
+	answer(w, d)
 	d.Took = time.Since(begun)
 	in.o.Observe(d)
 }
 
 // take does all but answer.
 func (in *Intake) take(w http.ResponseWriter, r *http.Request) Delivery {
-	switch err := in.gate.admit(r); {
-	case errors.Is(err, errTokenFiles):
-		return Delivery{Outcome: NoTokens, Code: http.StatusServiceUnavailable, Why: errTokenFiles.Error(), Err: err}
-	case errors.Is(err, errGuessing): // it may be Alertmanager beside who guesses: it shall try again
-		return Delivery{Outcome: Guessed, Code: http.StatusServiceUnavailable, Why: err.Error(), Err: err}
-	case err != nil:
-		return Delivery{Outcome: Unauthorized, Code: http.StatusUnauthorized, Why: err.Error(), Err: err}
+	if d := in.gate.refusal(r); d.Code != 0 {
+		return d
 	}
 	if r.Method != http.MethodPost {
 		return Delivery{Outcome: NotPosted, Code: http.StatusMethodNotAllowed, Why: "a webhook is posted"}
@@ -307,7 +297,7 @@ func (in *Intake) quarantine(ctx context.Context, body []byte, why string) {
 const retryAfter = 5
 
 // answer writes the response. Alertmanager logs the text of a refusal.
-func (in *Intake) answer(w http.ResponseWriter, d Delivery) {
+func answer(w http.ResponseWriter, d Delivery) {
 	h := w.Header()
 	switch d.Code {
 	case http.StatusOK:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"slices"
@@ -278,6 +279,30 @@ func TestAnotherWriterEndsTheRun(t *testing.T) {
 		}
 		r.ended <- nil // for the clean-up
 	})
+}
+
+// Who waits for a failed journal and finds that another has it meanwhile waits no longer.
+func TestAnotherWriterEndsTheWaiting(t *testing.T) {
+	for name, says := range map[string]func(*disk){
+		"opening says so": func(d *disk) { d.taken.Store(true) },
+		"writing says so": func(d *disk) { d.lost.Store(true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := begin(t, nil)
+				r.disk.full.Store(true)
+				if err := r.engine.Submit(t.Context(), []remediate.Input{firing("Down")}); !errors.Is(err, engine.ErrNotKept) {
+					t.Errorf("Submit = %v, want ErrNotKept", err)
+				}
+				says(r.disk)
+				r.disk.full.Store(false)
+				if err := <-r.ended; !errors.Is(err, journal.ErrLost) {
+					t.Errorf("Run = %v, want ErrLost", err)
+				}
+				r.ended <- nil // for the clean-up
+			})
+		})
+	}
 }
 
 func TestOverloadIsRefused(t *testing.T) {
@@ -637,7 +662,8 @@ type disk struct {
 	mem    *journal.Memory
 	opened atomic.Int32
 	full   atomic.Bool
-	lost   atomic.Bool
+	lost   atomic.Bool // to whoever writes
+	taken  atomic.Bool // from whoever opens
 
 	untrimmable atomic.Bool
 	saves       atomic.Int64                  // how long it takes to save a snapshot
@@ -663,6 +689,9 @@ func (d *disk) fail(times int32) { d.fails.Store(times) }
 func (d *disk) open(context.Context) (engine.Journal, error) {
 	if d.full.Load() {
 		return nil, errNoSpace // opening writes too
+	}
+	if d.taken.Load() {
+		return nil, fmt.Errorf("open: %w", journal.ErrLost)
 	}
 	d.opened.Add(1)
 	return &handle{Memory: d.mem, disk: d}, nil
@@ -714,6 +743,9 @@ func (h *handle) SaveSnapshot(ctx context.Context, c remediate.Checkpoint) error
 }
 
 func (h *handle) Keep(ctx context.Context, b []byte) (string, error) {
+	if h.disk.lost.Load() {
+		return "", journal.ErrLost
+	}
 	if h.disk.full.Load() {
 		return "", errNoSpace
 	}

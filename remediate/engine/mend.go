@@ -14,13 +14,22 @@ import (
 // remembering: the guard journal denies every act, what comes in is answered
 // with ErrNotKept, and what is known is still told.
 func (e *Engine) failed(ctx context.Context, cause error) error {
-	if errors.Is(cause, journal.ErrLost) {
-		return fmt.Errorf("another daemon writes to this journal: %w", cause)
+	if err := taken(cause); err != nil {
+		return err
 	}
 	e.opt.Log.Error("the journal failed; nothing will be done until it can remember again", "err", cause)
 	e.degraded = cause
 	e.cancelAll()
 	return e.reopen(ctx)
+}
+
+// taken is the error that Run ends with when another has the journal, nil when that is not
+// what err says: to wait would not bring it back.
+func taken(err error) error {
+	if errors.Is(err, journal.ErrLost) {
+		return fmt.Errorf("another daemon writes to this journal: %w", err)
+	}
+	return nil
 }
 
 // mend tries to get the journal back.
@@ -36,7 +45,7 @@ func (e *Engine) mend(ctx context.Context) error {
 // reopen opens the journal anew (the failed handle is never used again), folds
 // what is durable, and sees whether it can be written. When it cannot even be read,
 // it goes on from what is durable by what is at hand, or, when it did so before, as it
-// is.
+// is. When another has taken the journal meanwhile, it ends.
 func (e *Engine) reopen(ctx context.Context) error {
 	if e.journal != nil {
 		e.awaitSnapshot()
@@ -57,6 +66,9 @@ func (e *Engine) reopen(ctx context.Context) error {
 	}
 	if err == nil {
 		_, err = e.journal.Keep(ctx, []byte("can this journal be written?"))
+	}
+	if lost := taken(err); lost != nil {
+		return lost
 	}
 	now, _ := e.clock.now()
 	e.degraded, e.mendAt = err, now.Add(e.opt.Mend)

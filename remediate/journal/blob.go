@@ -62,6 +62,22 @@ func nameBlob(ctx context.Context, p prepared, digest string, seq uint64) error 
 	return p.exec(ctx, "UPDATE blobs SET seq = ?2 WHERE digest = ?1 AND seq < ?2", sum, int64(seq))
 }
 
+// Blobs returns the digests of all that is kept, in hexadecimal.
+func (s *SQLite) Blobs(ctx context.Context) ([]string, error) {
+	if err := s.state(); err != nil {
+		return nil, err
+	}
+	sums, err := digests(ctx, s.reader, "SELECT digest FROM blobs ORDER BY digest")
+	if err != nil {
+		return nil, fmt.Errorf("list what is kept: %w", explain(err))
+	}
+	all := make([]string, len(sums))
+	for k, sum := range sums {
+		all[k] = hex.EncodeToString(sum)
+	}
+	return all, nil
+}
+
 // digests returns the column of digests that a query gives.
 func digests(ctx context.Context, q querier, query string, args ...any) (all [][]byte, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)

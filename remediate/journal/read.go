@@ -202,15 +202,6 @@ func readError(ctx context.Context, seq uint64, err error) error {
 	return damaged(seq, err)
 }
 
-// Head returns the last record's number and checksum, zeros when there is none.
-func (s *SQLite) Head(ctx context.Context) (uint64, remediate.Sum, error) {
-	if err := s.state(); err != nil {
-		return 0, remediate.Sum{}, err
-	}
-	h, err := readHead(ctx, s.reader)
-	return h.seq, h.sum, err
-}
-
 // orMeanwhile returns the damage that was seen at record seq or, when that was
 // trimmed meanwhile, or packed by who upgraded the journal, the error that says so.
 func orMeanwhile(ctx context.Context, src source, seq uint64, damage error) error {

@@ -98,16 +98,19 @@ func (s *SQLite) writeState(ctx context.Context, state []byte) (first, last int6
 // putInForce makes c the checkpoint. A blob that it needs is as good as named by its
 // last record.
 func (s *SQLite) putInForce(ctx context.Context, c remediate.Checkpoint, first, last int64, needed []string) error {
-	return s.step(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for _, digest := range needed {
-			if err := nameBlob(ctx, s.prepared, digest, c.Seq); err != nil {
-				return err
-			}
+	return s.step(ctx, func(ctx context.Context, tx *sql.Tx) error { return s.force(ctx, tx, c, first, last, needed) })
+}
+
+// force is putInForce in a transaction.
+func (s *SQLite) force(ctx context.Context, tx *sql.Tx, c remediate.Checkpoint, first, last int64, needed []string) error {
+	for _, digest := range needed {
+		if err := nameBlob(ctx, s.prepared, digest, c.Seq); err != nil {
+			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO checkpoint (id, seq, at, head, first, last, sum) VALUES (1, ?, ?, ?, ?, ?, ?)",
-			int64(c.Seq), c.At.UnixMilli(), c.Head[:], first, last, c.Sum[:])
-		return err
-	})
+	}
+	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO checkpoint (id, seq, at, head, first, last, sum) VALUES (1, ?, ?, ?, ?, ?, ?)",
+		int64(c.Seq), c.At.UnixMilli(), c.Head[:], first, last, c.Sum[:])
+	return err
 }
 
 // step writes something that is no record, in a transaction of its own.

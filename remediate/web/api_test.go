@@ -172,6 +172,21 @@ func TestPoliciesBreakersStatus(t *testing.T) {
 	}
 }
 
+// Which of several replicas leads is in the status and on each page.
+func TestWhoLeads(t *testing.T) {
+	_, o := play(t, "")
+	for leader, shown := range map[string]bool{"replica-1": true, "": false} {
+		o.Leader = leader
+		h := web.New(o)
+		if s := answer[web.Status](t, h, get("/api/v1/status")); s.Leader != leader {
+			t.Errorf("status says %q, want %q", s.Leader, leader)
+		}
+		if page := ask(t, h, get("/")).Body.String(); strings.Contains(page, "<span>replica "+leader+" leads</span>") != shown {
+			t.Errorf("the page, led by %q:\n%s", leader, page)
+		}
+	}
+}
+
 func TestAnOpenBreakerWhoseTimeIsOverLetsOneTryThrough(t *testing.T) {
 	w, o := play(t, "set verify=failed/3m\nalert PostgresDown namespace=shop\npass 7m\nresolve PostgresDown namespace=shop\npass 2h")
 	if b := answer[web.BreakerList](t, web.New(o), get("/api/v1/breakers")).Breakers; len(b) != 1 || b[0].State != "half-open" || !b[0].Until.IsZero() {

@@ -93,6 +93,7 @@ type Options struct {
 	Now     func() time.Time              // nil is time.Now
 	Log     *slog.Logger                  // of pages that could not be written; nil discards
 	Version string                        // as /api/v1/status shows it
+	Leader  string                        // which of several replicas this is, as /api/v1/status shows it; "": there are no others
 	// Feed says when something has changed, so that pages that are looked at show
 	// it. nil: they ask again every few seconds.
 	Feed *Feed

@@ -19,6 +19,7 @@ type Status struct {
 	AsOf     time.Time                `json:"asOf"`
 	Version  string                   `json:"version,omitempty"`
 	Cluster  string                   `json:"cluster,omitempty"`
+	Leader   string                   `json:"leader,omitempty"`   // the replica that leads, when there are several
 	Journal  string                   `json:"journal"`            // its 8 characters
 	Seq      uint64                   `json:"seq"`                // of the last fact
 	Last     time.Time                `json:"last"`               // and when it was
@@ -68,7 +69,7 @@ type Drill struct {
 func (s *server) status(r *http.Request) (any, error) { return s.overview(r.Context()) }
 
 func (s *server) overview(ctx context.Context) (Status, error) {
-	v := Status{AsOf: s.opt.Now().UTC().Truncate(time.Millisecond), Version: s.opt.Version}
+	v := Status{AsOf: s.opt.Now().UTC().Truncate(time.Millisecond), Version: s.opt.Version, Leader: s.opt.Leader}
 	err := s.look(ctx, func(st *remediate.State, books remediate.Rulebooks) {
 		v.Journal, v.Seq, v.Last, v.Rulebook = st.Journal, st.Seq, st.At, st.Rulebook
 		v.Degraded, v.Next, v.Pending = st.Degraded(), st.Next(), len(st.Started())

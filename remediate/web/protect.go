@@ -20,11 +20,7 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect
 func (s *server) protect(next http.Handler) http.Handler {
 	origin := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin") // no-referrer would hide the origin of our own forms too
-		h.Set("Cache-Control", "no-store")
+		setProtection(w.Header())
 		if !s.knownHost(r) {
 			s.refuse(w, r, problemf(http.StatusMisdirectedRequest,
 				"this daemon listens on loopback and is not known as %q; if a proxy reaches it by this name, tell the daemon the name", r.Host))
@@ -41,6 +37,14 @@ func (s *server) protect(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), provenKey{}, by)))
 	})
+}
+
+// setProtection sets the headers that every answer of ours has.
+func setProtection(h http.Header) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin") // no-referrer would hide the origin of our own forms too
+	h.Set("Cache-Control", "no-store")
 }
 
 // OpenPaths are those that are answered to anybody. They say only that the daemon

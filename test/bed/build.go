@@ -62,8 +62,11 @@ func builds(b *Binaries) []build {
 				{pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", path: &b.ControllerManager},
 				{pkg: "k8s.io/kubernetes/cmd/kube-scheduler", path: &b.Scheduler},
 				{pkg: "k8s.io/kubernetes/cmd/kubectl", path: &b.Kubectl},
-				{pkg: "go.etcd.io/etcd/server/v3", name: "etcd", path: &b.Etcd},
 			},
+		},
+		{
+			name: "etcd", module: "test/controlplane", sources: []string{"go.mod", "go.sum"},
+			programs: []program{{pkg: "go.etcd.io/etcd/server/v3", name: "etcd", path: &b.Etcd}},
 		},
 		{
 			name: "nodeagent", module: "test/controlplane", sources: []string{"go.mod", "go.sum", "nodeagent"},
@@ -100,6 +103,12 @@ func Build(ctx context.Context, progress io.Writer) (Binaries, error) {
 func BuildHelm(ctx context.Context, progress io.Writer) (string, error) {
 	b, err := buildOnly(ctx, progress, called("helm"))
 	return b.Helm, err
+}
+
+// BuildEtcd builds etcd alone, likewise, and returns its path.
+func BuildEtcd(ctx context.Context, progress io.Writer) (string, error) {
+	b, err := buildOnly(ctx, progress, called("etcd"))
+	return b.Etcd, err
 }
 
 func called(name string) func(build) bool { return func(b build) bool { return b.name == name } }

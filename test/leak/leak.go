@@ -23,10 +23,13 @@ var others = []string{
 	"internal/fuzz.", "github.com/golang/glog.",
 }
 
-// Main is for a TestMain: it runs the tests, and fails when they are over and
-// goroutines are left.
-func Main(m *testing.M) {
+// Main is for a TestMain: it runs the tests, ends what they shared, and fails when they are
+// over and goroutines are left.
+func Main(m *testing.M, ends ...func()) {
 	code := m.Run()
+	for _, end := range ends {
+		end()
+	}
 	if left := Left(); code == 0 && len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "%d goroutines are left when the tests are over:\n\n%s\n", len(left), strings.Join(left, "\n\n"))
 		code = 1
