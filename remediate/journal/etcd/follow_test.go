@@ -16,6 +16,7 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 	"github.com/x0tta6bl4/remediated/remediate/journal/etcd"
 	"github.com/x0tta6bl4/remediated/remediate/journal/journaltest"
+	etcdprocess "github.com/x0tta6bl4/remediated/test/etcd"
 )
 
 // follows waits until the history of m ends where c does.
@@ -282,6 +283,28 @@ func write(t *testing.T, folder string, records []remediate.Record) {
 	journaltest.Append(t, s, records)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A member of etcd that hangs keeps nobody from following.
+func TestFollowsBesideAMemberThatHangs(t *testing.T) {
+	w, cluster := newCluster(t, etcdprocess.Options{Members: 3})
+	_, j := w.leader("a")
+	var c journaltest.Chain
+	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	var followers []*etcd.Member
+	for _, name := range []string{"b", "c", "d"} {
+		m := w.join(name)
+		w.leading(m)
+		follows(t, m, c)
+		followers = append(followers, m)
+	}
+	if err := cluster.Members[0].Pause(); err != nil {
+		t.Fatal(err)
+	}
+	journaltest.Append(t, j, c.Next(t, journaltest.Story(1)...))
+	for _, m := range followers {
+		follows(t, m, c)
 	}
 }
 
