@@ -148,6 +148,9 @@ func (j *Journal) begin(ctx context.Context, n now) error {
 	if j.blobs, err = j.m.listBlobs(ctx); err != nil {
 		return err
 	}
+	if err := j.sweepBlobs(ctx, nil); err != nil { // that were given up here, and were to be there
+		return err
+	}
 	j.logBytes, j.stateBytes = n.head.Bytes, n.checkpoint.Bytes
 	return j.seeGone(ctx)
 }
