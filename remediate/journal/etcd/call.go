@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -41,18 +42,16 @@ func isOutage(err error) bool {
 var errAgain = errors.New("somebody else was faster")
 
 // retry tries f until it succeeds, as long as that can still help and for no longer than
-// [patience]. One member of the cluster may be hanging: the next try asks another.
-func retry[T any](ctx context.Context, f func(context.Context) (T, error)) (T, error) {
-	return retryWithin(ctx, patience, f)
+// [patience]. A member that does not answer is not asked again before the others were.
+func retry[T any](ctx context.Context, c *cluster, f func(context.Context, *clientv3.Client) (T, error)) (T, error) {
+	return retryWithin(ctx, patience, c, f)
 }
 
-func retryWithin[T any](ctx context.Context, most time.Duration, f func(context.Context) (T, error)) (T, error) {
+func retryWithin[T any](ctx context.Context, most time.Duration, c *cluster, f func(context.Context, *clientv3.Client) (T, error)) (T, error) {
 	within, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	for patient := firstTry; ; patient = min(2*patient, lastTry) {
-		try, done := context.WithTimeout(within, patient)
-		t, err := f(try)
-		done()
+		t, err := try(within, patient, c, f)
 		if err == nil {
 			return t, nil
 		}
@@ -71,6 +70,20 @@ func retryWithin[T any](ctx context.Context, most time.Duration, f func(context.
 		case <-time.After(pause):
 		}
 	}
+}
+
+// try tries f once, and turns to another member when that did not answer.
+func try[T any](ctx context.Context, patient time.Duration, c *cluster, f func(context.Context, *clientv3.Client) (T, error)) (t T, err error) {
+	client, k, err := c.use()
+	if err == nil {
+		ctx, done := context.WithTimeout(ctx, patient)
+		defer done()
+		t, err = f(ctx, client)
+	}
+	if err != nil && mayPass(err) && !errors.Is(err, errAgain) {
+		c.turn(k)
+	}
+	return t, err
 }
 
 func unanswered(within time.Duration, err error) error {

@@ -195,8 +195,8 @@ func (m *Member) roundsFrom(ctx context.Context, seq uint64) ([]keyValue, error)
 
 // list reads the keys from the one given up to before another.
 func (m *Member) list(ctx context.Context, from, to string, options ...clientv3.OpOption) ([]keyValue, error) {
-	kvs, err := retry(ctx, func(ctx context.Context) ([]keyValue, error) {
-		resp, err := m.client.Get(ctx, from, append(options, clientv3.WithRange(to))...)
+	kvs, err := retry(ctx, m.cluster, func(ctx context.Context, client *clientv3.Client) ([]keyValue, error) {
+		resp, err := client.Get(ctx, from, append(options, clientv3.WithRange(to))...)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 	"github.com/x0tta6bl4/remediated/remediate/journal/etcd"
 	"github.com/x0tta6bl4/remediated/remediate/journal/journaltest"
+	etcdprocess "github.com/x0tta6bl4/remediated/test/etcd"
 )
 
 // follows waits until the history of m ends where c does.
@@ -162,6 +163,34 @@ func TestEvidenceGivenUpMeanwhile(t *testing.T) {
 	gone(t, b.History(), digest)
 }
 
+// Evidence that was given up here when etcd did not answer any more is given up there when the
+// journal is opened anew.
+func TestEvidenceGivenUpByHalf(t *testing.T) {
+	w := newWorld(t)
+	a, j := w.leader("a")
+	b := w.join("b")
+	w.leading(b)
+	var c journaltest.Chain
+	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	digest, stays := keep(t, j, "a log with somebody's name"), keep(t, j, "the next record names it")
+	journaltest.Append(t, j, c.Next(t, evidence(digest)))
+	follows(t, b, c)
+	all, err := a.History().Evidence(t.Context(), time.Now().AddDate(100, 0, 0))
+	if err == nil {
+		err = a.History().DropEvidence(t.Context(), all)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, b.History(), digest)
+	if have := w.inEtcd("blob/"); len(have) != 1 || have[0] != "blob/"+stays {
+		t.Errorf("etcd keeps %v, want what was not given up", have)
+	}
+}
+
 // A replica that was away for longer than the log goes back, that is new, or that lost its
 // disk begins behind the checkpoint; what it had is moved aside.
 func TestBehindATrim(t *testing.T) {
@@ -282,6 +311,28 @@ func write(t *testing.T, folder string, records []remediate.Record) {
 	journaltest.Append(t, s, records)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A member of etcd that hangs keeps nobody from following.
+func TestFollowsBesideAMemberThatHangs(t *testing.T) {
+	w, cluster := newCluster(t, etcdprocess.Options{Members: 3})
+	_, j := w.leader("a")
+	var c journaltest.Chain
+	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	var followers []*etcd.Member
+	for _, name := range []string{"b", "c", "d"} {
+		m := w.join(name)
+		w.leading(m)
+		follows(t, m, c)
+		followers = append(followers, m)
+	}
+	if err := cluster.Members[0].Pause(); err != nil {
+		t.Fatal(err)
+	}
+	journaltest.Append(t, j, c.Next(t, journaltest.Story(1)...))
+	for _, m := range followers {
+		follows(t, m, c)
 	}
 }
 

@@ -99,11 +99,11 @@ func (j *Journal) takePen(ctx context.Context) error {
 	j.m.mu.Lock()
 	seen := j.lead.writer
 	j.m.mu.Unlock()
-	changed, err := retry(ctx, func(ctx context.Context) (int64, error) {
+	changed, err := retry(ctx, j.m.cluster, func(ctx context.Context, client *clientv3.Client) (int64, error) {
 		j.m.mu.Lock()
 		created := j.lead.created
 		j.m.mu.Unlock()
-		resp, err := j.m.client.Txn(ctx).
+		resp, err := client.Txn(ctx).
 			If(clientv3.Compare(clientv3.CreateRevision(j.m.keys.leader()), "=", created), clientv3.Compare(clientv3.ModRevision(j.m.keys.writer()), "=", seen)).
 			Then(clientv3.OpPut(j.m.keys.writer(), writer)).
 			Else(clientv3.OpGet(j.m.keys.now(), clientv3.WithPrefix())).Commit()
@@ -148,6 +148,9 @@ func (j *Journal) begin(ctx context.Context, n now) error {
 	if j.blobs, err = j.m.listBlobs(ctx); err != nil {
 		return err
 	}
+	if err := j.sweepBlobs(ctx, nil); err != nil { // that were given up here, and were to be there
+		return err
+	}
 	j.logBytes, j.stateBytes = n.head.Bytes, n.checkpoint.Bytes
 	return j.seeGone(ctx)
 }
@@ -186,8 +189,8 @@ func (j *Journal) transactOr(ctx context.Context, and []clientv3.Cmp, done func(
 		return err
 	}
 	// Once it is begun it is brought to an end: nobody is to guess what became of it.
-	_, err := retry(context.WithoutCancel(ctx), func(ctx context.Context) (struct{}, error) {
-		resp, err := j.m.client.Txn(ctx).If(append(j.fence(), and...)...).Then(ops...).
+	_, err := retry(context.WithoutCancel(ctx), j.m.cluster, func(ctx context.Context, client *clientv3.Client) (struct{}, error) {
+		resp, err := client.Txn(ctx).If(append(j.fence(), and...)...).Then(ops...).
 			Else(clientv3.OpGet(j.m.keys.now(), clientv3.WithPrefix())).Commit()
 		if err != nil || resp.Succeeded {
 			return struct{}{}, err

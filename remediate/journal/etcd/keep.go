@@ -36,7 +36,9 @@ func (m *Member) keep(ctx context.Context, l *lead) {
 // etcd was asked, so that it is never the later of the two.
 func (m *Member) renew(ctx context.Context, l *lead, within time.Duration) error {
 	begun := time.Now()
-	ttl, err := retryWithin(ctx, within, func(ctx context.Context) (time.Duration, error) { return m.keepAlive(ctx, l.lease) })
+	ttl, err := retryWithin(ctx, within, m.cluster, func(ctx context.Context, client *clientv3.Client) (time.Duration, error) {
+		return keepAlive(ctx, client, l.lease)
+	})
 	if err != nil {
 		return err
 	}
@@ -53,10 +55,10 @@ func (m *Member) renew(ctx context.Context, l *lead, within time.Duration) error
 
 // keepAlive renews a lease once and returns how long it lasts, 0 when it has ended. The
 // client's own would ask again without a pause for as long as nobody answers.
-func (m *Member) keepAlive(ctx context.Context, lease clientv3.LeaseID) (time.Duration, error) {
+func keepAlive(ctx context.Context, client *clientv3.Client, lease clientv3.LeaseID) (time.Duration, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	stream, err := etcdserverpb.NewLeaseClient(m.client.ActiveConnection()).LeaseKeepAlive(ctx)
+	stream, err := etcdserverpb.NewLeaseClient(client.ActiveConnection()).LeaseKeepAlive(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -58,8 +58,10 @@ func (m *Member) follow(ctx context.Context) error {
 		m.log.Info("the journal in etcd is followed again", "until", m.end.Seq)
 	}
 	m.out = false
-	// Whatever is not heard of by this is read from time to time.
-	news := m.client.Watch(clientv3.WithRequireLeader(ctx), m.keys.now(), clientv3.WithPrefix(), clientv3.WithRev(n.revision+1))
+	news, err := m.watch(ctx, n)
+	if err != nil {
+		return err
+	}
 	for {
 		m.hear(n.leader)
 		if n.leader == nil && m.mayLead(n) {
@@ -76,11 +78,34 @@ func (m *Member) follow(ctx context.Context) error {
 		if n, err = m.catchUp(ctx); err != nil {
 			return err
 		}
+		if !m.cluster.uses(news.member) { // from which nothing need be heard any more
+			news.stop()
+			if news, err = m.watch(ctx, n); err != nil {
+				return err
+			}
+		}
 	}
 }
 
-// await waits until something is new, or it is time to look.
-func (m *Member) await(ctx context.Context, news clientv3.WatchChan) error {
+// news are what changes, as a member of etcd says.
+type news struct {
+	clientv3.WatchChan
+	member int
+	stop   context.CancelFunc
+}
+
+// watch has what changes after n was read be told.
+func (m *Member) watch(ctx context.Context, n now) (news, error) {
+	client, member, err := m.cluster.use()
+	if err != nil {
+		return news{}, outageError{err}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	return news{client.Watch(clientv3.WithRequireLeader(ctx), m.keys.now(), clientv3.WithPrefix(), clientv3.WithRev(n.revision+1)), member, stop}, nil
+}
+
+// await waits until something is new, or it is time to look: a member that hangs tells nothing.
+func (m *Member) await(ctx context.Context, news news) error {
 	timer := time.NewTimer(m.options.TTL)
 	defer timer.Stop()
 	select {
@@ -88,11 +113,13 @@ func (m *Member) await(ctx context.Context, news clientv3.WatchChan) error {
 		return ctx.Err()
 	case <-timer.C:
 		return nil
-	case what, ok := <-news:
+	case what, ok := <-news.WatchChan:
+		err := what.Err()
 		if !ok {
-			return outageError{errors.New("etcd ended the watch")}
+			err = errors.New("etcd ended it")
 		}
-		if err := what.Err(); err != nil {
+		if err != nil {
+			m.cluster.turn(news.member)
 			return outageError{fmt.Errorf("watch %s: %w", m.keys.now(), err)}
 		}
 		return nil
@@ -157,15 +184,15 @@ func (m *Member) claim(ctx context.Context, and ...clientv3.Cmp) (*claim, error)
 		return nil, err
 	}
 	begun := time.Now()
-	grant, err := retry(ctx, func(ctx context.Context) (*clientv3.LeaseGrantResponse, error) {
-		return m.client.Grant(ctx, int64(m.options.TTL/time.Second))
+	grant, err := retry(ctx, m.cluster, func(ctx context.Context, client *clientv3.Client) (*clientv3.LeaseGrantResponse, error) {
+		return client.Grant(ctx, int64(m.options.TTL/time.Second))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("be granted a lease: %w", err)
 	}
 	and = append(and, clientv3.Compare(clientv3.CreateRevision(m.keys.leader()), "=", 0))
-	created, err := retry(ctx, func(ctx context.Context) (int64, error) {
-		resp, err := m.client.Txn(ctx).If(and...).
+	created, err := retry(ctx, m.cluster, func(ctx context.Context, client *clientv3.Client) (int64, error) {
+		resp, err := client.Txn(ctx).If(and...).
 			Then(clientv3.OpPut(m.keys.leader(), string(value), clientv3.WithLease(grant.ID))).
 			Else(clientv3.OpGet(m.keys.leader())).Commit()
 		switch {
@@ -190,8 +217,8 @@ func (m *Member) claim(ctx context.Context, and ...clientv3.Cmp) (*claim, error)
 
 // revoke ends a lease, and with it the lead. Where that fails it ends by itself.
 func (m *Member) revoke(ctx context.Context, lease clientv3.LeaseID) error {
-	_, err := retry(ctx, func(ctx context.Context) (*clientv3.LeaseRevokeResponse, error) {
-		return m.client.Revoke(ctx, lease)
+	_, err := retry(ctx, m.cluster, func(ctx context.Context, client *clientv3.Client) (*clientv3.LeaseRevokeResponse, error) {
+		return client.Revoke(ctx, lease)
 	})
 	return err
 }

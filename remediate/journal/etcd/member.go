@@ -10,9 +10,6 @@ import (
 	"sync"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
-
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
 )
@@ -22,7 +19,7 @@ import (
 type Member struct {
 	options Options
 	keys    keys
-	client  *clientv3.Client
+	cluster *cluster
 	log     *slog.Logger
 
 	mu      sync.Mutex
@@ -52,25 +49,14 @@ func Join(ctx context.Context, o Options) (*Member, error) {
 	if err != nil {
 		return nil, fmt.Errorf("join the journal in etcd: %w", err)
 	}
-	m := &Member{options: o, keys: keys(o.Prefix), log: o.Log, lost: make(chan struct{})}
+	m := &Member{options: o, keys: keys(o.Prefix), cluster: newCluster(o), log: o.Log, lost: make(chan struct{})}
 	if err := m.join(ctx); err != nil {
 		return nil, fmt.Errorf("join the journal in etcd under %s: %w", o.Prefix, errors.Join(err, m.Close()))
 	}
 	return m, nil
 }
 
-func (m *Member) join(ctx context.Context) (err error) {
-	m.client, err = clientv3.New(clientv3.Config{
-		Endpoints: m.options.Endpoints, TLS: m.options.TLS, Username: m.options.Username, Password: m.options.Password,
-		DialTimeout: patience, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 2 * time.Second, // gRPC has no shorter ones
-		Logger: zap.NewNop(), // what concerns us comes as an error
-	})
-	if errors.Is(err, context.DeadlineExceeded) { // it asked for a token, in vain
-		return fmt.Errorf("connect: %w", unanswered(patience, err))
-	}
-	if err != nil {
-		return fmt.Errorf("connect: %w", explain(err))
-	}
+func (m *Member) join(ctx context.Context) error {
 	n, err := m.read(ctx)
 	if err != nil {
 		return err
@@ -182,10 +168,7 @@ func (m *Member) Close() error {
 	if h := m.History(); h != nil {
 		errs = append(errs, h.Close())
 	}
-	if m.client != nil {
-		errs = append(errs, m.client.Close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, m.cluster.close())...)
 }
 
 // draw draws a name that nobody else has.

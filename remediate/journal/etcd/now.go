@@ -83,8 +83,8 @@ type pointer struct {
 
 // read returns what the small keys say.
 func (m *Member) read(ctx context.Context) (now, error) {
-	n, err := retry(ctx, func(ctx context.Context) (now, error) {
-		resp, err := m.client.Get(ctx, m.keys.now(), clientv3.WithPrefix())
+	n, err := retry(ctx, m.cluster, func(ctx context.Context, client *clientv3.Client) (now, error) {
+		resp, err := client.Get(ctx, m.keys.now(), clientv3.WithPrefix())
 		if err != nil {
 			return now{}, err
 		}

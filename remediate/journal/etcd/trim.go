@@ -215,12 +215,13 @@ func (j *Journal) sweepDoomed(ctx context.Context) (more bool, err error) {
 	return len(some) > 0, j.delete(ctx, some)
 }
 
-// delete deletes blobs in etcd, and what else is to be done with that. j.keeping is held.
-func (j *Journal) delete(ctx context.Context, digests []string, and ...clientv3.Op) error {
+// delete deletes blobs in etcd, and has who follows look for what they are to give up. j.keeping is
+// held.
+func (j *Journal) delete(ctx context.Context, digests []string) error {
 	if len(digests) == 0 {
 		return nil
 	}
-	ops := and
+	ops := []clientv3.Op{clientv3.OpPut(j.m.keys.dropped(), "")}
 	for _, digest := range digests {
 		ops = append(ops, j.deleteBlob(digest)...)
 	}
@@ -234,7 +235,8 @@ func (j *Journal) delete(ctx context.Context, digests []string, and ...clientv3.
 	return nil
 }
 
-// DropEvidence gives up evidence, here, in etcd and in each history that follows. See
+// DropEvidence gives up evidence, here, in etcd and in each history that follows. What breaks off in
+// between is brought to its end when the journal is opened anew. See
 // [journal.SQLite.DropEvidence].
 func (j *Journal) DropEvidence(ctx context.Context, all []journal.Evidence) error {
 	if err := j.usable(ctx); err != nil {
@@ -252,7 +254,7 @@ func (j *Journal) DropEvidence(ctx context.Context, all []journal.Evidence) erro
 				gone = append(gone, e.Digest)
 			}
 		}
-		if err := j.delete(ctx, gone, clientv3.OpPut(j.m.keys.dropped(), "")); err != nil {
+		if err := j.delete(ctx, gone); err != nil {
 			return fmt.Errorf("drop evidence: %w", err)
 		}
 	}
