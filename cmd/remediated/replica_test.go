@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/config"
 
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/action"
 	"github.com/x0tta6bl4/remediated/remediate/journal/etcd"
 )
 
@@ -120,6 +121,21 @@ func (l *lasting) Perform(ctx context.Context, _ remediate.Started) remediate.Re
 	l.begun.Add(1)
 	<-ctx.Done()
 	return remediate.Result{Outcome: remediate.Unknown, Text: "broke off"}
+}
+
+func (s *seat) Leads() bool { return !s.resigned.Load() }
+
+// The Lease of the cluster is the leader's.
+func TestOnlyALeaderTakesTheLease(t *testing.T) {
+	m, l := new(seat), new(action.Lease)
+	d := &daemon{member: m, options: options{lease: l}}
+	d.performer()
+	if l.Leads == nil || !l.Leads() {
+		t.Fatal("who leads may not take it")
+	}
+	if m.resigned.Store(true); l.Leads() {
+		t.Error("who leads no more may take it")
+	}
 }
 
 // Who may not lead any more begins no act, and breaks off what it does; it asks and

@@ -2,14 +2,13 @@ package journal
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/klauspost/compress/s2"
 
 	"github.com/x0tta6bl4/remediated/remediate"
+	"github.com/x0tta6bl4/remediated/remediate/journal/internal/cursor"
 )
 
 // EncodeRecords returns records that follow one another as few bytes, not packed.
@@ -32,14 +31,14 @@ func EncodeRecords(records []remediate.Record) []byte {
 func DecodeRecords(first uint64, b []byte) ([]remediate.Record, error) {
 	var records []remediate.Record
 	var at int64
-	for c := (cursor{rest: b}); len(c.rest) > 0; {
-		at += c.varint()
+	for c := (cursor.Cursor{Rest: b}); len(c.Rest) > 0; {
+		at += c.Varint()
 		r := remediate.Record{Seq: first + uint64(len(records)), At: time.UnixMilli(at).UTC()}
-		r.Kind = string(c.bytes(c.uvarint()))
-		r.Bytes = c.bytes(c.uvarint())
-		copy(r.Sum[:], c.bytes(uint64(len(r.Sum))))
-		if c.err != nil {
-			return nil, c.err
+		r.Kind = string(c.Bytes(c.Uvarint()))
+		r.Bytes = c.Bytes(c.Uvarint())
+		copy(r.Sum[:], c.Bytes(uint64(len(r.Sum))))
+		if c.Err != nil {
+			return nil, c.Err
 		}
 		records = append(records, r)
 	}
@@ -65,42 +64,4 @@ func (p PackedRecords) Records() ([]remediate.Record, error) {
 		return nil, fmt.Errorf("unpack records %d to %d: %w", p.First, p.Last, err)
 	}
 	return DecodeRecords(p.First, b)
-}
-
-var errShort = errors.New("it is cut short")
-
-// cursor reads along bytes, up to the first error.
-type cursor struct {
-	rest []byte
-	err  error
-}
-
-func (c *cursor) bytes(n uint64) []byte {
-	if n > uint64(len(c.rest)) {
-		c.err, c.rest = errShort, nil
-		return nil
-	}
-	b := c.rest[:n:n]
-	c.rest = c.rest[n:]
-	return b
-}
-
-func (c *cursor) uvarint() uint64 {
-	v, n := binary.Uvarint(c.rest)
-	c.bytes(width(n))
-	return v
-}
-
-func (c *cursor) varint() int64 {
-	v, n := binary.Varint(c.rest)
-	c.bytes(width(n))
-	return v
-}
-
-// width is how many bytes a number took, more than there can be when there is none.
-func width(n int) uint64 {
-	if n <= 0 {
-		return math.MaxUint64
-	}
-	return uint64(n)
 }

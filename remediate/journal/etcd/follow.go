@@ -249,7 +249,7 @@ func (m *Member) recordsIn(ctx context.Context, kv keyValue) ([]remediate.Record
 	if err != nil {
 		return nil, damage(err)
 	}
-	records, err := decodeRecords(first, b)
+	records, err := journal.DecodeRecords(first, b)
 	if err != nil {
 		return nil, damage(err)
 	}

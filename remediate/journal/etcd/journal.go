@@ -280,7 +280,7 @@ func (j *Journal) append(ctx context.Context, after uint64, records []remediate.
 // commit puts a round after the head, which goes on from to. j.appending is held.
 func (j *Journal) commit(ctx context.Context, records []remediate.Record, to head) error {
 	k, first, last := j.m.keys, records[0].Seq, records[len(records)-1]
-	pieces := cut(encodeRecords(records))
+	pieces := cut(journal.EncodeRecords(records))
 	r := round{before: j.head.Bytes, piece: pieces[0]}
 	parts := k.partsOf(first)
 	dead := []clientv3.Op{clientv3.OpDelete(parts, clientv3.WithRange(behind(parts)))}
