@@ -109,15 +109,14 @@ func (d *daemon) follow(ctx context.Context, parts *lifecycle, sig signals) (lea
 	parts.run("who leads", d.watchLeader)
 	led := make(chan struct{})
 	parts.run("following", func(ctx context.Context) error {
-		err := d.member.Lead(ctx)
-		if err == nil {
+		switch err := d.member.Lead(ctx); {
+		case err == nil:
 			close(led)
 			<-ctx.Done()
+		case ctx.Err() == nil:
+			return err
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
+		return nil
 	})
 	d.log.Info("ready", "replica", d.name, "leads", false)
 	if leads, err = d.await(ctx, parts, sig, led); !leads {

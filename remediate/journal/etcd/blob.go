@@ -120,11 +120,11 @@ func (j *Journal) put(ctx context.Context, digest string, blob []byte) error {
 		return err
 	}
 	for ; len(ops) > 1; ops = ops[1:] {
-		if err := j.transact(ctx, nil, ops[0]); err != nil {
+		if err := j.transact(ctx, ops[0]); err != nil {
 			return err
 		}
 	}
-	if err := j.transact(ctx, nil, append(ops, clientv3.OpPut(j.m.keys.blob(digest), string(b)))...); err != nil {
+	if err := j.transact(ctx, append(ops, clientv3.OpPut(j.m.keys.blob(digest), string(b)))...); err != nil {
 		return err
 	}
 	j.blobs[digest] = key

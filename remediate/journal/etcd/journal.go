@@ -139,7 +139,7 @@ func (j *Journal) takePen(ctx context.Context) error {
 func (j *Journal) begin(ctx context.Context, n now) error {
 	j.local, j.end, j.head, j.headBytes = j.m.history, j.m.end, n.head, n.headBytes
 	if n.headBytes == "" {
-		if err := j.transact(ctx, nil, clientv3.OpPut(j.m.keys.head(), j.head.encode())); err != nil {
+		if err := j.transact(ctx, clientv3.OpPut(j.m.keys.head(), j.head.encode())); err != nil {
 			return err
 		}
 		j.headBytes = j.head.encode()
@@ -175,14 +175,14 @@ func (j *Journal) seeGone(ctx context.Context) error {
 	return nil
 }
 
-// transact has etcd do ops, all or none, if this member leads still, this handle is the
-// one that writes, and all of and holds. It tries for as long as [patience]: to do it twice
-// comes to the same. An error breaks the handle.
-func (j *Journal) transact(ctx context.Context, and []clientv3.Cmp, ops ...clientv3.Op) error {
-	return j.transactOr(ctx, and, func(now) bool { return false }, ops...)
+// transact has etcd do ops, all or none, if this member leads still and this handle is the
+// one that writes. It tries for as long as [patience]: to do it twice comes to the same. An
+// error breaks the handle.
+func (j *Journal) transact(ctx context.Context, ops ...clientv3.Op) error {
+	return j.transactOr(ctx, nil, func(now) bool { return false }, ops...)
 }
 
-// transactOr is transact for what cannot be done twice: done tells whether it was done by a try of
+// transactOr is transact if all of and holds, too, for what cannot be done twice: done tells whether it was done by a try of
 // which nothing was heard.
 func (j *Journal) transactOr(ctx context.Context, and []clientv3.Cmp, done func(now) bool, ops ...clientv3.Op) error {
 	if err := j.state(); err != nil {
@@ -288,7 +288,7 @@ func (j *Journal) commit(ctx context.Context, records []remediate.Record, to hea
 		r = round{before: j.head.Bytes, parts: len(pieces), attempt: draw()}
 		ours := k.attempt(first, r.attempt)
 		for _, op := range putPieces(ours, pieces) {
-			if err := j.transact(ctx, nil, op); err != nil {
+			if err := j.transact(ctx, op); err != nil {
 				return err
 			}
 		}

@@ -93,7 +93,7 @@ func (j *Journal) publishBeginning(ctx context.Context, n now) error {
 		ops = append(ops, op)
 	}
 	value := to.encode()
-	if err := j.transact(ctx, nil, append(ops, clientv3.OpPut(j.m.keys.head(), value))...); err != nil {
+	if err := j.transact(ctx, append(ops, clientv3.OpPut(j.m.keys.head(), value))...); err != nil {
 		return err
 	}
 	j.head, j.headBytes = to, value
@@ -159,7 +159,7 @@ func (j *Journal) publishRecords(ctx context.Context) error {
 	to := j.head // all was there, or there is nothing behind the checkpoint
 	to.Publishing = 0
 	value := to.encode()
-	if err := j.transact(ctx, nil, clientv3.OpPut(j.m.keys.head(), value)); err != nil {
+	if err := j.transact(ctx, clientv3.OpPut(j.m.keys.head(), value)); err != nil {
 		return err
 	}
 	j.head, j.headBytes = to, value

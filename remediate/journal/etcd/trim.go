@@ -53,7 +53,7 @@ func (j *Journal) trim(ctx context.Context, c remediate.Checkpoint, needed []str
 	if p.Seq < c.Seq {
 		var op clientv3.Op
 		if p, op, err = j.putState(ctx, c, needed); err == nil {
-			err = j.transact(ctx, nil, op)
+			err = j.transact(ctx, op)
 		}
 		if err != nil {
 			return err
@@ -75,7 +75,7 @@ func (j *Journal) putState(ctx context.Context, c remediate.Checkpoint, needed [
 		State: fmt.Sprintf("%020d-%s", c.Seq, draw()), Pieces: len(pieces), Bytes: sizeOf(pieces),
 	}
 	for _, op := range putPieces(j.m.keys.state(p.State), pieces) {
-		if err := j.transact(ctx, nil, op); err != nil {
+		if err := j.transact(ctx, op); err != nil {
 			return p, op, err
 		}
 	}
@@ -161,7 +161,7 @@ func (j *Journal) sweepKeys(ctx context.Context, from, to string) error {
 			return err
 		}
 		last := some[len(some)-1].key + "\x00"
-		if err := j.transact(ctx, nil, clientv3.OpDelete(from, clientv3.WithRange(last))); err != nil {
+		if err := j.transact(ctx, clientv3.OpDelete(from, clientv3.WithRange(last))); err != nil {
 			return err
 		}
 		if len(some) < sweptKeys {
@@ -225,7 +225,7 @@ func (j *Journal) delete(ctx context.Context, digests []string) error {
 	for _, digest := range digests {
 		ops = append(ops, j.deleteBlob(digest)...)
 	}
-	if err := j.transact(ctx, nil, ops...); err != nil {
+	if err := j.transact(ctx, ops...); err != nil {
 		return err
 	}
 	for _, digest := range digests {
