@@ -18,15 +18,15 @@ import (
 // so that nobody has to guess whether the records are there. After any other
 // error they may be there or not: open the journal anew and read.
 func (s *SQLite) Append(ctx context.Context, after uint64, records []remediate.Record) error {
-	err := s.write(ctx, func(ctx context.Context, _ *sql.Tx) (head, error) {
+	err := s.write(ctx, func(ctx context.Context, _ *sql.Tx) (End, error) {
 		last, err := readHead(ctx, s.prepared)
 		if err != nil {
 			return last, err
 		}
-		if after != last.seq {
-			return last, refusal{lost(after, last.seq)}
+		if after != last.Seq {
+			return last, refusal{lost(after, last.Seq)}
 		}
-		next, facts, err := last.extend(records)
+		next, facts, err := last.Extend(records)
 		if err != nil {
 			return last, refusal{err}
 		}
@@ -53,7 +53,7 @@ func (r refusal) Unwrap() error { return r.error }
 // write runs f in a transaction that is durable when write returns, and notes
 // the end of the journal that f returns as acknowledged. A refusal leaves the
 // journal as it was; any other error breaks it.
-func (s *SQLite) write(ctx context.Context, f func(context.Context, *sql.Tx) (head, error)) error {
+func (s *SQLite) write(ctx context.Context, f func(context.Context, *sql.Tx) (End, error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *SQLite) write(ctx context.Context, f func(context.Context, *sql.Tx) (he
 		if r := (refusal{}); errors.As(err, &r) && rollback == nil {
 			return r.error
 		}
-		return s.fail(errors.Join(damaged(next.seq+1, err), rollback))
+		return s.fail(errors.Join(damaged(next.Seq+1, err), rollback))
 	}
 	if err := tx.Commit(); err != nil {
 		return s.fail(explain(err))
@@ -101,10 +101,10 @@ func (s *SQLite) takeTurn() {
 
 // writeHead notes where the journal ends. The count makes each transaction
 // write the head's page, by which [ScanWAL] tells one from the next.
-func writeHead(ctx context.Context, p prepared, h head) error {
+func writeHead(ctx context.Context, p prepared, h End) error {
 	var at int64
-	if h.seq > 0 {
-		at = h.at.UnixMilli()
+	if h.Seq > 0 {
+		at = h.At.UnixMilli()
 	}
-	return p.exec(ctx, "UPDATE head SET seq = ?, at = ?, sum = ?, writes = writes + 1 WHERE id = 1", int64(h.seq), at, h.sum[:])
+	return p.exec(ctx, "UPDATE head SET seq = ?, at = ?, sum = ?, writes = writes + 1 WHERE id = 1", int64(h.Seq), at, h.Sum[:])
 }

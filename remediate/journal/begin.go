@@ -36,15 +36,15 @@ func (s *SQLite) begin(ctx context.Context, c remediate.Checkpoint, needed []str
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
+	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) (End, error) {
 		h, err := readHead(ctx, tx)
-		if err == nil && h.seq > 0 {
-			err = refusal{hasRecords(h.seq)}
+		if err == nil && h.Seq > 0 {
+			err = refusal{hasRecords(h.Seq)}
 		}
 		if err == nil {
 			err = s.force(ctx, tx, c, first, last, needed)
 		}
-		return headOf(c), err
+		return endOf(c), err
 	})
 }
 

@@ -32,28 +32,11 @@ func benchmarkAppend(b *testing.B, size int) {
 		b.Fatal(err)
 	}
 	defer bare.Close()
-	var c journaltest.Chain
-	var journalTime, bareTime time.Duration
-	n := uint64(0)
-	for b.Loop() {
-		b.StopTimer()
-		var bodies []remediate.Body
-		for ; len(bodies) < size; n++ {
-			bodies = append(bodies, journaltest.Story(n + 1)[1]) // an incident opens
-		}
-		batch := c.Next(b, bodies...)
-		start := time.Now()
+	journaltest.BenchmarkAppend(b, j, size, "floor", func(batch []remediate.Record) {
 		if err := writeBare(bare, batch); err != nil {
 			b.Fatal(err)
 		}
-		bareTime += time.Since(start)
-		b.StartTimer()
-		start = time.Now()
-		journaltest.Append(b, j, batch)
-		journalTime += time.Since(start)
-	}
-	b.ReportMetric(float64(journalTime)/float64(bareTime), "floor")
-	b.ReportMetric(float64(size)*float64(b.N)/journalTime.Seconds(), "records/s")
+	})
 }
 
 func writeBare(f *os.File, batch []remediate.Record) error {

@@ -23,16 +23,16 @@ func (s *SQLite) Keep(ctx context.Context, blob []byte) (digest string, err erro
 	sum := sha256.Sum256(blob)
 	digest = hex.EncodeToString(sum[:])
 	small := dictionary{}.pack(append([]byte{}, blob...))
-	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
+	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (End, error) {
 		last, err := readHead(ctx, tx)
 		if err != nil {
 			return last, err
 		}
 		there, err := loadBlob(ctx, source{tx, s.unpacker}, digest)
 		if err == nil && bytes.Equal(there, blob) {
-			return last, nameBlob(ctx, s.prepared, digest, last.seq)
+			return last, nameBlob(ctx, s.prepared, digest, last.Seq)
 		}
-		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO blobs (digest, seq, bytes, packed) VALUES (?, ?, ?, ?)", sum[:], int64(last.seq), small.bytes, small.by)
+		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO blobs (digest, seq, bytes, packed) VALUES (?, ?, ?, ?)", sum[:], int64(last.Seq), small.bytes, small.by)
 		return last, err
 	})
 	if err != nil {

@@ -141,7 +141,7 @@ func numbers(ctx context.Context, q querier, query string, args ...any) ([]uint6
 // Rebuild makes the history anew from the facts. Rows of incidents whose
 // beginning was trimmed stay as they are.
 func (s *SQLite) Rebuild(ctx context.Context) error {
-	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) (End, error) {
 		last, err := readHead(ctx, tx)
 		if err != nil {
 			return last, err
@@ -160,7 +160,7 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 				return last, err
 			}
 		}
-		return last, factsAfter(ctx, source{tx, s.unpacker}, headOf(behind), last.seq, func(facts []remediate.Fact) error {
+		return last, factsAfter(ctx, source{tx, s.unpacker}, endOf(behind), last.Seq, func(facts []remediate.Fact) error {
 			return projectAll(ctx, s.prepared, s.unpacker, s.openRows, facts)
 		})
 	})
@@ -172,16 +172,16 @@ func (s *SQLite) Rebuild(ctx context.Context) error {
 
 // factsAfter gives to take the facts of the records after behind, up to and with
 // the one numbered last, page by page.
-func factsAfter(ctx context.Context, src source, behind head, last uint64, take func([]remediate.Fact) error) error {
-	for behind.seq < last {
-		page, err := readPage(ctx, src, behind.seq+1, last)
+func factsAfter(ctx context.Context, src source, behind End, last uint64, take func([]remediate.Fact) error) error {
+	for behind.Seq < last {
+		page, err := readPage(ctx, src, behind.Seq+1, last)
 		if err == nil && len(page) == 0 {
-			err = &remediate.DamageError{Seq: behind.seq + 1, Why: "it is missing"}
+			err = &remediate.DamageError{Seq: behind.Seq + 1, Why: "it is missing"}
 		}
 		if err != nil {
 			return err
 		}
-		next, facts, err := behind.extend(page)
+		next, facts, err := behind.Extend(page)
 		if err == nil {
 			err = take(facts)
 		}

@@ -88,7 +88,7 @@ func isEvidence(r remediate.Record, digest string) bool {
 // record has named since stays. The records that name it stay as they are, and
 // loading it is [ErrNotKept] from then on.
 func (s *SQLite) DropEvidence(ctx context.Context, all []Evidence) error {
-	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) (End, error) {
 		last, err := readHead(ctx, tx)
 		if err != nil {
 			return last, err

@@ -17,7 +17,7 @@ import (
 //
 // It uses a read-only connection of its own: the last other one to close would
 // move a damaged log into the database.
-func (s *SQLite) examine(ctx context.Context, bound head) (version int, err error) {
+func (s *SQLite) examine(ctx context.Context, bound End) (version int, err error) {
 	size, err := sizeOf(s.database())
 	if err != nil {
 		return 0, err
@@ -30,7 +30,7 @@ func (s *SQLite) examine(ctx context.Context, bound head) (version int, err erro
 		if log.Frames > 0 || log.Damaged { // SQLite would delete the log
 			return 0, &remediate.DamageError{Seq: 1, Why: "the database is empty, its write-ahead log is not"}
 		}
-		return 0, s.acked.missing(bound, head{}, nil)
+		return 0, s.acked.missing(bound, End{}, nil)
 	}
 	db, err := dial(s.database(), 1, readerParameters)
 	if err != nil {
@@ -38,18 +38,18 @@ func (s *SQLite) examine(ctx context.Context, bound head) (version int, err erro
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if empty, err := isEmpty(ctx, db); err == nil && empty && !log.Damaged {
-		return 0, s.acked.missing(bound, head{}, nil)
+		return 0, s.acked.missing(bound, End{}, nil)
 	}
 	return s.examineContents(ctx, db, size, log, bound)
 }
 
-func (s *SQLite) examineContents(ctx context.Context, db *sql.DB, size int64, log WAL, bound head) (version int, err error) {
+func (s *SQLite) examineContents(ctx context.Context, db *sql.DB, size int64, log WAL, bound End) (version int, err error) {
 	if log.Damaged {
 		last, err := readHead(ctx, db)
 		if err != nil {
-			last = head{} // then nothing can be said of where it ends
+			last = End{} // then nothing can be said of where it ends
 		}
-		return 0, &remediate.DamageError{Seq: last.seq + 1, Why: log.Why}
+		return 0, &remediate.DamageError{Seq: last.Seq + 1, Why: log.Why}
 	}
 	if version, err = checkFormat(ctx, db); err != nil {
 		return 0, err
@@ -69,8 +69,8 @@ func (s *SQLite) examineContents(ctx context.Context, db *sql.DB, size int64, lo
 }
 
 // checkAcked tells whether what was acknowledged is there.
-func (s *SQLite) checkAcked(ctx context.Context, q querier, behind remediate.Checkpoint, bound, last head) error {
-	if bound.seq == 0 || bound.seq < behind.Seq {
+func (s *SQLite) checkAcked(ctx context.Context, q querier, behind remediate.Checkpoint, bound, last End) error {
+	if bound.Seq == 0 || bound.Seq < behind.Seq {
 		return nil // what was trimmed was there
 	}
 	return s.acked.missing(bound, last, func(seq uint64) (remediate.Sum, error) { return sumOf(ctx, q, behind, seq) })
@@ -78,32 +78,32 @@ func (s *SQLite) checkAcked(ctx context.Context, q querier, behind remediate.Che
 
 // checkEnds tells whether the facts that are not trimmed begin after the checkpoint
 // and end at the head, and returns the head and the checkpoint.
-func checkEnds(ctx context.Context, src source) (last head, behind remediate.Checkpoint, err error) {
+func checkEnds(ctx context.Context, src source) (last End, behind remediate.Checkpoint, err error) {
 	if last, err = readHead(ctx, src); err != nil {
-		return head{}, behind, err
+		return End{}, behind, err
 	}
 	if behind, err = readCheckpoint(ctx, src); err != nil {
-		return head{}, behind, err
+		return End{}, behind, err
 	}
 	var first, end sql.NullInt64
 	if err := src.QueryRowContext(ctx, "SELECT (SELECT min(seq) FROM facts WHERE seq > ?1), (SELECT max(seq) FROM facts WHERE seq > ?1)", int64(behind.Seq)).Scan(&first, &end); err != nil {
-		return head{}, behind, damaged(behind.Seq+1, err)
+		return End{}, behind, damaged(behind.Seq+1, err)
 	}
 	if !first.Valid {
 		first.Int64, end.Int64 = int64(behind.Seq)+1, int64(behind.Seq)
 	}
 	switch from, to := uint64(first.Int64), uint64(end.Int64); {
 	case from != behind.Seq+1:
-		return head{}, behind, &remediate.DamageError{Seq: behind.Seq + 1, Why: fmt.Sprintf("the records begin with %d", from)}
-	case to != last.seq:
-		return head{}, behind, &remediate.DamageError{Seq: min(to, last.seq) + 1, Why: fmt.Sprintf("the records end with %d, and should with %d", to, last.seq)}
+		return End{}, behind, &remediate.DamageError{Seq: behind.Seq + 1, Why: fmt.Sprintf("the records begin with %d", from)}
+	case to != last.Seq:
+		return End{}, behind, &remediate.DamageError{Seq: min(to, last.Seq) + 1, Why: fmt.Sprintf("the records end with %d, and should with %d", to, last.Seq)}
 	}
-	sum, err := sumOf(ctx, src, behind, last.seq)
+	sum, err := sumOf(ctx, src, behind, last.Seq)
 	if err != nil {
-		return head{}, behind, err
+		return End{}, behind, err
 	}
-	if sum != last.sum {
-		return head{}, behind, &remediate.DamageError{Seq: last.seq, Why: "it is not the one that the journal ends with"}
+	if sum != last.Sum {
+		return End{}, behind, &remediate.DamageError{Seq: last.Seq, Why: "it is not the one that the journal ends with"}
 	}
 	return last, behind, nil
 }

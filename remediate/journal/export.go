@@ -52,7 +52,7 @@ func (r *Reading) Export(ctx context.Context, w io.Writer, o ExportOptions) (Ext
 	if err != nil {
 		return Extent{}, fmt.Errorf("read journal %s: %w", r.dir, err)
 	}
-	if last.seq == behind.Seq {
+	if last.Seq == behind.Seq {
 		return Extent{}, fmt.Errorf("the journal in %s has no records: there is nothing to export", r.dir)
 	}
 	e := &exporting{load: r.Load, w: bufio.NewWriter(w), check: sha256.New(), written: map[string]bool{}, behind: behind}
@@ -63,7 +63,7 @@ func (r *Reading) Export(ctx context.Context, w io.Writer, o ExportOptions) (Ext
 	}
 	e.header = exportHeader{
 		Format: exportFormat, Journal: begin.Journal, Rulebook: begin.Rulebook, Evidence: o.Evidence,
-		After: link{behind.Seq, behind.Head}, Last: last.seq, Head: last.sum, To: last.at,
+		After: link{behind.Seq, behind.Head}, Last: last.Seq, Head: last.Sum, To: last.At,
 	}
 	for record, err := range r.Read(ctx) {
 		if err == nil {
@@ -72,7 +72,7 @@ func (r *Reading) Export(ctx context.Context, w io.Writer, o ExportOptions) (Ext
 		if err != nil {
 			return Extent{}, fmt.Errorf("export: %w", err)
 		}
-		if record.Seq == last.seq {
+		if record.Seq == last.Seq {
 			break
 		}
 	}

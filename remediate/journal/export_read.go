@@ -144,7 +144,7 @@ type lines struct {
 	check hash.Hash // over the lines before the one that was read last
 	line  []byte    // that was read last, without its end
 	n     int       // its number
-	at    head      // of the last record
+	at    End       // of the last record
 	blobs map[string]bool
 
 	behind remediate.Checkpoint // that was read
@@ -205,11 +205,11 @@ func (l *lines) next() error {
 // damage says what is wrong with the line, and names the first record that can
 // therefore not be used.
 func (l *lines) damage(format string, args ...any) error {
-	return fmt.Errorf("line %d: %w", l.n, &remediate.DamageError{Seq: l.at.seq + 1, Why: fmt.Sprintf(format, args...)})
+	return fmt.Errorf("line %d: %w", l.n, &remediate.DamageError{Seq: l.at.Seq + 1, Why: fmt.Sprintf(format, args...)})
 }
 
 func (l *lines) cutShort() error {
-	return fmt.Errorf("line %d: %w: %w", l.n, &remediate.DamageError{Seq: l.at.seq + 1, Why: "it is missing, or the last line is"}, ErrCutShort)
+	return fmt.Errorf("line %d: %w: %w", l.n, &remediate.DamageError{Seq: l.at.Seq + 1, Why: "it is missing, or the last line is"}, ErrCutShort)
 }
 
 // unreadable is an error of reading: damage when it is the compression's.
@@ -247,7 +247,7 @@ func (l *lines) header() (exportHeader, error) {
 	case h.First != h.After.Seq+1 || h.Last < h.First:
 		return h, fmt.Errorf("line 1: it makes no sense: records %d to %d after %d", h.First, h.Last, h.After.Seq)
 	}
-	l.at = head{seq: h.After.Seq, sum: h.After.Sum}
+	l.at = End{Seq: h.After.Seq, Sum: h.After.Sum}
 	return h, nil
 }
 
@@ -293,17 +293,17 @@ func (l *lines) record(h exportHeader) (remediate.Record, error) {
 	if err != nil {
 		return r, l.damage("%v", err)
 	}
-	switch err := r.Verify(l.at.seq, l.at.sum); {
+	switch err := r.Verify(l.at.Seq, l.at.Sum); {
 	case err != nil:
 		return r, fmt.Errorf("line %d: %w", l.n, err)
-	case r.At.Before(l.at.at):
+	case r.At.Before(l.at.At):
 		return r, l.damage("it is older than the record before it")
 	case r.Seq == h.First && !r.At.Equal(h.From):
 		return r, l.damage("it is of %s, and the first line says %s", r.At, h.From)
 	case r.Seq > h.Last:
 		return r, l.damage("the first line says that %d is the last", h.Last)
 	}
-	l.at = head{r.Seq, r.At, r.Sum}
+	l.at = End{r.Seq, r.At, r.Sum}
 	return r, nil
 }
 
@@ -344,9 +344,9 @@ func (l *lines) end(h exportHeader, records uint64) (exportEnd, error) {
 		return e, l.damage("the last line is damaged: %v", err)
 	}
 	switch {
-	case l.at.seq < h.Last:
+	case l.at.Seq < h.Last:
 		return e, l.damage("it is missing: the last line follows, and the first says that %d is the last", h.Last)
-	case e.Records != records || e.Blobs != uint64(len(l.blobs)) || e.Head != h.Head || l.at.sum != h.Head || !l.at.at.Equal(h.To):
+	case e.Records != records || e.Blobs != uint64(len(l.blobs)) || e.Head != h.Head || l.at.Sum != h.Head || !l.at.At.Equal(h.To):
 		return e, l.damage("the last line does not fit those before it")
 	case e.seal(l.check).Check != e.Check:
 		return e, l.damage("the checksum of the last line does not fit: a line was taken out, added or moved")

@@ -3,7 +3,6 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 )
@@ -28,58 +27,26 @@ var (
 	ErrClosed = errors.New("the journal is closed")
 )
 
-// head is the end of the chain: the last record's number, time and sum. Before
-// the first record it is zero.
-type head struct {
-	seq uint64
-	at  time.Time
-	sum remediate.Sum
-}
-
-// headOf returns the end that c stands for.
-func headOf(c remediate.Checkpoint) head { return head{c.Seq, c.At, c.Head} }
-
-// extend returns the end of the chain after records, and the facts in them. It
-// refuses what does not follow from h: what is written must be readable.
-func (h head) extend(records []remediate.Record) (head, []remediate.Fact, error) {
-	facts := make([]remediate.Fact, 0, len(records))
-	for _, r := range records {
-		if err := r.Verify(h.seq, h.sum); err != nil {
-			return h, nil, fmt.Errorf("refused: %w", err)
-		}
-		if r.At.Before(h.at) {
-			return h, nil, fmt.Errorf("refused: %w", &remediate.DamageError{Seq: r.Seq, Why: "it is older than the record before it"})
-		}
-		f, err := r.Fact()
-		if err != nil {
-			return h, nil, fmt.Errorf("refused: %w", err)
-		}
-		h = head{r.Seq, r.At, r.Sum}
-		facts = append(facts, f)
-	}
-	return h, facts, nil
-}
-
 // lost tells a writer that it is behind, or ahead.
 func lost(after, last uint64) error {
 	return fmt.Errorf("append after record %d: the last one is %d: %w", after, last, ErrLost)
 }
 
 // readable says why a reading cannot begin at from, nil when it can.
-func readable(from uint64, behind, last head) error {
+func readable(from uint64, behind, last End) error {
 	switch {
-	case from <= behind.seq:
-		return fmt.Errorf("read from record %d: %w: begin with the checkpoint, then read from %d", from, ErrTrimmed, behind.seq+1)
-	case from > last.seq+1:
+	case from <= behind.Seq:
+		return fmt.Errorf("read from record %d: %w: begin with the checkpoint, then read from %d", from, ErrTrimmed, behind.Seq+1)
+	case from > last.Seq+1:
 		return fmt.Errorf("read from record %d: %w", from,
-			&remediate.DamageError{Seq: last.seq + 1, Why: fmt.Sprintf("it is missing: the journal ends at %d", last.seq)})
+			&remediate.DamageError{Seq: last.Seq + 1, Why: fmt.Sprintf("it is missing: the journal ends at %d", last.Seq)})
 	}
 	return nil
 }
 
 // trimmable says why c cannot become the checkpoint of a journal whose
 // checkpoint is old, and whose record c.Seq has the sum at, nil when it can.
-func trimmable(c, old remediate.Checkpoint, last head, at func(seq uint64) (remediate.Sum, error)) error {
+func trimmable(c, old remediate.Checkpoint, last End, at func(seq uint64) (remediate.Sum, error)) error {
 	if err := c.Verify(); err != nil {
 		return err
 	}
@@ -91,8 +58,8 @@ func trimmable(c, old remediate.Checkpoint, last head, at func(seq uint64) (reme
 			return fmt.Errorf("another checkpoint stands at record %d already: %w", old.Seq, ErrTrimmed)
 		}
 		return nil
-	case c.Seq > last.seq:
-		return lost(c.Seq, last.seq)
+	case c.Seq > last.Seq:
+		return lost(c.Seq, last.Seq)
 	}
 	sum, err := at(c.Seq)
 	if err != nil {

@@ -21,7 +21,7 @@ type Memory struct {
 	checkpoint remediate.Checkpoint // Seq 0: none
 	snapshot   remediate.Checkpoint // Seq 0: none
 	records    []remediate.Record   // records[0] follows the checkpoint
-	last       head
+	last       End
 	blobs      map[string]memoryBlob // by digest
 	incidents  map[uint64]*IncidentRow
 	alerts     map[remediate.AlertID]string
@@ -47,7 +47,7 @@ func NewMemoryAfter(c remediate.Checkpoint) (*Memory, error) {
 	}
 	m := NewMemory()
 	c.State = bytes.Clone(c.State)
-	m.checkpoint, m.last = c, headOf(c)
+	m.checkpoint, m.last = c, endOf(c)
 	return m, nil
 }
 
@@ -60,10 +60,10 @@ func (m *Memory) Append(ctx context.Context, after uint64, records []remediate.R
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if after != m.last.seq {
-		return lost(after, m.last.seq)
+	if after != m.last.Seq {
+		return lost(after, m.last.Seq)
 	}
-	next, facts, err := m.last.extend(records)
+	next, facts, err := m.last.Extend(records)
 	if err != nil {
 		return fmt.Errorf("append to journal: %w", err)
 	}
@@ -102,13 +102,13 @@ func (m *Memory) Read(ctx context.Context, from uint64) iter.Seq2[remediate.Reco
 	return func(yield func(remediate.Record, error) bool) {
 		from := max(from, 1)
 		m.mu.RLock()
-		behind, last, records := headOf(m.checkpoint), m.last, m.records
+		behind, last, records := endOf(m.checkpoint), m.last, m.records
 		m.mu.RUnlock()
 		if err := readable(from, behind, last); err != nil {
 			yield(remediate.Record{}, err)
 			return
 		}
-		for _, r := range records[from-behind.seq-1:] {
+		for _, r := range records[from-behind.Seq-1:] {
 			if err := ctx.Err(); err != nil {
 				yield(remediate.Record{}, fmt.Errorf("read journal: %w", err))
 				return
@@ -130,7 +130,7 @@ func (m *Memory) Keep(ctx context.Context, blob []byte) (digest string, err erro
 	defer m.mu.Unlock()
 	sum := sha256.Sum256(blob)
 	digest = hex.EncodeToString(sum[:])
-	m.blobs[digest] = memoryBlob{m.last.seq, append([]byte{}, blob...)}
+	m.blobs[digest] = memoryBlob{m.last.Seq, append([]byte{}, blob...)}
 	return digest, nil
 }
 
@@ -215,7 +215,7 @@ func (m *Memory) Snapshot(ctx context.Context) (remediate.Checkpoint, bool, erro
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	c, behind := m.snapshot, m.checkpoint.Seq
-	if c.Seq <= behind || c.Seq > m.last.seq || m.records[c.Seq-behind-1].Sum != c.Head {
+	if c.Seq <= behind || c.Seq > m.last.Seq || m.records[c.Seq-behind-1].Sum != c.Head {
 		return remediate.Checkpoint{}, false, ctx.Err()
 	}
 	c.State = bytes.Clone(c.State)

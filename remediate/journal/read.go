@@ -100,10 +100,10 @@ func beginReading(ctx context.Context, db *sql.DB, from uint64) (end uint64, bef
 		if err != nil {
 			return err
 		}
-		if err := readable(from, headOf(behind), last); err != nil {
+		if err := readable(from, endOf(behind), last); err != nil {
 			return err
 		}
-		end = last.seq
+		end = last.Seq
 		before, err = sumOf(ctx, q, behind, from-1)
 		return err
 	})

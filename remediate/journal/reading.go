@@ -66,7 +66,7 @@ func (r *Reading) Last(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read journal %s: %w", r.dir, err)
 	}
-	return last.at, nil
+	return last.At, nil
 }
 
 // Beginning says where the records begin that are there.

@@ -45,8 +45,8 @@ func DecodeRecords(first uint64, b []byte) ([]remediate.Record, error) {
 	return records, nil
 }
 
-// PackedRecords are records that follow one another, packed: a fifth of the memory that
-// they take otherwise.
+// PackedRecords are records that follow one another, in as little memory as is had
+// without taking long.
 type PackedRecords struct {
 	First, Last uint64 // their numbers
 	bytes       []byte

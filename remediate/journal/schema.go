@@ -151,25 +151,25 @@ func formatOfTables(ctx context.Context, q querier) (int, error) {
 }
 
 // readHead returns the end of the journal, as the last transaction left it.
-func readHead(ctx context.Context, q querier) (head, error) {
-	var h head
+func readHead(ctx context.Context, q querier) (End, error) {
+	var h End
 	var at int64
 	var sum []byte
 	var version int
-	err := q.QueryRowContext(ctx, "SELECT format, seq, at, sum FROM head WHERE id = 1").Scan(&version, &h.seq, &at, &sum)
+	err := q.QueryRowContext(ctx, "SELECT format, seq, at, sum FROM head WHERE id = 1").Scan(&version, &h.Seq, &at, &sum)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return head{}, &remediate.DamageError{Seq: 1, Why: "the journal does not say where it ends"}
+		return End{}, &remediate.DamageError{Seq: 1, Why: "the journal does not say where it ends"}
 	case err != nil:
-		return head{}, damaged(1, err)
+		return End{}, damaged(1, err)
 	case version > format:
-		return head{}, newerFormat(version)
-	case len(sum) != len(h.sum) || version < 1:
-		return head{}, &remediate.DamageError{Seq: 1, Why: "what the journal says of its end makes no sense"}
+		return End{}, newerFormat(version)
+	case len(sum) != len(h.Sum) || version < 1:
+		return End{}, &remediate.DamageError{Seq: 1, Why: "what the journal says of its end makes no sense"}
 	}
-	h.sum = remediate.Sum(sum)
-	if h.seq > 0 {
-		h.at = fromMillis(at)
+	h.Sum = remediate.Sum(sum)
+	if h.Seq > 0 {
+		h.At = fromMillis(at)
 	}
 	return h, nil
 }

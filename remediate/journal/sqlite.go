@@ -104,7 +104,7 @@ func (s *SQLite) open(ctx context.Context) (err error) {
 	if s.lock, err = takeLock(s.dir); err != nil {
 		return err
 	}
-	var bound head
+	var bound End
 	if s.acked, bound, err = openAcked(s.dir); err != nil {
 		return err
 	}

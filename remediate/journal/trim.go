@@ -115,7 +115,7 @@ func (s *SQLite) force(ctx context.Context, tx *sql.Tx, c remediate.Checkpoint, 
 
 // step writes something that is no record, in a transaction of its own.
 func (s *SQLite) step(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
-	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) (head, error) {
+	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) (End, error) {
 		last, err := readHead(ctx, tx)
 		if err != nil {
 			return last, err

@@ -64,12 +64,12 @@ func (r *Reading) check(ctx context.Context) (w walk, err error) {
 		if err != nil {
 			return w, err
 		}
-		if record.Seq == bound.seq && record.Sum != bound.sum {
+		if record.Seq == bound.Seq && record.Sum != bound.Sum {
 			return w, &remediate.DamageError{Seq: record.Seq, Why: "it is another one than was acknowledged, see " + ackedName}
 		}
 	}
-	if bound.seq > w.Last {
-		return w, &remediate.DamageError{Seq: w.Last + 1, Why: fmt.Sprintf("it is missing: records up to %d were acknowledged, see %s", bound.seq, ackedName)}
+	if bound.Seq > w.Last {
+		return w, &remediate.DamageError{Seq: w.Last + 1, Why: fmt.Sprintf("it is missing: records up to %d were acknowledged, see %s", bound.Seq, ackedName)}
 	}
 	return w, view(ctx, r.reader, func(q querier) error {
 		_, _, err := checkEnds(ctx, source{q, r.unpacker})
@@ -88,10 +88,10 @@ func (r *Reading) check(ctx context.Context) (w walk, err error) {
 
 // acked returns the last record that was acknowledged, zero when that is not
 // said.
-func (r *Reading) acked() (head, error) {
+func (r *Reading) acked() (End, error) {
 	b, err := os.ReadFile(filepath.Join(r.dir, ackedName))
 	if errors.Is(err, os.ErrNotExist) {
-		return head{}, nil
+		return End{}, nil
 	}
 	return parseAcked(b), err
 }

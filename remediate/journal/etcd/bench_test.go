@@ -3,7 +3,6 @@ package etcd_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/x0tta6bl4/remediated/remediate"
 	"github.com/x0tta6bl4/remediated/remediate/journal"
@@ -29,24 +28,5 @@ func benchmarkAppend(b *testing.B, w world, size int) {
 		b.Fatal(err)
 	}
 	defer alone.Close()
-	var c journaltest.Chain
-	var inEtcd, local time.Duration
-	n := uint64(0)
-	for b.Loop() {
-		b.StopTimer()
-		var bodies []remediate.Body
-		for ; len(bodies) < size; n++ {
-			bodies = append(bodies, journaltest.Story(n + 1)[1]) // an incident opens
-		}
-		batch := c.Next(b, bodies...)
-		begun := time.Now()
-		journaltest.Append(b, alone, batch)
-		local += time.Since(begun)
-		b.StartTimer()
-		begun = time.Now()
-		journaltest.Append(b, j, batch)
-		inEtcd += time.Since(begun)
-	}
-	b.ReportMetric(float64(inEtcd)/float64(local), "local")
-	b.ReportMetric(float64(size)*float64(b.N)/inEtcd.Seconds(), "records/s")
+	journaltest.BenchmarkAppend(b, j, size, "local", func(batch []remediate.Record) { journaltest.Append(b, alone, batch) })
 }

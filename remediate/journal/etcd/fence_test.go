@@ -22,9 +22,7 @@ import (
 // wakes up.
 func TestWhoHangsIsFencedOff(t *testing.T) {
 	w := newWorld(t)
-	a, old := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, old, c.Next(t, journaltest.Founding()))
+	a, old, c := w.founded()
 	if !a.Leads() {
 		t.Fatal("who leads does not lead")
 	}
@@ -69,9 +67,7 @@ func TestWhoHangsIsFencedOff(t *testing.T) {
 // Who resigns is followed at once, and knows it.
 func TestResign(t *testing.T) {
 	w := newWorld(t)
-	a, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	a, j, c := w.founded()
 	b := w.join("b")
 	leads := w.leading(b)
 	await(t, "b follows", func() bool { l, ok := b.Leader(); return ok && l.Name == "a" })
@@ -97,9 +93,7 @@ func TestResign(t *testing.T) {
 // Whose key is gone takes the lead again when nobody else did, and the handle goes on.
 func TestWhoseKeyIsGoneLeadsAgain(t *testing.T) {
 	w := newWorld(t)
-	a, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	a, j, c := w.founded()
 	if _, err := w.client().Delete(t.Context(), w.prefix+"now/leader"); err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +111,7 @@ func TestWhoseKeyIsGoneLeadsAgain(t *testing.T) {
 // Whose key is gone, and who cannot know that nobody acted meanwhile, has lost.
 func TestWhoMissedAnotherHasLost(t *testing.T) {
 	w := newWorld(t)
-	a, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	a, j, c := w.founded()
 	lost := a.Lost()
 	client := w.client()
 	_, err := client.Txn(t.Context()).Then(clientv3.OpDelete(w.prefix+"now/leader"), clientv3.OpPut(w.prefix+"now/writer", "0123456789abcdef b x")).Commit()
@@ -160,9 +152,7 @@ func TestAHandleIsVoidOnceAnotherIsOpen(t *testing.T) {
 // Without a quorum nothing is appended and nobody acts; when it is back, it goes on.
 func TestQuorum(t *testing.T) {
 	w, cluster := newCluster(t, etcdprocess.Options{Members: 3})
-	a, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	a, j, c := w.founded()
 	if err := cluster.Members[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -205,9 +195,7 @@ func TestQuorum(t *testing.T) {
 // A member of etcd that hangs costs time, and nothing else, even that which leads there.
 func TestAMemberOfEtcdThatHangs(t *testing.T) {
 	w, cluster := newCluster(t, etcdprocess.Options{Members: 3})
-	a, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	a, j, c := w.founded()
 	for _, m := range cluster.Members {
 		status, err := w.client().Status(t.Context(), m.URL)
 		if err != nil {
@@ -303,9 +291,7 @@ func TestAnAnswerThatIsNotHeard(t *testing.T) {
 	w := newWorld(t)
 	direct, p := w.client(), newProxy(t, w.endpoints[0])
 	w.endpoints = []string{"http://" + p.Addr().String()}
-	a, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	a, j, c := w.founded()
 	rounds := func() int64 {
 		resp, err := direct.Get(t.Context(), w.prefix+"log/", clientv3.WithPrefix(), clientv3.WithCountOnly())
 		if err != nil {
@@ -347,9 +333,7 @@ func TestAnAnswerThatIsNotHeard(t *testing.T) {
 // A history whose disk fails is no reason to stand still: another replica leads.
 func TestTheHistoryFails(t *testing.T) {
 	w := newWorld(t)
-	a, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	a, j, c := w.founded()
 	lost, b := a.Lost(), w.join("b")
 	leads := w.leading(b)
 	if err := a.History().Close(); err != nil {

@@ -72,11 +72,9 @@ func (w world) inEtcd(prefix string) (all []string) {
 // Who follows has each record, what they name, and gives up what is given up.
 func TestFollows(t *testing.T) {
 	w := newWorld(t)
-	_, j := w.leader("a")
+	_, j, c := w.founded()
 	b := w.join("b")
 	w.leading(b)
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
 	large := strings.Repeat("0123456789abcdef", etcd.PieceSize/10)
 	digest, needed := keep(t, j, large), keep(t, j, "needed")
 	journaltest.Append(t, j, c.Next(t, append(journaltest.Story(1), evidence(digest), evidence(needed))...))
@@ -130,9 +128,7 @@ func TestFollows(t *testing.T) {
 // Evidence that was given up while a replica was away is given up there when it is back.
 func TestEvidenceGivenUpMeanwhile(t *testing.T) {
 	w := newWorld(t)
-	a, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	a, j, c := w.founded()
 	digest := keep(t, j, "a log with somebody's name")
 	journaltest.Append(t, j, c.Next(t, evidence(digest)))
 	o := w.options("b", t.TempDir())
@@ -167,11 +163,9 @@ func TestEvidenceGivenUpMeanwhile(t *testing.T) {
 // journal is opened anew.
 func TestEvidenceGivenUpByHalf(t *testing.T) {
 	w := newWorld(t)
-	a, j := w.leader("a")
+	a, j, c := w.founded()
 	b := w.join("b")
 	w.leading(b)
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
 	digest, stays := keep(t, j, "a log with somebody's name"), keep(t, j, "the next record names it")
 	journaltest.Append(t, j, c.Next(t, evidence(digest)))
 	follows(t, b, c)
@@ -195,9 +189,7 @@ func TestEvidenceGivenUpByHalf(t *testing.T) {
 // disk begins behind the checkpoint; what it had is moved aside.
 func TestBehindATrim(t *testing.T) {
 	w := newWorld(t)
-	a, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	a, j, c := w.founded()
 	behind := w.options("behind", t.TempDir())
 	b := w.joinFrom(behind)
 	ctx, stop := context.WithCancel(t.Context())
@@ -256,9 +248,7 @@ func TestBehindATrim(t *testing.T) {
 // A history that is not of the log is refused, with what to do.
 func TestAnotherHistoryIsRefused(t *testing.T) {
 	w := newWorld(t)
-	_, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	_, j, c := w.founded()
 	founded := c
 	journaltest.Append(t, j, c.Next(t, journaltest.Story(1)...))
 	end := c
@@ -317,9 +307,7 @@ func write(t *testing.T, folder string, records []remediate.Record) {
 // A member of etcd that hangs keeps nobody from following.
 func TestFollowsBesideAMemberThatHangs(t *testing.T) {
 	w, cluster := newCluster(t, etcdprocess.Options{Members: 3})
-	_, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	_, j, c := w.founded()
 	var followers []*etcd.Member
 	for _, name := range []string{"b", "c", "d"} {
 		m := w.join(name)
@@ -340,9 +328,7 @@ func TestFollowsBesideAMemberThatHangs(t *testing.T) {
 func TestCompaction(t *testing.T) {
 	w := newWorld(t)
 	p := newProxy(t, w.endpoints[0])
-	_, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	_, j, c := w.founded()
 	beyond := w
 	beyond.endpoints = []string{"http://" + p.Addr().String()}
 	b := beyond.join("b")

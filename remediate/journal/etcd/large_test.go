@@ -27,9 +27,7 @@ func noise(seed uint64, n int) string {
 // or not at all: parts of an attempt that died are nobody's.
 func TestARoundInParts(t *testing.T) {
 	w := newWorld(t)
-	_, j := w.leader("a")
-	var c journaltest.Chain
-	journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+	_, j, c := w.founded()
 
 	client := w.client()
 	dead := fmt.Sprintf("%spart/%020d/0000000000000000/%06d", w.prefix, 2, 0)
@@ -116,9 +114,7 @@ func TestDamageInEtcd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			_, j := w.leader("a")
-			var c journaltest.Chain
-			journaltest.Append(t, j, c.Next(t, journaltest.Founding()))
+			_, j, c := w.founded()
 			journaltest.Append(t, j, c.Next(t, journaltest.Story(1)...))
 			if err := test.change(w, w.client()); err != nil {
 				t.Fatal(err)

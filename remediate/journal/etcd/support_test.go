@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/x0tta6bl4/remediated/remediate/journal/etcd"
+	"github.com/x0tta6bl4/remediated/remediate/journal/journaltest"
 	etcdprocess "github.com/x0tta6bl4/remediated/test/etcd"
 	"github.com/x0tta6bl4/remediated/test/leak"
 )
@@ -100,6 +101,15 @@ func (w world) leader(name string) (*etcd.Member, *etcd.Journal) {
 	w.t.Helper()
 	m := w.join(name)
 	return m, w.lead(m)
+}
+
+// founded is the leader a, its journal, and the chain of that, which has been founded.
+func (w world) founded() (*etcd.Member, *etcd.Journal, journaltest.Chain) {
+	w.t.Helper()
+	var c journaltest.Chain
+	m, j := w.leader("a")
+	journaltest.Append(w.t, j, c.Next(w.t, journaltest.Founding()))
+	return m, j, c
 }
 
 func (w world) lead(m *etcd.Member) *etcd.Journal {
