@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -52,11 +53,27 @@ func New(program, dir, storage string, flags ...string) (*Process, error) {
 
 // FreeAddress is one on the loopback interface that nobody listens at now.
 func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	all, err := FreeAddresses(1)
 	if err != nil {
 		return "", err
 	}
-	return l.Addr().String(), l.Close()
+	return all[0], nil
+}
+
+// FreeAddresses are so many of them, below the ports that the system gives to connections:
+// who is started again wants its own back.
+func FreeAddresses(n int) (all []string, err error) {
+	const first, behind = 20_000, 32_000
+	for tries := 0; len(all) < n; tries++ {
+		l, busy := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(behind-first)))
+		if busy == nil {
+			defer l.Close() // when all are found: else one might be found twice
+			all = append(all, l.Addr().String())
+		} else if tries > behind-first {
+			return nil, busy
+		}
+	}
+	return all, nil
 }
 
 // Configure writes files into its folder, with an address wherever they have %[1]s.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/x0tta6bl4/remediated/test/bed"
+	"github.com/x0tta6bl4/remediated/test/daemon"
 )
 
 // Cluster is an etcd cluster. All of its members sync what they write.
@@ -50,7 +51,7 @@ func Start(ctx context.Context, dir string, o Options) (*Cluster, error) {
 		return nil, err
 	}
 	n := max(o.Members, 1)
-	ports, err := freePorts(2 * n)
+	addresses, err := daemon.FreeAddresses(2 * n)
 	if err != nil {
 		return nil, err
 	}
@@ -61,10 +62,10 @@ func Start(ctx context.Context, dir string, o Options) (*Cluster, error) {
 	var peers []string
 	c := &Cluster{}
 	for k := range n {
-		peers = append(peers, fmt.Sprintf("m%d=http://127.0.0.1:%d", k, ports[2*k+1]))
+		peers = append(peers, fmt.Sprintf("m%d=http://%s", k, addresses[2*k+1]))
 	}
 	for k := range n {
-		name, client, peer := fmt.Sprintf("m%d", k), fmt.Sprintf("%s://127.0.0.1:%d", scheme, ports[2*k]), fmt.Sprintf("http://127.0.0.1:%d", ports[2*k+1])
+		name, client, peer := fmt.Sprintf("m%d", k), scheme+"://"+addresses[2*k], "http://"+addresses[2*k+1]
 		m := &Member{URL: client, log: filepath.Join(dir, name+".log")}
 		m.arguments = append([]string{binary,
 			"--name", name, "--data-dir", filepath.Join(dir, name),
@@ -86,19 +87,6 @@ func Start(ctx context.Context, dir string, o Options) (*Cluster, error) {
 		}
 	}
 	return c, nil
-}
-
-// freePorts returns ports that nobody listens on.
-func freePorts(n int) (ports []int, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
 
 // Endpoints are the URLs of all members.
